@@ -1,0 +1,148 @@
+"""What is wrong with something a person wrote: where, why, and what to do about it.
+
+Settings and every file a person edits report through these words, so that an error reads the same
+wherever it comes from.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+class Fault(ValueError):
+    """A value that cannot be accepted, raised by a validator that knows the remedy."""
+
+    def __init__(self, cause: str, fix: str = "") -> None:
+        super().__init__(f"{cause}; {fix}" if fix else cause)
+        self.cause = cause
+        self.fix = fix
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing to correct; sorts in the order a person would meet it in the file."""
+
+    file: str
+    line: int
+    """From 1; 0 when the problem is the file itself."""
+    column: int
+    """From 1, as editors count."""
+    path: str
+    """Dotted way to the value: `severities.critical.clocks.acknowledge_within`."""
+    cause: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        subject = f"{place} {self.path}" if self.path else place
+        return f"{subject}: {self.sentence}"
+
+    @property
+    def sentence(self) -> str:
+        """Cause and fix without the place."""
+        return f"{self.cause}; {self.fix}" if self.fix else self.cause
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The remedy for an unknown word: the nearest known one, or all of them when none is near."""
+    choices = sorted(set(known))
+    near = difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {near[0]}?"
+    if not choices:
+        return "remove it"
+    return f"known here: {', '.join(choices)}"
+
+
+def shown(value: Any, limit: int = 60) -> str:
+    """A value as a person would recognise it in their file, cut short when it is long."""
+    text = f'"{value}"' if isinstance(value, str) else _spelled(value)
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def _spelled(value: Any) -> str:
+    if value is None:
+        return "empty"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, (list, tuple)):
+        return "a list"
+    return str(value)
+
+
+_WANTED = {
+    "string_type": ("text", "write it as text, in quotes if it looks like a number"),
+    "bool_type": ("true or false", "write true or false"),
+    "bool_parsing": ("true or false", "write true or false"),
+    "int_type": ("a whole number", "write for example 3"),
+    "int_parsing": ("a whole number", "write for example 3"),
+    "int_from_float": ("a whole number", "write for example 3"),
+    "float_type": ("a number", "write for example 0.85"),
+    "float_parsing": ("a number", "write for example 0.85"),
+    "finite_number": ("a finite number", "write for example 0.85"),
+    "list_type": ("a list", "write each item on its own line after a dash"),
+    "tuple_type": ("a list", "write each item on its own line after a dash"),
+    "frozen_set_type": ("a list", "write each item on its own line after a dash"),
+    "dict_type": ("a mapping", "write key: value on the lines below, indented"),
+    "model_type": ("a mapping", "write key: value on the lines below, indented"),
+    "model_attributes_type": ("a mapping", "write key: value on the lines below, indented"),
+    "date_type": ("a date", "write for example 2026-11-23"),
+    "date_from_datetime_parsing": ("a date", "write for example 2026-11-23"),
+    "date_parsing": ("a date", "write for example 2026-11-23"),
+}
+
+_BOUNDS = {
+    "greater_than": ("gt", "must be more than"),
+    "greater_than_equal": ("ge", "must be at least"),
+    "less_than": ("lt", "must be less than"),
+    "less_than_equal": ("le", "must be at most"),
+}
+
+
+def explain(error: Any, known: Sequence[str] = ()) -> tuple[str, str]:
+    """Cause and fix of one pydantic error (`ValidationError.errors()` item).
+
+    `known` are the names allowed where the error happened, for did-you-mean.
+    """
+    kind, context, given = error["type"], error.get("ctx", {}), error.get("input")
+    fault = context.get("error")
+    if isinstance(fault, Fault):
+        return fault.cause, fault.fix
+    if kind == "missing":
+        return "is missing", "add it"
+    if kind == "extra_forbidden":
+        return "is not known here", did_you_mean(str(error["loc"][-1]), known)
+    if kind in ("enum", "literal_error"):
+        words = [word.strip().strip("'") for word in context["expected"].replace(" or ", ", ").split(",")]
+        return f"{shown(given)} is not one of {', '.join(words)}", did_you_mean(str(given), words)
+    if kind in _BOUNDS:
+        key, words_of = _BOUNDS[kind]
+        return f"{shown(given)} is out of range", f"it {words_of} {context[key]}"
+    if kind == "union_tag_invalid":
+        words = [word.strip().strip("'") for word in str(context["expected_tags"]).split(",")]
+        return f"{shown(context['tag'])} is not one of {', '.join(words)}", did_you_mean(
+            context["tag"], words
+        )
+    if kind == "union_tag_not_found":
+        return f"needs {context['discriminator']} to say what it is", "add it"
+    return _of_shape(kind, context, given, str(error["msg"]))
+
+
+def _of_shape(kind: str, context: dict[str, Any], given: Any, message: str) -> tuple[str, str]:
+    if kind in _WANTED:
+        noun, fix = _WANTED[kind]
+        return f"{shown(given)} is not {noun}", fix
+    if kind in ("string_too_short", "too_short"):
+        least = context["min_length"]
+        what = "is empty" if not given else f"is too short ({len(given)} of at least {least})"
+        return what, "say what belongs here" if kind == "string_too_short" else f"give at least {least}"
+    if kind in ("string_too_long", "too_long"):
+        return "is too long", f"keep it within {context['max_length']}"
+    if kind == "string_pattern_mismatch":
+        return f"{shown(given)} does not have the right form", f"it must match {context['pattern']}"
+    return message[:1].lower() + message[1:], ""
