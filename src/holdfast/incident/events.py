@@ -1,0 +1,411 @@
+"""The facts of an incident, in the past tense."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from holdfast.ledger.facts import Arm, Disarm, Fact, Line, fact
+from holdfast.prepare.terms import Category, Severity
+
+
+class Clock(StrEnum):
+    """What the organisation promised to do in time."""
+
+    ACKNOWLEDGE = "acknowledge"
+    CONTAIN = "contain"
+    REVIEW = "review"
+
+    @property
+    def met_word(self) -> str:
+        return {"acknowledge": "Acknowledged", "contain": "Containment decided", "review": "Reviewed"}[self]
+
+    @property
+    def due_word(self) -> str:
+        return {"acknowledge": "Acknowledge", "contain": "Decide containment", "review": "Review"}[self]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFacts:
+    """What the monitor measured when it raised the alert that opened the incident."""
+
+    alert: str
+    monitor: str
+    monitor_name: str
+    dimension: str
+    """performance, quality, drift, fairness or operations."""
+    metric: str
+    value: float
+    lower: float | None
+    upper: float | None
+    limit: float | None
+    n: int
+    drop: float | None
+    """Relative change against the reference or the week before; 0.2 is a fall by a fifth."""
+    group: str
+    window_start: datetime
+    window_end: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Who fills a role in this incident."""
+
+    role: str
+    person: str
+    """Roster id: the e-mail address."""
+    name: str
+
+
+@fact("incident.opened")
+class IncidentOpened(Fact):
+    incident: str
+    title: str
+    description: str = ""
+    source: str
+    """alert or person"""
+    system: str = ""
+    model_version: str = ""
+    began_at: datetime | None = None
+    """When the harm is thought to have begun: the first window out of bounds, or as a person says."""
+    alert: AlertFacts | None = None
+    playbook: str
+    """Content hash of the playbook version this incident stays pinned to (R-PRE-02)."""
+    playbook_version: str
+
+    def line(self) -> Line:
+        if self.alert is None:
+            return Line(f"Declared: {self.title}", self.description, "alarm")
+        return Line(f"Alert: {self.alert.monitor_name}", self.alert.reason, "alarm")
+
+
+@fact("incident.joined")
+class AlertJoined(Fact):
+    """A later alert on the same cause ends in the same incident (R-DET-15)."""
+
+    incident: str
+    alert: AlertFacts
+
+    def line(self) -> Line:
+        return Line(f"Alert joined: {self.alert.monitor_name}", self.alert.reason, "alarm")
+
+
+@fact("incident.classification_proposed")
+class ClassificationProposed(Fact):
+    incident: str
+    category: Category
+    severity: Severity
+    reason: str
+    """The rule that matched, with the measured values it saw (R-CLS-03)."""
+
+    def line(self) -> Line:
+        return Line(f"Proposed {self.severity.label}, {self.category.label.lower()}", self.reason)
+
+
+@fact("incident.classified")
+class Classified(Fact):
+    incident: str
+    category: Category
+    severity: Severity
+    reason: str = ""
+    """Required when it differs from the proposal."""
+    overrides: bool = False
+
+    def line(self) -> Line:
+        verb = "Overridden to" if self.overrides else "Confirmed"
+        return Line(f"{verb} {self.severity.label}, {self.category.label.lower()}", self.reason, "act")
+
+
+@fact("incident.team_assembled")
+class TeamAssembled(Fact):
+    incident: str
+    members: tuple[Member, ...]
+
+    def line(self) -> Line:
+        return Line("Team assembled", ", ".join(f"{m.name} ({_words(m.role)})" for m in self.members))
+
+
+@fact("incident.role_handed_over")
+class RoleHandedOver(Fact):
+    incident: str
+    role: str
+    to: Member
+    reason: str
+
+    def line(self) -> Line:
+        return Line(f"{_words(self.role).capitalize()} is now {self.to.name}", self.reason, "act")
+
+
+@fact("clock.started")
+class ClockStarted(Fact):
+    incident: str
+    clock: Clock
+    due: datetime
+    limit_seconds: int
+
+    def timers(self) -> Iterable[Arm | Disarm]:
+        yield _arm(self.incident, self.clock, self.due)
+
+
+@fact("clock.moved")
+class ClockMoved(Fact):
+    """The severity changed, and with it what was promised."""
+
+    incident: str
+    clock: Clock
+    due: datetime
+    limit_seconds: int
+
+    def timers(self) -> Iterable[Arm | Disarm]:
+        yield _arm(self.incident, self.clock, self.due)
+
+
+@fact("clock.met")
+class ClockMet(Fact):
+    incident: str
+    clock: Clock
+
+    def timers(self) -> Iterable[Arm | Disarm]:
+        yield Disarm(_clock_timer(self.incident, self.clock))
+
+
+@fact("clock.stopped")
+class ClockStopped(Fact):
+    """The promise no longer applies: the incident was dismissed, or the severity sets no limit."""
+
+    incident: str
+    clock: Clock
+    reason: str
+
+    def timers(self) -> Iterable[Arm | Disarm]:
+        yield Disarm(_clock_timer(self.incident, self.clock))
+
+
+@fact("clock.breached")
+class ClockBreached(Fact):
+    incident: str
+    clock: Clock
+    due: datetime
+
+    def timers(self) -> Iterable[Arm | Disarm]:
+        yield Disarm(_clock_timer(self.incident, self.clock))
+
+    def line(self) -> Line:
+        return Line(f"Clock breached: {self.clock.due_word.lower()}", f"was due {_hour(self.due)}", "alarm")
+
+
+@fact("incident.acknowledged")
+class Acknowledged(Fact):
+    incident: str
+    person: str
+    name: str
+
+    def timers(self) -> Iterable[Arm | Disarm]:
+        yield Disarm(ladder_timer(self.incident))
+
+    def line(self) -> Line:
+        return Line(f"Acknowledged by {self.name}", "", "act")
+
+
+@fact("incident.escalated")
+class Escalated(Fact):
+    """Nobody acknowledged in time: the next rung of the ladder was told (R-ESC-03)."""
+
+    incident: str
+    rung: int
+    """1 deputy, 2 tier 2, 3 tier 3."""
+    tier: int
+    told: tuple[Member, ...]
+    reason: str
+    next_due: datetime | None
+    """When the next rung is told if there is still no answer; None on the last."""
+
+    def timers(self) -> Iterable[Arm | Disarm]:
+        timer = ladder_timer(self.incident)
+        if self.next_due is None:
+            yield Disarm(timer)
+        else:
+            yield Arm(timer, "escalation.step", self.next_due, {"incident": self.incident})
+
+    def line(self) -> Line:
+        whom = ", ".join(member.name for member in self.told) or "nobody: the roster names no one"
+        where = "the deputy" if self.rung == 1 else f"tier {self.tier}"
+        return Line(f"Escalated to {where}", f"{self.reason}. Told: {whom}", "alarm")
+
+
+@fact("incident.tier_raised")
+class TierRaised(Fact):
+    """A criterion of a higher tier became true, or could not be evaluated (R-ESC-02)."""
+
+    incident: str
+    tier: int
+    told: tuple[Member, ...]
+    reason: str
+
+    def line(self) -> Line:
+        whom = ", ".join(member.name for member in self.told) or "nobody: the roster names no one"
+        return Line(f"Raised to tier {self.tier}", f"{self.reason}. Told: {whom}", "alarm")
+
+
+@fact("incident.impact_noted")
+class ImpactNoted(Fact):
+    """What is known of the impact at this moment, as the rules read it. None: not known."""
+
+    incident: str
+    users: int | None = None
+    inferences: int | None = None
+    share: float | None = None
+    """Share of the period's inferences that are affected, 0 to 1."""
+    sensitive_data: bool | None = None
+    regulatory: bool | None = None
+    external_notice: bool | None = None
+
+
+@fact("incident.note_added")
+class NoteAdded(Fact):
+    incident: str
+    text: str
+    occurred_at: datetime | None = None
+    """Set for a back-filled entry: when it happened, as told by the person who added it."""
+    evidence: tuple[str, ...] = ()
+
+    def line(self) -> Line:
+        return Line(self.text, f"evidence {', '.join(self.evidence)}" if self.evidence else "", "note")
+
+
+@fact("incident.containment_decided")
+class ContainmentDecided(Fact):
+    """The decision the clock waits for: contain, or with a reason not to."""
+
+    incident: str
+    decision: str
+    reason: str
+
+    def line(self) -> Line:
+        return Line(f"Containment decided: {self.decision}", self.reason, "act")
+
+
+@fact("incident.contained")
+class Contained(Fact):
+    incident: str
+    containment: str
+    proof: str
+
+    def line(self) -> Line:
+        return Line("Contained", self.proof, "act")
+
+
+@fact("incident.containment_lost")
+class ContainmentLost(Fact):
+    incident: str
+    containment: str
+    reason: str
+
+    def line(self) -> Line:
+        return Line("No longer contained", self.reason, "alarm")
+
+
+@fact("incident.cause_established")
+class CauseEstablished(Fact):
+    incident: str
+    cause: str
+
+    def line(self) -> Line:
+        return Line("Root cause established", self.cause, "act")
+
+
+@fact("incident.resolved")
+class Resolved(Fact):
+    incident: str
+    resolution: str
+
+    def line(self) -> Line:
+        return Line("Resolved", self.resolution, "act")
+
+
+@fact("incident.reviewed")
+class Reviewed(Fact):
+    incident: str
+    review: str
+
+    def line(self) -> Line:
+        return Line("Post-incident review completed", "", "act")
+
+
+@fact("incident.closed")
+class Closed(Fact):
+    """Closing archives: nothing can be appended to the incident afterwards (R-EVD-10)."""
+
+    incident: str
+    summary: str
+    record_sha256: str
+    """Digest over the leaf hashes of everything the incident's record holds at this moment."""
+
+    def line(self) -> Line:
+        return Line("Closed and archived", self.summary, "act")
+
+
+@fact("incident.dismissed")
+class Dismissed(Fact):
+    """It was not an incident; the reason is kept (R-PRE-07)."""
+
+    incident: str
+    reason: str
+
+    def timers(self) -> Iterable[Arm | Disarm]:
+        yield Disarm(ladder_timer(self.incident))
+
+    def line(self) -> Line:
+        return Line("Dismissed", self.reason, "act")
+
+
+IncidentFact = (
+    IncidentOpened
+    | AlertJoined
+    | ClassificationProposed
+    | Classified
+    | TeamAssembled
+    | RoleHandedOver
+    | ClockStarted
+    | ClockMoved
+    | ClockMet
+    | ClockStopped
+    | ClockBreached
+    | Acknowledged
+    | Escalated
+    | TierRaised
+    | ImpactNoted
+    | NoteAdded
+    | ContainmentDecided
+    | Contained
+    | ContainmentLost
+    | CauseEstablished
+    | Resolved
+    | Reviewed
+    | Closed
+    | Dismissed
+)
+
+
+def ladder_timer(incident: str) -> str:
+    return f"{incident}/escalation"
+
+
+def _clock_timer(incident: str, clock: Clock) -> str:
+    return f"{incident}/clock/{clock}"
+
+
+def _arm(incident: str, clock: Clock, due: datetime) -> Arm:
+    data = {"incident": incident, "clock": str(clock)}
+    return Arm(_clock_timer(incident, clock), "clock.breach", due, data)
+
+
+def _words(role: str) -> str:
+    return role.replace("_", " ")
+
+
+def _hour(moment: datetime) -> str:
+    return moment.strftime("%d %b %H:%M UTC")

@@ -1,0 +1,258 @@
+"""The register of incidents: what lists and searches read. A projection of incident facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import get_args
+
+from pydantic import TypeAdapter
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    Select,
+    String,
+    Table,
+    Text,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+
+from holdfast import clock
+from holdfast.incident.events import AlertFacts, AlertJoined, IncidentFact, IncidentOpened
+from holdfast.incident.incident import Incident, Status
+from holdfast.ledger.facts import Line, Recorded
+from holdfast.ledger.ledger import Ledger, recorded_from
+from holdfast.ledger.tables import facts, metadata
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("incident", String(40), primary_key=True),
+    Column("number", BigInteger, nullable=False, unique=True),
+    Column("title", Text, nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("severity", String(20)),
+    Column("severity_rank", BigInteger, nullable=False),
+    Column("category", String(40)),
+    Column("system", String(100), nullable=False),
+    Column("opened_at", String(27), nullable=False),
+    Column("closed_at", String(27)),
+    # The folded state, so that status and clocks have one logic: the aggregate's.
+    Column("state", Text, nullable=False),
+    Index("incidents_by_status", "status", "severity_rank", "opened_at"),
+)
+
+# Which alert ended in which incident: a later one on the same cause joins it.
+incident_causes = Table(
+    "incident_causes",
+    metadata,
+    Column("alert", String(100), primary_key=True),
+    Column("incident", String(40), nullable=False),
+    Column("system", String(100), nullable=False),
+    Column("monitor", String(200), nullable=False),
+    Index("incident_causes_by_monitor", "system", "monitor"),
+)
+
+# Every fact that names an incident, whichever package told it.
+incident_record = Table(
+    "incident_record",
+    metadata,
+    Column("incident", String(40), primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+)
+
+_FACTS: tuple[type, ...] = get_args(IncidentFact)
+
+
+@cache
+def _states() -> TypeAdapter[Incident]:
+    return TypeAdapter(Incident)
+
+
+class Register:
+    """Keeps one row per incident, the alerts behind it, and the list of facts of its record."""
+
+    name = "incidents"
+    tables: tuple[Table, ...] = (incidents, incident_causes, incident_record)
+
+    def apply(self, conn: Connection, recorded: Recorded) -> None:
+        if recorded.incident:
+            conn.execute(insert(incident_record).values(incident=recorded.incident, seq=recorded.seq))
+        fact = recorded.fact
+        if not isinstance(fact, _FACTS) or not recorded.stream.startswith("incident/"):
+            return
+        before = Incident() if isinstance(fact, IncidentOpened) else get(conn, fact.incident)  # type: ignore[attr-defined]
+        state = before.after(fact, recorded.at)  # type: ignore[arg-type]
+        _store(conn, state)
+        if isinstance(fact, (IncidentOpened, AlertJoined)) and fact.alert:
+            _link(conn, state, fact.alert)
+
+
+def _store(conn: Connection, state: Incident) -> None:
+    assert state.opened_at is not None
+    row = {
+        "number": int(state.id.removeprefix("INC-")),
+        "title": state.title,
+        "status": state.status.value,
+        "severity": state.severity.value if state.severity else None,
+        "severity_rank": state.severity.rank if state.severity else 5,
+        "category": state.category.value if state.category else None,
+        "system": state.system,
+        "opened_at": clock.stamp(state.opened_at),
+        "closed_at": clock.stamp(state.closed_at) if state.closed_at else None,
+        "state": _states().dump_json(state).decode(),
+    }
+    changed = conn.execute(update(incidents).where(incidents.c.incident == state.id).values(**row))
+    if not changed.rowcount:
+        conn.execute(insert(incidents).values(incident=state.id, **row))
+
+
+def _link(conn: Connection, state: Incident, alert: AlertFacts) -> None:
+    conn.execute(delete(incident_causes).where(incident_causes.c.alert == alert.alert))
+    conn.execute(
+        insert(incident_causes).values(
+            alert=alert.alert, incident=state.id, system=state.system, monitor=alert.monitor
+        )
+    )
+
+
+# Reading ---------------------------------------------------------------------------------------
+
+
+def get(conn: Connection, incident: str) -> Incident:
+    """One incident; an empty one (`id` is empty) where there is none."""
+    row = conn.execute(select(incidents.c.state).where(incidents.c.incident == incident)).first()
+    return _states().validate_json(row.state) if row else Incident()
+
+
+def next_number(conn: Connection) -> int:
+    """The number the next incident gets: gapless, from 1."""
+    return (conn.execute(select(func.max(incidents.c.number))).scalar() or 0) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a list shows; empty means any. These are also the filters in a page's address."""
+
+    status: str = ""
+    severity: str = ""
+    system: str = ""
+    text: str = ""
+    running: bool = False
+    """Only incidents that are not closed or dismissed."""
+
+
+def find(conn: Connection, wanted: Filter, limit: int = 50, offset: int = 0) -> list[Incident]:
+    """Incidents, most severe running ones first, then the newest."""
+    query = _matching(wanted).order_by(
+        incidents.c.status.in_([Status.CLOSED.value, Status.DISMISSED.value]),
+        incidents.c.severity_rank,
+        incidents.c.number.desc(),
+    )
+    rows = conn.execute(query.limit(limit).offset(offset))
+    return [_states().validate_json(row.state) for row in rows]
+
+
+def count(conn: Connection, wanted: Filter) -> int:
+    return conn.execute(select(func.count()).select_from(_matching(wanted).subquery())).scalar_one()
+
+
+def _matching(wanted: Filter) -> Select[tuple[str]]:
+    query = select(incidents.c.state)
+    if wanted.running:
+        query = query.where(incidents.c.closed_at.is_(None))
+    for column, value in (
+        (incidents.c.status, wanted.status),
+        (incidents.c.severity, wanted.severity),
+        (incidents.c.system, wanted.system),
+    ):
+        if value:
+            query = query.where(column == value)
+    if wanted.text:
+        like = f"%{wanted.text.lower()}%"
+        query = query.where(
+            or_(
+                func.lower(incidents.c.title).like(like),
+                func.lower(incidents.c.incident).like(like),
+                func.lower(incidents.c.system).like(like),
+            )
+        )
+    return query
+
+
+def running_incident_for(conn: Connection, system: str, monitors: frozenset[str]) -> str | None:
+    """The running incident that one of these monitors of this system already led to, the newest first."""
+    query = (
+        select(incidents.c.incident)
+        .join(incident_causes, incident_causes.c.incident == incidents.c.incident)
+        .where(incident_causes.c.system == system, incident_causes.c.monitor.in_(sorted(monitors)))
+        .where(incidents.c.closed_at.is_(None))
+        .order_by(incidents.c.number.desc())
+        .limit(1)
+    )
+    row = conn.execute(query).first()
+    return row.incident if row else None
+
+
+def incident_of_alert(conn: Connection, alert: str) -> str | None:
+    query = select(incident_causes.c.incident).where(incident_causes.c.alert == alert)
+    row = conn.execute(query).first()
+    return row.incident if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the timeline."""
+
+    seq: int
+    at: datetime
+    """When it happened: for a back-filled entry the time a person gave, else when it was recorded."""
+    recorded_at: datetime
+    back_filled: bool
+    by: str
+    by_kind: str
+    type: str
+    line: Line
+
+
+def record(ledger: Ledger, incident: str) -> list[Recorded]:
+    """Every fact that names the incident, in ledger order, from all streams."""
+    query = (
+        select(facts)
+        .join(incident_record, incident_record.c.seq == facts.c.seq)
+        .where(incident_record.c.incident == incident)
+        .order_by(facts.c.seq)
+    )
+    with ledger.reading() as conn:
+        return [recorded_from(row) for row in conn.execute(query)]
+
+
+def timeline(facts_of_incident: list[Recorded]) -> list[Entry]:
+    """The timeline that writes itself: every fact that has something to tell, by when it happened."""
+    entries = []
+    for recorded in facts_of_incident:
+        line = recorded.fact.line()
+        if line is None:
+            continue
+        told: datetime | None = getattr(recorded.fact, "occurred_at", None)
+        entries.append(
+            Entry(
+                seq=recorded.seq,
+                at=told or recorded.at,
+                recorded_at=recorded.at,
+                back_filled=told is not None,
+                by=recorded.by.name,
+                by_kind=recorded.by.kind,
+                type=recorded.fact.type,
+                line=line,
+            )
+        )
+    return sorted(entries, key=lambda entry: (entry.at, entry.seq))

@@ -1,0 +1,107 @@
+"""Opening the database: SQLite by default, PostgreSQL by a URL, the same code for both."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from holdfast.ledger.tables import metadata
+
+
+class DatabaseProblem(Exception):
+    """The database cannot be opened; the message says which and what to do."""
+
+
+class Database:
+    """One engine with a reading and a writing transaction.
+
+    SQLite: WAL, `synchronous=FULL`, `BEGIN IMMEDIATE`, and one fair lock across processes, because
+    SQLite's own busy handler lets an unlucky writer wait for seconds.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        try:
+            parsed = make_url(url)
+        except ArgumentError as error:
+            raise DatabaseProblem(
+                f"{url!r} is not a database URL; write for example sqlite:///holdfast.db "
+                "or postgresql://user@host/name"
+            ) from error
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        if parsed.get_backend_name() == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        self.engine = self._engine(parsed)
+        self._lock_path: Path | None = None
+        if self.is_sqlite and parsed.database not in (None, "", ":memory:"):
+            self._lock_path = Path(f"{parsed.database}.lock")
+        self._thread_lock = threading.Lock()
+
+    @staticmethod
+    def _engine(url: Any) -> Engine:
+        try:
+            if url.get_backend_name() != "sqlite":
+                return create_engine(url, pool_pre_ping=True)
+            engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+        except ModuleNotFoundError as error:
+            raise DatabaseProblem(
+                f"the driver for {url.get_backend_name()} is not installed ({error.name}); "
+                "install holdfast[postgres]"
+            ) from error
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+
+    def create(self) -> None:
+        """Create the tables that are missing."""
+        with self._writer_lock():
+            metadata.create_all(self.engine)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A consistent view; nothing is written."""
+        with self.engine.connect() as conn, conn.begin():
+            yield conn
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction: committed at the end, rolled back on any error."""
+        with self._writer_lock(), self.engine.connect() as conn:
+            with conn.execution_options(writing=True).begin():
+                yield conn
+
+    @contextmanager
+    def _writer_lock(self) -> Iterator[None]:
+        if self._lock_path is None:
+            yield
+            return
+        with self._thread_lock:
+            handle = os.open(self._lock_path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                yield
+            finally:
+                os.close(handle)  # closing releases the lock, also when the process is killed
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions are begun by `_begin_sqlite`, not by the driver
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(conn: Connection) -> None:
+    writing = conn.get_execution_options().get("writing", False)
+    conn.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")

@@ -1,0 +1,282 @@
+"""The ledger: facts appended in one order, in the transaction that also writes what follows from them.
+
+`append` is the only way to write. It checks what the decision was based on (the stream's version, the
+timer's generation), numbers the facts, stores their exact bytes and lets every projection, timer and
+outbox row follow, all or nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import rfc8785
+from sqlalchemy import Connection, Table, insert, select, update
+
+from holdfast import clock
+from holdfast.ledger import tables
+from holdfast.ledger.database import Database
+from holdfast.ledger.facts import Fact, Recorded, decode, encode
+from holdfast.people import Actor
+from holdfast_verify.leaf import payload_commitment
+from holdfast_verify.tree import leaf_hash
+
+
+class Conflict(Exception):
+    """Somebody else wrote to the stream after it was read: read again and decide again."""
+
+
+class AlreadyFired(Conflict):
+    """Another worker fired this timer, or it was moved or stopped meanwhile: there is nothing to do."""
+
+
+class NotALedger(Exception):
+    """The database holds no ledger yet."""
+
+
+class Projection(Protocol):
+    """A table that facts add up to; it can be dropped and rebuilt to the same rows."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def tables(self) -> tuple[Table, ...]: ...
+
+    def apply(self, conn: Connection, recorded: Recorded) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Facts to append to one stream, decided when it had `expected` facts."""
+
+    stream: str
+    expected: int
+    facts: Sequence[Fact]
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One stream as read: its facts in order, and the version to expect when appending."""
+
+    name: str
+    facts: tuple[Recorded, ...]
+
+    @property
+    def version(self) -> int:
+        return len(self.facts)
+
+    @property
+    def events(self) -> tuple[Fact, ...]:
+        return tuple(recorded.fact for recorded in self.facts)
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """A timer that is due: what to do, and the generation that may fire it once."""
+
+    timer: str
+    generation: int
+    kind: str
+    due: datetime
+    data: dict[str, str]
+
+
+class Ledger:
+    """Reads and appends facts of one log."""
+
+    def __init__(self, database: Database, projections: Sequence[Projection]) -> None:
+        self.database = database
+        self.projections = tuple(projections)
+
+    # Beginning ---------------------------------------------------------------------------------
+
+    def create(self, origin: str) -> None:
+        """Create tables and the head row; does nothing where a ledger exists already."""
+        self.database.create()
+        with self.database.writing() as conn:
+            if conn.execute(select(tables.head.c.id)).first() is None:
+                conn.execute(insert(tables.head).values(id=0, origin=origin, size=0, last_at=""))
+
+    @property
+    def origin(self) -> str:
+        with self.reading() as conn:
+            return self._head(conn)[0]
+
+    def size(self) -> int:
+        """How many facts are appended."""
+        with self.reading() as conn:
+            return self._head(conn)[1]
+
+    # Reading -----------------------------------------------------------------------------------
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """A consistent view of projection tables."""
+        return self.database.reading()
+
+    def stream(self, name: str) -> Stream:
+        """Every fact of one stream; empty where nothing was appended to it."""
+        with self.reading() as conn:
+            return Stream(name, tuple(_stream_facts(conn, name)))
+
+    def facts(self, after: int = -1, limit: int | None = None) -> Iterator[Recorded]:
+        """All facts in order, those behind position `after`, read in batches."""
+        remaining = limit
+        while remaining is None or remaining > 0:
+            batch = 1000 if remaining is None else min(1000, remaining)
+            query = select(tables.facts).where(tables.facts.c.seq > after)
+            with self.reading() as conn:
+                rows = conn.execute(query.order_by(tables.facts.c.seq).limit(batch)).all()
+            for row in rows:
+                yield recorded_from(row)
+            if len(rows) < batch:
+                return
+            after = rows[-1].seq
+            remaining = None if remaining is None else remaining - len(rows)
+
+    # Appending ---------------------------------------------------------------------------------
+
+    def append(
+        self, *drafts: Draft, by: Actor, at: datetime, fires: Timer | None = None
+    ) -> tuple[Recorded, ...]:
+        """Append facts to one or more streams in one transaction.
+
+        Raises Conflict where a stream has moved on since it was read, AlreadyFired where the timer
+        named by `fires` is no longer armed at that generation. When this returns, the facts are
+        committed and ordered; when it raises or the process dies, nothing has happened.
+        """
+        with self.database.writing() as conn:
+            # Locking the head first puts projections in ledger order on every database, so that a
+            # rebuild meets the same rows (docs/adr/0002). A crash before commit leaves nothing.
+            origin, size, last_at = self._head(conn, lock=True)
+            if fires is not None:
+                _claim(conn, fires)
+            recorded_at = max(clock.stamp(at), last_at)  # time never runs backwards in the ledger
+            written: list[Recorded] = []
+            rows: list[dict[str, Any]] = []
+            for draft in drafts:
+                self._extend(conn, draft, origin, size + len(rows), recorded_at, by, written, rows)
+            if rows:
+                conn.execute(insert(tables.facts), rows)
+                conn.execute(update(tables.head).values(size=size + len(rows), last_at=recorded_at))
+            for recorded in written:
+                for projection in self.projections:
+                    projection.apply(conn, recorded)
+            if fires is not None:
+                _require_settled(conn, fires)
+        return tuple(written)
+
+    def change(
+        self, stream: str, decide: Callable[[Stream], Sequence[Fact]], by: Actor, at: datetime
+    ) -> tuple[Recorded, ...]:
+        """Read one stream, decide, append; decide again when somebody was faster."""
+        for _ in range(20):
+            read = self.stream(stream)
+            decided = decide(read)
+            if not decided:
+                return ()
+            try:
+                return self.append(Draft(stream, read.version, decided), by=by, at=at)
+            except Conflict:
+                continue
+        raise Conflict(f"{stream} kept changing; try again")
+
+    def _extend(
+        self,
+        conn: Connection,
+        draft: Draft,
+        origin: str,
+        first: int,
+        recorded_at: str,
+        by: Actor,
+        written: list[Recorded],
+        rows: list[dict[str, Any]],
+    ) -> None:
+        """Number the draft's facts and link each to the one before it in its stream."""
+        found = conn.execute(select(tables.streams).where(tables.streams.c.stream == draft.stream)).first()
+        version = found.version if found else 0
+        if version != draft.expected:
+            raise Conflict(f"{draft.stream} has {version} facts, the decision was based on {draft.expected}")
+        previous = bytes(found.last_hash) if found else None
+        moment = clock.parse(recorded_at)
+        for offset, decided in enumerate(draft.facts):
+            seq, stream_seq = first + offset, version + offset
+            payload, salt = encode(decided, by), secrets.token_bytes(32)
+            leaf = rfc8785.dumps(
+                {
+                    "v": 1,
+                    "log": origin,
+                    "seq": seq,
+                    "type": decided.type,
+                    "stream": draft.stream,
+                    "stream_seq": stream_seq,
+                    "prev_stream_hash": previous.hex() if previous else None,
+                    "recorded_at": recorded_at,
+                    "payload_commitment": payload_commitment(salt, payload),
+                }
+            )
+            previous = leaf_hash(leaf)
+            rows.append(
+                {
+                    "seq": seq,
+                    "stream": draft.stream,
+                    "stream_seq": stream_seq,
+                    "type": decided.type,
+                    "recorded_at": recorded_at,
+                    "leaf": leaf,
+                    "leaf_hash": previous,
+                    "salt": salt,
+                    "payload": payload,
+                }
+            )
+            written.append(Recorded(seq, draft.stream, stream_seq, moment, by, decided, previous))
+        if draft.facts:
+            values = {"version": version + len(draft.facts), "last_hash": previous}
+            if found:
+                conn.execute(
+                    update(tables.streams).where(tables.streams.c.stream == draft.stream).values(**values)
+                )
+            else:
+                conn.execute(insert(tables.streams).values(stream=draft.stream, **values))
+
+    def _head(self, conn: Connection, lock: bool = False) -> tuple[str, int, str]:
+        query = select(tables.head.c.origin, tables.head.c.size, tables.head.c.last_at)
+        row = conn.execute(query.with_for_update() if lock else query).first()
+        if row is None:
+            raise NotALedger("this database holds no ledger yet; run `holdfast init`")
+        return row.origin, row.size, row.last_at
+
+
+def recorded_from(row: Any) -> Recorded:
+    """The fact of one row of the facts table. Raises UnknownFact."""
+    by, read = decode(row.type, json.loads(bytes(row.payload)))
+    moment = clock.parse(row.recorded_at)
+    return Recorded(row.seq, row.stream, row.stream_seq, moment, by, read, bytes(row.leaf_hash))
+
+
+def _stream_facts(conn: Connection, name: str) -> Iterator[Recorded]:
+    query = select(tables.facts).where(tables.facts.c.stream == name).order_by(tables.facts.c.stream_seq)
+    for row in conn.execute(query):
+        yield recorded_from(row)
+
+
+def _claim(conn: Connection, timer: Timer) -> None:
+    """Hold the timer's row; the loser of a race finds it moved on and does nothing."""
+    query = select(tables.timers.c.generation).where(tables.timers.c.timer == timer.timer)
+    row = conn.execute(query.with_for_update()).first()
+    if row is None or row.generation != timer.generation:
+        raise AlreadyFired(f"{timer.timer} has been fired, moved or stopped meanwhile")
+
+
+def _require_settled(conn: Connection, timer: Timer) -> None:
+    query = select(tables.timers.c.generation).where(tables.timers.c.timer == timer.timer)
+    row = conn.execute(query).first()
+    if row is not None and row.generation == timer.generation:
+        raise ValueError(
+            f"the facts that fire {timer.timer} neither stop nor move it; it would fire for ever"
+        )

@@ -1,0 +1,66 @@
+"""Timers: a projection of facts, fired exactly once each.
+
+A fact arms or disarms a timer (`Fact.timers`). The worker takes what is due and hands it to the handler
+of its kind; the handler appends with `fires=timer`, which holds the row, and the facts it appends move
+or stop the timer. The loser of a race gets AlreadyFired and does nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, insert, select
+
+from holdfast import clock
+from holdfast.ledger import tables
+from holdfast.ledger.facts import Arm, Recorded
+from holdfast.ledger.ledger import Ledger, Timer
+
+
+class Timers:
+    """The projection that holds every armed timer."""
+
+    name = "timers"
+    tables: tuple[Table, ...] = (tables.timers,)
+
+    def apply(self, conn: Connection, recorded: Recorded) -> None:
+        for effect in recorded.fact.timers():
+            conn.execute(delete(tables.timers).where(tables.timers.c.timer == effect.timer))
+            if isinstance(effect, Arm):
+                conn.execute(
+                    insert(tables.timers).values(
+                        timer=effect.timer,
+                        generation=recorded.seq,
+                        kind=effect.kind,
+                        due=clock.stamp(effect.due),
+                        data=json.dumps(dict(effect.data), sort_keys=True),
+                    )
+                )
+
+
+def due(ledger: Ledger, now: datetime, limit: int = 100) -> list[Timer]:
+    """Timers whose time has come, the longest overdue first."""
+    query = select(tables.timers).where(tables.timers.c.due <= clock.stamp(now))
+    with ledger.reading() as conn:
+        rows = conn.execute(query.order_by(tables.timers.c.due, tables.timers.c.timer).limit(limit)).all()
+    return [_timer(row) for row in rows]
+
+
+def next_due(ledger: Ledger) -> datetime | None:
+    """When the next timer is due; None when none is armed."""
+    with ledger.reading() as conn:
+        row = conn.execute(select(tables.timers.c.due).order_by(tables.timers.c.due).limit(1)).first()
+    return clock.parse(row.due) if row else None
+
+
+def armed(ledger: Ledger, prefix: str) -> list[Timer]:
+    """Armed timers whose name begins with `prefix`, soonest first."""
+    query = select(tables.timers).where(tables.timers.c.timer.startswith(prefix, autoescape=True))
+    with ledger.reading() as conn:
+        return [_timer(row) for row in conn.execute(query.order_by(tables.timers.c.due))]
+
+
+def _timer(row: Any) -> Timer:
+    return Timer(row.timer, row.generation, row.kind, clock.parse(row.due), json.loads(row.data))
