@@ -1,0 +1,68 @@
+"""Canonical JSON (RFC 8785) for a restricted set of values: every document has exactly one spelling.
+
+Objects, arrays, strings, integers, true, false and null; no floats. One spelling means that any change
+of a byte is a change of meaning or an error, never a harmless variant to hide behind.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+MAX_INTEGER = 2**53 - 1
+"""RFC 8785 numbers are IEEE 754 doubles; integers beyond this have no exact one."""
+
+
+class CanonicalError(ValueError):
+    """The bytes are not the one spelling of a document of this restricted kind."""
+
+
+def dumps(value: Any) -> bytes:
+    """The only spelling of the document, in UTF-8. Raises CanonicalError for a value it cannot hold."""
+    try:
+        return json.dumps(_ordered(value), ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError as error:
+        raise CanonicalError("it holds half of a surrogate pair") from error
+
+
+def loads(raw: bytes) -> Any:
+    """The document these bytes spell. Raises CanonicalError for another spelling of it or a doubled key."""
+    try:
+        value = json.loads(
+            raw.decode(), object_pairs_hook=_object, parse_float=_no_float, parse_constant=_no_float
+        )
+        again = dumps(value)
+    except CanonicalError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise CanonicalError(f"it is not JSON in UTF-8 ({error})") from error
+    if again != raw:
+        raise CanonicalError("it is JSON, but not in canonical form (RFC 8785)")
+    return value
+
+
+def _ordered(value: Any) -> Any:
+    """The value with all keys in RFC 8785 order, which is that of UTF-16 code units, not of code points."""
+    if value is None or isinstance(value, (str, bool)):
+        return value
+    if isinstance(value, int):
+        if abs(value) > MAX_INTEGER:
+            raise CanonicalError(f"the integer {value} is too large")
+        return value
+    if isinstance(value, (list, tuple)):
+        return [_ordered(item) for item in value]
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        keys = sorted(value, key=lambda key: key.encode("utf-16-be", "surrogatepass"))
+        return {key: _ordered(value[key]) for key in keys}
+    raise CanonicalError(f"it holds a {type(value).__name__}")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise CanonicalError("a key occurs twice in one object")
+    return found
+
+
+def _no_float(text: str) -> Any:
+    raise CanonicalError(f"the number {text} is not an integer")
