@@ -34,6 +34,8 @@ class Problem:
     """Dotted way to the value: `severities.critical.clocks.acknowledge_within`."""
     cause: str
     fix: str = ""
+    excerpt: str = ""
+    """The line as written with a caret under the column; empty when there is none to show."""
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file

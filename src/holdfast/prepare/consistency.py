@@ -1,0 +1,153 @@
+"""What the shape of a playbook cannot tell: rules that type-check, references that lead somewhere,
+promises that do not contradict one another. Every finding, each at its line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+from holdfast.prepare.documents import Document, Way
+from holdfast.prepare.durations import spoken
+from holdfast.prepare.playbook import TEMPLATE_WORDS, Criterion, Playbook
+from holdfast.prepare.rules import Rules, standard_rules
+from holdfast.prepare.terms import Authority, Severity
+from holdfast.problems import Problem, did_you_mean
+
+Problems = Iterator[Problem]
+
+
+def playbook_problems(document: Document, playbook: Playbook) -> list[Problem]:
+    """Everything wrong with a playbook whose shape is right."""
+    checks: tuple[Callable[[Document, Playbook], Problems], ...] = (
+        _rules,
+        _authorities,
+        _response_times,
+        _reviews,
+        _ladder,
+        _templates,
+        _evidence,
+        _actions,
+    )
+    return [problem for check in checks for problem in check(document, playbook)]
+
+
+def rule_problems(document: Document, way: Way, rule: str, rules: Rules) -> Problems:
+    """The problems of the rule at `way`, each pointing into the rule where it stands on one line."""
+    for found in rules.check(rule):
+        place = document.within(way, found.column - 1)
+        yield document.problem_at(place, document.spelled(way), found.cause, found.fix)
+
+
+def _rules(document: Document, playbook: Playbook) -> Problems:
+    rules = standard_rules()
+    for way, criterion in criteria_of(playbook):
+        yield from rule_problems(document, (*way, "when"), criterion.when, rules)
+
+
+def criteria_of(playbook: Playbook) -> Iterator[tuple[Way, Criterion]]:
+    """Every criterion of the playbook with the way to it."""
+    yield from _listed(("triggers", "opens"), playbook.triggers.opens)
+    for category, entry in playbook.categories.items():
+        yield from _listed(("categories", category.value, "criteria"), entry.criteria)
+    for severity, level in playbook.severities.items():
+        yield from _listed(("severities", severity.value, "criteria"), level.criteria)
+    for number in (1, 2, 3):
+        way: Way = ("escalation", "tiers", f"tier_{number}", "criteria")
+        yield from _listed(way, playbook.escalation.tiers[number].criteria)
+
+
+def _listed(way: Way, items: Sequence[Any]) -> Iterator[tuple[Way, Any]]:
+    for index, item in enumerate(items):
+        yield (*way, index), item
+
+
+def _authorities(document: Document, playbook: Playbook) -> Problems:
+    for authority in Authority:
+        if not playbook.roles_with(authority):
+            cause = f"no role may {authority.says}"
+            yield document.problem(
+                ("roles",), cause, f"give one of them the authority {authority}", at_key=True
+            )
+
+
+def _response_times(document: Document, playbook: Playbook) -> Problems:
+    """A more severe incident must not be promised later than a less severe one."""
+    for field in ("acknowledge_within", "contain_within", "update_every", "resolve_within"):
+        for graver, lesser in pairwise(Severity):
+            limit = getattr(playbook.severities[graver].clocks, field)
+            other = getattr(playbook.severities[lesser].clocks, field)
+            if other is not None and (limit is None or limit > other):
+                promise = spoken(limit) if limit else "no limit"
+                cause = f"{promise} is slower than {spoken(other)} of {lesser}, which is less severe"
+                way = ("severities", graver.value, "clocks", field)
+                yield document.problem(way, cause, f"give {graver} the shorter time")
+
+
+def _reviews(document: Document, playbook: Playbook) -> Problems:
+    for index, severity in enumerate(playbook.review.required_for):
+        if playbook.severities[severity].clocks.review_within is None:
+            cause = f"{severity} must be reviewed, but its clocks set no review_within"
+            fix = f"add it to severities.{severity}.clocks, for example 14d"
+            yield document.problem(("review", "required_for", index), cause, fix)
+
+
+def _ladder(document: Document, playbook: Playbook) -> Problems:
+    order = ("deputies", "tier_2", "tier_3")
+    steps = playbook.escalation.unacknowledged
+    for index, (step, after) in enumerate(pairwise(steps), start=1):
+        if order.index(after) <= order.index(step):
+            cause = f"{after} comes after {step}, which leads back down"
+            yield document.problem(
+                ("escalation", "unacknowledged", index), cause, f"keep the order {', '.join(order)}"
+            )
+
+
+def _templates(document: Document, playbook: Playbook) -> Problems:
+    templates = playbook.communication.templates
+    for name, template in templates.items():
+        for field, word in template.unknown_words():
+            way: Way = ("communication", "templates", name, field)
+            yield document.problem(way, f"{{{word}}} stands for nothing", did_you_mean(word, TEMPLATE_WORDS))
+    for severity, protocol in playbook.communication.protocols.items():
+        for index, message in enumerate(protocol.messages):
+            if message.template not in templates:
+                way = ("communication", "protocols", severity.value, "messages", index, "template")
+                cause = f"there is no template {message.template}"
+                yield document.problem(way, cause, did_you_mean(message.template, templates))
+
+
+def _evidence(document: Document, playbook: Playbook) -> Problems:
+    items = playbook.evidence.items
+    yield from _repeated(document, ("evidence", "items"), [item.id for item in items])
+    seen: dict[str, str] = {}
+    for index, item in enumerate(items):
+        frozen = item.frozen_at_open
+        if frozen and frozen in seen:
+            cause = f"{frozen} is already frozen as {seen[frozen]}"
+            yield document.problem(("evidence", "items", index, "frozen_at_open"), cause, "keep one of them")
+        elif frozen:
+            seen[frozen] = item.id
+        if item.keep_years > playbook.evidence.record_keep_years:
+            cause = f"evidence is kept {item.keep_years} years, longer than the record that explains it"
+            fix = f"raise evidence.record_keep_years to {item.keep_years}"
+            yield document.problem(("evidence", "items", index, "keep_years"), cause, fix)
+
+
+def _actions(document: Document, playbook: Playbook) -> Problems:
+    known = [item.id for item in playbook.evidence.items]
+    actions = playbook.containment.actions
+    yield from _repeated(document, ("containment", "actions"), [action.id for action in actions])
+    for number, action in enumerate(actions):
+        for index, item in enumerate(action.preserve_first):
+            if item not in known:
+                way = ("containment", "actions", number, "preserve_first", index)
+                yield document.problem(way, f"{item} is no item of evidence.items", did_you_mean(item, known))
+
+
+def _repeated(document: Document, way: Way, ids: Sequence[str]) -> Problems:
+    for index, name in enumerate(ids):
+        if name in ids[:index]:
+            cause = f"{name} is used twice, first at {document.spelled((*way, ids.index(name)))}"
+            yield document.problem((*way, index, "id"), cause, "give it another id")

@@ -1,0 +1,181 @@
+"""The roster: who there is, what they may reach, which incident roles they fill, and for whom they sign."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from holdfast.people import AccessRole, IncidentRole
+from holdfast.prepare.documents import Document, Entry
+from holdfast.prepare.terms import Function
+from holdfast.problems import Fault, Problem, did_you_mean, shown
+
+Text = Annotated[str, Field(min_length=1, max_length=4_000)]
+
+
+def _address(value: str) -> str:
+    name, sign, domain = value.partition("@")
+    if not (name and sign and domain) or any(char.isspace() or char in "<>,;@" for char in name + domain):
+        raise Fault(f"{shown(value)} is not an e-mail address", "write for example maya.okafor@example.com")
+    if value != value.lower():
+        raise Fault(
+            f"{shown(value)} has capital letters", f"write {value.lower()}: people are known by this address"
+        )
+    return value
+
+
+PersonId = Annotated[str, AfterValidator(_address), Field(max_length=200)]
+"""A person's e-mail address in small letters; how the whole product knows them."""
+
+
+class Who(Entry):
+    """The people a part of the playbook speaks of, by what they are rather than by name."""
+
+    roles: tuple[IncidentRole, ...] = ()
+    """Holders of these incident roles."""
+    titles: tuple[Text, ...] = ()
+    """Everyone in the roster with one of these titles."""
+    on_call: bool = False
+    """Whoever is on call."""
+
+    def __bool__(self) -> bool:
+        return bool(self.roles or self.titles or self.on_call)
+
+
+class Person(Entry):
+    id: PersonId
+    name: Text
+    titles: tuple[Text, ...] = ()
+    access: tuple[AccessRole, ...] = ()
+    """What they may reach in Holdfast; decided in `holdfast.people`."""
+    functions: tuple[Function, ...] = ()
+    """Functions they sign a playbook version for."""
+    phone: str = Field("", pattern=r"^(\+[0-9 ()-]{5,30})?$")
+
+
+class Assignment(Entry):
+    """Who fills one incident role, and who steps in, in order."""
+
+    holder: PersonId
+    deputies: tuple[PersonId, ...] = ()
+
+    def in_order(self) -> tuple[str, ...]:
+        return (self.holder, *self.deputies)
+
+
+class Assignments(Entry):
+    """The six incident roles (R-ESC-05)."""
+
+    incident_commander: Assignment
+    technical_lead: Assignment
+    data_science_lead: Assignment
+    security_lead: Assignment
+    compliance_lead: Assignment
+    communications_lead: Assignment
+
+    def __getitem__(self, role: str) -> Assignment:
+        found: Assignment = getattr(self, IncidentRole(role).value)
+        return found
+
+
+class Roster(Entry):
+    """`roster.yaml`."""
+
+    people: tuple[Person, ...] = Field(min_length=1)
+    roles: Assignments
+    on_call: tuple[PersonId, ...] = Field(min_length=1)
+    """Engineers in the order they are called."""
+
+    def person(self, person: str) -> Person | None:
+        """The person with this id (e-mail address, any case)."""
+        return next((one for one in self.people if one.id == person.lower()), None)
+
+    def holder(self, role: str) -> Person:
+        """Who fills an incident role."""
+        return self._named(self.roles[role].holder)
+
+    def deputies(self, role: str) -> tuple[Person, ...]:
+        """Who steps in for the holder, in order."""
+        return tuple(self._named(one) for one in self.roles[role].deputies)
+
+    def titled(self, title: str) -> tuple[Person, ...]:
+        """Everyone with a title."""
+        return tuple(one for one in self.people if title in one.titles)
+
+    def signers(self, function: str) -> tuple[Person, ...]:
+        """Everyone who may sign for a function."""
+        return tuple(one for one in self.people if function in one.functions)
+
+    def may_sign(self, person: str, function: str) -> bool:
+        found = self.person(person)
+        return found is not None and function in found.functions
+
+    def access(self, person: str) -> tuple[AccessRole, ...]:
+        """What a person may reach; nothing for somebody who is not in the roster (R-XCT-01)."""
+        found = self.person(person)
+        return found.access if found else ()
+
+    def reach(self, who: Who) -> tuple[Person, ...]:
+        """The people `who` speaks of, each once, roles before titles before on call."""
+        return tuple(dict.fromkeys(self._reached(who)))
+
+    def _reached(self, who: Who) -> Iterator[Person]:
+        for role in who.roles:
+            yield self.holder(role)
+        for title in who.titles:
+            yield from self.titled(title)
+        if who.on_call:
+            yield self._named(self.on_call[0])
+
+    def _named(self, person: str) -> Person:
+        found = self.person(person)
+        if found is None:
+            raise LookupError(
+                f"{person} is not among the people of the roster; add them or correct the address"
+            )
+        return found
+
+
+def roster_problems(document: Document, roster: Roster) -> list[Problem]:
+    """What the shape alone cannot tell: people named twice or not at all, functions nobody signs for."""
+    ids = [person.id for person in roster.people]
+    problems = []
+    for index, person in enumerate(ids):
+        if person in ids[:index]:
+            first = ids.index(person)
+            cause = f"{person} is listed twice, first as people[{first}]"
+            problems.append(document.problem(("people", index, "id"), cause, "keep one of them"))
+    for way, person in _mentions(roster):
+        if person not in ids:
+            fix = f"add them to people, or {did_you_mean(person, ids)}"
+            problems.append(document.problem(way, f"{person} is not among the people", fix))
+    return problems + _missing_powers(document, roster)
+
+
+def _mentions(roster: Roster) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    for role in IncidentRole:
+        assignment = roster.roles[role]
+        yield ("roles", role.value, "holder"), assignment.holder
+        for index, deputy in enumerate(assignment.deputies):
+            yield ("roles", role.value, "deputies", index), deputy
+    for index, person in enumerate(roster.on_call):
+        yield ("on_call", index), person
+
+
+def _missing_powers(document: Document, roster: Roster) -> list[Problem]:
+    """Someone must be able to change the roster itself, and deputies must be other people."""
+    problems = []
+    if not any(AccessRole.ADMINISTRATOR in person.access for person in roster.people):
+        cause = "nobody has the access role administrator"
+        problems.append(document.problem(("people",), cause, "give it to one person at least", at_key=True))
+    for role in IncidentRole:
+        order = roster.roles[role].in_order()
+        for index, deputy in enumerate(order[1:]):
+            if deputy in order[: index + 1]:
+                way = ("roles", role.value, "deputies", index)
+                problems.append(
+                    document.problem(way, f"{deputy} stands in for themselves", "name somebody else")
+                )
+    return problems

@@ -1,0 +1,313 @@
+"""The playbook's rules: short CEL expressions over measured facts, type-checked when a file is loaded.
+
+One idea: a rule has four outcomes, and none of them is silence.
+
+- *holds* or *does not hold*: decided by facts that are known.
+- *not decided*: the outcome hangs on a fact nobody has measured yet. It is not taken for zero or no; the
+  rule is asked again when the fact arrives. (`impact.users > 100 || impact.outage` is decided by an
+  outage alone, because CEL's `&&` and `||` need only the operand that settles them.)
+- *failed*: the rule broke while running (a division by zero, a bad pattern). Fail closed: it counts as
+  holding, so that a broken rule escalates to a person instead of hiding an incident.
+
+CEL: https://github.com/google/cel-spec. Numbers do not mix: a decimal fact is compared with `0.15`, a
+count with `100`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from typing import Any
+
+from cel_expr_python import cel
+
+from holdfast.prepare.terms import Category, Dimension, Severity
+from holdfast.problems import did_you_mean
+
+LONGEST = 1_000
+"""Characters a rule may have; criteria are one thought each."""
+
+FactValue = bool | int | float | str
+Facts = Mapping[str, FactValue | None]
+"""Measured facts by variable name. Absent, None, NaN and infinite all mean: not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One fact a rule may speak of."""
+
+    name: str
+    kind: type[FactValue]
+    meaning: str
+    words: tuple[str, ...] = ()
+    """The texts it can be, where they are fixed."""
+
+
+class Source(StrEnum):
+    """Where an incident came from."""
+
+    ALERT = "alert"
+    PERSON = "person"
+
+
+VARIABLES: tuple[Variable, ...] = (
+    Variable("alert.dimension", str, "what the monitor watches", tuple(Dimension)),
+    Variable("alert.monitor", str, "id of the monitor that raised the alert"),
+    Variable("alert.metric", str, "name of the measured metric, for example accuracy or psi"),
+    Variable("alert.value", float, "the measured value"),
+    Variable("alert.limit", float, "the limit the monitor states"),
+    Variable("alert.drop", float, "relative change for the worse against the reference; 0.15 is 15%"),
+    Variable("alert.group", str, "the group measured, for example age_band=18-25; empty for everyone"),
+    Variable("impact.users", int, "people affected"),
+    Variable("impact.inferences", int, "predictions affected"),
+    Variable("impact.share", float, "share of the period's predictions affected, 0 to 1"),
+    Variable("impact.outage", bool, "the system gives no answers"),
+    Variable("impact.sensitive_data", bool, "sensitive data is involved"),
+    Variable("impact.breach", bool, "model or data left the organisation's control"),
+    Variable("impact.regulatory", bool, "a legal or regulatory requirement is violated"),
+    Variable("impact.external_notice", bool, "customers or regulators must be told"),
+    Variable("incident.severity", str, "the severity now in force", tuple(Severity)),
+    Variable("incident.category", str, "the category now in force", tuple(Category)),
+    Variable("incident.source", str, "where the report came from", tuple(Source)),
+    Variable("system.id", str, "id of the AI system"),
+    Variable("system.priority", int, "priority rank of the system; 1 is covered first"),
+)
+"""Everything rules may speak of; `docs/` and the editor schema list it from here."""
+
+_TYPES = {bool: cel.Type.BOOL, int: cel.Type.INT, float: cel.Type.DOUBLE, str: cel.Type.STRING}
+_KINDS = {"int": "a whole number", "double": "a decimal number", "string": "text", "bool": "true or false"}
+
+
+@dataclass(frozen=True, slots=True)
+class RuleProblem:
+    """Why a rule cannot be used, at a column (from 1) of its text."""
+
+    column: int
+    cause: str
+    fix: str
+    caret: str
+    """The rule with a caret under the column."""
+
+
+class Outcome(StrEnum):
+    HOLDS = "holds"
+    DOES_NOT_HOLD = "does not hold"
+    NOT_DECIDED = "not decided"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one rule, in words a person can check."""
+
+    rule: str
+    outcome: Outcome
+    reason: str
+    used: Mapping[str, FactValue]
+    """The measured facts the rule speaks of."""
+    unknown: tuple[str, ...]
+    """Facts the rule speaks of that are not known."""
+
+    @property
+    def fires(self) -> bool:
+        """Whether to act as if the rule holds; a failed rule does (fail closed)."""
+        return self.outcome in (Outcome.HOLDS, Outcome.FAILED)
+
+
+class Rules:
+    """Checks and evaluates rules over the declared variables."""
+
+    def __init__(self, variables: Sequence[Variable] = VARIABLES) -> None:
+        self._variables = {variable.name: variable for variable in variables}
+        self._env: Any = cel.NewEnv(
+            variables={variable.name: _TYPES[variable.kind] for variable in variables}
+        )
+        self._compiled: dict[str, Any] = {}
+
+    def check(self, text: str) -> list[RuleProblem]:
+        """Everything wrong with a rule: syntax, names, types, and texts a fact can never be."""
+        if len(text) > LONGEST:
+            return [
+                _problem(text, LONGEST + 1, f"is longer than {LONGEST} characters", "make it two criteria")
+            ]
+        if asked := re.search(r"\bhas\s*\(", _without_texts(text)):
+            column = asked.start() + 1
+            fix = "compare the fact directly; an unknown fact leaves the rule not decided"
+            return [_problem(text, column, "has() does not tell whether a fact is known", fix)]
+        try:
+            result = self._compile(text).return_type().name()
+        except RuntimeError as error:
+            return self._compile_problems(text, str(error))
+        if result != "BOOL":
+            return [
+                _problem(
+                    text, 1, f"gives {_said(result.lower())}, not true or false", "compare it with a limit"
+                )
+            ]
+        return self._impossible_texts(text)
+
+    def evaluate(self, text: str, facts: Facts) -> Verdict:
+        """Ask one rule. Never raises for a rule or fact that misbehaves: that is a failed verdict.
+
+        Raises ValueError for a fact no rule can speak of, because that is a mistake of the caller.
+        """
+        known = self._known(facts)
+        named = self._names(text)
+        used = {name: known[name] for name in named if name in known}
+        unknown = tuple(name for name in named if name not in known)
+        try:
+            value = self._compile(text).eval(data=known)
+        except RuntimeError as error:
+            return _failed(text, str(error), used, unknown)
+        if value.type() == cel.Type.BOOL:
+            outcome = Outcome.HOLDS if value.value() else Outcome.DOES_NOT_HOLD
+            return Verdict(text, outcome, f"{text} {outcome}: {_facts_said(used)}", used, unknown)
+        complaint = str(value.value())
+        if unknown and complaint.startswith("UNKNOWN: No value with name"):
+            reason = f"{text} is not decided: {_listed(unknown)} not known yet"
+            return Verdict(text, Outcome.NOT_DECIDED, reason, used, unknown)
+        return _failed(text, complaint, used, unknown)
+
+    def _compile(self, text: str) -> Any:
+        if text not in self._compiled:
+            self._compiled[text] = self._env.compile(text)
+        return self._compiled[text]
+
+    def _known(self, facts: Facts) -> dict[str, FactValue]:
+        strange = sorted(set(facts) - set(self._variables))
+        if strange:
+            raise ValueError(
+                f"no rule can speak of {', '.join(strange)}; {did_you_mean(strange[0], self._variables)}"
+            )
+        return {
+            name: value
+            for name, value in facts.items()
+            # NaN compares false with everything: as a measured value it would decide a rule in silence.
+            if value is not None and not (isinstance(value, float) and not math.isfinite(value))
+        }
+
+    def _names(self, text: str) -> list[str]:
+        """The declared variables a rule speaks of, in the order written, each once."""
+        found = re.findall(r"[a-z_]+(?:\.[a-z_]+)+", _without_texts(text))
+        return list(dict.fromkeys(name for word in found for name in self._declared_in(word)))
+
+    def _declared_in(self, word: str) -> list[str]:
+        """`alert.metric.startsWith` speaks of `alert.metric`."""
+        return [name for name in self._variables if word == name or word.startswith(f"{name}.")]
+
+    def _compile_problems(self, text: str, message: str) -> list[RuleProblem]:
+        places = re.findall(r"ERROR: <input>:(\d+):(\d+): (.*)", message)
+        if not places:
+            return [_problem(text, 1, f"cannot be checked ({_plain(message)})", "make it simpler")]
+        problems = []
+        for line, column, complaint in places[:3]:
+            offset = _offset(text, int(line), int(column))
+            problems.append(_problem(text, offset, *self._in_words(complaint)))
+        return problems
+
+    def _in_words(self, complaint: str) -> tuple[str, str]:
+        if match := re.search(r"undeclared reference to '([^']*)'", complaint):
+            name = match[1]
+            return f"{name} is no fact that rules can speak of", did_you_mean(name, self._variables)
+        if match := re.search(r"no matching overload for '([^']*)' applied to '\((.*)\)'", complaint):
+            return _mismatch(match[1], match[2])
+        complaint = re.sub(r"^Syntax error: ", "", complaint).replace("<EOF>", "the end").rstrip()
+        if "expecting" in complaint and complaint.startswith("mismatched input 'the end'"):
+            return "ends too early", "write for example impact.users > 100"
+        return (
+            f"is not a rule: {_plain(complaint)}",
+            "write for example impact.users > 100 && impact.regulatory",
+        )
+
+    def _impossible_texts(self, text: str) -> list[RuleProblem]:
+        """`incident.severity == "citical"` type-checks and can never hold: the usual silent mistake."""
+        problems = []
+        for variable in self._variables.values():
+            if not variable.words:
+                continue
+            pattern = rf"(?<![\w.]){re.escape(variable.name)}\s*(?:[!=]=\s*({_TEXT})|in\s*\[([^\]]*)\])"
+            for match in re.finditer(pattern, text):
+                start = match.start(1) if match[1] else match.start(2)
+                for literal in re.finditer(_TEXT, match[1] or match[2] or ""):
+                    word = literal[0][1:-1]
+                    if word not in variable.words:
+                        cause = f"{variable.name} is never {literal[0]}"
+                        column = start + literal.start() + 1
+                        problems.append(_problem(text, column, cause, did_you_mean(word, variable.words)))
+        return problems
+
+
+_TEXT = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
+
+
+@cache
+def standard_rules() -> Rules:
+    """The one rule environment of triage and escalation; compiled rules are shared by it."""
+    return Rules()
+
+
+def _without_texts(text: str) -> str:
+    """The rule with quoted texts and comments blanked, so that names in them are not taken for facts."""
+    return re.sub(rf"{_TEXT}|//[^\n]*", lambda match: " " * len(match[0]), text)
+
+
+def _problem(text: str, column: int, cause: str, fix: str) -> RuleProblem:
+    flat = text.replace("\n", " ")
+    return RuleProblem(column, cause, fix, f"{flat}\n{' ' * (column - 1)}^")
+
+
+def _offset(text: str, line: int, column: int) -> int:
+    """Position from 1 in the whole text of a line and column."""
+    return sum(len(part) for part in text.splitlines(keepends=True)[: line - 1]) + column
+
+
+def _mismatch(operator: str, types: str) -> tuple[str, str]:
+    sign = operator.strip("_").replace("_", "") or operator
+    sides = [side.strip() for side in types.split(",")]
+    if set(sides) == {"double", "int"}:
+        fix = (
+            "write the limit as a decimal, 15.0"
+            if sides[0] == "double"
+            else "write the limit as a whole number"
+        )
+        return f"{sign} cannot compare {_said(sides[0])} with {_said(sides[1])}", fix
+    return (
+        f"{sign} cannot be used with {' and '.join(_said(side) for side in sides)}",
+        "compare like with like",
+    )
+
+
+def _said(kind: str) -> str:
+    return _KINDS.get(kind, kind)
+
+
+def _plain(complaint: str) -> str:
+    return re.sub(r"\s*\[[A-Z_]+\]$|^[A-Z_]+: ", "", complaint).strip()
+
+
+def _failed(text: str, complaint: str, used: Mapping[str, FactValue], unknown: tuple[str, ...]) -> Verdict:
+    reason = f"{text} could not be evaluated ({_plain(complaint)}) and therefore counts as true"
+    return Verdict(text, Outcome.FAILED, reason, used, unknown)
+
+
+def _facts_said(used: Mapping[str, FactValue]) -> str:
+    if not used:
+        return "it speaks of no fact"
+    return ", ".join(f"{name} is {_value_said(value)}" for name, value in used.items())
+
+
+def _value_said(value: FactValue) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return f"{value:,}" if isinstance(value, int) else f'"{value}"'
+
+
+def _listed(names: Sequence[str]) -> str:
+    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return f"{listed} {'is' if len(names) == 1 else 'are'}"
