@@ -85,7 +85,7 @@ Seconds = Annotated[float, Field(gt=0, le=3_600)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class DatabaseSettings(_Section):
@@ -148,7 +148,7 @@ class WorkerSettings(_Section):
 class Settings(BaseModel):
     """Everything one installation is told from outside."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     timezone: Annotated[str, BeforeValidator(_zone)] = "UTC"
     """IANA name; local times are shown beside UTC in this zone."""

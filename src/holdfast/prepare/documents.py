@@ -33,7 +33,9 @@ Way = tuple[str | int, ...]
 class Entry(BaseModel):
     """Base of everything read from a file: unknown keys are errors, nothing changes afterwards."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, str_strip_whitespace=True, use_attribute_docstrings=True
+    )
 
 
 class Unusable(Exception):
