@@ -44,10 +44,11 @@ class Vault:
             handle = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
             raise VaultProblem(f"{source} cannot be read: {error.strerror}") from error
+        before = os.fstat(handle)
+        if not stat.S_ISREG(before.st_mode):
+            os.close(handle)
+            raise VaultProblem(f"{source} is not a regular file; evidence is copied from files only")
         with os.fdopen(handle, "rb") as file:
-            before = os.fstat(file.fileno())
-            if not stat.S_ISREG(before.st_mode):
-                raise VaultProblem(f"{source} is not a regular file; evidence is copied from files only")
             stored = self._take(file)
             after = os.fstat(file.fileno())
         if stored.size != before.st_size or _mark(before) != _mark(after):

@@ -238,16 +238,6 @@ class Incident:
 
     # Deciding ----------------------------------------------------------------------------------
 
-    def require_authority(self, who: Actor, roles: Iterable[str], deed: str) -> None:
-        """Raises NotAllowed unless `who` fills one of the roles that may do the deed (R-ESC-05)."""
-        needed = tuple(roles)
-        if set(self.roles_of(who.id)) & set(needed):
-            return
-        holders = [f"{m.name} ({m.role.replace('_', ' ')})" for m in self.team if m.role in needed]
-        ask = f"ask {' or '.join(holders)}" if holders else "nobody fills that role in this incident yet"
-        words = " or ".join(role.replace("_", " ") for role in needed) or "a role the playbook does not name"
-        raise NotAllowed(f"{who.name} may not {deed} {self.id}: that needs the {words}; {ask}")
-
     def require_running(self) -> None:
         if not self.id:
             raise NotAllowed("there is no such incident")

@@ -1,0 +1,435 @@
+"""The desk: where an incident is opened, answered and steered.
+
+Each method is a verb a responder says and one step: read the stream, decide (pure), append with the
+position the decision was based on. Evidence is frozen before the incident is appended, so that its facts
+stand in the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from holdfast.evidence import capture, custody
+from holdfast.evidence.events import Kind
+from holdfast.evidence.vault import Vault
+from holdfast.incident import communication, register, roles, triage
+from holdfast.incident.events import (
+    AlertFacts,
+    AlertJoined,
+    ClassificationProposed,
+    Clock,
+    Escalated,
+    ImpactNoted,
+    IncidentFact,
+    IncidentOpened,
+    Member,
+    TeamAssembled,
+    TierRaised,
+)
+from holdfast.incident.incident import Incident, NotAllowed, fold
+from holdfast.incident.loading import Loaded, load, stream_of
+from holdfast.ledger.ledger import Conflict, Draft, Ledger, Timer
+from holdfast.people import Actor, IncidentRole
+from holdfast.prepare import versions
+from holdfast.prepare.playbook import Playbook
+from holdfast.prepare.roster import Roster
+from holdfast.prepare.systems import System
+from holdfast.prepare.terms import Authority, Category, Moment, Severity
+
+_ATTEMPTS = 20
+_RUNG_TIERS = {"deputies": 1, "tier_2": 2, "tier_3": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What somebody, or a monitor, says went wrong. Only a title is required (R-DET-11)."""
+
+    title: str
+    description: str = ""
+    system: str = ""
+    model_version: str = ""
+    began_at: datetime | None = None
+    alert: AlertFacts | None = None
+    severity: Severity | None = None
+    """What the reporting person thinks; the rules propose otherwise."""
+    category: Category | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What an incident is judged by: the playbook it is pinned to, today's roster, its system."""
+
+    playbook: Playbook
+    playbook_hash: str
+    roster: Roster
+    system: System | None
+
+    def limits(self, severity: Severity) -> Mapping[Clock, timedelta | None]:
+        clocks = self.playbook.severities[severity].clocks
+        return {Clock.ACKNOWLEDGE: clocks.acknowledge_within, Clock.CONTAIN: clocks.contain_within}
+
+    def keep_years(self) -> Mapping[Kind, int]:
+        """Years each kind of evidence is kept; where items of one kind differ, the longest."""
+        years: dict[Kind, int] = {}
+        for item in self.playbook.evidence.items:
+            kind = Kind(item.kind.value)
+            years[kind] = max(years.get(kind, 0), item.keep_years)
+        return years
+
+
+class Desk:
+    """Steps on incidents. Person and time are passed to every verb."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        vault: Vault,
+        sources: Sequence[capture.Source],
+        link: communication.LinkTo,
+    ) -> None:
+        self.ledger = ledger
+        self.vault = vault
+        self.sources = sources
+        self.link = link
+
+    # Opening -----------------------------------------------------------------------------------
+
+    def open(self, report: Report, *, by: Actor, at: datetime) -> str:
+        """Open an incident and freeze its evidence in the same breath; returns its number.
+
+        Raises NotAllowed without a title, without an active playbook, or for an unknown system.
+        """
+        if not report.title.strip():
+            raise NotAllowed("give the incident a title: one line that says what went wrong")
+        ground = self._active_ground(report.system)
+        for _ in range(_ATTEMPTS):
+            with self.ledger.reading() as conn:
+                incident = f"INC-{register.next_number(conn)}"
+            # Files are taken into the vault first. A crash before the append leaves files that no
+            # fact names; a crash after it leaves the incident complete.
+            frozen = self._freeze(incident, report, ground, at)
+            facts = self._opening(incident, report, ground, at)
+            state = fold((fact, at) for fact in facts)
+            drafts = [
+                Draft(stream_of(incident), 0, facts),
+                Draft(custody.stream_of(incident), 0, [frozen]),
+                *self._messages(Moment.OPENED, state, ground, "the incident was opened", state.team),
+            ]
+            try:
+                self.ledger.append(*drafts, by=by, at=at)
+                return incident
+            except Conflict:
+                continue  # somebody else took this number; the vault keeps the files for the next try
+        raise Conflict("incidents are being opened faster than this one could get a number; try again")
+
+    def join(self, incident: str, alert: AlertFacts, *, by: Actor, at: datetime) -> None:
+        """A further alert on the same cause joins the incident (R-DET-15). Does nothing the second time."""
+
+        def decide(loaded: Loaded, ground: Ground) -> list[IncidentFact]:
+            if any(known.alert == alert.alert for known in loaded.state.alerts):
+                return []
+            joined = loaded.state.after(AlertJoined(incident=incident, alert=alert), at)
+            return [AlertJoined(incident=incident, alert=alert), *self._proposal(joined, ground, at)]
+
+        self._step(incident, decide, by, at)
+
+    def trigger(self, alert: AlertFacts, system: str) -> triage.Trigger:
+        """Whether the playbook's triggers open an incident for an alert, and why or why not."""
+        ground = self._active_ground(system)
+        return triage.trigger(
+            ground.playbook, triage.measured(source="monitor", alert=alert, system=ground.system)
+        )
+
+    def _freeze(self, incident: str, report: Report, ground: Ground, at: datetime) -> capture.EvidenceFrozen:
+        alert = report.alert
+        scene = capture.Scene(
+            incident=incident,
+            at=at,
+            playbook=ground.playbook_hash,
+            system=report.system,
+            monitor=alert.monitor if alert else "",
+            window_start=alert.window_start if alert else report.began_at,
+            window_end=alert.window_end if alert else None,
+        )
+        return capture.freeze(scene, self.sources, self.vault, ground.keep_years())
+
+    def _opening(self, incident: str, report: Report, ground: Ground, at: datetime) -> list[IncidentFact]:
+        opened = IncidentOpened(
+            incident=incident,
+            title=report.title.strip(),
+            description=report.description.strip(),
+            source="monitor" if report.alert else "person",
+            system=report.system,
+            model_version=report.model_version,
+            began_at=report.began_at or (report.alert.window_start if report.alert else None),
+            alert=report.alert,
+            playbook=ground.playbook_hash,
+            playbook_version=ground.playbook.version,
+        )
+        facts: list[IncidentFact] = [opened]
+        state = Incident().after(opened, at)
+        facts += self._proposal(state, ground, at, report)
+        return facts
+
+    # Answering ---------------------------------------------------------------------------------
+
+    def acknowledge(self, incident: str, *, by: Actor, at: datetime) -> None:
+        """Somebody answers. Raises NotAllowed for a closed incident."""
+        self._step(incident, lambda loaded, ground: loaded.state.acknowledge(by), by, at)
+
+    def classify(
+        self,
+        incident: str,
+        category: Category,
+        severity: Severity,
+        reason: str,
+        *,
+        by: Actor,
+        at: datetime,
+    ) -> None:
+        """Confirm the proposal or override it; clocks, team and messages follow (R-CLS-03 to R-CLS-05)."""
+
+        def decide(loaded: Loaded, ground: Ground) -> list[IncidentFact]:
+            state = loaded.state
+            proposed = state.proposed
+            if proposed and proposed.severity is not severity:
+                roles.require(state, ground.playbook, ground.roster, by, Authority.OVERRIDE_SEVERITY)
+            facts = state.classify(category, severity, reason, ground.limits(severity))
+            return [*facts, *self._team(_after(state, facts, at), ground)] if facts else []
+
+        self._step(incident, decide, by, at, Moment.RECLASSIFIED, "it was reclassified")
+
+    def note(
+        self,
+        incident: str,
+        text: str,
+        *,
+        by: Actor,
+        at: datetime,
+        occurred_at: datetime | None = None,
+        evidence: tuple[str, ...] = (),
+    ) -> None:
+        """Add to the timeline; with `occurred_at` a back-filled entry, marked as such."""
+        for item in evidence:
+            custody.find(self.ledger, incident, item)
+        self._step(
+            incident, lambda loaded, ground: loaded.state.note(text, at, occurred_at, evidence), by, at
+        )
+
+    def hand_over(
+        self, incident: str, role: IncidentRole, to: str, reason: str, *, by: Actor, at: datetime
+    ) -> None:
+        """Give a role to somebody else. Its holder, a deputy, or the incident commander may (R-ESC-08)."""
+
+        def decide(loaded: Loaded, ground: Ground) -> list[IncidentFact]:
+            person = ground.roster.person(to)
+            if person is None:
+                raise NotAllowed(f"{to} is not in the roster; add them to roster.yaml and apply it")
+            may = {member.person for member in loaded.state.team if member.role == role.value}
+            may |= {m.person for m in loaded.state.team if m.role == IncidentRole.INCIDENT_COMMANDER.value}
+            may |= {*ground.roster.roles[role].in_order()}
+            may |= {*ground.roster.roles[IncidentRole.INCIDENT_COMMANDER].in_order()}
+            if by.id not in may:
+                words = role.value.replace("_", " ")
+                raise NotAllowed(
+                    f"{by.name} may not hand over the {words}: its holder, their deputies or the incident "
+                    "commander may"
+                )
+            return loaded.state.hand_over(role.value, Member(role.value, person.id, person.name), reason)
+
+        self._step(incident, decide, by, at)
+
+    def dismiss(self, incident: str, reason: str, *, by: Actor, at: datetime) -> None:
+        """It was not an incident; needs the authority the playbook says, and a reason."""
+
+        def decide(loaded: Loaded, ground: Ground) -> list[IncidentFact]:
+            roles.require(loaded.state, ground.playbook, ground.roster, by, Authority.DISMISS)
+            return loaded.state.dismiss(reason)
+
+        self._step(incident, decide, by, at)
+
+    # Time --------------------------------------------------------------------------------------
+
+    def breach_clock(self, timer: Timer, *, by: Actor, at: datetime) -> None:
+        """A clock ran out: record it once; a missed acknowledgement starts the ladder (R-ESC-03)."""
+        incident, clock = timer.data["incident"], Clock(timer.data["clock"])
+        loaded = load(self.ledger, incident)
+        ground = self.ground_of(loaded.state)
+        facts: list[IncidentFact] = loaded.state.breach(clock, at)
+        reason = f"{clock.due_word} was due {timer.due:%H:%M UTC} and was not done"
+        drafts: list[Draft] = []
+        if clock is Clock.ACKNOWLEDGE:
+            climbed = self._climb(_after(loaded.state, facts, at), ground, at, reason)
+            facts += climbed
+            state = _after(loaded.state, facts, at)
+            drafts += self._told(climbed, state, ground, reason)
+        else:
+            state = _after(loaded.state, facts, at)
+        drafts += self._messages(Moment.CLOCK_BREACHED, state, ground, reason, state.team)
+        self.ledger.append(loaded.draft(facts), *drafts, by=by, at=at, fires=timer)
+
+    def escalate(self, timer: Timer, *, by: Actor, at: datetime) -> None:
+        """Still no acknowledgement: tell the next rung of the ladder, exactly once (R-ESC-03)."""
+        loaded = load(self.ledger, timer.data["incident"])
+        ground = self.ground_of(loaded.state)
+        climbed = self._climb(loaded.state, ground, at, "still not acknowledged")
+        state = _after(loaded.state, climbed, at)
+        told = self._told(climbed, state, ground, "still not acknowledged")
+        self.ledger.append(loaded.draft(climbed), *told, by=by, at=at, fires=timer)
+
+    def _climb(self, state: Incident, ground: Ground, at: datetime, reason: str) -> list[IncidentFact]:
+        """The next rung: deputies, then tier 2, then tier 3, as the playbook orders them."""
+        ladder = ground.playbook.escalation.unacknowledged
+        if state.acknowledged_at or state.rung >= len(ladder) or state.severity is None:
+            return []
+        step, rung = ladder[state.rung], state.rung + 1
+        tier = _RUNG_TIERS[step]
+        told = (
+            roles.deputies(ground.roster, state)
+            if step == "deputies"
+            else roles.members(ground.roster, ground.playbook.escalation.tiers[tier].tells)
+        )
+        wait = ground.playbook.severities[state.severity].clocks.escalate_every
+        return [
+            Escalated(
+                incident=state.id,
+                rung=rung,
+                tier=tier,
+                told=told,
+                reason=reason,
+                next_due=at + wait if rung < len(ladder) else None,
+            )
+        ]
+
+    # Knowledge grows ---------------------------------------------------------------------------
+
+    def noted(self, loaded: Loaded, noted: ImpactNoted, at: datetime) -> list[Draft]:
+        """Everything that follows from new knowledge of the impact: proposal, tier, messages.
+
+        The drafts are to be appended in the transaction that records the assessment.
+        """
+        ground = self.ground_of(loaded.state)
+        state = loaded.state.after(noted, at)
+        facts: list[IncidentFact] = [noted, *self._proposal(state, ground, at)]
+        state = _after(loaded.state, facts, at)
+        return [loaded.draft(facts), *self._told(facts, state, ground, "the impact is known better")]
+
+    def _proposal(
+        self, state: Incident, ground: Ground, at: datetime, report: Report | None = None
+    ) -> list[IncidentFact]:
+        """What the rules now propose, and what follows while nobody has decided yet."""
+        proposal = triage.propose(ground.playbook, triage.measured_of(state, ground.system))
+        category, severity, reason = proposal.category, proposal.severity, proposal.reason
+        if report and (report.severity or report.category):
+            severity, category = report.severity or severity, report.category or category
+            reason = f"as reported: {severity.label}, {category.label.lower()}. By the rules: {reason}"
+        facts: list[IncidentFact] = []
+        known = state.proposed
+        if known is None or (known.category, known.severity) != (category, severity):
+            facts.append(
+                ClassificationProposed(incident=state.id, category=category, severity=severity, reason=reason)
+            )
+        state = _after(state, facts, at)
+        if facts and state.classified_at is None:
+            follows = state.follow_severity(ground.limits(severity))
+            facts += [*follows, *self._team(state, ground)]
+        state = _after(state, facts, at)
+        raised = triage.tier(ground.playbook, triage.measured_of(state, ground.system), state.tier)
+        if raised:
+            number, why = raised
+            told = roles.members(ground.roster, ground.playbook.escalation.tiers[number].tells)
+            facts.append(TierRaised(incident=state.id, tier=number, told=told, reason=why))
+        return facts
+
+    def _team(self, state: Incident, ground: Ground) -> list[IncidentFact]:
+        assert state.severity is not None
+        team = roles.team(ground.playbook, ground.roster, state.severity, state)
+        return [TeamAssembled(incident=state.id, members=team)] if set(team) != set(state.team) else []
+
+    # Common ------------------------------------------------------------------------------------
+
+    def ground_of(self, state: Incident) -> Ground:
+        """What a running incident is judged by: the playbook it is pinned to (R-PRE-02)."""
+        return Ground(
+            versions.playbook_version(self.ledger, state.playbook),
+            state.playbook,
+            self._roster(),
+            self._system(state.system),
+        )
+
+    def _active_ground(self, system: str) -> Ground:
+        active = versions.active_playbook(self.ledger)
+        if active is None:
+            raise NotAllowed(
+                "no playbook version is active, so nothing says how to respond; apply playbook.yaml and "
+                "have the functions it names sign it (`holdfast apply`, `holdfast playbook approve`)"
+            )
+        found = self._system(system)
+        if system and found is None:
+            known = ", ".join(sorted(versions.active_systems(self.ledger))) or "none yet"
+            raise NotAllowed(f"no AI system is called {system!r}; known are: {known}")
+        return Ground(active.playbook, active.sha256, self._roster(), found)
+
+    def _roster(self) -> Roster:
+        roster = versions.active_roster(self.ledger)
+        if roster is None:
+            raise NotAllowed("no roster is recorded, so nobody can be called; run `holdfast apply`")
+        return roster
+
+    def _system(self, system: str) -> System | None:
+        return versions.active_systems(self.ledger).get(system) if system else None
+
+    def _step(
+        self,
+        incident: str,
+        decide: Callable[[Loaded, Ground], list[IncidentFact]],
+        by: Actor,
+        at: datetime,
+        moment: Moment | None = None,
+        reason: str = "",
+    ) -> None:
+        """Read, decide, append; again when somebody was faster. Messages leave for a moment that came."""
+        for _ in range(_ATTEMPTS):
+            loaded = load(self.ledger, incident)
+            ground = self.ground_of(loaded.state)
+            facts = decide(loaded, ground)
+            if not facts:
+                return
+            state = _after(loaded.state, facts, at)
+            drafts = self._told(facts, state, ground, reason)
+            if moment and state.severity is not loaded.state.severity:
+                drafts += self._messages(moment, state, ground, reason, state.team)
+            try:
+                self.ledger.append(loaded.draft(facts), *drafts, by=by, at=at)
+                return
+            except Conflict:
+                continue
+        raise Conflict(f"{incident} kept changing; try again")
+
+    def _messages(
+        self,
+        moment: Moment,
+        state: Incident,
+        ground: Ground,
+        reason: str,
+        also: Sequence[Member] = (),
+    ) -> list[Draft]:
+        return communication.messages(moment, state, ground.playbook, ground.roster, self.link, reason, also)
+
+    def _told(
+        self, facts: Sequence[IncidentFact], state: Incident, ground: Ground, reason: str
+    ) -> list[Draft]:
+        """Messages to everybody that an escalation among these facts tells."""
+        drafts: list[Draft] = []
+        for fact in facts:
+            if isinstance(fact, (Escalated, TierRaised)):
+                drafts += self._messages(Moment.ESCALATED, state, ground, fact.reason or reason, fact.told)
+        return drafts
+
+
+def _after(state: Incident, facts: Sequence[IncidentFact], at: datetime) -> Incident:
+    for fact in facts:
+        state = state.after(fact, at)
+    return state

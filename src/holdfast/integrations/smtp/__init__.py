@@ -1,0 +1,1 @@
+"""Mail: messages leave by SMTP (RFC 5321)."""
