@@ -1,0 +1,492 @@
+"""How pages are made: templates, the words for times and numbers, and what every page is given.
+
+One idea: a page is a pure function of what its view hands over. The current time, the reader and the state
+of the ledger arrive in one `Shell`; filters take `now` as an argument, so the same page can be made again.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from importlib import resources
+from importlib.resources.abc import Traversable
+from types import SimpleNamespace
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from holdfast import charts, clock
+
+Moment = datetime | str
+"""A time as views hold it: aware, or the text that `clock.stamp` wrote."""
+
+Tone = Literal["plain", "good", "warn", "bad"]
+
+
+# --- what every page is given ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seal:
+    """What the ledger can prove at this moment; it stands in the corner of every page."""
+
+    facts: int
+    """How many facts are recorded."""
+    waiting: int = 0
+    """How many of them no checkpoint covers yet."""
+    sealed_at: datetime | None = None
+    """When the newest checkpoint was signed; None before the first."""
+    root: str | None = None
+    """Root hash of that checkpoint, in hex."""
+    witnessed_at: datetime | None = None
+    """Up to when an outside witness has signed; None without witnesses."""
+    trouble: str = ""
+    """What is wrong with the ledger, as a sentence; every page then says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """Who looks at the page."""
+
+    id: str
+    name: str
+    roles: tuple[str, ...] = ()
+    may: frozenset[str] = frozenset()
+    """The permissions that `people.allowed` grants them; templates offer nothing else."""
+    zone: str | None = None
+    """Their time zone by its IANA name; None shows UTC alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something to tell the reader above the page: the result of what they just did, or a problem."""
+
+    title: str
+    text: str = ""
+    tone: Tone = "plain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shell:
+    """What base.html needs from every view."""
+
+    now: datetime
+    here: str
+    """Key of the navigation entry the page belongs to, for example `incidents`."""
+    reader: Reader
+    seal: Seal
+    csrf: str
+    """Token that every form sends back in the field `csrf`."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """How many things wait behind a navigation entry, by its key; zero is not shown."""
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineEntry:
+    """One line of a timeline, as `ui.timeline` shows it."""
+
+    seq: int
+    """Position of the fact in the ledger."""
+    at: datetime
+    """When it happened, which for a back-filled entry is earlier than when it was recorded."""
+    title: str
+    text: str = ""
+    """Follows the title on the same line."""
+    detail: str = ""
+    tone: Literal["plain", "alarm", "act", "note"] = "plain"
+    backfilled: bool = False
+    links: tuple[tuple[str, str], ...] = ()
+    """(text, address) of the evidence behind it."""
+    proof: str = ""
+    """Address of the proof of the fact."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextAction:
+    """One step the playbook asks for next, as `ui.next_actions` shows it."""
+
+    title: str
+    verb: str
+    """What the button says."""
+    detail: str = ""
+    href: str = ""
+    """Address of the page where it is done, or"""
+    action: str = ""
+    """address to post to when one press is enough."""
+    key: str = ""
+    """The letter that does it from the keyboard."""
+    needs: str = ""
+    """Who must do it, when the reader may not; then there is no button."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of the navigation."""
+
+    key: str
+    label: str
+    href: str
+
+
+NAVIGATION: tuple[tuple[str, tuple[Entry, ...]], ...] = (
+    (
+        "",
+        (
+            Entry("home", "Home", "/"),
+            Entry("incidents", "Incidents", "/incidents"),
+            Entry("alerts", "Alerts", "/alerts"),
+            Entry("containment", "Containment", "/containment"),
+            Entry("systems", "Systems", "/systems"),
+        ),
+    ),
+    (
+        "Prepare and learn",
+        (Entry("playbook", "Playbook", "/playbook"), Entry("reviews", "Reviews", "/reviews")),
+    ),
+    ("Prove", (Entry("evidence", "Evidence", "/evidence"), Entry("ledger", "Ledger", "/ledger"))),
+)
+
+
+def page(templates: Environment, name: str, shell: Shell, **content: Any) -> str:
+    """A whole page: the template in the frame of base.html, with `shell` and `now` at hand."""
+    return templates.get_template(name).render(shell=shell, now=shell.now, **content)
+
+
+def fragment(templates: Environment, name: str, **content: Any) -> str:
+    """A part of a page, for what htmx swaps in."""
+    return templates.get_template(name).render(**content)
+
+
+# --- words for times ------------------------------------------------------------------------------
+
+
+def moment(value: Moment) -> datetime:
+    """The aware time in UTC; raises ValueError for a naive one or a text `clock.stamp` did not write."""
+    if isinstance(value, str):
+        return clock.parse(value)
+    if value.tzinfo is None:
+        raise ValueError(f"the time {value.isoformat()} has no zone; pages show aware times only")
+    return value.astimezone(UTC)
+
+
+def utc(value: Moment) -> str:
+    """`23 Nov 2026, 10:42 UTC`."""
+    at = moment(value)
+    return f"{day(at)}, {at:%H:%M} UTC"
+
+
+def utc_short(value: Moment, now: datetime) -> str:
+    """`10:42 UTC` for today, `22 Nov, 10:42 UTC` for another day."""
+    at = moment(value)
+    today = at.date() == now.astimezone(UTC).date()
+    return f"{at:%H:%M} UTC" if today else f"{at.day} {at:%b}, {at:%H:%M} UTC"
+
+
+def day(value: Moment) -> str:
+    """`23 Nov 2026`, in UTC."""
+    at = moment(value)
+    return f"{at.day} {at:%b %Y}"
+
+
+def time_of_day(value: Moment) -> str:
+    """`10:31:04`, in UTC."""
+    return f"{moment(value):%H:%M:%S}"
+
+
+def iso(value: Moment) -> str:
+    """`2026-11-23T10:42:00Z`, for the datetime attribute and for scripts."""
+    return f"{moment(value):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def local(value: Moment, zone: str | None) -> str:
+    """`21:42 Sydney`, with the day where it is another day there; nothing without a zone."""
+    if not zone or zone == "UTC":
+        return ""
+    at = moment(value)
+    there = at.astimezone(ZoneInfo(zone))
+    city = zone.rpartition("/")[2].replace("_", " ")
+    other_day = "" if there.date() == at.date() else f"{there.day} {there:%b}, "
+    return f"{other_day}{there:%H:%M} {city}"
+
+
+def duration(value: timedelta | float) -> str:
+    """How long something took, in its two largest units: `12 s`, `3 min 12 s`, `4 h 21 min`, `14 d 23 h`."""
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    return "under 1 s" if 0 < seconds < 1 else _units(int(seconds), seconds_beside_minutes=True)
+
+
+def left(due: Moment, now: datetime) -> str:
+    """A clock in words: `4 min left`, `due now`, `breached by 12 min`; never more time than there is."""
+    seconds = (moment(due) - now).total_seconds()
+    if -1 < seconds < 1:
+        return "due now"
+    return f"{_units(int(seconds))} left" if seconds > 0 else f"breached by {_units(int(-seconds))}"
+
+
+def ago(value: Moment, now: datetime) -> str:
+    """`just now`, `2 s ago`, `11 min ago`, `2 d ago`, or `in 4 min` for what is still to come."""
+    seconds = (now - moment(value)).total_seconds()
+    if -1 < seconds < 1:
+        return "just now"
+    return f"{_units(int(seconds))} ago" if seconds > 0 else f"in {_units(int(-seconds))}"
+
+
+def _units(seconds: int, *, seconds_beside_minutes: bool = False) -> str:
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    if days:
+        return _pair(days, "d", hours % 24, "h")
+    if hours:
+        return _pair(hours, "h", minutes % 60, "min")
+    if minutes:
+        return _pair(minutes, "min", seconds % 60 if seconds_beside_minutes else 0, "s")
+    return f"{seconds} s"
+
+
+def _pair(large: int, large_unit: str, small: int, small_unit: str) -> str:
+    return f"{large} {large_unit} {small} {small_unit}" if small else f"{large} {large_unit}"
+
+
+# --- words for numbers ----------------------------------------------------------------------------
+
+
+def figure(
+    value: float | None, digits: int = 2, against: float | None = None, unknown: str = "not known"
+) -> str:
+    """`0.71`, or the words for an unknown value.
+
+    A value that is not the limit `against` never looks equal to it: decimals are added until they differ.
+    """
+    if value is None:
+        return unknown
+    while against is not None and value != against and digits < 8:
+        if f"{value:.{digits}f}" != f"{against:.{digits}f}":
+            break
+        digits += 1
+    return f"{value:,.{digits}f}"
+
+
+def interval(
+    value: float | None,
+    lower: float | None,
+    upper: float | None,
+    digits: int = 2,
+    against: float | None = None,
+    unknown: str = "not computable",
+) -> str:
+    """`0.71 (0.66 to 0.76)`; without an interval the value alone; the words for an unknown value."""
+    shown = figure(value, digits, against, unknown)
+    if value is None or lower is None or upper is None:
+        return shown
+    return f"{shown} ({figure(lower, digits)} to {figure(upper, digits)})"
+
+
+def percent(share: float | None, digits: int = 0, unknown: str = "not known") -> str:
+    """`94%`; neither 0% nor 100% unless it is exactly that: `under 1%`, `over 99%`."""
+    if share is None:
+        return unknown
+    step = 10.0**-digits
+    value = round(share * 100, digits)
+    if 0 < share < 1 and value in (0, 100):
+        return f"under {step:.{digits}f}%" if value == 0 else f"over {100 - step:.{digits}f}%"
+    return f"{value:.{digits}f}%"
+
+
+def thousands(number: int | None, unknown: str = "not known") -> str:
+    """`4,180`."""
+    return unknown if number is None else f"{number:,}"
+
+
+def filesize(size: int) -> str:
+    """Bytes in decimal units: `812 B`, `4.1 kB`, `412 MB`."""
+    if size < 1000:
+        return f"{size} B"
+    units = ("kB", "MB", "GB", "TB")
+    power = next((power for power in (1, 2, 3) if size / 1000**power < 999.5), 4)
+    value = size / 1000**power
+    return f"{value:.{1 if value < 9.95 else 0}f} {units[power - 1]}"
+
+
+def plural(number: int, one: str, many: str = "") -> str:
+    """`1 incident`, `2 incidents`, `4,180 entries`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def short_hash(digest: str) -> str:
+    """`9f3c…71ae`: enough to compare by eye; the whole hash stays at hand for copying."""
+    return digest if len(digest) <= 12 else f"{digest[:4]}…{digest[-4:]}"
+
+
+# --- small drawings and differences ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Sparkline:
+    """Geometry of a small line, in pixels from the top left corner."""
+
+    width: int
+    height: int
+    lines: tuple[tuple[str, str], ...]
+    """(status, points) of each stretch, as SVG polyline points."""
+    dots: tuple[tuple[float, float], ...]
+    limit: float | None
+
+
+def sparkline(
+    points: Sequence[tuple[float | None, charts.Status]],
+    limit: float | None = None,
+    width: int = 150,
+    height: int = 34,
+) -> Sparkline:
+    """Where a small line runs; gaps where nothing was computable, like the large chart."""
+    values = [value for value, _ in points if value is not None] + ([] if limit is None else [limit])
+    low, high = (min(values), max(values)) if values else (0.0, 1.0)
+    room = 3.0
+
+    def across(index: int) -> float:
+        return round(room + (width - 2 * room) * (index / (len(points) - 1) if len(points) > 1 else 0.5), 1)
+
+    def down(value: float) -> float:
+        share = (value - low) / (high - low) if high > low else 0.5
+        return round(height - room - share * (height - 2 * room), 1)
+
+    lines: list[tuple[str, str]] = []
+    dots: list[tuple[float, float]] = []
+    for run in charts.runs(points):
+        places = [
+            (across(index), down(value))
+            for index in range(run.first, run.last + 1)
+            if (value := points[index][0]) is not None
+        ]
+        if len(places) == 1:
+            dots.append(places[0])
+        else:
+            lines.append((run.status, " ".join(f"{x:g},{y:g}" for x, y in places)))
+    return Sparkline(width, height, tuple(lines), tuple(dots), None if limit is None else down(limit))
+
+
+@dataclass(frozen=True, slots=True)
+class DiffLine:
+    """One line of a comparison; numbers are None on the side that does not have it."""
+
+    kind: Literal["same", "added", "removed", "gap"]
+    text: str
+    before: int | None = None
+    after: int | None = None
+
+
+def diff(old: str, new: str, context: int = 3) -> tuple[DiffLine, ...]:
+    """What changed between two texts, line by line; longer unchanged stretches become one `gap`."""
+    before, after = old.splitlines(), new.splitlines()
+    matcher = difflib.SequenceMatcher(a=before, b=after, autojunk=False)
+    return tuple(_diff_lines(matcher, before, after, context))
+
+
+def _diff_lines(
+    matcher: difflib.SequenceMatcher[str], before: list[str], after: list[str], context: int
+) -> Iterator[DiffLine]:
+    reached = 0
+    for group in matcher.get_grouped_opcodes(context):
+        if skipped := group[0][1] - reached:
+            yield DiffLine("gap", f"{plural(skipped, 'line')} unchanged")
+        for operation, i1, i2, j1, j2 in group:
+            if operation == "equal":
+                for step in range(i2 - i1):
+                    yield DiffLine("same", before[i1 + step], i1 + step + 1, j1 + step + 1)
+                continue
+            for index in range(i1, i2):
+                yield DiffLine("removed", before[index], before=index + 1)
+            for index in range(j1, j2):
+                yield DiffLine("added", after[index], after=index + 1)
+        reached = group[-1][2]
+    if reached and (rest := len(before) - reached):
+        yield DiffLine("gap", f"{plural(rest, 'line')} unchanged")
+
+
+# --- the environment ------------------------------------------------------------------------------
+
+_FILTERS = (
+    utc,
+    utc_short,
+    day,
+    time_of_day,
+    iso,
+    local,
+    duration,
+    left,
+    ago,
+    figure,
+    interval,
+    percent,
+    thousands,
+    filesize,
+    plural,
+    short_hash,
+)
+
+
+def environment() -> Environment:
+    """The templates of the product: escaping everything, refusing what a view forgot to pass.
+
+    Every macro under templates/components is at hand in every template as `ui.name`.
+    Raises ValueError when two components share a name.
+    """
+    made = Environment(
+        loader=PackageLoader("holdfast.interfaces.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update({filter_.__name__: filter_ for filter_ in _FILTERS})
+    made.globals.update(
+        static=static,
+        navigation=NAVIGATION,
+        sparkline=sparkline,
+        diff=diff,
+        drawing=Markup,
+        ui=(components := SimpleNamespace()),
+    )
+    # Filled in place: a component finds its neighbours in the same namespace when it is called.
+    vars(components).update(_components(made))
+    return made
+
+
+def _components(templates: Environment) -> dict[str, Any]:
+    macros: dict[str, Any] = {}
+    for name in sorted(templates.list_templates()):
+        if not name.startswith("components/"):
+            continue
+        for macro, made in vars(templates.get_template(name).module).items():
+            if macro.startswith("_") or not callable(made):
+                continue
+            if macro in macros:
+                raise ValueError(
+                    f"{name} has a second component called {macro!r}; names are shared by all pages"
+                )
+            macros[macro] = made
+    return macros
+
+
+def static(path: str) -> str:
+    """Address of a static file with its content hash, so that browsers may keep it for ever.
+
+    Raises FileNotFoundError for a file that is not there.
+    """
+    return f"/static/{path}?v={_content_hash(path)}"
+
+
+@cache
+def _content_hash(path: str) -> str:
+    return hashlib.sha256(static_folder().joinpath(path).read_bytes()).hexdigest()[:10]
+
+
+def static_folder() -> Traversable:
+    """Where the files under /static live."""
+    return resources.files("holdfast.interfaces.web").joinpath("static")
