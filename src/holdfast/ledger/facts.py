@@ -14,11 +14,11 @@ from enum import Enum
 from functools import cache
 from typing import Any, ClassVar, Literal, TypeVar, dataclass_transform
 
-import rfc8785
 from pydantic import TypeAdapter, ValidationError
 
 from holdfast import clock
 from holdfast.people import Actor
+from holdfast_verify import canonical
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ def _plain(value: Any) -> Any:
 def encode(recorded_fact: Fact, by: Actor) -> bytes:
     """The payload's exact bytes: canonical JSON of actor, data and version (RFC 8785)."""
     who = {"id": by.id, "kind": by.kind, "name": by.name}
-    return rfc8785.dumps({"by": who, "data": _plain(recorded_fact), "v": recorded_fact.version})
+    return canonical.dumps({"by": who, "data": _plain(recorded_fact), "v": recorded_fact.version})
 
 
 def decode(name: str, document: Mapping[str, Any]) -> tuple[Actor, Fact]:

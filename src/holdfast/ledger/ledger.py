@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-import rfc8785
 from sqlalchemy import Connection, Table, insert, select, update
 
 from holdfast import clock
@@ -23,6 +22,7 @@ from holdfast.ledger import tables
 from holdfast.ledger.database import Database
 from holdfast.ledger.facts import Fact, Recorded, decode, encode
 from holdfast.people import Actor
+from holdfast_verify import canonical
 from holdfast_verify.leaf import payload_commitment
 from holdfast_verify.tree import leaf_hash
 
@@ -207,7 +207,7 @@ class Ledger:
         for offset, decided in enumerate(draft.facts):
             seq, stream_seq = first + offset, version + offset
             payload, salt = encode(decided, by), secrets.token_bytes(32)
-            leaf = rfc8785.dumps(
+            leaf = canonical.dumps(
                 {
                     "v": 1,
                     "log": origin,
