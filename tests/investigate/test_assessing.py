@@ -1,0 +1,195 @@
+"""Counting and assessing on a real ledger and a real log (R-IMP-01, R-IMP-02, R-ESC-02)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from holdfast.incident.events import Dismissed, ImpactNoted, TierRaised
+from holdfast.incident.incident import NotAllowed
+from holdfast.incident.loading import Loaded, NoSuchIncident, load
+from holdfast.investigate import assessing
+from holdfast.investigate.counting import GroupCount
+from holdfast.investigate.events import DataImpact, ImpactAssessed, ImpactCounted, UserImpact
+from holdfast.investigate.impact import Assessment
+from holdfast.ledger import outbox
+from holdfast.ledger.ledger import Draft, Ledger
+from support.counter import FileCounter
+from support.opened import MAYA, SYSTEM, WORKER, open_incident, tell
+
+SAID = Assessment(users=UserImpact(kind="applicants", effect="declined wrongly"))
+
+
+def reassess(loaded: Loaded, noted: ImpactNoted, at: datetime) -> Sequence[Draft]:
+    """Over two people affected raise the tier and tell somebody."""
+    if noted.users is None or noted.users <= 2 or loaded.state.tier > 1:
+        return [loaded.draft([noted])]
+    raised = TierRaised(incident=loaded.state.id, tier=2, told=(), reason=f"{noted.users} people")
+    message = outbox.queue("email", "head@example.com", "tier 2", "more people", loaded.state.id)
+    return [loaded.draft([noted, raised]), message]
+
+
+@pytest.fixture
+def counter(tmp_path: Path, now: datetime) -> FileCounter:
+    """Ten predictions, one an hour, about four applicants; the north has six of them."""
+    path = tmp_path / "log.parquet"
+    conn = duckdb.connect()
+    conn.execute("SET TimeZone = 'UTC'")
+    conn.execute("CREATE TABLE log (made TIMESTAMPTZ, who VARCHAR, region VARCHAR)")
+    for hour in range(10):
+        region = "north" if hour < 6 else "south"
+        conn.execute(
+            "INSERT INTO log VALUES (?, ?, ?)", [now - timedelta(hours=10 - hour), f"p{hour % 4}", region]
+        )
+    conn.execute(f"COPY log TO '{path}' (FORMAT parquet)")
+    return FileCounter(path, "made", "who", ["region"])
+
+
+def test_affected_people_are_counted_from_the_log_with_period_segment_and_groups(
+    ledger: Ledger, incident: str, counter: FileCounter, now: datetime
+) -> None:
+    """R-IMP-02."""
+    start = now - timedelta(hours=8)
+    counted = assessing.count(
+        ledger, counter, incident, start, now, {"region": "north"}, reassess=reassess, by=WORKER, at=now
+    )
+    assert (counted.inferences, counted.users, counted.total, counted.share) == (4, 4, 8, 0.5)
+    assert counted.groups == (GroupCount("region=north", 4, 4),)
+    (recorded,) = ledger.stream("impact/INC-1").facts
+    assert recorded.fact == ImpactCounted(
+        incident=incident,
+        number=1,
+        system=SYSTEM,
+        start=start,
+        end=now,
+        where={"region": "north"},
+        counted=counted,
+    )
+
+
+def test_the_period_is_half_open(ledger: Ledger, incident: str, counter: FileCounter, now: datetime) -> None:
+    end = now - timedelta(hours=1)
+    counted = assessing.count(
+        ledger, counter, incident, now - timedelta(hours=3), end, reassess=reassess, by=MAYA, at=now
+    )
+    assert counted.inferences == 2
+
+
+def test_what_follows_from_the_count_stands_in_the_same_transaction(
+    ledger: Ledger, incident: str, counter: FileCounter, now: datetime
+) -> None:
+    """R-ESC-02: over the limit the tier is raised and people are told, all or nothing."""
+    before = ledger.size()
+    assessing.count(
+        ledger, counter, incident, now - timedelta(hours=10), now, reassess=reassess, by=WORKER, at=now
+    )
+    types = [recorded.fact.type for recorded in ledger.facts(after=before - 1)]
+    assert types == ["impact.counted", "incident.impact_noted", "incident.tier_raised", "message.queued"]
+    state = load(ledger, incident).state
+    assert state.impact == ImpactNoted(incident=incident, users=4, inferences=10, share=1.0)
+    assert state.tier == 2
+
+
+def test_versions_of_the_assessment_are_kept_with_who_and_when(
+    ledger: Ledger, incident: str, counter: FileCounter, now: datetime
+) -> None:
+    """R-IMP-01."""
+    later = now + timedelta(hours=1)
+    assessing.assess(ledger, incident, SAID, reassess=reassess, by=MAYA, at=now)
+    assessing.count(
+        ledger, counter, incident, now - timedelta(hours=10), now, reassess=reassess, by=WORKER, at=later
+    )
+    more = Assessment(SAID.users, DataImpact(sensitive=True, sensitivity="income"))
+    impact = assessing.assess(ledger, incident, more, reassess=reassess, by=MAYA, at=later)
+    assert [(kept.fact.number, kept.fact.affected, kept.at, kept.by) for kept in impact.versions] == [
+        (1, None, now, MAYA),
+        (2, 4, later, MAYA),
+    ]
+    assert assessing.impact_of(ledger, incident) == impact
+    noted = load(ledger, incident).state.impact
+    assert noted == ImpactNoted(incident=incident, users=4, inferences=10, share=1.0, sensitive_data=True)
+
+
+def test_saying_the_same_again_appends_nothing(ledger: Ledger, incident: str, now: datetime) -> None:
+    assessing.assess(ledger, incident, SAID, reassess=reassess, by=MAYA, at=now)
+    before = ledger.size()
+    assessing.assess(ledger, incident, SAID, reassess=reassess, by=MAYA, at=now)
+    assert ledger.size() == before
+
+
+def test_a_faster_colleague_makes_the_step_decide_again(ledger: Ledger, incident: str, now: datetime) -> None:
+    """Between reading and appending somebody else assesses: this one becomes version 2."""
+    pushed = []
+
+    def slow(loaded: Loaded, noted: ImpactNoted, at: datetime) -> Sequence[Draft]:
+        if not pushed:
+            pushed.append(True)
+            assessing.assess(
+                ledger, incident, Assessment(UserImpact(kind="visitors")), reassess=reassess, by=MAYA, at=now
+            )
+        return reassess(loaded, noted, at)
+
+    impact = assessing.assess(ledger, incident, SAID, reassess=slow, by=MAYA, at=now)
+    assert [kept.fact.users.kind for kept in impact.versions] == ["visitors", "applicants"]
+    assert [kept.fact.number for kept in impact.versions] == [1, 2]
+
+
+class TestRefusals:
+    def test_of_a_column_the_log_does_not_have(
+        self, ledger: Ledger, incident: str, counter: FileCounter, now: datetime
+    ) -> None:
+        with pytest.raises(NotAllowed, match="loans cannot be counted: the log has no column branch"):
+            assessing.count(
+                ledger,
+                counter,
+                incident,
+                now - timedelta(1),
+                now,
+                {"branch": "1"},
+                reassess=reassess,
+                by=MAYA,
+                at=now,
+            )
+        assert ledger.stream("impact/INC-1").version == 0
+
+    def test_of_a_period_that_ends_before_it_begins(
+        self, ledger: Ledger, incident: str, counter: FileCounter, now: datetime
+    ) -> None:
+        with pytest.raises(NotAllowed, match="give a later end"):
+            assessing.count(ledger, counter, incident, now, now, reassess=reassess, by=MAYA, at=now)
+
+    def test_of_counting_where_no_system_is_named(
+        self, ledger: Ledger, counter: FileCounter, now: datetime
+    ) -> None:
+        incident = open_incident(ledger, now, number=2, system="")
+        with pytest.raises(NotAllowed, match="names no AI system"):
+            assessing.count(
+                ledger, counter, incident, now - timedelta(1), now, reassess=reassess, by=MAYA, at=now
+            )
+
+    def test_of_an_incident_whose_record_is_archived(
+        self, ledger: Ledger, incident: str, counter: FileCounter, now: datetime
+    ) -> None:
+        """R-EVD-10."""
+        tell(ledger, incident, Dismissed(incident=incident, reason="a test of the alarm"), at=now)
+        with pytest.raises(NotAllowed, match="archived"):
+            assessing.assess(ledger, incident, SAID, reassess=reassess, by=MAYA, at=now)
+        with pytest.raises(NotAllowed, match="archived"):
+            assessing.count(
+                ledger, counter, incident, now - timedelta(1), now, reassess=reassess, by=MAYA, at=now
+            )
+
+    def test_of_an_incident_nobody_opened(self, ledger: Ledger, now: datetime) -> None:
+        with pytest.raises(NoSuchIncident):
+            assessing.assess(ledger, "INC-9", SAID, reassess=reassess, by=MAYA, at=now)
+
+
+def test_an_assessment_is_read_back_as_it_was_said(ledger: Ledger, incident: str, now: datetime) -> None:
+    assessing.assess(ledger, incident, SAID, reassess=reassess, by=MAYA, at=now)
+    (recorded,) = ledger.stream("impact/INC-1").facts
+    assert isinstance(recorded.fact, ImpactAssessed)
+    assert assessing.impact_of(ledger, incident).assessment() == SAID

@@ -1,0 +1,59 @@
+"""A counter of predictions over one DuckDB-readable file, for tests of what builds on the counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from holdfast.investigate.counting import CannotCount, Counted, GroupCount
+
+
+def _name(column: str) -> str:
+    return '"' + column.replace('"', '""') + '"'
+
+
+@dataclass(frozen=True)
+class FileCounter:
+    """Counts in a Parquet or CSV file; the same contract as the engine that serves the port."""
+
+    path: Path
+    time: str
+    subject: str | None
+    groups: Sequence[str] = ()
+
+    def count(self, system: str, start: datetime, end: datetime, where: Mapping[str, str]) -> Counted:
+        conn = duckdb.connect()
+        conn.execute("SET TimeZone = 'UTC'")
+        log = conn.from_query("SELECT * FROM " + self._source())
+        strange = sorted(set(where) - set(log.columns))
+        if strange:
+            raise CannotCount(f"the log has no column {strange[0]}")
+        moment = f"CAST({_name(self.time)} AS TIMESTAMPTZ)"
+        conn.execute(
+            f"CREATE TABLE log AS SELECT * FROM {self._source()} WHERE {moment} >= ? AND {moment} < ?",
+            [start, end],
+        )
+        matching = " AND ".join(f"CAST({_name(column)} AS VARCHAR) = ?" for column in where) or "true"
+        values = list(where.values())
+        users = f"count(DISTINCT {_name(self.subject)})" if self.subject else "NULL"
+        total = conn.execute("SELECT count(*) FROM log").fetchone()
+        found = conn.execute(f"SELECT count(*), {users} FROM log WHERE {matching}", values).fetchone()
+        assert total
+        assert found
+        groups = [
+            GroupCount(f"{column}={value}", inferences, people)
+            for column in self.groups
+            for value, inferences, people in conn.execute(
+                f"SELECT {_name(column)}, count(*), {users} FROM log WHERE {matching} GROUP BY 1 ORDER BY 1",
+                values,
+            ).fetchall()
+        ]
+        return Counted(found[0], found[1], total[0], tuple(groups))
+
+    def _source(self) -> str:
+        reader = "read_parquet" if self.path.suffix == ".parquet" else "read_csv"
+        return f"{reader}('{str(self.path).replace(chr(39), chr(39) * 2)}')"
