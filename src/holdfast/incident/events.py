@@ -66,7 +66,7 @@ class IncidentOpened(Fact):
     title: str
     description: str = ""
     source: str
-    """alert or person"""
+    """alert or person, as the playbook's rules read it."""
     system: str = ""
     model_version: str = ""
     began_at: datetime | None = None

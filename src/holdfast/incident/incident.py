@@ -44,10 +44,7 @@ from holdfast.incident.events import (
 )
 from holdfast.people import Actor
 from holdfast.prepare.terms import Category, Severity
-
-
-class NotAllowed(Exception):
-    """The decision is refused; the message says why and what to do instead."""
+from holdfast.problems import NotAllowed
 
 
 class Status(StrEnum):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from holdfast.evidence import capture, custody
-from holdfast.evidence.events import Kind
+from holdfast.evidence.events import EvidenceFrozen, Kind
 from holdfast.evidence.vault import Vault
 from holdfast.incident import communication, register, roles, triage
 from holdfast.incident.events import (
@@ -28,7 +28,7 @@ from holdfast.incident.events import (
     TeamAssembled,
     TierRaised,
 )
-from holdfast.incident.incident import Incident, NotAllowed, fold
+from holdfast.incident.incident import Incident, fold
 from holdfast.incident.loading import Loaded, load, stream_of
 from holdfast.ledger.ledger import Conflict, Draft, Ledger, Timer
 from holdfast.people import Actor, IncidentRole
@@ -37,6 +37,7 @@ from holdfast.prepare.playbook import Playbook
 from holdfast.prepare.roster import Roster
 from holdfast.prepare.systems import System
 from holdfast.prepare.terms import Authority, Category, Moment, Severity
+from holdfast.problems import NotAllowed, did_you_mean
 
 _ATTEMPTS = 20
 _RUNG_TIERS = {"deputies": 1, "tier_2": 2, "tier_3": 3}
@@ -139,10 +140,10 @@ class Desk:
         """Whether the playbook's triggers open an incident for an alert, and why or why not."""
         ground = self._active_ground(system)
         return triage.trigger(
-            ground.playbook, triage.measured(source="monitor", alert=alert, system=ground.system)
+            ground.playbook, triage.measured(source="alert", alert=alert, system=ground.system)
         )
 
-    def _freeze(self, incident: str, report: Report, ground: Ground, at: datetime) -> capture.EvidenceFrozen:
+    def _freeze(self, incident: str, report: Report, ground: Ground, at: datetime) -> EvidenceFrozen:
         alert = report.alert
         scene = capture.Scene(
             incident=incident,
@@ -160,7 +161,7 @@ class Desk:
             incident=incident,
             title=report.title.strip(),
             description=report.description.strip(),
-            source="monitor" if report.alert else "person",
+            source="alert" if report.alert else "person",
             system=report.system,
             model_version=report.model_version,
             began_at=report.began_at or (report.alert.window_start if report.alert else None),
@@ -352,34 +353,31 @@ class Desk:
 
     def ground_of(self, state: Incident) -> Ground:
         """What a running incident is judged by: the playbook it is pinned to (R-PRE-02)."""
-        return Ground(
-            versions.playbook_version(self.ledger, state.playbook),
-            state.playbook,
-            self._roster(),
-            self._system(state.system),
-        )
+        pinned = versions.playbook_version(self.ledger, state.playbook)
+        if pinned is None:
+            raise NotAllowed(
+                f"{state.id} runs under playbook {state.playbook[:12]}, which the ledger no longer shows; "
+                "run `holdfast ledger check`"
+            )
+        return Ground(pinned.playbook, pinned.content, self._roster(), self._system(state.system))
 
     def _active_ground(self, system: str) -> Ground:
-        active = versions.active_playbook(self.ledger)
-        if active is None:
-            raise NotAllowed(
-                "no playbook version is active, so nothing says how to respond; apply playbook.yaml and "
-                "have the functions it names sign it (`holdfast apply`, `holdfast playbook approve`)"
-            )
+        active = versions.require_playbook(self.ledger)
         found = self._system(system)
         if system and found is None:
-            known = ", ".join(sorted(versions.active_systems(self.ledger))) or "none yet"
-            raise NotAllowed(f"no AI system is called {system!r}; known are: {known}")
-        return Ground(active.playbook, active.sha256, self._roster(), found)
+            known = sorted(versions.active_systems(self.ledger))
+            raise NotAllowed(f"no AI system is called {system!r}; {did_you_mean(system, known)}")
+        return Ground(active.playbook, active.content, self._roster(), found)
 
     def _roster(self) -> Roster:
         roster = versions.active_roster(self.ledger)
         if roster is None:
             raise NotAllowed("no roster is recorded, so nobody can be called; run `holdfast apply`")
-        return roster
+        return roster.model
 
     def _system(self, system: str) -> System | None:
-        return versions.active_systems(self.ledger).get(system) if system else None
+        found = versions.active_systems(self.ledger).get(system) if system else None
+        return found.model if found else None
 
     def _step(
         self,

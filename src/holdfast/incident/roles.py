@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from holdfast.incident.events import Member
-from holdfast.incident.incident import Incident, NotAllowed
+from holdfast.incident.incident import Incident
 from holdfast.people import Actor, IncidentRole
 from holdfast.prepare.playbook import Playbook
 from holdfast.prepare.roster import Person, Roster, Who
 from holdfast.prepare.terms import Authority, Severity
+from holdfast.problems import NotAllowed
 
 ON_CALL = "on_call"
 

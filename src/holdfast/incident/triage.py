@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from holdfast.incident.events import AlertFacts, ImpactNoted
 from holdfast.incident.incident import Incident
 from holdfast.prepare.playbook import Criterion, Playbook
-from holdfast.prepare.rules import FactValue, Facts, Outcome, Verdict, standard_rules
+from holdfast.prepare.rules import Facts, FactValue, Outcome, Verdict, standard_rules
 from holdfast.prepare.systems import System
 from holdfast.prepare.terms import Category, Severity
 

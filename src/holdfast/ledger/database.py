@@ -76,7 +76,8 @@ class Database:
     def writing(self) -> Iterator[Connection]:
         """One transaction: committed at the end, rolled back on any error."""
         with self._writer_lock(), self.engine.connect() as conn:
-            with conn.execution_options(writing=True).begin():
+            conn.execution_options(writing=True)
+            with conn.begin():
                 yield conn
 
     @contextmanager

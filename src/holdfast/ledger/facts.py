@@ -125,8 +125,11 @@ def declared() -> Mapping[str, type[Fact]]:
 
 
 @cache
-def _adapter(cls: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(cls)
+def _adapter(name: str) -> TypeAdapter[Any]:
+    return TypeAdapter(_registry[name])
+
+
+_actors = TypeAdapter(Actor)
 
 
 def _plain(value: Any) -> Any:
@@ -175,6 +178,6 @@ def decode(name: str, document: Mapping[str, Any]) -> tuple[Actor, Fact]:
     if version > cls.version:
         raise UnknownFact(f"{name} version {version} is newer than this release ({cls.version})")
     try:
-        return _adapter(Actor).validate_python(document["by"]), _adapter(cls).validate_python(data)
+        return _actors.validate_python(document["by"]), _adapter(name).validate_python(data)
     except ValidationError as error:
         raise UnknownFact(f"{name} does not have the shape of version {version}: {error}") from error

@@ -1,0 +1,1 @@
+"""Rehearse: scenarios that are played through the real parts."""

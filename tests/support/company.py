@@ -1,0 +1,47 @@
+"""The starter's company: its people, and its playbook in force."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from holdfast.ledger.ledger import Ledger
+from holdfast.people import Actor
+from holdfast.prepare.starting import write_workspace
+from holdfast.prepare.versions import apply_workspace, approve_playbook, playbook_versions_of
+from holdfast.prepare.workspace import load_workspace
+
+
+def person(name: str) -> Actor:
+    """`Maya Okafor` as the roster knows her."""
+    return Actor(f"{name.lower().replace(' ', '.')}@harbourstreet.example", name)
+
+
+MAYA = person("Maya Okafor")
+"""Incident commander, signs for engineering."""
+TOMAS = person("Tomas Lind")
+"""Technical lead, first deputy of the incident commander."""
+AISHA = person("Aisha Rahman")
+"""On call, deputy of the technical lead."""
+PRIYA = person("Priya Raman")
+"""Data science lead, signs for data science."""
+SAMUEL = person("Samuel Adeyemi")
+"""Security lead, signs for security."""
+HELEN = person("Helen Marsh")
+"""Compliance lead, signs for compliance."""
+INES = person("Ines Carvalho")
+"""Communications lead."""
+VICTOR = person("Victor Chen")
+"""Internal auditor."""
+WORKER = Actor("holdfast/worker", "Holdfast", "system")
+
+SIGNATURES = {"engineering": MAYA, "data_science": PRIYA, "compliance": HELEN, "security": SAMUEL}
+
+
+def put_in_force(ledger: Ledger, folder: Path, at: datetime) -> None:
+    """Write the starter's files, apply them and have every function sign."""
+    write_workspace(folder)
+    apply_workspace(ledger, load_workspace(folder), HELEN, at)
+    content = playbook_versions_of(ledger)[0].content
+    for function, signer in SIGNATURES.items():
+        approve_playbook(ledger, content, function, signer, at)
