@@ -15,6 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import rfc8785
+from sqlalchemy import Column, Table, insert, select
+from sqlalchemy.schema import MetaData
+
 from holdfast.ledger import tables
 from holdfast.ledger.check import check
 from holdfast.ledger.database import Database
@@ -25,8 +28,6 @@ from holdfast.ledger.sealing import Anchor, Sealer
 from holdfast.ledger.timers import Timers
 from holdfast.people import Actor
 from holdfast_verify.note import Signer
-from sqlalchemy import Column, Table, insert, select
-from sqlalchemy.schema import MetaData
 
 BY = Actor("bench@example.com", "Bench")
 AT = datetime(2026, 11, 23, tzinfo=UTC)

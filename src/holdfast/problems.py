@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 
+class NotAllowed(Exception):
+    """A decision or step is refused; the message says why and what to do instead."""
+
+
 class Fault(ValueError):
     """A value that cannot be accepted, raised by a validator that knows the remedy."""
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
 from holdfast.evidence.capture import Found, Scene, freeze
 from holdfast.evidence.events import Gap, Kind
 from holdfast.evidence.retention import retain_until

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+
 from holdfast.evidence.vault import Vault
 from holdfast.incident.register import Register
 from holdfast.incident.responding import Desk

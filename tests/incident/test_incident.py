@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from holdfast.incident.events import (
     Acknowledged,
     CauseEstablished,
-    Classified,
     ClassificationProposed,
+    Classified,
     Clock,
     ClockBreached,
     ClockMet,

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+
 from holdfast.evidence import custody
 from holdfast.evidence.capture import Found, Gap, Scene
 from holdfast.evidence.events import EvidenceFrozen, Kind
@@ -273,9 +274,9 @@ def test_the_register_rebuilds_to_the_same_rows(desk: Desk, ledger: Ledger, now:
 
     def rows() -> list[object]:
         with ledger.reading() as conn:
-            return [tuple(row) for table in Register_tables for row in conn.execute(table.select())]
+            return [tuple(row) for table in tables for row in conn.execute(table.select())]
 
-    Register_tables = register.Register.tables
+    tables = register.Register.tables
     before = rows()
     rebuild(ledger)
     assert rows() == before

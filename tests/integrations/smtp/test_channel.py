@@ -11,6 +11,7 @@ from email.message import Message
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+
 from holdfast.integrations.smtp.channel import EmailChannel
 from holdfast.ledger import outbox
 from holdfast.ledger.database import Database
