@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 import pytest
 
 from holdfast.incident.events import Dismissed, IncidentOpened
-from holdfast.incident.incident import NotAllowed
 from holdfast.incident.loading import load, stream_of
 from holdfast.investigate import analysing
 from holdfast.investigate.cause import Analysis
@@ -16,6 +15,7 @@ from holdfast.investigate.events import Factor, Happening, Statement
 from holdfast.investigate.links import parse
 from holdfast.ledger.ledger import Ledger
 from holdfast.prepare.terms import FactorGroup
+from holdfast.problems import NotAllowed
 from support.opened import MAYA, MONITOR, open_incident, tell
 
 MONITORS = frozenset({MONITOR})

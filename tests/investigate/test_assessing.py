@@ -10,7 +10,6 @@ import duckdb
 import pytest
 
 from holdfast.incident.events import Dismissed, ImpactNoted, TierRaised
-from holdfast.incident.incident import NotAllowed
 from holdfast.incident.loading import Loaded, NoSuchIncident, load
 from holdfast.investigate import assessing
 from holdfast.investigate.counting import GroupCount
@@ -18,6 +17,7 @@ from holdfast.investigate.events import DataImpact, ImpactAssessed, ImpactCounte
 from holdfast.investigate.impact import Assessment
 from holdfast.ledger import outbox
 from holdfast.ledger.ledger import Draft, Ledger
+from holdfast.problems import NotAllowed
 from support.counter import FileCounter
 from support.opened import MAYA, SYSTEM, WORKER, open_incident, tell
 

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from holdfast.incident.incident import NotAllowed
 from holdfast.investigate.cause import Analysis, Cause, fold
 from holdfast.investigate.events import CauseAnalysed, Factor, Happening, Link, LinkKind, Statement
 from holdfast.investigate.links import Known, parse
 from holdfast.prepare.terms import FactorGroup
+from holdfast.problems import NotAllowed
 from support.opened import MAYA
 
 NOW = datetime(2026, 11, 23, 10, 42, tzinfo=UTC)

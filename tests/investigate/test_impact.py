@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from holdfast.incident.events import ImpactNoted
-from holdfast.incident.incident import Incident, NotAllowed
+from holdfast.incident.incident import Incident
 from holdfast.investigate.counting import Counted
 from holdfast.investigate.events import (
     ComplianceImpact,
@@ -21,6 +21,7 @@ from holdfast.investigate.events import (
     UserImpact,
 )
 from holdfast.investigate.impact import Assessment, Impact, affected_period, fold
+from holdfast.problems import NotAllowed
 from support.opened import MAYA, alert
 
 NOW = datetime(2026, 11, 23, 10, 42, tzinfo=UTC)

@@ -11,13 +11,13 @@ from datetime import datetime
 from typing import Any, cast
 
 from holdfast.incident.events import ImpactNoted
-from holdfast.incident.incident import NotAllowed
 from holdfast.incident.loading import Loaded, load
 from holdfast.investigate.counting import CannotCount, Counted, PredictionCounter
 from holdfast.investigate.impact import Assessment, Impact, ImpactFact, fold
 from holdfast.investigate.kept import settle
 from holdfast.ledger.ledger import Draft, Ledger, Stream
 from holdfast.people import Actor
+from holdfast.problems import NotAllowed
 
 Reassess = Callable[[Loaded, ImpactNoted, datetime], Sequence[Draft]]
 """Drafts that note the impact on the incident and everything that follows: proposal, tier, messages.

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
-from holdfast.incident.incident import NotAllowed
 from holdfast.investigate.events import CauseAnalysed, Factor, Happening, Link, Statement
 from holdfast.investigate.kept import Kept
 from holdfast.investigate.links import Known
 from holdfast.people import Actor
+from holdfast.problems import NotAllowed
 
 CauseFact = CauseAnalysed
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import assert_never
 
 from holdfast.incident.events import ImpactNoted
-from holdfast.incident.incident import Incident, NotAllowed
+from holdfast.incident.incident import Incident
 from holdfast.investigate.counting import Counted
 from holdfast.investigate.events import (
     ComplianceImpact,
@@ -21,6 +21,7 @@ from holdfast.investigate.events import (
 )
 from holdfast.investigate.kept import Kept
 from holdfast.people import Actor
+from holdfast.problems import NotAllowed
 
 ImpactFact = ImpactCounted | ImpactAssessed
 

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from holdfast.evidence import custody
-from holdfast.incident.incident import NotAllowed
 from holdfast.incident.register import incident_record
 from holdfast.investigate.events import Link, LinkKind
 from holdfast.ledger import tables
 from holdfast.ledger.ledger import Ledger, recorded_from
-from holdfast.problems import did_you_mean
+from holdfast.problems import NotAllowed, did_you_mean
 
 _SPELLINGS = (
     (re.compile(r"(EV-[1-9][0-9]*)", re.IGNORECASE), LinkKind.EVIDENCE),
