@@ -1,0 +1,139 @@
+"""The command `holdfast-verify FILE.zip --policy POLICY`.
+
+Exit code 0 only when every step holds, 1 when one fails, 2 when the command cannot be carried out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import textwrap
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from .pack import Report, Step, verify
+from .policy import Policy, PolicyError, earlier_line
+
+WIDTH = 79
+_OUTCOMES = {"ok": "OK", "failed": "FAILED", "not reached": "-"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Verify one pack and print what was found."""
+    options = _parser().parse_args(arguments)
+    # A name from a pack must not end the program on a terminal that cannot show it.
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    try:
+        policy = Policy.parse(options.policy.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, PolicyError) as error:
+        return _cannot(f"the policy {options.policy} cannot be used: {_reason(error)}")
+    try:
+        with options.pack.open("rb") as file:
+            report = verify(file, policy)
+    except OSError as error:
+        return _cannot(f"the pack {options.pack} cannot be read: {_reason(error)}")
+    if options.json:
+        print(json.dumps(as_json(report, policy), indent=2))
+    else:
+        print(as_text(report, policy, str(options.pack), str(options.policy)))
+    return 0 if report.verified else 1
+
+
+def as_json(report: Report, policy: Policy) -> dict[str, Any]:
+    """The report for another program; keys are only ever added."""
+    failure, checkpoint = report.failure, report.checkpoint
+    return {
+        "verified": report.verified,
+        "incident": report.incident,
+        "log": policy.origin,
+        "size": checkpoint.size if checkpoint else None,
+        "root": checkpoint.root.hex() if checkpoint else None,
+        "failed_step": failure.number if failure else None,
+        "member": failure.member if failure else None,
+        "reason": failure.text if failure else None,
+        "steps": [
+            {"number": s.number, "title": s.title, "outcome": s.outcome, "text": s.text, "member": s.member}
+            for s in report.steps
+        ],
+    }
+
+
+def as_text(report: Report, policy: Policy, pack: str, policy_file: str) -> str:
+    """The report for a person, on a terminal of 80 columns."""
+    lines = [f"holdfast-verify {version('holdfast-verify')}", f"pack    {pack}", f"policy  {policy_file}", ""]
+    for step in report.steps:
+        lines += _step(step)
+    return "\n".join(_printable(line) for line in [*lines, "", *_verdict(report, policy)])
+
+
+def _step(step: Step) -> list[str]:
+    head = f"{step.number:>2}  {step.title:<20} {_OUTCOMES[step.outcome]:<7}"
+    text = f"{step.member}: {step.text}" if step.member else step.text
+    return _wrap(head + text, indent=31) if text else [head.rstrip()]
+
+
+def _verdict(report: Report, policy: Policy) -> list[str]:
+    failure, checkpoint = report.failure, report.checkpoint
+    if not report.verified or checkpoint is None:
+        number = failure.number if failure else 0
+        return [
+            *_wrap(f"FAILED at step {number}. Do not rely on this pack."),
+            *_wrap("Later steps build on earlier ones and were not taken."),
+        ]
+    return [
+        *_wrap(
+            f"VERIFIED. These are all facts and evidence of {report.incident} that the ledger "
+            f"{policy.origin} held when its first {checkpoint.size:,} entries were signed, unchanged."
+        ),
+        "",
+        *_wrap(
+            "It does not show that a recorded time is true, that what people wrote is so, or what was "
+            "never recorded. Which streams are the incident's is stated by the ledger's owner in "
+            "pack.assembled; headers.jsonl names all streams there are."
+        ),
+        "",
+        *_wrap("Keep this line in your policy; every later pack must then continue this ledger:"),
+        f"  {earlier_line(checkpoint)}",
+    ]
+
+
+def _wrap(text: str, indent: int = 0) -> list[str]:
+    return textwrap.wrap(text, WIDTH, subsequent_indent=" " * indent, break_on_hyphens=False)
+
+
+def _printable(line: str) -> str:
+    """The line without control characters, by which a pack could repaint the terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+
+
+def _cannot(sentence: str) -> int:
+    print(f"holdfast-verify: {_printable(sentence)}", file=sys.stderr)
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="holdfast-verify",
+        description="Verify a Holdfast audit pack, offline and without trusting who made it.",
+        epilog="Exit code: 0 all steps hold, 1 a step failed, 2 the command could not be carried out.",
+    )
+    parser.add_argument("pack", type=Path, metavar="FILE.zip", help="the audit pack")
+    parser.add_argument(
+        "--policy",
+        type=Path,
+        required=True,
+        help="what you trust: ledger name and keys; never taken from the pack",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
