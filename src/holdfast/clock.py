@@ -26,9 +26,11 @@ def stamp(moment: datetime) -> str:
     """
     if moment.tzinfo is None:
         raise ValueError(f"the time {moment.isoformat()} has no zone; pass an aware time in UTC")
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def parse(text: str) -> datetime:
     """The moment that `stamp` wrote; raises ValueError for anything else."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    if len(text) != len("2026-11-23T10:42:00.123456Z") or not text.endswith("Z"):
+        raise ValueError(f"{text!r} is not a moment as the ledger writes it")
+    return datetime.fromisoformat(text)
