@@ -1,0 +1,67 @@
+"""Where the counting happens. Each engine is a module of this folder with the same questions answered.
+
+DuckDB is built in. An engine for logs that live elsewhere is a neighbour of `duckdb.py` that answers the
+same questions with equal counts; `tests/detect/test_duckdb_engine.py` says what equal means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from holdfast.detect.cells import Cell, Window
+from holdfast.detect.plan import Scan
+from holdfast.detect.tables import Column, Extent, LabelTable, Source, Table
+
+
+class Engine(Protocol):
+    """Counts predictions where they lie; only counts come back."""
+
+    def schema(self, source: Source) -> list[Column]:
+        """The columns of a source. Raises LogError naming the file that cannot be read."""
+        ...
+
+    def extent(self, table: Table) -> Extent:
+        """Rows, first and last time, times that cannot be read, range of the scores."""
+        ...
+
+    def repeated_labels(self, labels: LabelTable) -> tuple[int, str | None]:
+        """How many ids have more than one label, and one of them."""
+        ...
+
+    def distinct(self, table: Table, columns: Sequence[str]) -> int:
+        """About how many combinations of values the columns have."""
+        ...
+
+    def quantiles(self, table: Table, columns: Sequence[str], parts: int) -> Mapping[str, list[float]]:
+        """Values that cut each column into so many parts of equal mass: parts + 1 values from smallest to
+        largest, each one that occurs; empty when the column has no finite value."""
+        ...
+
+    def values(self, table: Table, column: str, most: int) -> list[str]:
+        """The values of a column as text, most frequent first, at most `most`."""
+        ...
+
+    def centres(self, table: Table, columns: Sequence[str]) -> Mapping[str, float]:
+        """The mean of each column's finite values; 0 when there are none."""
+        ...
+
+    def count(
+        self,
+        table: Table,
+        scan: Scan,
+        since: datetime | None = None,
+        as_of: datetime | None = None,
+        step: timedelta = timedelta(days=1),
+    ) -> list[Cell]:
+        """The cells of a scan.
+
+        Predictions before `since` are left out, as are predictions made and labels known after `as_of`.
+        Labels are kept apart by the period of length `step` in which they became known.
+        """
+        ...
+
+    def ranks(self, table: Table, scan: Scan, windows: Mapping[Window, datetime | None]) -> list[Cell]:
+        """The cells of `plan.RANKS` for the windows, each with the labels known at its moment (all: None)."""
+        ...

@@ -1,0 +1,607 @@
+"""The built-in engine: DuckDB reads Parquet and CSV in place and counts in one wide pass.
+
+What was measured and shapes this file: `count_if` columns in one GROUP BY are far cheaper than FILTER or
+a GROUP BY per feature; above some forty edges the `histogram` aggregate, a binary search per row, wins.
+Identifiers come from files: they enter SQL through `quoted`, texts and paths through `literal`, numbers
+through `number`; nothing else is ever put into a query.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+
+from holdfast.detect import plan
+from holdfast.detect.cells import MISSING_GROUP, ORIGIN, WHOLE, Cell, Window, window_at
+from holdfast.detect.plan import Counts, Item, Scan
+from holdfast.detect.tables import Column, Extent, Kind, LabelTable, LogError, Source, Table
+from holdfast.prepare.systems import Rows
+
+UNIX = datetime(1970, 1, 1, tzinfo=UTC)
+FOREVER = datetime.max.replace(tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+WIDE = 40
+"""Up to so many edges a histogram is counted by `count_if` columns."""
+SAMPLE = 1_000_000
+"""Rows from which edges are taken at most; a deterministic sample by id of anything larger."""
+TOGETHER = 4
+"""Columns whose values are held at once when quantiles are taken: 8 bytes a row each."""
+
+
+def quoted(name: str) -> str:
+    """An identifier, whatever characters a file gave it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def number(value: float) -> str:
+    """A double, exactly; without an exponent DuckDB would read a decimal."""
+    text = repr(float(value))
+    return text if "e" in text else f"{text}e0"
+
+
+def micros(moment: datetime) -> int:
+    """Microseconds since `ORIGIN`."""
+    return (moment - ORIGIN) // MICROSECOND
+
+
+def moment(micro: int) -> datetime:
+    return ORIGIN + timedelta(microseconds=micro)
+
+
+class DuckDB:
+    """One private in-memory database; close it, or use it as a context manager."""
+
+    def __init__(self, memory: str = "256MB", threads: int | None = None) -> None:
+        """`memory` bounds what DuckDB holds before it spills to a private temporary folder."""
+        self._spill = tempfile.mkdtemp(prefix="holdfast-")
+        self._connection = duckdb.connect(
+            config={
+                "memory_limit": memory,
+                "threads": threads or min(4, os.cpu_count() or 1),
+                "temp_directory": self._spill,
+                "preserve_insertion_order": False,
+                # Nothing is ever fetched from a network.
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+            }
+        )
+        self._connection.execute("SET TimeZone = 'UTC'")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._connection.close()
+        shutil.rmtree(self._spill, ignore_errors=True)
+
+    # What lies there
+
+    def schema(self, source: Source) -> list[Column]:
+        try:
+            found = self._ask(f"DESCRIBE SELECT * FROM {_read(source)}")
+        except duckdb.Error as error:
+            self._blame(source, error)
+        return [Column(name, type_, _kind(type_)) for name, type_, *_ in found]
+
+    def _blame(self, source: Source, error: duckdb.Error) -> None:
+        """Raises LogError naming the first file that cannot be read on its own."""
+        for file in source.files:
+            try:
+                self._ask(f"DESCRIBE SELECT * FROM {_read(Source((file,), source.format))}")
+            except duckdb.Error as own:
+                raise LogError(f"{file} cannot be read ({_first_line(own)})", "replace or remove it") from own
+        raise LogError(
+            f"the files of {source} do not fit together ({_first_line(error)})",
+            "give their columns the same types",
+        ) from error
+
+    def extent(self, table: Table) -> Extent:
+        raw = quoted(table.roles.time)
+        time = _time(table.column(table.roles.time), raw)
+        score = quoted(table.roles.score) if table.roles.score else "CAST(NULL AS DOUBLE)"
+        rows, first, last, without, example, low, high = self._one(
+            f"SELECT count(*), min({time}), max({time}), count_if({time} IS NULL), "
+            f"min(CASE WHEN {time} IS NULL THEN CAST({raw} AS VARCHAR) END), "
+            f"min({score}), max({score}) FROM {_read(table.source)}"
+        )
+        return Extent(
+            rows,
+            None if first is None else moment(first),
+            None if last is None else moment(last),
+            without,
+            example,
+            None if low is None else (float(low), float(high)),
+        )
+
+    def repeated_labels(self, labels: LabelTable) -> tuple[int, str | None]:
+        id_ = quoted(labels.id.name)
+        many, example = self._one(
+            f"SELECT count(*), min(CAST(i AS VARCHAR)) FROM (SELECT {id_} AS i FROM {_read(labels.source)} "
+            f"WHERE {id_} IS NOT NULL GROUP BY 1 HAVING count(*) > 1)"
+        )
+        return many, example
+
+    def distinct(self, table: Table, columns: Sequence[str]) -> int:
+        names = ", ".join(quoted(table.column(name).name) for name in columns)
+        (found,) = self._one(f"SELECT approx_count_distinct(({names})) FROM {_read(table.source)}")
+        return int(found)
+
+    def quantiles(self, table: Table, columns: Sequence[str], parts: int) -> Mapping[str, list[float]]:
+        shares = ", ".join(number(part / parts) for part in range(parts + 1))
+        where = self._sampled(table)
+        found: dict[str, list[float]] = {}
+        for start in range(0, len(columns), TOGETHER):
+            batch = columns[start : start + TOGETHER]
+            rows = _Rows(table)
+            asked = ", ".join(f"quantile_disc({_finite(rows.number(name))}, [{shares}])" for name in batch)
+            answers = self._one(f"SELECT {asked} FROM {rows.sql(where=where)}")
+            found |= {name: answer or [] for name, answer in zip(batch, answers, strict=True)}
+        return found
+
+    def values(self, table: Table, column: str, most: int) -> list[str]:
+        rows = _Rows(table)
+        name = rows.text(column)
+        found = self._ask(
+            f"SELECT {name}, count(*) AS n FROM {rows.sql()} WHERE {name} IS NOT NULL "
+            f"GROUP BY 1 ORDER BY n DESC, 1 LIMIT {int(most)}"
+        )
+        return [value for value, _ in found]
+
+    def centres(self, table: Table, columns: Sequence[str]) -> Mapping[str, float]:
+        if not columns:
+            return {}
+        rows = _Rows(table)
+        asked = ", ".join(f"avg({_finite(rows.number(name))})" for name in columns)
+        answers = self._one(f"SELECT {asked} FROM {rows.sql()}")
+        return {name: float(answer or 0.0) for name, answer in zip(columns, answers, strict=True)}
+
+    def _sampled(self, table: Table) -> str:
+        """A condition that keeps about `SAMPLE` rows, the same ones each time; none for smaller tables."""
+        if table.roles.id not in table.columns:
+            return ""
+        (rows,) = self._one(f"SELECT count(*) FROM {_read(table.source)}")
+        every = -(-rows // SAMPLE)
+        return f"hash({quoted(table.roles.id)}) % {every} = 0" if every > 1 else ""
+
+    # Counting
+
+    def count(
+        self,
+        table: Table,
+        scan: Scan,
+        since: datetime | None = None,
+        as_of: datetime | None = None,
+        step: timedelta = timedelta(days=1),
+    ) -> list[Cell]:
+        rows = _Rows(table, since, as_of)
+        keys = ["w", *(rows.group(name) for name in scan.group_by)]
+        keys.append(rows.known_by(step) if scan.labelled else "CAST(NULL AS BIGINT)")
+        # Windows of rows are known by their first and last time, others by their number.
+        span = [
+            f"{end}({rows.time()})" if isinstance(scan.window, Rows) else "NULL" for end in ("min", "max")
+        ]
+        counts = [_count(item, rows) for item in scan.items]
+        asks = [ask for count in counts for ask in count.asks]
+        places = ", ".join(str(place + 1) for place in range(len(keys)))
+        found = self._ask(
+            f"SELECT {', '.join([*keys, *span, *asks])} FROM {rows.sql(scan.window)} GROUP BY {places}"
+        )
+        return _cells(scan, counts, found, step)
+
+    def ranks(self, table: Table, scan: Scan, windows: Mapping[Window, datetime | None]) -> list[Cell]:
+        if not windows:
+            return []
+        by_index = {window.index: window for window in windows}
+        cuts = ", ".join(f"({window.index}, {micros(at or FOREVER)})" for window, at in windows.items())
+        rows = _Rows(table)
+        score, positive, arrived = rows.score(), rows.label_positive(), rows.arrived()
+        groups = [rows.group(name) for name in scan.group_by]
+        names = ["w", *(f"g{place}" for place in range(len(groups)))]
+        keys = ["r.w AS w", *(f"{group} AS {name}" for group, name in zip(groups, names[1:], strict=True))]
+        parts = ", ".join(names)
+        found = self._ask(
+            f"WITH cuts(w, cut) AS (VALUES {cuts}), "
+            f"scored AS (SELECT {', '.join(keys)}, {score} AS s, CAST(count_if({positive}) AS DOUBLE) AS p, "
+            f"CAST(count_if(NOT {positive}) AS DOUBLE) AS n "
+            f"FROM {rows.sql(scan.window)} JOIN cuts ON r.w = cuts.w "
+            f"WHERE {positive} IS NOT NULL AND NOT isnan({score}) AND {arrived} <= cuts.cut GROUP BY ALL), "
+            f"ranked AS (SELECT {parts}, p, n, sum(n) OVER up - n / 2 AS below, "
+            f"sum(p) OVER (PARTITION BY {parts}) - sum(p) OVER up + p / 2 AS above FROM scored "
+            f"WINDOW up AS (PARTITION BY {parts} ORDER BY s)) "
+            f"SELECT {parts}, sum(p), sum(n), sum(p * below), sum(p * below * below), sum(n * above * above) "
+            f"FROM ranked GROUP BY {parts}"
+        )
+        return [
+            Cell(scan.id, plan.RANKS.id, by_index[row[0]], tuple(row[1:-5]), None, tuple(row[-5:]))
+            for row in found
+        ]
+
+    def _ask(self, query: str) -> list[tuple[Any, ...]]:
+        return self._connection.execute(query).fetchall()
+
+    def _one(self, query: str) -> tuple[Any, ...]:
+        (row,) = self._ask(query)
+        return row
+
+
+# Reading
+
+
+def _read(source: Source) -> str:
+    files = ", ".join(literal(str(file)) for file in source.files)
+    if source.format == "parquet":
+        return f"read_parquet([{files}], union_by_name = true, hive_partitioning = false)"
+    return f"read_csv([{files}], union_by_name = true, hive_partitioning = false)"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]
+
+
+_NUMBERS = ("INT", "DOUBLE", "FLOAT", "DECIMAL")
+
+
+def _kind(type_: str) -> Kind:
+    if type_.startswith(("TIMESTAMP", "DATE")):
+        return Kind.TIME
+    if type_ == "BOOLEAN":
+        return Kind.TRUTH
+    if type_ == "VARCHAR" or type_.startswith("ENUM"):
+        return Kind.TEXT
+    plain = "[" not in type_ and not type_.startswith(("STRUCT", "MAP", "UNION", "INTERVAL"))
+    return Kind.NUMBER if plain and any(name in type_ for name in _NUMBERS) else Kind.OTHER
+
+
+def _time(column: Column, expression: str) -> str:
+    """Microseconds since ORIGIN; what cannot be read is NULL. Without an offset, a time is UTC."""
+    if column.kind is Kind.TEXT:
+        expression = f"TRY_CAST({expression} AS TIMESTAMPTZ)"
+    elif not column.type.endswith("WITH TIME ZONE"):
+        expression = f"CAST({expression} AS TIMESTAMP)"
+    return f"(epoch_us({expression}) + {micros(UNIX)})"
+
+
+def _double(column: Column, expression: str) -> str:
+    if column.kind is Kind.TRUTH:
+        expression = f"CAST({expression} AS INTEGER)"
+    return f"CAST({expression} AS DOUBLE)"
+
+
+def _comparable(column: Column, expression: str) -> str:
+    """Equal values of a prediction and a label as equal values of one type."""
+    if column.kind in (Kind.NUMBER, Kind.TRUTH):
+        return _double(column, expression)
+    return f"CAST({expression} AS VARCHAR)"
+
+
+def _finite(expression: str) -> str:
+    return f"CASE WHEN isfinite({expression}) THEN {expression} END"
+
+
+class _Rows:
+    """The innermost query: only what is asked for, under plain names; labels joined when asked for.
+
+    A label counts only once it is known: with a moment `as_of`, when it had arrived by then.
+    """
+
+    def __init__(self, table: Table, since: datetime | None = None, as_of: datetime | None = None) -> None:
+        self._table = table
+        self._since = max(filter(None, (since, table.since)), default=None)
+        self._until = min(filter(None, (as_of, table.until)), default=None)
+        self._as_of = as_of or FOREVER
+        self._names: dict[str, str] = {}
+        """Expression over the files → its plain name."""
+        self._joined = False
+
+    def _named(self, expression: str) -> str:
+        return self._names.setdefault(expression, f"x{len(self._names)}")
+
+    def _raw(self, name: str) -> tuple[Column, str]:
+        column = self._table.column(name)
+        return column, f"p.{quoted(column.name)}"
+
+    def number(self, name: str) -> str:
+        column, raw = self._raw(name)
+        return self._named(_double(column, raw))
+
+    def text(self, name: str) -> str:
+        """A category as text; numbers as doubles first, so that 1 and 1.0 are one category."""
+        column, raw = self._raw(name)
+        expression = _double(column, raw) if column.kind is Kind.NUMBER else raw
+        return self._named(f"CAST({expression} AS VARCHAR)")
+
+    def is_missing(self, name: str) -> str:
+        column, raw = self._raw(name)
+        nan = f" OR isnan({raw})" if column.type in ("DOUBLE", "FLOAT") else ""
+        return self._named(f"({raw} IS NULL{nan})")
+
+    def group(self, name: str) -> str:
+        _, raw = self._raw(name)
+        return self._named(f"coalesce(CAST({raw} AS VARCHAR), {literal(MISSING_GROUP)})")
+
+    def _moment(self) -> str:
+        return _time(*self._raw(self._table.roles.time))
+
+    def time(self) -> str:
+        return self._named(self._moment())
+
+    def score(self) -> str:
+        assert self._table.roles.score is not None
+        return self.number(self._table.roles.score)
+
+    def _prediction(self) -> tuple[Column, str]:
+        assert self._table.roles.prediction is not None
+        return self._raw(self._table.roles.prediction)
+
+    @property
+    def predicts(self) -> bool:
+        return self._table.roles.prediction is not None
+
+    def _label(self) -> tuple[Column, str]:
+        """The label where it is known, else NULL."""
+        column = self._table.label_column
+        assert column is not None
+        self._joined = self._joined or self._table.labels is not None
+        raw = f"{self._side()}.{quoted(column.name)}"
+        if self._table.arrival_column is None:
+            return column, raw
+        return column, f"CASE WHEN {self._arrived()} <= {micros(self._as_of)} THEN {raw} END"
+
+    def _side(self) -> str:
+        return "l" if self._table.labels else "p"
+
+    def _arrived(self) -> str:
+        column = self._table.arrival_column
+        if column is None:
+            return "CAST(0 AS BIGINT)"
+        self._joined = self._joined or self._table.labels is not None
+        return _time(column, f"{self._side()}.{quoted(column.name)}")
+
+    def arrived(self) -> str:
+        """When the label became known, in microseconds; NULL when it has not, 0 when it always was."""
+        return self._named(self._arrived())
+
+    def known_by(self, step: timedelta) -> str:
+        """Number of the period at whose end the label is known; NULL when it always was or is not."""
+        if self._table.arrival_column is None:
+            return "CAST(NULL AS BIGINT)"
+        width = step // MICROSECOND
+        _, label = self._label()
+        return self._named(
+            f"CASE WHEN {label} IS NOT NULL THEN ({self._arrived()} + {width - 1}) // {width} END"
+        )
+
+    def _positive(self, column: Column, raw: str) -> str:
+        positive = self._table.roles.positive
+        value = literal(positive) if isinstance(positive, str) else number(positive)
+        return self._named(f"{_comparable(column, raw)} = {value}")
+
+    def prediction_positive(self) -> str:
+        return self._positive(*self._prediction())
+
+    def has_prediction(self) -> str:
+        return self._named(f"{self._prediction()[1]} IS NOT NULL")
+
+    def label_positive(self) -> str:
+        return self._positive(*self._label())
+
+    def agrees(self) -> str:
+        """Whether the prediction equals the label; NULL when either is not known."""
+        return self._named(f"{_comparable(*self._prediction())} = {_comparable(*self._label())}")
+
+    def sql(self, window: timedelta | Rows | None = None, where: str = "") -> str:
+        """The subquery, called r, with the number of the window as w."""
+        number_of_window = self._window(window)
+        conditions = [f"({where})"] if where else []
+        if self._since is not None:
+            conditions.append(f"{self._moment()} >= {micros(self._since)}")
+        if self._until is not None:
+            conditions.append(f"{self._moment()} < {micros(self._until)}")
+        condition = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        join = ""
+        if self._joined and self._table.labels:
+            labels = self._table.labels
+            join = f" LEFT JOIN {_read(labels.source)} AS l ON {self._match(labels)}"
+        named = ", ".join(f"{expression} AS {name}" for expression, name in self._names.items()) or "1 AS x0"
+        inner = f"SELECT {named} FROM {_read(self._table.source)} AS p{join}{condition}"
+        return f"(SELECT *, {number_of_window} AS w FROM ({inner})) AS r"
+
+    def _match(self, labels: LabelTable) -> str:
+        own, raw = self._raw(self._table.roles.id)
+        theirs = f"l.{quoted(labels.id.name)}"
+        if own.type == labels.id.type:
+            return f"{raw} = {theirs}"
+        return f"CAST({raw} AS VARCHAR) = CAST({theirs} AS VARCHAR)"
+
+    def _window(self, window: timedelta | Rows | None) -> str:
+        if window is None:
+            return "0"
+        if isinstance(window, Rows):
+            id_ = self._named(self._raw(self._table.roles.id)[1])
+            return f"(row_number() OVER (ORDER BY {self.time()}, {id_}) - 1) // {window.rows}"
+        return f"{self.time()} // {window // MICROSECOND}"
+
+
+# Items as SQL
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """An item's aggregate expressions, and how their answers become its counts."""
+
+    item: Item
+    asks: Sequence[str]
+    counts: Callable[[Sequence[Any]], Counts]
+
+
+def _plain(item: Item, *asks: str) -> _Count:
+    return _Count(item, asks, lambda found: tuple(answer or 0 for answer in found))
+
+
+def _rest(item: Item, of: str, *asks: str) -> _Count:
+    """Counts, and last what they leave over of all."""
+    return _Count(item, (*asks, of), lambda found: (*found[:-1], found[-1] - sum(found[:-1])))
+
+
+def _count(item: Item, rows: _Rows) -> _Count:
+    match item:
+        case plan.Volume():
+            return _plain(item, "count(*)")
+        case plan.Missing(column):
+            return _plain(item, f"count_if({rows.is_missing(column)})")
+        case plan.Moments(column, centre):
+            x = f"({_finite(rows.number(column))}) - {number(centre)}"
+            return _plain(item, f"count({x})", f"sum({x})", f"sum(({x}) * ({x}))")
+        case plan.Truth(column):
+            x, missing = rows.number(column), rows.is_missing(column)
+            return _plain(item, f"count_if({x} <> 0 AND NOT {missing})", f"count_if(NOT {missing})")
+        case plan.Histogram(column, edges):
+            return _histogram(item, rows.number(column), edges)
+        case plan.Tails(column, low, high):
+            x = rows.number(column)
+            under = f"CASE WHEN {x} < {number(low)} AND isfinite({x}) THEN {number(low)} - {x} END"
+            over = f"CASE WHEN {x} > {number(high)} AND isfinite({x}) THEN {x} - {number(high)} END"
+            return _plain(item, f"sum({under})", f"sum({over})")
+        case plan.Categories(column, values):
+            x = rows.text(column)
+            return _categories(item, x, values)
+        case plan.Selected():
+            return _plain(
+                item, f"count_if({rows.prediction_positive()})", f"count_if({rows.has_prediction()})"
+            )
+        case plan.ScoreBins(edges, by):
+            return _score_bins(item, rows, edges, by)
+        case _:
+            return _labelled(item, rows)
+
+
+def _labelled(item: Item, rows: _Rows) -> _Count:
+    """Items that need the label; what is not known is NULL and therefore in no count but the last."""
+    positive = rows.label_positive()
+    match item:
+        case plan.LabelCounts():
+            return _rest(item, "count(*)", f"count_if({positive})", f"count_if(NOT {positive})")
+        case plan.Correct():
+            agrees = rows.agrees()
+            return _rest(
+                item, f"count_if({rows.has_prediction()})", f"count_if({agrees})", f"count_if(NOT {agrees})"
+            )
+        case plan.Confusion():
+            chosen = rows.prediction_positive()
+            return _rest(
+                item,
+                f"count_if({rows.has_prediction()})",
+                f"count_if({chosen} AND {positive})",
+                f"count_if({chosen} AND NOT {positive})",
+                f"count_if(NOT {chosen} AND {positive})",
+                f"count_if(NOT {chosen} AND NOT {positive})",
+            )
+    raise TypeError(f"{type(item).__name__} is not counted by a scan")
+
+
+def _binned(x: str, edges: Sequence[float]) -> tuple[list[str], Callable[[Sequence[Any]], list[int]]]:
+    """Questions whose answers are [x ≤ first edge, the bins (edge, next edge], x > last edge]."""
+    all_ = f"count({x}) - count_if(isnan({x}))"
+    if len(edges) <= WIDE:
+        asks = [f"count_if({x} <= {number(edge)})" for edge in edges]
+
+        def from_cumulative(found: Sequence[Any]) -> list[int]:
+            steps = [0, *found]
+            return [after - before for before, after in pairwise(steps)]
+
+        return [*asks, all_], from_cumulative
+    bounds = ", ".join(number(edge) for edge in edges)
+
+    def from_map(found: Sequence[Any]) -> list[int]:
+        bins = found[0] or {}
+        inside = [bins.get(edge, 0) for edge in edges]
+        return [*inside, found[1] - sum(inside)]
+
+    return [f"histogram(CASE WHEN NOT isnan({x}) THEN {x} END, [{bounds}])", all_], from_map
+
+
+def _histogram(item: Item, x: str, edges: Sequence[float]) -> _Count:
+    asks, bins = _binned(x, edges)
+    return _Count(
+        item, [*asks, "count(*)"], lambda found: (*bins(found[:-1]), found[-1] - sum(bins(found[:-1])))
+    )
+
+
+def _score_bins(item: Item, rows: _Rows, edges: Sequence[float], by: str) -> _Count:
+    x = rows.score()
+    if by == "label":
+        positive, other = rows.label_positive(), f"NOT {rows.label_positive()}"
+    elif rows.predicts:
+        positive, other = rows.prediction_positive(), f"({rows.prediction_positive()}) IS NOT TRUE"
+    else:
+        positive, other = "FALSE", "TRUE"
+    low, bins = _binned(f"CASE WHEN {other} THEN {x} END", edges)
+    high, _ = _binned(f"CASE WHEN {positive} THEN {x} END", edges)
+    return _Count(item, [*low, *high], lambda found: (*bins(found[: len(low)]), *bins(found[len(low) :])))
+
+
+def _categories(item: Item, x: str, values: Sequence[str]) -> _Count:
+    asks = [f"count_if({x} = {literal(value)})" for value in values]
+
+    def counts(found: Sequence[Any]) -> Counts:
+        *each, present, rows = found
+        return (*each, present - sum(each), rows - present)
+
+    return _Count(item, [*asks, f"count({x})", "count(*)"], counts)
+
+
+def _cells(
+    scan: Scan, counts: Sequence[_Count], found: Iterable[tuple[Any, ...]], step: timedelta
+) -> list[Cell]:
+    groups = len(scan.group_by)
+    cells = []
+    for index, *row in found:
+        group, known, span, answers = (
+            tuple(row[:groups]),
+            row[groups],
+            row[groups + 1 : groups + 3],
+            row[groups + 3 :],
+        )
+        known_by = None if known is None else ORIGIN + known * step
+        window = _window(scan.window, index, span)
+        for count in counts:
+            own, answers = answers[: len(count.asks)], answers[len(count.asks) :]
+            cells.append(Cell(scan.id, count.item.id, window, group, known_by, count.counts(own)))
+    return _one_span(cells) if isinstance(scan.window, Rows) else cells
+
+
+def _window(window: timedelta | Rows | None, index: int, span: Sequence[int]) -> Window:
+    if window is None:
+        return WHOLE
+    if isinstance(window, Rows):
+        return Window(moment(span[0]), moment(span[1]), index)
+    return window_at(index, window)
+
+
+def _one_span(cells: list[Cell]) -> list[Cell]:
+    """Each group saw its own first and last time: give all cells of a window the whole window's."""
+    spans: dict[int, Window] = {}
+    for cell in cells:
+        window = spans.setdefault(cell.window.index, cell.window)
+        start, end = min(window.start, cell.window.start), max(window.end, cell.window.end)
+        spans[cell.window.index] = Window(start, end, window.index)
+    return [replace(cell, window=spans[cell.window.index]) for cell in cells]

@@ -1,0 +1,102 @@
+"""A measurement: what a monitor said about one window, and whether that is an alarm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from math import isfinite
+from typing import Any
+
+from holdfast.clock import stamp
+
+
+class Status(StrEnum):
+    """How much is known (R-DET-02)."""
+
+    PENDING = "pending"
+    """The labels are not complete enough, and nothing can be said meanwhile."""
+    ESTIMATED = "estimated"
+    """The labels are not complete enough; the value follows from the scores."""
+    MEASURED = "measured"
+    NOT_COMPUTABLE = "not_computable"
+    """There is nothing to compute it from, such as labels of one class only."""
+
+
+class Transition(StrEnum):
+    """What a measurement does to the alert of its monitor and group."""
+
+    OPENS = "opens"
+    JOINS = "joins"
+    """The alarm goes on: it joins the alert that is open."""
+    RECOVERS = "recovers"
+    """In bounds, but not yet for long enough."""
+    CLOSES = "closes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """One line of what is recorded and what `holdfast monitor backtest --json` prints."""
+
+    monitor: str
+    quantity: str
+    """What the value is: the metric, or for a group of a fairness monitor the rate that is compared."""
+    window_start: datetime
+    window_end: datetime
+    group: str | None
+    """`gender=female, region=north`; None for everybody."""
+    value: float | None
+    lower: float | None
+    upper: float | None
+    n: int
+    labelled_share: float | None
+    """Of the window's predictions; None when the metric needs no labels."""
+    status: Status
+    alarm: bool
+    reason: str
+    as_of: datetime
+    """When this was known."""
+    transition: Transition | None = None
+    detail: dict[str, float] = field(default_factory=dict)
+    """Further numbers behind the reason, such as the e-detector's value."""
+
+    @property
+    def series(self) -> str:
+        """What alerts are opened for: monitor, group and quantity."""
+        return series_key(self.monitor, self.group, self.quantity)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; an interval's open end is null."""
+        return {
+            "monitor": self.monitor,
+            "quantity": self.quantity,
+            "window_start": stamp(self.window_start),
+            "window_end": stamp(self.window_end),
+            "group": self.group,
+            "value": _plain(self.value),
+            "lower": _plain(self.lower),
+            "upper": _plain(self.upper),
+            "n": self.n,
+            "labelled_share": self.labelled_share,
+            "status": self.status.value,
+            "alarm": self.alarm,
+            "reason": self.reason,
+            "as_of": stamp(self.as_of),
+            "transition": self.transition.value if self.transition else None,
+            "detail": {key: _plain(value) for key, value in self.detail.items()},
+        }
+
+
+def series_key(monitor: str, group: str | None, quantity: str) -> str:
+    return f"{monitor}|{group or ''}|{quantity}"
+
+
+def _plain(value: float | None) -> float | None:
+    return value if value is not None and isfinite(value) else None
+
+
+def shown(value: float) -> str:
+    """A number as reasons show it: four significant figures, whole above a thousand."""
+    if not isfinite(value):
+        return "unbounded"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

@@ -1,0 +1,127 @@
+"""Intervals for everything that is measured: analytic, so that counts are enough.
+
+A value without an interval is an opinion about a sample. Every function states its method and source.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import exp, inf, isfinite, log, sqrt
+
+from scipy.special import chdtri, ndtri, stdtrit
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A number measured on a sample."""
+
+    value: float
+    lower: float
+    upper: float
+    n: int
+    """Rows that the number rests on."""
+    hits: int | None = None
+    """For a rate: how many of the n; what the e-detector counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotComputable:
+    """Why there is no number yet."""
+
+    because: str
+    n: int = 0
+
+
+Measured = Value | NotComputable
+
+
+@lru_cache(maxsize=256)
+def normal_quantile(confidence: float) -> float:
+    """z such that a standard normal lies within ±z with this probability."""
+    return float(ndtri(0.5 + confidence / 2))
+
+
+def wilson(hits: int, n: int, confidence: float) -> Value:
+    """Share `hits / n` with Wilson's score interval.
+
+    Wilson, "Probable inference", JASA 22 (1927); recommended by Brown, Cai and DasGupta (2001).
+    Raises ValueError when n is 0.
+    """
+    if n <= 0:
+        raise ValueError("a share of nothing has no value")
+    z2 = normal_quantile(confidence) ** 2
+    share = hits / n
+    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
+    lower = 0.0 if hits == 0 else max(0.0, centre - half)
+    upper = 1.0 if hits == n else min(1.0, centre + half)
+    return Value(share, lower, upper, n, hits)
+
+
+def poisson(count: int, confidence: float) -> Value:
+    """A count with Garwood's exact interval for its expectation (Biometrika 28, 1936).
+
+    Assumes independent arrivals; real traffic varies more, so set limits on volume generously.
+    """
+    tail = (1 - confidence) / 2
+    lower = float(chdtri(2 * count, 1 - tail)) / 2 if count else 0.0
+    upper = float(chdtri(2 * count + 2, tail)) / 2
+    return Value(float(count), lower, upper, count)
+
+
+def mean(n: int, average: float, variance: float, confidence: float) -> Value:
+    """A mean with Student's t interval; `variance` is the sample's, with n - 1 below the line."""
+    if n < 2:
+        return Value(average, -inf, inf, n)
+    half = float(stdtrit(n - 1, 0.5 + confidence / 2)) * sqrt(max(variance, 0.0) / n)
+    return Value(average, average - half, average + half, n)
+
+
+def on_logit(value: float, variance: float, n: int, confidence: float) -> Value:
+    """A share-like value with an interval on the logit scale, which stays inside 0 and 1.
+
+    Pepe, *The Statistical Evaluation of Medical Tests* (2003), 5.2.5, for the area under a ROC curve.
+    `value` must lie strictly between 0 and 1.
+    """
+    half = normal_quantile(confidence) * sqrt(max(variance, 0.0)) / (value * (1 - value))
+    middle = log(value / (1 - value))
+    return Value(value, _expit(middle - half), _expit(middle + half), n)
+
+
+def _expit(x: float) -> float:
+    return 1 / (1 + exp(-x)) if x >= 0 else exp(x) / (1 + exp(x))
+
+
+def difference(first: Value, second: Value) -> Value:
+    """first − second of independent samples, by Newcombe's square-and-add.
+
+    Newcombe, Statistics in Medicine 17 (1998), method 10, when both are Wilson's; in general MOVER,
+    Zou and Donner, Statistics in Medicine 27 (2008).
+    """
+    gap = first.value - second.value
+    down = sqrt((first.value - first.lower) ** 2 + (second.upper - second.value) ** 2)
+    up = sqrt((first.upper - first.value) ** 2 + (second.value - second.lower) ** 2)
+    return Value(gap, gap - down, gap + up, first.n + second.n)
+
+
+def ratio(first: Value, second: Value) -> Value:
+    """first / second of independent samples, both at least 0, by MOVER-R.
+
+    Donner and Zou, Statistical Methods in Medical Research 21 (2012); Newcombe, same journal 25 (2016).
+    The upper end is infinite when the second may be 0. Raises ValueError when the second is 0.
+    """
+    if second.value <= 0:
+        raise ValueError("a ratio to 0 has no value")
+    a, b = first.value, second.value
+    l1, u1, l2, u2 = max(first.lower, 0.0), first.upper, max(second.lower, 0.0), second.upper
+    lower, upper = 0.0, inf
+    if isfinite(u2):
+        # The term u2(2b − u2) may be negative for a very uncertain denominator: then nothing is known below.
+        below = u2 * (2 * b - u2)
+        if below > 0:
+            lower = (a * b - sqrt(max((a * b) ** 2 - l1 * (2 * a - l1) * below, 0.0))) / below
+    above = l2 * (2 * b - l2)
+    if above > 0 and isfinite(u1):
+        upper = (a * b + sqrt(max((a * b) ** 2 - u1 * (2 * a - u1) * above, 0.0))) / above
+    return Value(a / b, max(lower, 0.0), upper, first.n + second.n)

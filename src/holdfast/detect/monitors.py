@@ -1,0 +1,289 @@
+"""Running a system's monitors over its prediction log.
+
+    config → plan → cells → readings → measurements
+
+The state that goes in comes out again, changed, and is all there is to remember: what is frozen of the
+reference, the cells that later windows look back at, what each series has been through. A run counts only
+windows that something may still change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from pydantic import TypeAdapter
+
+from holdfast.detect import plan, reference
+from holdfast.detect.alarms.hysteresis import Series
+from holdfast.detect.cells import Cell, Window, merge
+from holdfast.detect.engines import Engine
+from holdfast.detect.frozen import Frozen
+from holdfast.detect.judging import Due, Said, judge
+from holdfast.detect.log import Log
+from holdfast.detect.measurement import Measurement
+from holdfast.detect.plan import Scan
+from holdfast.detect.reading import Reader
+from holdfast.detect.tables import Kind, LogError, Table
+from holdfast.detect.wants import wants
+from holdfast.prepare.systems import DriftMethod, Metric, Monitor, Rows, System
+from holdfast.problems import shown
+
+MOST_GROUPS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a system's monitors remember between runs. Empty before the first."""
+
+    frozen: Frozen | None = None
+    cells: tuple[Cell, ...] = ()
+    """Counts of settled windows that relative rules still look back at."""
+    since: Mapping[str, datetime] = field(default_factory=dict)
+    """By scan: the start of the first window that something may still change."""
+    series: Mapping[str, Series] = field(default_factory=dict)
+    """By `Measurement.series`."""
+    said: Mapping[str, Said] = field(default_factory=dict)
+    """By series and window (`judging.place`), for windows not settled."""
+
+    def as_json(self) -> str:
+        return _adapter().dump_json(self).decode()
+
+    @classmethod
+    def from_json(cls, text: str) -> State:
+        """Raises ValueError for anything that `as_json` did not write."""
+        return _adapter().validate_json(text)
+
+
+@lru_cache(maxsize=1)
+def _adapter() -> TypeAdapter[State]:
+    return TypeAdapter(State)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What a run found, and what the next one needs."""
+
+    measurements: list[Measurement]
+    """New ones and changed ones, in the order in which they were judged."""
+    state: State
+
+
+def monitors_of(system: System, log: Log, engine: Engine) -> tuple[Monitor, ...]:
+    """The system's monitors, one for each column where they name several.
+
+    Raises LogError when the log cannot serve one of them.
+    """
+    found = []
+    for monitor in system.monitors:
+        if monitor.columns is None:
+            found.append(monitor)
+            continue
+        columns = _suited(monitor, log) if monitor.columns == "features" else monitor.columns
+        found += [monitor.of(column) for column in columns]
+    for monitor in found:
+        _check(monitor, log)
+    for group_by in sorted({monitor.group_by for monitor in found if monitor.group_by}):
+        _check_groups(group_by, log, engine)
+    return tuple(found)
+
+
+def _suited(monitor: Monitor, log: Log) -> list[str]:
+    """The features that the monitor's metric can be taken of."""
+    return [column for column in log.features if _suits(monitor, log.table, column)]
+
+
+def _suits(monitor: Monitor, table: Table, column: str) -> bool:
+    match monitor.metric:
+        case Metric.DRIFT:
+            return not (table.is_category(column) and monitor.drift_method in _OF_NUMBERS)
+        case Metric.UNSEEN:
+            return table.is_category(column)
+        case Metric.MEAN:
+            return table.column(column).kind is Kind.NUMBER
+        case Metric.RATE:
+            return table.column(column).kind is Kind.TRUTH
+    return True
+
+
+_OF_NUMBERS = (DriftMethod.KS, DriftMethod.WASSERSTEIN)
+
+
+def _check(monitor: Monitor, log: Log) -> None:
+    """Raises LogError when a column is missing or not of the kind that the metric needs."""
+    for name in monitor.group_by:
+        log.table.column(name)
+        if log.reference is not None and monitor.needs_reference:
+            log.reference.column(name)
+    if monitor.column is None:
+        return
+    column, metric = log.table.column(monitor.column), monitor.metric
+    said = f"monitor {monitor.id}: column {shown(column.name)} is {column.kind}"
+    if metric is Metric.MEAN and column.kind is not Kind.NUMBER:
+        raise LogError(f"{said}, and a mean needs numbers", "choose another column")
+    if metric is Metric.RATE and column.kind not in (Kind.TRUTH, Kind.NUMBER):
+        raise LogError(f"{said}, and a rate needs true or false", "choose another column")
+    if metric in (Metric.DRIFT, Metric.UNSEEN) and column.kind in (Kind.TIME, Kind.OTHER):
+        raise LogError(f"{said}, which has no distribution to compare", "choose another column")
+    if metric is Metric.DRIFT:
+        category = log.table.is_category(column.name)
+        if category and monitor.drift_method in _OF_NUMBERS:
+            raise LogError(
+                f"{said} or a category, and {monitor.drift_method} needs numbers", "use method: psi"
+            )
+    if log.reference is not None and monitor.needs_reference:
+        there = log.reference.column(column.name)
+        if (there.kind is Kind.NUMBER) != (column.kind is Kind.NUMBER):
+            raise LogError(
+                f"{said}, and {there.kind} in {log.reference.called}", "write both in the same way"
+            )
+
+
+def _check_groups(group_by: Sequence[str], log: Log, engine: Engine) -> None:
+    many = engine.distinct(log.table, group_by)
+    if many > MOST_GROUPS:
+        raise LogError(
+            f"group_by {', '.join(group_by)} makes about {many:,} groups; at most {MOST_GROUPS} are compared",
+            "group by a column of few values",
+        )
+
+
+def scans_of(monitors: Iterable[Monitor], log: Log, frozen: Frozen) -> tuple[Scan, ...]:
+    """The passes over the log that serve these monitors together."""
+    return plan.scans(
+        (monitor.window, group_by, item)
+        for monitor in monitors
+        for group_by, item in wants(monitor, log, frozen)
+    )
+
+
+def freeze(system: System, log: Log, engine: Engine, as_of: datetime | None = None) -> Frozen:
+    """Set the reference: what later measurements are compared with."""
+    return reference.freeze(log, monitors_of(system, log, engine), engine, as_of)
+
+
+def evaluate(
+    system: System, log: Log, engine: Engine, as_of: datetime, state: State | None = None
+) -> Evaluation:
+    """Measure every window that is complete at `as_of` and that something has changed.
+
+    `as_of` is an aware time; predictions and labels that came later are not seen. Pass the state of the
+    run before; without one, everything in the log is judged from its beginning. Raises LogError.
+    """
+    state = state or State()
+    monitors = monitors_of(system, log, engine)
+    if state.frozen is None or state.frozen.identity != reference.identity(log, monitors):
+        state = replace(state, frozen=reference.freeze(log, monitors, engine, as_of))
+    frozen = state.frozen
+    assert frozen is not None
+    cells = list(_kept(state))
+    for scan in scans_of(monitors, log, frozen):
+        cells += engine.count(log.table, scan, state.since.get(scan.id), as_of)
+    reader = Reader(log, frozen, cells, state.since, as_of)
+    due = [work for monitor in monitors for work in _due(reader, monitor, as_of, state)]
+    cells += ranks_of(due, log, engine)
+    reader = Reader(log, frozen, cells, state.since, as_of)
+    measurements, series, said = judge(reader, due, state.series, state.said)
+    since = _unsettled(reader, monitors, as_of)
+    after = State(
+        frozen=frozen,
+        cells=tuple(_worth_keeping(cells, monitors, since)),
+        since=since,
+        series=series,
+        said={where: words for where, words in said.items() if _is_open(where, monitors, since)},
+    )
+    return Evaluation(measurements, after)
+
+
+def _kept(state: State) -> Iterator[Cell]:
+    """Cells of windows that are not counted again."""
+    for cell in state.cells:
+        if cell.scan in state.since and cell.window.start < state.since[cell.scan]:
+            yield cell
+
+
+def _due(reader: Reader, monitor: Monitor, as_of: datetime, state: State) -> Iterator[Due]:
+    """Complete windows that are not settled, oldest first."""
+    delay = reader.log.config.delay or timedelta(0)
+    since = state.since.get(main_scan(monitor))
+    for window in reader.windows(monitor):
+        if window.end + delay <= as_of and (since is None or window.start >= since):
+            at = reader.mature_at(monitor, window)
+            yield Due(monitor, window, as_of, at is not None and at <= as_of)
+
+
+def main_scan(monitor: Monitor) -> str:
+    """The scan that counts what the monitor's metric is computed from."""
+    return plan.scan_id(monitor.window, monitor.group_by, monitor.metric.needs_labels)
+
+
+def _scans_used(monitor: Monitor) -> set[str]:
+    """Every scan that the monitor may read from."""
+    ways = [(monitor.group_by, labelled) for labelled in (False, True)]
+    if monitor.metric is Metric.AUC:
+        ways.append(((), True))
+    return {plan.scan_id(monitor.window, group_by, labelled) for group_by, labelled in ways}
+
+
+def ranks_of(due: Iterable[Due], log: Log, engine: Engine) -> list[Cell]:
+    """Ranks for the windows of AUC monitors that are to be judged, each as it was known then."""
+    wanted: dict[tuple[timedelta | Rows, tuple[str, ...]], dict[Window, datetime | None]] = {}
+    for work in due:
+        if work.monitor.metric is Metric.AUC and work.mature:
+            for group_by in {work.monitor.group_by, ()}:
+                wanted.setdefault((work.monitor.window, group_by), {})[work.window] = work.as_of
+    cells: list[Cell] = []
+    for (window, group_by), moments in wanted.items():
+        cells += engine.ranks(log.table, Scan(window, group_by, True), moments)
+    return cells
+
+
+def _unsettled(reader: Reader, monitors: Iterable[Monitor], as_of: datetime) -> dict[str, datetime]:
+    """By scan: where the next run must begin to count. Windows of rows are always counted from the start,
+    because a row that comes late moves them all."""
+    since: dict[str, datetime] = {}
+    for monitor in monitors:
+        if isinstance(monitor.window, Rows):
+            continue
+        windows = reader.windows(monitor)
+        if not windows:
+            continue
+        begin = next(
+            (window.start for window in windows if not reader.is_settled(monitor, window, as_of)),
+            windows[-1].end,
+        )
+        for scan in _scans_used(monitor):
+            since[scan] = min(since.get(scan, begin), begin)
+    return since
+
+
+def _worth_keeping(
+    cells: Iterable[Cell], monitors: Iterable[Monitor], since: Mapping[str, datetime]
+) -> list[Cell]:
+    """Settled cells that relative rules look back at; when their labels came no longer matters."""
+    back: dict[str, timedelta] = {}
+    for monitor in monitors:
+        if monitor.relative is None or isinstance(monitor.window, Rows):
+            continue
+        against = monitor.relative.against
+        length = against if isinstance(against, timedelta) else monitor.window
+        for scan in _scans_used(monitor):
+            back[scan] = max(back.get(scan, timedelta(0)), 2 * length)
+    return merge(
+        replace(cell, known_by=None)
+        for cell in cells
+        if cell.scan in back and since[cell.scan] - back[cell.scan] <= cell.window.start < since[cell.scan]
+    )
+
+
+def _is_open(where: str, monitors: Iterable[Monitor], since: Mapping[str, datetime]) -> bool:
+    """Whether what was said about a window may still be revised."""
+    start = datetime.fromisoformat(where.rpartition("|")[2])
+    name = where.partition("|")[0]
+    for monitor in monitors:
+        if monitor.id == name:
+            begin = since.get(main_scan(monitor))
+            return begin is None or start >= begin
+    return False

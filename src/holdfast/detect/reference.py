@@ -1,0 +1,189 @@
+"""What normal looks like, frozen: bin edges, categories, calibration, and the reference's own counts.
+
+One idea: everything that a measurement is compared with is fixed once, when the reference is set, and
+carried along with the state. A bin that moved with the data could hide any drift.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import pairwise
+from math import inf, nextafter
+
+from holdfast.detect import plan
+from holdfast.detect.cells import WHOLE, Cell, Index
+from holdfast.detect.engines import Engine
+from holdfast.detect.frozen import Frozen, edges_key, parts
+from holdfast.detect.log import Log
+from holdfast.detect.metrics import estimate
+from holdfast.detect.tables import LogError, Table
+from holdfast.detect.wants import wants
+from holdfast.prepare.systems import Metric, Monitor
+from holdfast.problems import shown
+
+MOST_VALUES = 1000
+"""A column with more values in the reference is no category."""
+SCORE_PARTS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class _Needs:
+    """What the monitors need to have frozen."""
+
+    edges: tuple[tuple[str, int], ...]
+    values: tuple[str, ...]
+    centres: tuple[str, ...]
+    scores: bool
+
+
+def identity(log: Log, monitors: Sequence[Monitor]) -> str:
+    """Digest of the reference's place and of all that shapes what is frozen from it."""
+    reference = log.config.reference
+    needs = _needs(log, monitors)
+    shape = {
+        "reference": None if reference is None else reference.model_dump(mode="json"),
+        "columns": log.config.columns.model_dump(mode="json"),
+        "edges": needs.edges,
+        "values": needs.values,
+        "centres": needs.centres,
+        "scores": needs.scores,
+        "items": sorted(f"{monitor.group_by} {monitor.metric}" for monitor in monitors),
+    }
+    return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def freeze(log: Log, monitors: Sequence[Monitor], engine: Engine, as_of: datetime | None = None) -> Frozen:
+    """Fix edges, categories and calibration, then count the reference on them.
+
+    Without a reference, columns are centred on the log, and scores are taken at their word.
+    """
+    needs = _needs(log, monitors)
+    table = log.reference
+    base = table or log.table
+    frozen = Frozen(
+        identity=identity(log, monitors),
+        edges=_edges(needs, table, engine) if table else {},
+        values={column: _values(column, table, engine) for column in needs.values} if table else {},
+        centres=engine.centres(base, needs.centres),
+    )
+    if needs.scores:
+        frozen = _with_chances(frozen, log, engine)
+    if table is not None:
+        frozen = replace(frozen, cells=tuple(_count(log, table, monitors, frozen, engine, as_of)))
+    return frozen
+
+
+def _needs(log: Log, monitors: Iterable[Monitor]) -> _Needs:
+    edges: dict[tuple[str, int], None] = {}
+    values: dict[str, None] = {}
+    centres: dict[str, None] = {}
+    scores = False
+    for monitor in monitors:
+        column = monitor.column or ""
+        if monitor.metric is Metric.UNSEEN or (
+            monitor.metric is Metric.DRIFT and log.table.is_category(column)
+        ):
+            values[column] = None
+        elif monitor.metric is Metric.DRIFT:
+            edges[column, parts(monitor)] = None
+        if monitor.metric is Metric.MEAN or monitor.measures_distance:
+            centres[column] = None
+        scores = scores or monitor.metric in estimate.ESTIMABLE
+    estimable = scores and log.table.roles.score is not None and log.scores_are_chances
+    return _Needs(tuple(edges), tuple(values), tuple(centres), estimable)
+
+
+def _edges(needs: _Needs, table: Table, engine: Engine) -> dict[str, tuple[float, ...]]:
+    found: dict[str, tuple[float, ...]] = {}
+    for count in sorted({count for _, count in needs.edges}):
+        columns = [column for column, own in needs.edges if own == count]
+        for column, cuts in engine.quantiles(table, columns, count).items():
+            if not cuts:
+                raise LogError(
+                    f"{table.called} has no value in column {shown(column)}",
+                    "choose another column or reference",
+                )
+            found[edges_key(column, count)] = edges_at(cuts)
+    return found
+
+
+def edges_at(cuts: Sequence[float]) -> tuple[float, ...]:
+    """Edges of bins (edge, next edge] from quantiles, smallest and largest value first and last.
+
+    The first edge is just under the smallest value. A value that several quantiles share is so frequent
+    that it gets a bin of its own, between the number just under it and itself.
+    """
+    edges = {nextafter(cuts[0], -inf), *cuts}
+    for one, other in pairwise(cuts):
+        if one == other:
+            edges.add(nextafter(one, -inf))
+    # The smallest value on its own only when it is frequent; otherwise it belongs to the first bin.
+    if len(cuts) > 1 and cuts[0] != cuts[1] and len(set(cuts)) > 2:
+        edges.discard(cuts[0])
+    return tuple(sorted(edges))
+
+
+def _values(column: str, table: Table, engine: Engine) -> tuple[str, ...]:
+    found = engine.values(table, column, MOST_VALUES + 1)
+    if len(found) > MOST_VALUES:
+        raise LogError(
+            f"column {shown(column)} has more than {MOST_VALUES} different values in {table.called}",
+            "it is no category: remove it from the monitor",
+        )
+    if not found:
+        raise LogError(
+            f"{table.called} has no value in column {shown(column)}", "choose another column or reference"
+        )
+    return tuple(found)
+
+
+def _with_chances(frozen: Frozen, log: Log, engine: Engine) -> Frozen:
+    """Score bins and what a score in each means."""
+    table, score = log.reference, log.table.roles.score
+    assert score is not None
+    if table is None or score not in table.columns:
+        edges = (nextafter(0.0, -inf), *(part / SCORE_PARTS for part in range(1, SCORE_PARTS + 1)))
+        return replace(frozen, score_edges=edges, chances=estimate.as_probabilities(edges))
+    edges = edges_at(engine.quantiles(table, [score], SCORE_PARTS)[score])
+    chances = None
+    if table.label_column is not None:
+        item = plan.ScoreBins(edges, "label")
+        cells = engine.count(table, plan.Scan(None, (), True, (item,)))
+        counts = Index(cells).total(plan.scan_id(None, (), True), item.id, [WHOLE], item.size, item.hide)
+        chances = estimate.calibration(counts[: item.size // 2], counts[item.size // 2 :])
+    return replace(
+        frozen,
+        score_edges=edges,
+        chances=chances or estimate.as_probabilities(edges),
+        calibrated=chances is not None,
+    )
+
+
+def _count(
+    log: Log,
+    table: Table,
+    monitors: Sequence[Monitor],
+    frozen: Frozen,
+    engine: Engine,
+    as_of: datetime | None,
+) -> Iterable[Cell]:
+    """The counts of the monitors that look back at the reference, over it as one window."""
+    looking_back = [monitor for monitor in monitors if monitor.needs_reference]
+    for monitor in looking_back:
+        if monitor.metric.needs_labels and table.label_column is None:
+            raise LogError(
+                f"monitor {monitor.id} compares with the reference, and {table.called} has no labels",
+                "give a reference with a label column, or state the baseline as a number",
+            )
+    # A reference file is the past as a whole; a period of the log knows the labels that have arrived.
+    as_of = as_of if table.since is not None else None
+    asked = [(None, group_by, item) for m in looking_back for group_by, item in wants(m, log, frozen)]
+    for scan in plan.scans(asked):
+        yield from engine.count(table, scan, as_of=as_of)
+    ranked = {group_by for _, group_by, item in asked if item == plan.RANKS}
+    for group_by in sorted(ranked):
+        yield from engine.ranks(table, plan.Scan(None, group_by, True), {WHOLE: as_of})

@@ -1,0 +1,609 @@
+"""`systems/*.yaml`: one AI system, where its prediction log lies, what watches it, how it can be contained.
+
+One idea: what a person must state about a system (R-PRE-01) and about a monitor (R-DET-08) is a field
+without a default. Everything that can be checked without reading the log is checked here; whether the
+columns exist is checked when the log is opened (`holdfast.detect.log`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    PlainSerializer,
+    Tag,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+
+from holdfast.people import IncidentRole
+from holdfast.prepare import durations
+from holdfast.prepare.documents import Entry
+from holdfast.prepare.durations import Duration
+from holdfast.prepare.terms import ContainmentKind, Dimension
+from holdfast.problems import Fault, shown
+
+Text = Annotated[str, Field(min_length=1)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+"""Small letters, digits, `.`, `_`, `-`: it stands in addresses, file names and stream names."""
+PathText = Annotated[str, Field(min_length=1)]
+"""A file, a folder or a glob, relative to the workspace or absolute."""
+
+
+def _number(value: Any) -> Any:
+    """`20%` as 0.2; anything else is left for pydantic to judge."""
+    if isinstance(value, str) and value.strip().endswith("%"):
+        try:
+            return float(value.strip()[:-1]) / 100
+        except ValueError:
+            raise Fault(f"{shown(value)} is not a share", "write for example 20% or 0.2") from None
+    if isinstance(value, bool | str):
+        raise Fault(f"{shown(value)} is not a number", "write for example 0.85 or 20%")
+    return value
+
+
+Number = Annotated[
+    float,
+    BeforeValidator(_number),
+    Field(allow_inf_nan=False),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?%$"}]}),
+]
+"""A number, or a share written with a percent sign."""
+Share = Annotated[Number, Field(gt=0, le=1)]
+OpenShare = Annotated[Number, Field(gt=0, lt=1)]
+
+
+def _moment(value: Any) -> datetime:
+    """A date (its midnight) or a time, in UTC unless it states an offset."""
+    if isinstance(value, datetime):
+        found = value
+    else:
+        try:
+            found = datetime.fromisoformat(str(value))
+        except ValueError:
+            raise Fault(
+                f"{shown(value)} is not a date or time",
+                "write for example 2026-09-01 or 2026-09-01T08:00:00Z",
+            ) from None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+Moment = Annotated[
+    datetime,
+    BeforeValidator(_moment),
+    PlainSerializer(lambda moment: moment.isoformat().replace("+00:00", "Z"), return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["2026-09-01", "2026-09-01T08:00:00Z"]}),
+]
+
+
+# The prediction log
+
+
+class Columns(Entry):
+    """Which column of the log says what. A column named here is no feature."""
+
+    id: Text
+    """Unique per prediction; labels are joined by it."""
+    time: Text
+    """When the prediction was made; UTC unless the values carry an offset."""
+    prediction: Text | None = None
+    score: Text | None = None
+    """Score for the positive class; a probability where estimates are wanted."""
+    label: Text | None = None
+    """What turned out to be true, when the log (or the reference) carries it itself."""
+    label_arrived: Text | None = None
+    """When the label in the log became known; without it, it counts as known from the start."""
+    positive: bool | int | float | str = 1
+    """The value of prediction and label that counts as positive."""
+    model_version: Text | None = None
+    subject: Text | None = None
+    """Whom the row is about; people are counted by it when impact is assessed."""
+    features: tuple[Text, ...] | None = None
+    """The model's inputs; without it, every column that has no other meaning here."""
+    categorical: tuple[Text, ...] = ()
+    """Columns of numbers that are names, such as a branch number."""
+
+    @model_validator(mode="after")
+    def _one_meaning_each(self) -> Self:
+        named = [self.id, self.time, self.prediction, self.score, self.label, self.label_arrived]
+        twice = [name for name, times in Counter(name for name in named if name).items() if times > 1]
+        if twice:
+            raise Fault(f"column {twice[0]} is given two meanings", "name a different column for each")
+        return self
+
+
+class Labels(Entry):
+    """Labels delivered apart from the predictions."""
+
+    path: PathText
+    id: Text
+    """The column that matches `columns.id` of the log."""
+    label: Text
+    arrived: Text | None = None
+    """When the label became known; without it, labels count as known from the start."""
+    within: Duration = timedelta(days=180)
+    """How long after a window's end labels are still waited for."""
+
+
+class Reference(Entry):
+    """What normal looks like: a file of its own, or a period of the log."""
+
+    path: PathText | None = None
+    from_: Moment | None = Field(default=None, alias="from")
+    to: Moment | None = None
+
+    @model_validator(mode="after")
+    def _a_file_or_a_period(self) -> Self:
+        period = (self.from_, self.to)
+        if (self.path is None) == (period == (None, None)):
+            raise Fault("is neither a file nor a period", "give either path, or from and to")
+        if self.path is None and (self.from_ is None or self.to is None or self.from_ >= self.to):
+            raise Fault("is not a period", "give from and a later to")
+        return self
+
+
+class PredictionLog(Entry):
+    """Where the predictions are written, and how to read them."""
+
+    path: PathText
+    columns: Columns
+    labels: Labels | None = None
+    reference: Reference | None = None
+    delay: Duration | None = None
+    """How long after a prediction its row may still be written; windows are judged that much later."""
+
+    @property
+    def has_labels(self) -> bool:
+        return self.labels is not None or self.columns.label is not None
+
+    @property
+    def says_when_labels_arrived(self) -> bool:
+        if self.labels is not None:
+            return self.labels.arrived is not None
+        return self.columns.label_arrived is not None
+
+
+# Monitors
+
+
+class Metric(StrEnum):
+    """What a monitor measures."""
+
+    ACCURACY = "accuracy"
+    PRECISION = "precision"
+    RECALL = "recall"
+    F1 = "f1"
+    AUC = "auc"
+    MEAN = "mean"
+    """Mean of a column of numbers."""
+    RATE = "rate"
+    """Share of rows in which a true-or-false column is true, such as a click."""
+    SELECTION_RATE = "selection_rate"
+    """Share of positive predictions."""
+    VOLUME = "volume"
+    MISSING = "missing"
+    UNSEEN = "unseen"
+    """Share of values of a column that the reference does not have."""
+    DRIFT = "drift"
+    PARITY_DIFFERENCE = "demographic_parity_difference"
+    PARITY_RATIO = "demographic_parity_ratio"
+    EQUALISED_ODDS = "equalised_odds"
+
+    @property
+    def dimension(self) -> Dimension:
+        for dimension, metrics in _DIMENSIONS.items():
+            if self in metrics:
+                return dimension
+        return Dimension.PERFORMANCE
+
+    @property
+    def needs_labels(self) -> bool:
+        return self in _LABELLED
+
+    @property
+    def needs_column(self) -> bool:
+        return self in _OF_A_COLUMN
+
+    @property
+    def is_rate(self) -> bool:
+        """Whether it is a count out of a count, which the e-detector can follow."""
+        return self in _RATES
+
+    @property
+    def compares_groups(self) -> bool:
+        return self in _DIMENSIONS[Dimension.FAIRNESS]
+
+
+_DIMENSIONS = {
+    Dimension.QUALITY: {Metric.MISSING, Metric.UNSEEN},
+    Dimension.DRIFT: {Metric.DRIFT},
+    Dimension.FAIRNESS: {Metric.PARITY_DIFFERENCE, Metric.PARITY_RATIO, Metric.EQUALISED_ODDS},
+    Dimension.OPERATIONS: {Metric.VOLUME},
+}
+_LABELLED = {
+    Metric.ACCURACY,
+    Metric.PRECISION,
+    Metric.RECALL,
+    Metric.F1,
+    Metric.AUC,
+    Metric.EQUALISED_ODDS,
+}
+_OF_A_COLUMN = {Metric.MEAN, Metric.RATE, Metric.MISSING, Metric.UNSEEN, Metric.DRIFT}
+_RATES = {
+    Metric.ACCURACY,
+    Metric.PRECISION,
+    Metric.RECALL,
+    Metric.RATE,
+    Metric.SELECTION_RATE,
+    Metric.MISSING,
+    Metric.UNSEEN,
+}
+
+
+class DriftMethod(StrEnum):
+    """How two distributions are compared; definitions in `holdfast.detect.metrics.drift`."""
+
+    PSI = "psi"
+    KS = "ks"
+    JENSEN_SHANNON = "jensen_shannon"
+    WASSERSTEIN = "wasserstein"
+
+
+class Rows(Entry):
+    """A window of so many rows, in the order of time, then id."""
+
+    rows: int = Field(ge=10)
+
+
+Window = Annotated[
+    Annotated[Duration, Tag("duration")] | Annotated[Rows, Tag("rows")],
+    Discriminator(lambda value: "rows" if isinstance(value, dict | Rows) else "duration"),
+]
+"""`1d`, `6h`, `1w` (aligned to midnight and Monday, UTC), or `{rows: 5000}`."""
+
+
+class Limit(Entry):
+    """An alarm when the whole interval lies beyond."""
+
+    below: Number | None = None
+    above: Number | None = None
+
+    @model_validator(mode="after")
+    def _at_least_one(self) -> Self:
+        if self.below is None and self.above is None:
+            raise Fault("states no bound", "give below or above, for example below: 0.85")
+        if self.below is not None and self.above is not None and self.below >= self.above:
+            raise Fault("leaves no room between its bounds", "below must be less than above")
+        return self
+
+
+def _against(value: Any) -> Any:
+    return value if value in ("reference", "previous") else durations.parse(value)
+
+
+Against = Annotated[
+    Literal["reference", "previous"] | timedelta,
+    BeforeValidator(_against),
+    PlainSerializer(
+        lambda value: value if isinstance(value, str) else durations.show(value), return_type=str
+    ),
+    WithJsonSchema({"type": "string", "examples": ["7d", "previous", "reference"]}),
+]
+
+
+class Relative(Entry):
+    """An alarm on a change in proportion: `down: 20%, against: 7d` is 20% down week over week."""
+
+    down: OpenShare | None = None
+    up: Annotated[Number, Field(gt=0)] | None = None
+    against: Against
+    """A length (the last so long against the same length before), `previous` window, or `reference`."""
+
+    @model_validator(mode="after")
+    def _one_direction(self) -> Self:
+        if (self.down is None) == (self.up is None):
+            raise Fault("must state one direction", "give down or up, for example down: 20%")
+        return self
+
+
+class EDetector(Entry):
+    """The Shiryaev–Roberts e-detector (`holdfast.detect.alarms.e_detector`)."""
+
+    baseline: Annotated[
+        Literal["reference"] | Annotated[Number, Field(gt=0, lt=1)],
+        WithJsonSchema({"anyOf": [{"const": "reference"}, {"type": "number"}, {"type": "string"}]}),
+    ] = "reference"
+    """The rate that is still good; `reference` takes the cautious end of the reference's interval."""
+    direction: Literal["down", "up"] = "down"
+    shifts: tuple[Annotated[Number, Field(gt=0, lt=1)], ...] = (0.02, 0.05, 0.1)
+    """The changes to look for, in absolute terms."""
+    arl: int | None = Field(default=None, ge=10)
+    """Windows that pass on average before a false alarm; ten years of windows when not stated."""
+    floor: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+    """The change, in absolute terms, under which nobody wants to be woken."""
+
+
+class Maturity(Entry):
+    """When a window's labels are complete enough to judge it; what is stated must all hold."""
+
+    share: Share | None = None
+    """Share of the window's predictions that are labelled."""
+    after: Duration | None = None
+    """Time since the window's end."""
+
+    @model_validator(mode="after")
+    def _at_least_one(self) -> Self:
+        if self.share is None and self.after is None:
+            raise Fault("states nothing to wait for", "give share, after, or both, for example share: 90%")
+        return self
+
+
+class Monitor(Entry):
+    """One thing measured window by window, what is wrong with it when, and why (R-DET-08)."""
+
+    id: Name
+    name: Text
+    metric: Metric
+    window: Window
+    reason: Text
+    """Why this metric and this threshold."""
+    tells: tuple[IncidentRole, ...] = Field(min_length=1)
+    schedule: Duration = timedelta(hours=1)
+    """How often it is run."""
+    column: Text | None = None
+    columns: tuple[Text, ...] | Literal["features"] | None = None
+    """Several columns: one monitor for each, named `id.column`."""
+    method: DriftMethod | None = None
+    """How drift is measured; PSI when not stated."""
+    bins: int = Field(default=10, ge=2, le=50)
+    """Bins of equal mass in the reference, for PSI and Jensen–Shannon; part of the metric's identity."""
+    limit: Limit | None = None
+    relative: Relative | None = None
+    e_detector: EDetector | None = None
+    maturity: Maturity = Maturity(share=0.9)
+    estimate_alarms: bool = False
+    """Whether an estimate made before the labels are in may raise the alarm."""
+    min_n: int = Field(default=30, ge=1)
+    """Fewer rows than this are shown and not judged."""
+    group_by: tuple[Text, ...] = ()
+    """Columns whose combinations of values are the groups."""
+    min_group: int = Field(default=100, ge=2)
+    """Groups smaller than this are shown and not judged."""
+    confidence: Annotated[Number, Field(ge=0.5, lt=1)] = 0.95
+    close_after: int = Field(default=3, ge=1)
+    """Windows in bounds, one after another, before an open alert closes."""
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _list_or_all(cls, value: Any) -> Any:
+        if isinstance(value, str) and value != "features":
+            raise Fault(f"{shown(value)} is not a list", "write [a, b], or features for all of them")
+        return value
+
+    @model_validator(mode="after")
+    def _fits_its_metric(self) -> Self:
+        for check in (self._check_columns, self._check_groups, self._check_rules, self._check_relative):
+            check()
+        return self
+
+    def _check_columns(self) -> None:
+        given = (self.column is not None) + (self.columns is not None)
+        if self.metric.needs_column and given != 1:
+            raise Fault(f"metric {self.metric} needs one column or columns", "add for example column: income")
+        if not self.metric.needs_column and given:
+            raise Fault(f"metric {self.metric} takes no column", "remove it")
+        if self.method is not None and self.metric is not Metric.DRIFT:
+            raise Fault(f"metric {self.metric} takes no method", "remove method, or use metric: drift")
+
+    def _check_groups(self) -> None:
+        if self.metric.compares_groups and not self.group_by:
+            raise Fault(f"metric {self.metric} compares groups", "add for example group_by: [gender]")
+
+    def _check_rules(self) -> None:
+        if not (self.limit or self.relative or self.e_detector):
+            raise Fault(
+                "states no threshold", "add limit, relative or e_detector, for example limit: {below: 0.85}"
+            )
+        if self.e_detector and not self.metric.is_rate:
+            rates = ", ".join(sorted(_RATES))
+            raise Fault(f"e_detector follows a rate, and {self.metric} is none", f"use it with {rates}")
+
+    def _check_relative(self) -> None:
+        if self.relative is None:
+            return
+        against = self.relative.against
+        if self.metric in (Metric.DRIFT, Metric.UNSEEN) or self.metric.compares_groups:
+            raise Fault(f"{self.metric} is itself a comparison", "use limit instead of relative")
+        if not isinstance(against, timedelta):
+            return
+        if isinstance(self.window, Rows):
+            raise Fault(
+                "a window of rows has no week before", "write against: previous or against: reference"
+            )
+        if against % self.window:
+            raise Fault(
+                f"{durations.show(against)} is not made of whole windows of {durations.show(self.window)}",
+                "make against a multiple of window",
+            )
+        if self.metric is Metric.AUC and against != self.window:
+            raise Fault(
+                "AUC over several windows is not the sum of theirs",
+                "make against as long as window, or use previous or reference",
+            )
+
+    @property
+    def drift_method(self) -> DriftMethod:
+        return self.method or DriftMethod.PSI
+
+    @property
+    def measures_distance(self) -> bool:
+        return self.metric is Metric.DRIFT and self.drift_method is DriftMethod.WASSERSTEIN
+
+    @property
+    def needs_reference(self) -> bool:
+        relative = self.relative is not None and self.relative.against == "reference"
+        baseline = self.e_detector is not None and self.e_detector.baseline == "reference"
+        return self.metric in (Metric.DRIFT, Metric.UNSEEN) or relative or baseline
+
+    def of(self, column: str) -> Monitor:
+        """This monitor for one of its columns."""
+        return self.model_copy(
+            update={
+                "id": f"{self.id}.{column}",
+                "name": f"{self.name}: {column}",
+                "column": column,
+                "columns": None,
+            }
+        )
+
+
+# The system
+
+
+class Model(Entry):
+    """A model and version in production."""
+
+    name: Text
+    version: Text
+    artefact: PathText | None = None
+    """The file or folder that is frozen as evidence when an incident opens."""
+    in_production_since: date
+
+    @field_validator("version", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            raise Fault(f"{shown(value)} is read as a number", f'write it in quotes: "{value}"')
+        return value
+
+    @field_validator("in_production_since", mode="before")
+    @classmethod
+    def _as_date(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            try:
+                return date.fromisoformat(value)
+            except ValueError:
+                raise Fault(f"{shown(value)} is not a date", "write for example 2026-11-23") from None
+        return value
+
+
+class Containment(Entry):
+    """A way to contain this system that has been thought through beforehand (R-CON-02, R-CON-03)."""
+
+    id: Name
+    name: Text
+    kind: ContainmentKind
+    flag: Name
+    """The feature flag the application asks for."""
+    when: Text
+    """In which situation it is the right one."""
+    segment: dict[Text, tuple[Text, ...]] = Field(default_factory=dict)
+    """Which requests: for each key of the evaluation context, the values that are held back."""
+    watch: Name | None = None
+    """The monitor on which its effect should be seen."""
+
+    @model_validator(mode="after")
+    def _segment_where_one_is_meant(self) -> Self:
+        if self.kind is ContainmentKind.SEGMENT_TO_REVIEW and not self.segment:
+            raise Fault("sends nobody to review", "add segment, for example segment: {region: [north]}")
+        if self.kind is ContainmentKind.MODEL_OFF and self.segment:
+            raise Fault("model_off stops every request", "remove segment, or use kind: segment_to_review")
+        return self
+
+
+class System(Entry):
+    """An AI system as the inventory of R-PRE-01 knows it."""
+
+    id: Name
+    name: Text
+    purpose: Text
+    owner: Text
+    """E-mail address of the person who answers for it."""
+    models: tuple[Model, ...] = Field(min_length=1)
+    data_used: tuple[Text, ...] = Field(min_length=1)
+    depends_on_it: tuple[Text, ...] = Field(min_length=1)
+    """Who or what relies on its output."""
+    business_impact: Text
+    compliance_risk: Text
+    priority: int = Field(ge=1)
+    """Rank; 1 is covered first."""
+    subject: Text = "person"
+    """The word for whom a row of the log is about: applicant, patient, visitor."""
+    prediction_log: PredictionLog | None = None
+    monitors: tuple[Monitor, ...] = ()
+    containment: tuple[Containment, ...] = ()
+
+    @property
+    def is_covered(self) -> bool:
+        """Whether anything watches it; what is not covered is shown as a gap."""
+        return bool(self.prediction_log and self.monitors)
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Self:
+        _distinct("monitors", (monitor.id for monitor in self.monitors))
+        _distinct("containment", (option.id for option in self.containment))
+        if self.monitors and self.prediction_log is None:
+            raise Fault("has monitors and no prediction_log", "say where the predictions are written")
+        for monitor in self.monitors:
+            self._check_log_serves(monitor)
+        known = {monitor.id for monitor in self.monitors}
+        for option in self.containment:
+            if option.watch is not None and option.watch not in known:
+                raise Fault(
+                    f"containment {option.id} watches {option.watch}, which is no monitor here",
+                    f"name one of {', '.join(sorted(known)) or 'the monitors after adding one'}",
+                )
+        return self
+
+    def _check_log_serves(self, monitor: Monitor) -> None:
+        log = self.prediction_log
+        assert log is not None
+        metric, columns = monitor.metric, log.columns
+        if metric.needs_labels and not log.has_labels:
+            raise Fault(f"monitor {monitor.id} needs labels", "add columns.label or labels to prediction_log")
+        wants_prediction = (metric.needs_labels and metric is not Metric.AUC) or metric in (
+            Metric.SELECTION_RATE,
+            Metric.PARITY_DIFFERENCE,
+            Metric.PARITY_RATIO,
+        )
+        if wants_prediction and columns.prediction is None:
+            raise Fault(f"monitor {monitor.id} needs predictions", "add columns.prediction to prediction_log")
+        if metric is Metric.AUC and columns.score is None:
+            raise Fault(f"monitor {monitor.id} needs scores", "add columns.score to prediction_log")
+        if monitor.needs_reference and log.reference is None:
+            raise Fault(f"monitor {monitor.id} needs a reference", "add reference to prediction_log")
+
+    def with_paths(
+        self, log: str | None = None, labels: str | None = None, reference: str | None = None
+    ) -> System:
+        """The same system reading its log, labels or reference from elsewhere.
+
+        Raises Fault when the file does not say how to read what is given.
+        """
+        source = self.prediction_log
+        if source is None:
+            raise Fault(f"system {self.id} has no prediction_log", "add one to its file")
+        changes: dict[str, Any] = {}
+        if log is not None:
+            changes["path"] = log
+        if labels is not None:
+            if source.labels is None:
+                raise Fault(f"system {self.id} has no separate labels", "add prediction_log.labels")
+            changes["labels"] = source.labels.model_copy(update={"path": labels})
+        if reference is not None:
+            changes["reference"] = Reference(path=reference)
+        return self.model_copy(update={"prediction_log": source.model_copy(update=changes)})
+
+
+def _distinct(what: str, ids: Iterable[str]) -> None:
+    twice = [name for name, times in Counter(ids).items() if times > 1]
+    if twice:
+        raise Fault(f"{what} has {twice[0]} twice", "give each its own id")
