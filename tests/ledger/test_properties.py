@@ -6,6 +6,7 @@ import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import rfc8785
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from holdfast.ledger import keys, tiles
 from holdfast.ledger.check import check
 from holdfast.ledger.database import Database
 from holdfast.ledger.facts import decode, encode
+from holdfast.ledger.leaf import write_header
 from holdfast.ledger.ledger import Draft, Ledger
 from holdfast.ledger.outbox import Outbox
 from holdfast.ledger.sealing import Anchor, Sealer
@@ -43,6 +45,33 @@ def test_every_fact_reads_back_exactly(kettle: str, litres: float, boils_at: dat
     fact = KettleFilled(kettle=kettle, litres=litres, boils_at=aware)
     document = canonical.loads(encode(fact, BY))
     assert decode("kettle.filled", document) == (BY, fact)
+
+
+@given(log=TEXT, stream=TEXT, kind=TEXT, seq=st.integers(0, 2**53 - 1), first=st.booleans())
+def test_a_leaf_is_written_in_canonical_form(log: str, stream: str, kind: str, seq: int, first: bool) -> None:
+    """RFC 8785, by an independent implementation as the oracle."""
+    leaf = write_header(
+        log=log,
+        payload_commitment="ab",
+        prev_stream_hash=None if first else b"\x01",
+        recorded_at="2026-11-23T10:42:00.123456Z",
+        seq=seq,
+        stream=stream,
+        stream_seq=1,
+        type_=kind,
+    )
+    document = {
+        "v": 1,
+        "log": log,
+        "seq": seq,
+        "type": kind,
+        "stream": stream,
+        "stream_seq": 1,
+        "prev_stream_hash": None if first else "01",
+        "recorded_at": "2026-11-23T10:42:00.123456Z",
+        "payload_commitment": "ab",
+    }
+    assert leaf == rfc8785.dumps(document)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -21,8 +21,8 @@ from holdfast import clock
 from holdfast.ledger import tables
 from holdfast.ledger.database import Database
 from holdfast.ledger.facts import Fact, Recorded, decode, encode
+from holdfast.ledger.leaf import write_header
 from holdfast.people import Actor
-from holdfast_verify import canonical
 from holdfast_verify.leaf import payload_commitment
 from holdfast_verify.tree import leaf_hash
 
@@ -207,18 +207,15 @@ class Ledger:
         for offset, decided in enumerate(draft.facts):
             seq, stream_seq = first + offset, version + offset
             payload, salt = encode(decided, by), secrets.token_bytes(32)
-            leaf = canonical.dumps(
-                {
-                    "v": 1,
-                    "log": origin,
-                    "seq": seq,
-                    "type": decided.type,
-                    "stream": draft.stream,
-                    "stream_seq": stream_seq,
-                    "prev_stream_hash": previous.hex() if previous else None,
-                    "recorded_at": recorded_at,
-                    "payload_commitment": payload_commitment(salt, payload),
-                }
+            leaf = write_header(
+                log=origin,
+                payload_commitment=payload_commitment(salt, payload),
+                prev_stream_hash=previous,
+                recorded_at=recorded_at,
+                seq=seq,
+                stream=draft.stream,
+                stream_seq=stream_seq,
+                type_=decided.type,
             )
             previous = leaf_hash(leaf)
             rows.append(
