@@ -55,12 +55,18 @@ class Problem:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The remedy for an unknown word: the nearest known one, or all of them when none is near."""
     choices = sorted(set(known))
-    near = difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
+    near = nearest(word, choices)
     if near:
-        return f"did you mean {near[0]}?"
-    if not choices:
-        return "remove it"
-    return f"known here: {', '.join(choices)}"
+        return f"did you mean {near}?"
+    return f"known here: {', '.join(choices)}" if choices else "remove it"
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that was probably meant: a small slip, or the beginning of only one."""
+    choices = sorted(set(known))
+    near = difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
+    begun = [choice for choice in choices if len(word) >= 3 and choice.startswith(word)]
+    return near[0] if near else begun[0] if len(begun) == 1 else None
 
 
 def shown(value: Any, limit: int = 60) -> str:
@@ -125,7 +131,7 @@ def explain(error: Any, known: Sequence[str] = ()) -> tuple[str, str]:
         return "is not known here", did_you_mean(str(error["loc"][-1]), known)
     if kind in ("enum", "literal_error"):
         words = [word.strip().strip("'") for word in context["expected"].replace(" or ", ", ").split(",")]
-        return f"{shown(given)} is not one of {', '.join(words)}", did_you_mean(str(given), words)
+        return _not_one_of(str(given), shown(given), words)
     if kind in _BOUNDS:
         key, words_of = _BOUNDS[kind]
         return f"{shown(given)} is out of range", f"it {words_of} {context[key]}"
@@ -137,6 +143,12 @@ def explain(error: Any, known: Sequence[str] = ()) -> tuple[str, str]:
     if kind == "union_tag_not_found":
         return f"needs {context['discriminator']} to say what it is", "add it"
     return _of_shape(kind, context, given, str(error["msg"]))
+
+
+def _not_one_of(word: str, given: str, words: Sequence[str]) -> tuple[str, str]:
+    near = nearest(word, words)
+    fix = f"did you mean {near}?" if near else "write one of these"
+    return f"{given} is not one of {', '.join(words)}", fix
 
 
 def _of_shape(kind: str, context: dict[str, Any], given: Any, message: str) -> tuple[str, str]:

@@ -343,8 +343,15 @@ def understand(document: Document, model: type[ModelT]) -> ModelT:
     try:
         return model.model_validate(document.value)
     except ValidationError as error:
-        problems = [_problem(document, model, item) for item in error.errors()]
-        raise Unusable(dict.fromkeys(problems)) from None
+        items = [item for item in error.errors() if not _follows(item, error.errors())]
+        raise Unusable(dict.fromkeys(_problem(document, model, item) for item in items)) from None
+
+
+def _follows(item: Any, items: Sequence[Any]) -> bool:
+    """Whether a list is only too short because its items are wrong: then the items say it."""
+    way = item["loc"]
+    deeper = (other["loc"] for other in items if len(other["loc"]) > len(way))
+    return item["type"] == "too_short" and any(loc[: len(way)] == way for loc in deeper)
 
 
 def _problem(document: Document, model: type[BaseModel], item: Any) -> Problem:

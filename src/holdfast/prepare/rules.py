@@ -270,7 +270,7 @@ def _mismatch(operator: str, types: str) -> tuple[str, str]:
     sides = [side.strip() for side in types.split(",")]
     if set(sides) == {"double", "int"}:
         fix = (
-            "write the limit as a decimal, 15.0"
+            "write the limit as a decimal, for example 15.0"
             if sides[0] == "double"
             else "write the limit as a whole number"
         )

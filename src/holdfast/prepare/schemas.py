@@ -55,4 +55,6 @@ def _settings() -> dict[str, Any]:
     schema = Settings.model_json_schema()
     # The password is refused in the file; an editor must not offer it.
     del schema["$defs"]["MailSettings"]["properties"]["password"]
+    for section in schema["properties"].values():
+        section.pop("default", None)
     return schema

@@ -1,0 +1,192 @@
+"""The facts of preparation: what was written, who signed it, what is in force; and who came in.
+
+A version is known by the SHA-256 of its file's exact bytes (`content`). The text itself is in the fact:
+whoever holds the ledger can read every version anything was ever run under.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from holdfast.ledger.facts import Fact, Line, fact
+from holdfast.prepare.terms import Function
+
+# Files ---------------------------------------------------------------------------------------------
+
+
+@fact("playbook.applied")
+class PlaybookApplied(Fact):
+    """A version is proposed; it becomes active when `sign_off` is complete."""
+
+    content: str
+    label: str
+    """The organisation's own name for the version."""
+    title: str
+    sign_off: tuple[Function, ...]
+    review_every_seconds: int
+    text: str
+
+    def line(self) -> Line:
+        return Line(f"Playbook {self.label} applied", f"content {self.content[:12]}", "act")
+
+
+@fact("playbook.approved")
+class PlaybookApproved(Fact):
+    """One function has signed a version."""
+
+    content: str
+    label: str
+    function: Function
+    person: str
+    name: str
+
+    def line(self) -> Line:
+        return Line(f"Playbook {self.label} signed for {self.function.label.lower()}", self.name, "act")
+
+
+@fact("playbook.activated")
+class PlaybookActivated(Fact):
+    """The last required signature is given: new incidents run under this version."""
+
+    content: str
+    label: str
+    review_due: datetime
+
+    def line(self) -> Line:
+        return Line(f"Playbook {self.label} is active", f"review due {self.review_due:%d %B %Y}", "act")
+
+
+@fact("system.applied")
+class SystemApplied(Fact):
+    """The inventory entry of an AI system, with its monitors, is in force as written."""
+
+    system: str
+    content: str
+    file: str
+    title: str
+    priority: int
+    text: str
+
+    def line(self) -> Line:
+        return Line(f"AI system {self.title} applied", f"{self.file}, content {self.content[:12]}", "act")
+
+
+@fact("system.withdrawn")
+class SystemWithdrawn(Fact):
+    """The system's file is gone from the workspace: it is watched no longer."""
+
+    system: str
+    title: str
+
+    def line(self) -> Line:
+        return Line(f"AI system {self.title} withdrawn", tone="act")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One person as the roster lists them."""
+
+    id: str
+    name: str
+    titles: tuple[str, ...]
+    access: tuple[str, ...]
+    functions: tuple[str, ...]
+
+
+@fact("roster.applied")
+class RosterApplied(Fact):
+    """Who responds, and what each person may reach, is in force as written."""
+
+    content: str
+    people: tuple[Listed, ...]
+    text: str
+
+    def line(self) -> Line:
+        return Line("Roster applied", f"{len(self.people)} people, content {self.content[:12]}", "act")
+
+
+# Accounts ------------------------------------------------------------------------------------------
+
+
+@fact("account.created")
+class AccountCreated(Fact):
+    person: str
+
+    def line(self) -> Line:
+        return Line(f"Account created for {self.person}", tone="act")
+
+
+@fact("account.password_changed")
+class PasswordChanged(Fact):
+    """The password itself, or anything made from it, never enters the ledger."""
+
+    person: str
+
+    def line(self) -> Line:
+        return Line(f"Password of {self.person} changed", tone="act")
+
+
+@fact("session.started")
+class SessionStarted(Fact):
+    person: str
+    session: str
+    """Public handle of the session; useless for signing in."""
+    origin: str
+    """The address it came from."""
+
+    def line(self) -> Line:
+        return Line(f"{self.person} signed in", f"from {self.origin}" if self.origin else "")
+
+
+@fact("session.refused")
+class SessionRefused(Fact):
+    """A sign-in that failed. `person` is empty when no such account exists: what a stranger typed into the
+    field may be a password."""
+
+    person: str
+    origin: str
+    reason: Literal["unknown account", "wrong password", "not in the roster", "too many attempts"]
+
+    def line(self) -> Line:
+        return Line(
+            f"Sign-in refused: {self.reason}", f"{self.person or 'unknown'}, from {self.origin}", "note"
+        )
+
+
+@fact("session.ended")
+class SessionEnded(Fact):
+    person: str
+    session: str
+    reason: Literal["signed out", "expired", "password changed"]
+
+    def line(self) -> Line:
+        return Line(f"Session of {self.person} ended", self.reason)
+
+
+@fact("token.issued")
+class TokenIssued(Fact):
+    """An API token was made; the secret is shown once and kept nowhere."""
+
+    token: str
+    person: str
+    name: str
+    kind: Literal["person", "agent"]
+    scope: tuple[str, ...]
+    expires_at: datetime
+
+    def line(self) -> Line:
+        return Line(
+            f"API token {self.name} issued to {self.person}", f"until {self.expires_at:%d %B %Y}", "act"
+        )
+
+
+@fact("token.revoked")
+class TokenRevoked(Fact):
+    token: str
+    person: str
+    name: str
+
+    def line(self) -> Line:
+        return Line(f"API token {self.name} of {self.person} revoked", tone="act")

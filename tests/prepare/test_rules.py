@@ -1,0 +1,241 @@
+"""Rules: type-checked when loaded, decided by known facts, and never silent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.prepare.rules import LONGEST, VARIABLES, FactValue, Outcome, Rules, standard_rules
+
+RULES = standard_rules()
+DEEP = "[0,1,2,3,4,5,6,7,8,9]"
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "impact.users > 100",
+        'incident.severity in ["high", "critical"]',
+        'alert.dimension == "performance" && alert.drop >= 0.15',
+        "!impact.outage || system.priority <= 2",
+        'alert.group.startsWith("age_band=")',
+        "impact.users > 100 &&\n  impact.regulatory",
+        "true",
+        "alert.value > alert.limit",
+    ],
+)
+def test_a_rule_over_measured_facts_is_accepted(rule: str) -> None:
+    assert RULES.check(rule) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "column", "cause", "fix"),
+    [
+        (
+            "impact.usres > 100",
+            7,
+            "impact.usres is no fact that rules can speak of",
+            "did you mean impact.users?",
+        ),
+        (
+            "alert.drop > 15",
+            12,
+            "> cannot compare a decimal number with a whole number",
+            "write the limit as a decimal, for example 15.0",
+        ),
+        (
+            "impact.users > 0.5",
+            14,
+            "> cannot compare a whole number with a decimal number",
+            "write the limit as a whole number",
+        ),
+        (
+            'impact.users == "many"',
+            14,
+            "== cannot be used with a whole number and text",
+            "compare like with like",
+        ),
+        ("impact.users", 1, "gives a whole number, not true or false", "compare it with a limit"),
+        ("impact.users >", 15, "ends too early", "write for example impact.users > 100"),
+        ("", 1, "ends too early", "write for example impact.users > 100"),
+        (
+            'incident.severity == "citical"',
+            22,
+            'incident.severity is never "citical"',
+            "did you mean critical?",
+        ),
+        (
+            "incident.severity in ['high', 'hihg']",
+            31,
+            "incident.severity is never 'hihg'",
+            "did you mean high?",
+        ),
+        ('alert.dimension != "fairnes"', 20, 'alert.dimension is never "fairnes"', "did you mean fairness?"),
+        (
+            "impact.outage || has(alert.drop)",
+            18,
+            "has() does not tell whether a fact is known",
+            "compare the fact directly; an unknown fact leaves the rule not decided",
+        ),
+        ("x" * (LONGEST + 1), LONGEST + 1, f"is longer than {LONGEST} characters", "make it two criteria"),
+    ],
+)
+def test_a_wrong_rule_names_column_cause_and_fix(rule: str, column: int, cause: str, fix: str) -> None:
+    """R-XCT-04."""
+    found = RULES.check(rule)[0]
+    assert (found.column, found.cause, found.fix) == (column, cause, fix)
+    assert found.caret == f"{rule}\n{' ' * (column - 1)}^"
+
+
+def test_a_column_counts_through_the_lines_of_a_rule() -> None:
+    rule = "impact.outage &&\n  impact.usres > 3"
+    (found,) = RULES.check(rule)
+    assert rule[found.column - 1 :].startswith(".usres")
+
+
+def outcome(rule: str, facts: Mapping[str, FactValue | None]) -> Outcome:
+    return RULES.evaluate(rule, facts).outcome
+
+
+@pytest.mark.parametrize(
+    ("rule", "facts", "expected"),
+    [
+        ("impact.users > 100", {"impact.users": 101}, Outcome.HOLDS),
+        ("impact.users > 100", {"impact.users": 100}, Outcome.DOES_NOT_HOLD),
+        ("impact.users > 100", {"impact.users": 0}, Outcome.DOES_NOT_HOLD),
+        ("impact.users > 100", {}, Outcome.NOT_DECIDED),
+        ("impact.users > 100", {"impact.users": None}, Outcome.NOT_DECIDED),
+        ("alert.drop > 0.1", {"alert.drop": math.nan}, Outcome.NOT_DECIDED),
+        ("alert.drop < 0.1", {"alert.drop": -math.inf}, Outcome.NOT_DECIDED),
+        ("!(impact.users > 100)", {}, Outcome.NOT_DECIDED),
+        ("impact.users > 100 || impact.outage", {"impact.outage": True}, Outcome.HOLDS),
+        ("impact.users > 100 || impact.outage", {"impact.outage": False}, Outcome.NOT_DECIDED),
+        ("impact.users > 100 && impact.outage", {"impact.outage": False}, Outcome.DOES_NOT_HOLD),
+        ("impact.users > 100 && impact.outage", {"impact.outage": True}, Outcome.NOT_DECIDED),
+        ("impact.inferences / impact.users > 3", {"impact.users": 0, "impact.inferences": 9}, Outcome.FAILED),
+        ("alert.metric.matches('(')", {"alert.metric": "f1"}, Outcome.FAILED),
+        ("impact.users > 100", {"impact.users": 2**70}, Outcome.FAILED),
+        ("impact.users > 100", {"impact.users": "many"}, Outcome.FAILED),
+        ("impact.usres > 100", {"impact.users": 3}, Outcome.FAILED),
+    ],
+)
+def test_the_four_outcomes_of_a_rule(
+    rule: str, facts: Mapping[str, FactValue | None], expected: Outcome
+) -> None:
+    """R-CLS-03: what nobody has measured is neither zero nor no."""
+    assert outcome(rule, facts) is expected
+
+
+def test_a_rule_that_fails_counts_as_holding_and_one_not_decided_does_not() -> None:
+    """Fail closed: a broken rule escalates to a person (R-ESC-02)."""
+    assert RULES.evaluate("1 / impact.users > 0", {"impact.users": 0}).fires
+    assert not RULES.evaluate("impact.users > 100", {}).fires
+
+
+@pytest.mark.parametrize(
+    ("rule", "facts", "reason"),
+    [
+        (
+            'alert.dimension == "performance" && alert.drop >= 0.15',
+            {"alert.dimension": "performance", "alert.drop": 0.2178},
+            'alert.dimension == "performance" && alert.drop >= 0.15 holds: '
+            'alert.dimension is "performance", alert.drop is 0.2178',
+        ),
+        (
+            "impact.users > 10000",
+            {"impact.users": 1_234},
+            "impact.users > 10000 does not hold: impact.users is 1,234",
+        ),
+        (
+            "impact.users > 100 && impact.regulatory",
+            {},
+            "impact.users > 100 && impact.regulatory is not decided: "
+            "impact.users and impact.regulatory are not known yet",
+        ),
+        (
+            "1 / impact.users > 0",
+            {"impact.users": 0},
+            "1 / impact.users > 0 could not be evaluated (divide by zero) and therefore counts as true",
+        ),
+    ],
+)
+def test_the_reason_shows_the_rule_and_the_values_it_saw(
+    rule: str, facts: Mapping[str, FactValue | None], reason: str
+) -> None:
+    """R-CLS-03."""
+    assert RULES.evaluate(rule, facts).reason == reason
+
+
+def test_only_facts_the_rule_speaks_of_count_as_used() -> None:
+    """A name inside a quoted text or a comment is no fact."""
+    rule = 'alert.group == "impact.users" // impact.outage'
+    verdict = RULES.evaluate(rule, {"alert.group": "impact.users", "impact.users": 3, "impact.outage": True})
+    assert verdict.outcome is Outcome.HOLDS
+    assert verdict.used == {"alert.group": "impact.users"}
+
+
+def test_a_fact_nobody_declared_is_a_mistake_of_the_caller() -> None:
+    with pytest.raises(ValueError, match=r"no rule can speak of impact.usres; did you mean impact.users\?"):
+        RULES.evaluate("impact.users > 3", {"impact.usres": 3})
+
+
+def test_attack_a_rule_cannot_loop_for_long() -> None:
+    loop = "true"
+    for name in "abcdefg":
+        loop = f"{DEEP}.all({name}, {loop.replace('true', 'impact.users >= 0')})"
+    verdict = RULES.evaluate(loop, {"impact.users": 1})
+    assert verdict.outcome is Outcome.FAILED
+    assert "budget" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    "rule", ["(" * 400 + "true" + ")" * 400, "[" * 400 + "]" * 400 + " == []", "!" * 900 + "true"]
+)
+def test_attack_nesting_without_end_is_refused_or_harmless(rule: str) -> None:
+    for problem in RULES.check(rule):
+        assert "cannot be checked" in problem.cause
+    assert RULES.evaluate(rule, {}).outcome in (Outcome.FAILED, Outcome.HOLDS)
+
+
+def test_attack_a_pattern_that_explodes_elsewhere_is_answered_at_once() -> None:
+    """RE2 matches in linear time."""
+    assert (
+        outcome("alert.metric.matches('(a+)+$')", {"alert.metric": "a" * 5_000 + "b"})
+        is Outcome.DOES_NOT_HOLD
+    )
+
+
+SAMPLES: dict[type, st.SearchStrategy[FactValue]] = {
+    bool: st.booleans(),
+    int: st.integers(min_value=-(2**63), max_value=2**63 - 1),
+    float: st.floats(),
+    str: st.text(max_size=20),
+}
+FACTS = st.fixed_dictionaries(
+    {}, optional={variable.name: st.none() | SAMPLES[variable.kind] for variable in VARIABLES}
+)
+
+
+@given(st.text(alphabet='imapctusergl.0123 ><=&|!()"', max_size=60), FACTS)
+def test_any_text_over_any_facts_gives_a_verdict_with_a_reason(
+    rule: str, facts: dict[str, FactValue | None]
+) -> None:
+    assert RULES.evaluate(rule, facts).reason
+    assert all(problem.column >= 1 for problem in RULES.check(rule))
+
+
+@given(FACTS)
+def test_a_threshold_is_decided_exactly_when_its_fact_is_known(facts: dict[str, FactValue | None]) -> None:
+    users = facts.get("impact.users")
+    expected = Outcome.NOT_DECIDED
+    if isinstance(users, int):
+        expected = Outcome.HOLDS if users > 100 else Outcome.DOES_NOT_HOLD
+    assert outcome("impact.users > 100", facts) is expected
+
+
+def test_rules_may_be_made_over_other_facts() -> None:
+    assert Rules(VARIABLES[:1]).check("impact.users > 3")
