@@ -29,6 +29,7 @@ _VEGA_LITE = "6.4"
 
 _AXIS_WIDTH = 44  # pixels kept for the figures left of the plot
 _LETTER = 6.8  # widest average advance of the theme's 11-pixel face, in pixels
+_NARROW = 480  # below this width the limit's words stand inside the plot, on the side of the harm
 _ROW = 15  # height of one line of words, in pixels
 
 
@@ -234,7 +235,8 @@ def monitor_chart(
     if not points:
         raise ValueError("a chart needs at least one measurement; show the empty state instead")
     ordered = sorted(points, key=lambda point: point.start)
-    right = 12 if limit is None else 16 + round(len(_limit_words(limit)) * _LETTER)
+    beside = limit is not None and width >= _NARROW
+    right = 16 + round(len(_limit_words(limit)) * _LETTER) if limit and beside else 12
     plot = width - _AXIS_WIDTH - right
     span = (ordered[0].start, ordered[-1].end)
     steps = _scale(ordered, limit, bounds)
@@ -243,7 +245,7 @@ def monitor_chart(
         plot,
         height,
         [
-            *_limit_layers(limit, steps, plot, colours),
+            *_limit_layers(limit, steps, plot, colours, beside=beside),
             *_band_layers(ordered, colours),
             *_mark_layers(marks, span, plot, height, colours),
             *_line_layers(ordered, colours),
@@ -282,12 +284,15 @@ def _set_scales(views: list[Spec], span: tuple[datetime, datetime], steps: list[
     }
 
 
-def _limit_layers(limit: Limit | None, steps: list[float], plot: int, colours: Palette) -> list[Spec]:
+def _limit_layers(
+    limit: Limit | None, steps: list[float], plot: int, colours: Palette, *, beside: bool
+) -> list[Spec]:
     if limit is None:
         return []
     far = steps[0] if limit.breached == "below" else steps[-1]
     row = {"at": limit.value, "far": far, "text": _limit_words(limit)}
     y = {"field": "at", "type": "quantitative"}
+    inside = 10 if limit.breached == "below" else -9
     return [
         {
             "data": {"values": [row]},
@@ -301,8 +306,14 @@ def _limit_layers(limit: Limit | None, steps: list[float], plot: int, colours: P
         },
         {
             "data": {"values": [row]},
-            "mark": {"type": "text", "align": "left", "color": colours["sev1"], "fontWeight": 600},
-            "encoding": {"y": y, "x": {"value": plot + 8}, "text": {"field": "text"}},
+            "mark": {
+                "type": "text",
+                "align": "left",
+                "color": colours["sev1"],
+                "fontWeight": 600,
+                "dy": 0 if beside else inside,
+            },
+            "encoding": {"y": y, "x": {"value": plot + 8 if beside else 4}, "text": {"field": "text"}},
         },
     ]
 

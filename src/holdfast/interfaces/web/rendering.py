@@ -1,4 +1,4 @@
-"""How pages are made: templates, the words for times and numbers, and what every page is given.
+"""How pages are made: templates, small drawings, and what every page is given.
 
 One idea: a page is a pure function of what its view hands over. The current time, the reader and the state
 of the ledger arrive in one `Shell`; filters take `now` as an argument, so the same page can be made again.
@@ -10,21 +10,18 @@ import difflib
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from types import SimpleNamespace
 from typing import Any, Literal
-from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from holdfast import charts, clock
-
-Moment = datetime | str
-"""A time as views hold it: aware, or the text that `clock.stamp` wrote."""
+from holdfast import charts, wording
+from holdfast.wording import plural
 
 Tone = Literal["plain", "good", "warn", "bad"]
 
@@ -164,165 +161,6 @@ def fragment(templates: Environment, name: str, **content: Any) -> str:
     return templates.get_template(name).render(**content)
 
 
-# --- words for times ------------------------------------------------------------------------------
-
-
-def moment(value: Moment) -> datetime:
-    """The aware time in UTC; raises ValueError for a naive one or a text `clock.stamp` did not write."""
-    if isinstance(value, str):
-        return clock.parse(value)
-    if value.tzinfo is None:
-        raise ValueError(f"the time {value.isoformat()} has no zone; pages show aware times only")
-    return value.astimezone(UTC)
-
-
-def utc(value: Moment) -> str:
-    """`23 Nov 2026, 10:42 UTC`."""
-    at = moment(value)
-    return f"{day(at)}, {at:%H:%M} UTC"
-
-
-def utc_short(value: Moment, now: datetime) -> str:
-    """`10:42 UTC` for today, `22 Nov, 10:42 UTC` for another day."""
-    at = moment(value)
-    today = at.date() == now.astimezone(UTC).date()
-    return f"{at:%H:%M} UTC" if today else f"{at.day} {at:%b}, {at:%H:%M} UTC"
-
-
-def day(value: Moment) -> str:
-    """`23 Nov 2026`, in UTC."""
-    at = moment(value)
-    return f"{at.day} {at:%b %Y}"
-
-
-def time_of_day(value: Moment) -> str:
-    """`10:31:04`, in UTC."""
-    return f"{moment(value):%H:%M:%S}"
-
-
-def iso(value: Moment) -> str:
-    """`2026-11-23T10:42:00Z`, for the datetime attribute and for scripts."""
-    return f"{moment(value):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def local(value: Moment, zone: str | None) -> str:
-    """`21:42 Sydney`, with the day where it is another day there; nothing without a zone."""
-    if not zone or zone == "UTC":
-        return ""
-    at = moment(value)
-    there = at.astimezone(ZoneInfo(zone))
-    city = zone.rpartition("/")[2].replace("_", " ")
-    other_day = "" if there.date() == at.date() else f"{there.day} {there:%b}, "
-    return f"{other_day}{there:%H:%M} {city}"
-
-
-def duration(value: timedelta | float) -> str:
-    """How long something took, in its two largest units: `12 s`, `3 min 12 s`, `4 h 21 min`, `14 d 23 h`."""
-    seconds = value.total_seconds() if isinstance(value, timedelta) else value
-    return "under 1 s" if 0 < seconds < 1 else _units(int(seconds), seconds_beside_minutes=True)
-
-
-def left(due: Moment, now: datetime) -> str:
-    """A clock in words: `4 min left`, `due now`, `breached by 12 min`; never more time than there is."""
-    seconds = (moment(due) - now).total_seconds()
-    if -1 < seconds < 1:
-        return "due now"
-    return f"{_units(int(seconds))} left" if seconds > 0 else f"breached by {_units(int(-seconds))}"
-
-
-def ago(value: Moment, now: datetime) -> str:
-    """`just now`, `2 s ago`, `11 min ago`, `2 d ago`, or `in 4 min` for what is still to come."""
-    seconds = (now - moment(value)).total_seconds()
-    if -1 < seconds < 1:
-        return "just now"
-    return f"{_units(int(seconds))} ago" if seconds > 0 else f"in {_units(int(-seconds))}"
-
-
-def _units(seconds: int, *, seconds_beside_minutes: bool = False) -> str:
-    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
-    if days:
-        return _pair(days, "d", hours % 24, "h")
-    if hours:
-        return _pair(hours, "h", minutes % 60, "min")
-    if minutes:
-        return _pair(minutes, "min", seconds % 60 if seconds_beside_minutes else 0, "s")
-    return f"{seconds} s"
-
-
-def _pair(large: int, large_unit: str, small: int, small_unit: str) -> str:
-    return f"{large} {large_unit} {small} {small_unit}" if small else f"{large} {large_unit}"
-
-
-# --- words for numbers ----------------------------------------------------------------------------
-
-
-def figure(
-    value: float | None, digits: int = 2, against: float | None = None, unknown: str = "not known"
-) -> str:
-    """`0.71`, or the words for an unknown value.
-
-    A value that is not the limit `against` never looks equal to it: decimals are added until they differ.
-    """
-    if value is None:
-        return unknown
-    while against is not None and value != against and digits < 8:
-        if f"{value:.{digits}f}" != f"{against:.{digits}f}":
-            break
-        digits += 1
-    return f"{value:,.{digits}f}"
-
-
-def interval(
-    value: float | None,
-    lower: float | None,
-    upper: float | None,
-    digits: int = 2,
-    against: float | None = None,
-    unknown: str = "not computable",
-) -> str:
-    """`0.71 (0.66 to 0.76)`; without an interval the value alone; the words for an unknown value."""
-    shown = figure(value, digits, against, unknown)
-    if value is None or lower is None or upper is None:
-        return shown
-    return f"{shown} ({figure(lower, digits)} to {figure(upper, digits)})"
-
-
-def percent(share: float | None, digits: int = 0, unknown: str = "not known") -> str:
-    """`94%`; neither 0% nor 100% unless it is exactly that: `under 1%`, `over 99%`."""
-    if share is None:
-        return unknown
-    step = 10.0**-digits
-    value = round(share * 100, digits)
-    if 0 < share < 1 and value in (0, 100):
-        return f"under {step:.{digits}f}%" if value == 0 else f"over {100 - step:.{digits}f}%"
-    return f"{value:.{digits}f}%"
-
-
-def thousands(number: int | None, unknown: str = "not known") -> str:
-    """`4,180`."""
-    return unknown if number is None else f"{number:,}"
-
-
-def filesize(size: int) -> str:
-    """Bytes in decimal units: `812 B`, `4.1 kB`, `412 MB`."""
-    if size < 1000:
-        return f"{size} B"
-    units = ("kB", "MB", "GB", "TB")
-    power = next((power for power in (1, 2, 3) if size / 1000**power < 999.5), 4)
-    value = size / 1000**power
-    return f"{value:.{1 if value < 9.95 else 0}f} {units[power - 1]}"
-
-
-def plural(number: int, one: str, many: str = "") -> str:
-    """`1 incident`, `2 incidents`, `4,180 entries`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def short_hash(digest: str) -> str:
-    """`9f3c…71ae`: enough to compare by eye; the whole hash stays at hand for copying."""
-    return digest if len(digest) <= 12 else f"{digest[:4]}…{digest[-4:]}"
-
-
 # --- small drawings and differences ---------------------------------------------------------------
 
 
@@ -412,22 +250,22 @@ def _diff_lines(
 # --- the environment ------------------------------------------------------------------------------
 
 _FILTERS = (
-    utc,
-    utc_short,
-    day,
-    time_of_day,
-    iso,
-    local,
-    duration,
-    left,
-    ago,
-    figure,
-    interval,
-    percent,
-    thousands,
-    filesize,
-    plural,
-    short_hash,
+    wording.utc,
+    wording.utc_short,
+    wording.day,
+    wording.time_of_day,
+    wording.iso,
+    wording.local,
+    wording.duration,
+    wording.left,
+    wording.ago,
+    wording.figure,
+    wording.interval,
+    wording.percent,
+    wording.thousands,
+    wording.filesize,
+    wording.plural,
+    wording.short_hash,
 )
 
 
