@@ -18,6 +18,10 @@ class Actor:
     kind: Literal["person", "system", "agent"] = "person"
 
 
+SYSTEM = Actor("holdfast", "Holdfast", "system")
+"""Who acts when nobody does: the worker, by the playbook's rules."""
+
+
 class AccessRole(StrEnum):
     """What a person is allowed to reach; unrelated to the role they fill in one incident."""
 

@@ -259,7 +259,9 @@ class ImpactNoted(Fact):
     inferences: int | None = None
     share: float | None = None
     """Share of the period's inferences that are affected, 0 to 1."""
+    outage: bool | None = None
     sensitive_data: bool | None = None
+    breach: bool | None = None
     regulatory: bool | None = None
     external_notice: bool | None = None
 

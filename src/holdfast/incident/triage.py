@@ -61,7 +61,9 @@ def measured(
             "impact.users": impact.users,
             "impact.inferences": impact.inferences,
             "impact.share": impact.share,
+            "impact.outage": impact.outage,
             "impact.sensitive_data": impact.sensitive_data,
+            "impact.breach": impact.breach,
             "impact.regulatory": impact.regulatory,
             "impact.external_notice": impact.external_notice,
         }

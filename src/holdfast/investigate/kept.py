@@ -30,13 +30,14 @@ def settle(
 ) -> tuple[Recorded, ...]:
     """Read, decide and append; decide again when somebody was faster. `decide` reads for itself.
 
-    Appends nothing where nothing was decided. Raises Conflict when the streams keep changing.
+    Appends nothing where nothing was decided. An empty draft says that its stream must not have moved: a
+    decision can rest on more streams than it writes to. Raises Conflict when the streams keep changing.
     """
     for _ in range(_ATTEMPTS):
-        drafts = decide()
-        if not any(draft.facts for draft in drafts):
-            return ()
         try:
+            drafts = decide()
+            if not any(draft.facts for draft in drafts):
+                return ()
             return ledger.append(*drafts, by=by, at=at)
         except Conflict:
             continue

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
 
 from holdfast.evidence import custody
+from holdfast.incident.incident import Incident
 from holdfast.incident.register import incident_record
 from holdfast.investigate.events import Link, LinkKind
 from holdfast.ledger import tables
@@ -74,6 +75,14 @@ def known(
         _entries(ledger, incident, system, asked),
         frozenset(monitors),
     )
+
+
+def require(ledger: Ledger, state: Incident, monitors: Collection[str], links: Sequence[Link]) -> None:
+    """Raises NotAllowed with a sentence for the first link that leads nowhere."""
+    there = known(ledger, state.id, state.system, monitors, links)
+    for link in links:
+        if problem := there.problem(link):
+            raise NotAllowed(problem)
 
 
 def _entries(ledger: Ledger, incident: str, system: str, asked: set[int]) -> frozenset[int]:

@@ -47,6 +47,8 @@ class Verification:
     """How long these windows must span together."""
     least_n: int = 0
     """Windows with fewer rows prove nothing."""
+    least_group_n: int = 0
+    """Groups with fewer rows are not judged."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,9 +106,9 @@ def _windows(measurements: Iterable[Measurement], monitor: str, since: datetime)
 
 def _standing(window: _Window, wanted: Verification) -> _Standing:
     """Groups that are too small to judge are left out; what is left must all be in bounds."""
-    judged = [one for one in window.measurements if one.status is not Status.NOT_COMPUTABLE]
-    if any(one.alarm and one.status is Status.MEASURED for one in judged):
+    if any(one.alarm and one.status is Status.MEASURED for one in window.measurements):
         return _Standing.ALARM
+    judged = [one for one in window.measurements if _is_judged(one, wanted)]
     if any(one.status in (Status.PENDING, Status.ESTIMATED) for one in judged):
         return _Standing.WAITING
     if any(_beyond(one, wanted) for one in judged):
@@ -116,6 +116,11 @@ def _standing(window: _Window, wanted: Verification) -> _Standing:
     enough = [one for one in judged if one.n >= wanted.least_n and one.n > 0]
     overall = window.overall
     return _Standing.IN_BOUNDS if enough and (overall is None or overall in enough) else _Standing.NOT_JUDGED
+
+
+def _is_judged(one: Measurement, wanted: Verification) -> bool:
+    small = one.group is not None and one.n < wanted.least_group_n
+    return one.status is not Status.NOT_COMPUTABLE and not small
 
 
 def _beyond(one: Measurement, wanted: Verification) -> bool:

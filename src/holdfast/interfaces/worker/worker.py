@@ -19,10 +19,7 @@ from holdfast.ledger.ledger import Conflict, Ledger, Timer
 from holdfast.ledger.outbox import Channel
 from holdfast.ledger.reactions import Reaction, react
 from holdfast.ledger.sealing import RefusedToSeal, Sealer
-from holdfast.people import Actor
-
-WORKER = Actor("holdfast/worker", "Holdfast", "system")
-"""Who acts when nobody does: the system itself."""
+from holdfast.people import SYSTEM, Actor
 
 Fire = Callable[[Timer, Actor, datetime], None]
 """Fires one due timer; appends with `fires=timer`, so that it happens once."""
@@ -100,7 +97,7 @@ class Worker:
 
         def fire() -> int:
             try:
-                handler(timer, WORKER, now)
+                handler(timer, SYSTEM, now)
             except Conflict:
                 return 0  # another worker fired it, or the decision moved on: the next round sees
             return 1
@@ -111,7 +108,7 @@ class Worker:
         """Send what waits in the outbox."""
         leased = outbox.lease(self.ledger, now)
         for message in leased:
-            outbox.deliver(self.ledger, self.channels, message, WORKER, now)
+            outbox.deliver(self.ledger, self.channels, message, SYSTEM, now)
         return len(leased)
 
     def seal(self, now: datetime) -> None:
