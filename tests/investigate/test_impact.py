@@ -141,9 +141,20 @@ def test_a_count_that_does_not_exist_cannot_be_chosen() -> None:
             (assessed(STATED, affected=25), counted()),
             ImpactNoted(incident="INC-1", users=310, inferences=400, share=0.1, sensitive_data=True),
         ),
+        (
+            (assessed(Assessment(UserImpact(outage=True), DataImpact(breach=False))),),
+            ImpactNoted(incident="INC-1", outage=True, breach=False),
+        ),
         ((counted(inferences=0, users=0, total=0),), ImpactNoted(incident="INC-1", users=0, inferences=0)),
     ],
-    ids=["unknown", "counted", "stated", "counted beats stated", "a share of nothing is unknown"],
+    ids=[
+        "unknown",
+        "counted",
+        "stated",
+        "counted beats stated",
+        "outage and breach",
+        "a share of nothing is unknown",
+    ],
 )
 def test_what_the_rules_read_is_what_is_known(
     history: tuple[ImpactCounted | ImpactAssessed, ...], noted: ImpactNoted

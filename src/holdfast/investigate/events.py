@@ -27,6 +27,8 @@ class UserImpact:
 
     kind: str = ""
     effect: str = ""
+    outage: bool | None = None
+    """Whether the system gives them no answers at all; None: not known yet."""
     stated: int | None = None
     """A number a person gives; only where no log can be counted."""
 
@@ -39,6 +41,8 @@ class DataImpact:
     kinds: tuple[DataKind, ...] = ()
     misuse: str = ""
     """What somebody could do with it."""
+    breach: bool | None = None
+    """Whether model or data left the organisation's control; None: not known yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +126,10 @@ class ImpactAssessed(Fact):
         """What it says, dimension by dimension, in short; what is unknown is said to be."""
         people = "number of people not known" if self.affected is None else f"{self.affected:,} people"
         return [
-            f"{people}{_after(self.users.kind, ' (', ')')}{_after(self.users.effect, ': ')}",
+            f"{people}{_after(self.users.kind, ' (', ')')}{_after(self.users.effect, ': ')}"
+            f"{', no answers at all' if self.users.outage else ''}",
             f"sensitive data {_known(self.data.sensitive, 'involved', 'not involved')}"
-            f"{_after(self.data.sensitivity, ': ')}",
+            f"{_after(self.data.sensitivity, ': ')}{', out of our control' if self.data.breach else ''}",
             f"legal requirement {_known(self.compliance.violated, 'violated', 'not violated')}"
             f"{_after(self.compliance.requirement, ': ')}",
             f"outside notice {_known(self.compliance.must_notify, 'required', 'not required')}"

@@ -85,6 +85,8 @@ class Impact:
             users=users,
             inferences=counted.inferences if counted else None,
             share=counted.share if counted else None,
+            outage=newest.users.outage if newest else None,
+            breach=newest.data.breach if newest else None,
             sensitive_data=newest.data.sensitive if newest else None,
             regulatory=newest.compliance.violated if newest else None,
             external_notice=newest.compliance.must_notify if newest else None,

@@ -1,0 +1,202 @@
+"""The end of an incident: resolved when the fix is shown to work, closed when all is done and archived.
+
+Closing fixes the record: its digest is on the ledger, and every step on the incident refuses afterwards
+(R-EVD-10). Only what happens *to* the archive is still recorded: who looked at it, and whether a message
+that was on its way arrived.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+
+from holdfast.contain.containment import Containment
+from holdfast.contain.reading import containments_of
+from holdfast.evidence import custody
+from holdfast.incident import communication, register, roles
+from holdfast.incident.events import ClockStopped, Closed
+from holdfast.incident.incident import Incident
+from holdfast.incident.loading import load, stream_of
+from holdfast.incident.responding import Desk
+from holdfast.investigate import analysing, assessing
+from holdfast.investigate.kept import settle
+from holdfast.learn import remedying, reviewing
+from holdfast.learn.remediation import Remediations
+from holdfast.ledger import tables
+from holdfast.ledger.facts import Recorded
+from holdfast.ledger.ledger import Conflict, Draft, Ledger
+from holdfast.people import Actor
+from holdfast.prepare.playbook import Playbook
+from holdfast.prepare.terms import Authority, Moment
+from holdfast.problems import NotAllowed
+
+_DOMAIN = b"holdfast/record/v1\x00"
+
+
+def resolve(
+    desk: Desk, incident: str, resolution: str, unverified_because: str = "", *, by: Actor, at: datetime
+) -> None:
+    """The harm is over. Needs an established cause, and a verified remediation or a reason to go without.
+
+    Raises NotAllowed, NoSuchIncident.
+    """
+
+    def drafts() -> Sequence[Draft]:
+        loaded = load(desk.ledger, incident)
+        ground = desk.ground_of(loaded.state)
+        severity = loaded.state.severity
+        within = ground.playbook.review_within(severity) if severity else None
+        facts = loaded.state.resolve(resolution, within, at)
+        if not facts:
+            return []
+        tracked = desk.ledger.stream(remedying.stream_of(incident))
+        reason = _unverified(remedying.folded(tracked), unverified_because)
+        if reason:
+            facts = loaded.state.resolve(f"{resolution.strip()} {reason}", within, at)
+        return [loaded.draft(facts), Draft(tracked.name, tracked.version, [])]
+
+    settle(desk.ledger, drafts, by=by, at=at)
+
+
+def _unverified(items: Remediations, because: str) -> str:
+    """What the resolution says when nothing is verified; empty when something is."""
+    if items.verified():
+        return ""
+    if because.strip():
+        return f"(No remediation is verified: {because.strip()})"
+    open_items = ", ".join(item.item for item in items.open_items()) or "none is planned"
+    raise NotAllowed(
+        f"no remediation of {items.incident} is verified yet ({open_items}); wait for its verification, or "
+        "give the reason to resolve without"
+    )
+
+
+def close(desk: Desk, incident: str, summary: str, *, by: Actor, at: datetime) -> str:
+    """Close and archive; returns the digest of the record. Needs the authority to close.
+
+    Raises NotAllowed while a review the playbook requires is missing, while containment is active, and
+    while a remediation is open.
+    """
+    ledger = desk.ledger
+
+    def drafts() -> Sequence[Draft]:
+        loaded = load(ledger, incident)
+        state = loaded.state
+        ground = desk.ground_of(state)
+        if not summary.strip():
+            raise NotAllowed("say in a sentence how it ended; it is the last line of the record")
+        held, guards = _held(ledger, incident)
+        facts = state.close(summary, review_required(state, ground.playbook), record_digest(held))
+        with ledger.reading() as conn:
+            contained_by = [one for one in containments_of(conn, incident) if one.in_force]
+        _require_nothing_open(state, remedying.remediations_of(ledger, incident), contained_by)
+        roles.require(state, ground.playbook, ground.roster, by, Authority.CLOSE)
+        for fact in facts:
+            state = state.after(fact, at)
+        told = communication.messages(
+            Moment.CLOSED, state, ground.playbook, ground.roster, desk.link, "it is closed", state.team
+        )
+        return [loaded.draft(facts), *guards, *told]
+
+    settle(ledger, drafts, by=by, at=at)
+    return digest_of_closed(ledger, incident)
+
+
+def review_required(state: Incident, playbook: Playbook) -> bool:
+    """Whether the playbook asks for a review of this severity before closing (R-PIR-02)."""
+    return state.severity in playbook.review.required_for
+
+
+def _require_nothing_open(state: Incident, items: Remediations, contained_by: Sequence[Containment]) -> None:
+    if contained_by:
+        names = ", ".join(f"{one.id} ({one.name})" for one in contained_by)
+        raise NotAllowed(
+            f"{names} is still in force, and after closing it could not be reverted in the record; revert it "
+            f"before closing {state.id}"
+        )
+    if open_items := items.open_items():
+        names = ", ".join(f"{item.item} ({item.standing.value})" for item in open_items)
+        raise NotAllowed(
+            f"{names} is open: closing archives the record, so that nothing could be tracked in it any more. "
+            "Have it verified, or withdraw it with a reason"
+        )
+
+
+def _held(ledger: Ledger, incident: str) -> tuple[list[Recorded], list[Draft]]:
+    """The record, and empty drafts that hold every other stream of it to what was read.
+
+    A fact that comes in after this makes the append a Conflict, one that comes in during it is noticed
+    here: in both cases closing reads again, and no fact is left out of the digest.
+    """
+    held = register.record(ledger, incident)
+    streams = {*_streams_of(incident), *(recorded.stream for recorded in held)} - {stream_of(incident)}
+    with ledger.reading() as conn:
+        found = tables.streams
+        rows = conn.execute(select(found.c.stream, found.c.version).where(found.c.stream.in_(streams)))
+        versions: dict[str, int] = {row.stream: row.version for row in rows}
+    if len(register.record(ledger, incident)) != len(held):
+        raise Conflict(f"the record of {incident} grew while it was read")
+    return held, [Draft(stream, versions.get(stream, 0), []) for stream in sorted(streams)]
+
+
+def _streams_of(incident: str) -> tuple[str, ...]:
+    """Streams that a step could begin for this incident at the same moment."""
+    return (
+        custody.stream_of(incident),
+        f"custody/{incident}",
+        assessing.stream_of(incident),
+        analysing.stream_of(incident),
+        remedying.stream_of(incident),
+        reviewing.stream_of(incident),
+    )
+
+
+# The archive -----------------------------------------------------------------------------------
+
+
+def record_digest(record: Iterable[Recorded]) -> str:
+    """SHA-256 over the leaf hashes of a record in ledger order, hex.
+
+    A leaf hash (RFC 6962, section 2.1) covers position, stream, time and content of its fact, so that the
+    digest changes with any of them.
+    """
+    digest = hashlib.sha256(_DOMAIN)
+    for recorded in record:
+        digest.update(recorded.leaf_hash)
+    return digest.hexdigest()
+
+
+def digest_of_closed(ledger: Ledger, incident: str) -> str:
+    """The digest that closing put on the ledger. Raises NotAllowed for an incident that is not closed."""
+    return _closing(register.record(ledger, incident), incident)[1].record_sha256
+
+
+def archive_problem(ledger: Ledger, incident: str) -> str | None:
+    """None when the record still is what was closed, else a sentence. Raises NotAllowed when not closed."""
+    record = register.record(ledger, incident)
+    at, closed = _closing(record, incident)
+    before = list(record[:at])
+    # The clocks that closing itself stopped stand directly before it, in the same transaction.
+    while before and _stopped_by_closing(before[-1]):
+        before.pop()
+    found = record_digest(before)
+    if found == closed.record_sha256:
+        return None
+    return (
+        f"the record of {incident} is not the one that was closed: its {len(before)} facts give {found}, "
+        f"closing recorded {closed.record_sha256}"
+    )
+
+
+def _stopped_by_closing(recorded: Recorded) -> bool:
+    return isinstance(recorded.fact, ClockStopped) and recorded.fact.reason == "closed"
+
+
+def _closing(record: Sequence[Recorded], incident: str) -> tuple[int, Closed]:
+    for position, recorded in enumerate(record):
+        if isinstance(recorded.fact, Closed):
+            return position, recorded.fact
+    raise NotAllowed(f"{incident} is not closed, so it has no archive yet")

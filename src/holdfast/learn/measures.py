@@ -1,0 +1,155 @@
+"""Measures over time: how fast incidents are detected, answered, contained and resolved (R-AUD-08)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from statistics import median
+
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, func, select
+
+from holdfast import clock
+from holdfast.incident.events import Clock
+from holdfast.incident.incident import Incident, Status
+from holdfast.incident.loading import stream_of
+from holdfast.incident.register import incidents
+from holdfast.learn import tracker
+from holdfast.ledger import tables
+from holdfast.ledger.ledger import Ledger
+
+_BATCH = 500
+"""Streams asked about in one query; databases limit the number of parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """How long something took, over the incidents in which it happened."""
+
+    n: int
+    median: timedelta | None
+    """None where it happened in none."""
+    longest: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How many promises of one kind were kept, of those that could be."""
+
+    kept: int
+    of: int
+
+    @property
+    def share(self) -> float | None:
+        """0 to 1; None where nothing was promised yet."""
+        return self.kept / self.of if self.of else None
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """Of the incidents opened within a period that ends now."""
+
+    since: datetime
+    incidents: int
+    """Without those that were dismissed."""
+    dismissed: int
+    detect: Took
+    """From the beginning of the harm, where it is known, to the opening."""
+    acknowledge: Took
+    """From the opening."""
+    contain: Took
+    """From the opening to the first proven containment."""
+    resolve: Took
+    """From the opening."""
+    answered_in_time: Kept
+    containment_decided_in_time: Kept
+    overdue: int
+    """Remediation items past their deadline now, of any incident."""
+
+
+def measures(
+    opened: Iterable[Incident],
+    contained: Mapping[str, datetime],
+    overdue: int,
+    now: datetime,
+    days: int = 90,
+) -> Measures:
+    """The measures over incidents opened in the last `days`; `contained` holds first containments."""
+    since = now - timedelta(days=days)
+    within = [one for one in opened if one.opened_at and since <= one.opened_at <= now]
+    real = [one for one in within if one.status is not Status.DISMISSED]
+    return Measures(
+        since=since,
+        incidents=len(real),
+        dismissed=len(within) - len(real),
+        detect=_took((one.began_at, one.opened_at) for one in real),
+        acknowledge=_took((one.opened_at, one.acknowledged_at) for one in real),
+        contain=_took((one.opened_at, contained.get(one.id)) for one in real),
+        resolve=_took((one.opened_at, one.resolved_at) for one in real),
+        answered_in_time=in_time(within, Clock.ACKNOWLEDGE, now),
+        containment_decided_in_time=in_time(within, Clock.CONTAIN, now),
+        overdue=overdue,
+    )
+
+
+def in_time(opened: Iterable[Incident], promise: Clock, now: datetime) -> Kept:
+    """How often a promise was kept. One that is still running and not yet due counts for neither side.
+
+    A clock that was stopped unmet (dismissed, or the severity changed) no longer promised anything, unless
+    it had run out before.
+    """
+    kept = of = 0
+    for incident in opened:
+        state = incident.clocks.get(promise)
+        if state is None:
+            continue
+        late = state.breached_at is not None or (state.running and state.due < now)
+        if state.met_at is None and not late:
+            continue
+        of += 1
+        kept += state.kept
+    return Kept(kept, of)
+
+
+def _took(spans: Iterable[tuple[datetime | None, datetime | None]]) -> Took:
+    lengths = [end - start for start, end in spans if start and end and end >= start]
+    if not lengths:
+        return Took(0, None, None)
+    middle = median(length.total_seconds() for length in lengths)
+    return Took(len(lengths), timedelta(seconds=middle), max(lengths))
+
+
+# Reading ---------------------------------------------------------------------------------------
+
+
+@cache
+def _states() -> TypeAdapter[Incident]:
+    return TypeAdapter(Incident)
+
+
+def measures_of(ledger: Ledger, now: datetime, days: int = 90) -> Measures:
+    """The measures of the last `days`, from the register."""
+    since = clock.stamp(now - timedelta(days=days))
+    with ledger.reading() as conn:
+        rows = conn.execute(select(incidents.c.state).where(incidents.c.opened_at >= since))
+        opened = [_states().validate_json(row.state) for row in rows]
+        contained = _first_contained(conn, [one.id for one in opened])
+        overdue = tracker.count_overdue(conn, now)
+    return measures(opened, contained, overdue, now, days)
+
+
+def _first_contained(conn: Connection, opened: list[str]) -> dict[str, datetime]:
+    """When each incident was first proven to be contained; a containment that was reverted still counts."""
+    facts = tables.facts
+    found: dict[str, datetime] = {}
+    for first in range(0, len(opened), _BATCH):
+        streams = {stream_of(incident): incident for incident in opened[first : first + _BATCH]}
+        query = (
+            select(facts.c.stream, func.min(facts.c.recorded_at).label("at"))
+            .where(facts.c.stream.in_(streams), facts.c.type == "incident.contained")
+            .group_by(facts.c.stream)
+        )
+        found |= {streams[row.stream]: clock.parse(row.at) for row in conn.execute(query)}
+    return found

@@ -1,0 +1,273 @@
+"""Steps of remediation: plan, start, finish, verify, chase.
+
+What a monitor can prove, the system proves by itself; nobody can tick it off by hand (R-REM-03).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from holdfast import wording
+from holdfast.detect.measurement import Measurement
+from holdfast.incident import roles
+from holdfast.incident.incident import Incident, Status
+from holdfast.incident.loading import Loaded, load
+from holdfast.incident.responding import Desk, Ground
+from holdfast.investigate import links
+from holdfast.investigate.events import Link
+from holdfast.investigate.kept import settle
+from holdfast.learn import tracker
+from holdfast.learn.events import Method, RemediationDone, RemediationFact, RemediationWithdrawn
+from holdfast.learn.remediation import Item, Plan, Remediations, fold
+from holdfast.learn.verification import judge
+from holdfast.ledger import outbox
+from holdfast.ledger.ledger import Draft, Ledger, Stream, Timer
+from holdfast.people import Actor, IncidentRole
+from holdfast.prepare.terms import Authority
+
+Measured = Callable[[str, str, datetime], Iterable[Measurement]]
+"""Measurements of a system's monitor whose windows begin at or after a time."""
+
+
+def stream_of(incident: str) -> str:
+    return f"remediation/{incident}"
+
+
+def remediations_of(ledger: Ledger, incident: str) -> Remediations:
+    """The items of an incident; none before the first is planned."""
+    return folded(ledger.stream(stream_of(incident)))
+
+
+def plan(desk: Desk, incident: str, wanted: Plan, *, by: Actor, at: datetime) -> str:
+    """Plan an item and tell the person responsible; returns its number, `INC-1-R1`. Raises NotAllowed."""
+    planned: list[str] = []
+
+    def decide(loaded: Loaded, ground: Ground, state: Remediations) -> list[RemediationFact]:
+        facts = state.plan(wanted, loaded.state, ground.playbook, ground.roster, ground.system, at)
+        planned[:] = [fact.item for fact in facts]
+        return facts
+
+    _step(desk, incident, decide, _told_of_plan, by, at)
+    return planned[0]
+
+
+def start(desk: Desk, incident: str, item: str, *, by: Actor, at: datetime) -> None:
+    """Somebody begins with an item. Raises NotAllowed."""
+    _step(desk, incident, lambda loaded, ground, state: state.start(item), _nobody, by, at)
+
+
+def finish(
+    desk: Desk,
+    incident: str,
+    item: str,
+    what: str,
+    *,
+    done_at: datetime | None = None,
+    by: Actor,
+    at: datetime,
+) -> None:
+    """The action is taken, at `done_at` (now unless said otherwise). Raises NotAllowed."""
+
+    def decide(loaded: Loaded, ground: Ground, state: Remediations) -> list[RemediationFact]:
+        assert loaded.state.opened_at is not None
+        return state.finish(item, what, done_at or at, loaded.state.opened_at, at)
+
+    _step(desk, incident, decide, _nobody, by, at)
+
+
+def verify(
+    desk: Desk,
+    incident: str,
+    item: str,
+    works: bool,
+    proof: str,
+    proven_by: tuple[Link, ...] = (),
+    *,
+    by: Actor,
+    at: datetime,
+) -> None:
+    """Record what a test or review showed; needs the authority to approve remediation.
+
+    Raises NotAllowed, also for an item that a monitor has to prove and for a link that leads nowhere.
+    """
+
+    def decide(loaded: Loaded, ground: Ground, state: Remediations) -> list[RemediationFact]:
+        facts = state.accept(item, works, proof, proven_by, by)
+        roles.require(loaded.state, ground.playbook, ground.roster, by, Authority.APPROVE_REMEDIATION)
+        monitors = [monitor.id for monitor in ground.system.monitors] if ground.system else []
+        links.require(desk.ledger, loaded.state, monitors, proven_by)
+        return facts
+
+    _step(desk, incident, decide, _nobody, by, at)
+
+
+def withdraw(desk: Desk, incident: str, item: str, reason: str, *, by: Actor, at: datetime) -> None:
+    """It will not be done; needs the authority to approve remediation. Raises NotAllowed."""
+
+    def decide(loaded: Loaded, ground: Ground, state: Remediations) -> list[RemediationFact]:
+        facts = state.withdraw(item, reason)
+        roles.require(loaded.state, ground.playbook, ground.roster, by, Authority.APPROVE_REMEDIATION)
+        return facts
+
+    _step(desk, incident, decide, _nobody, by, at)
+
+
+def verify_by_monitor(
+    desk: Desk, system: str, monitor: str, measured: Measured, *, by: Actor, at: datetime
+) -> list[str]:
+    """Look whether what was measured proves or disproves items that wait for this monitor.
+
+    Returns the items decided. Called for every new measurement and for every item that is done; when there
+    is nothing to decide, nothing is recorded.
+    """
+    with desk.ledger.reading() as conn:
+        waiting = tracker.waiting_for_monitor(conn, system, monitor)
+    return [item.item for item in waiting if _verify_one(desk, item, measured, by, at)]
+
+
+def verify_after_done(
+    desk: Desk, done: RemediationDone, measured: Measured, *, by: Actor, at: datetime
+) -> list[str]:
+    """What was measured before the item was said to be done may prove it already: an action can be recorded
+    after it took effect. Returns the items decided."""
+    with desk.ledger.reading() as conn:
+        item = tracker.get(conn, done.item)
+    if item is None or item.verification.method is not Method.MONITOR:
+        return []
+    return verify_by_monitor(desk, item.system, item.verification.monitor, measured, by=by, at=at)
+
+
+def _verify_one(desk: Desk, item: Item, measured: Measured, by: Actor, at: datetime) -> bool:
+    decided = False
+
+    def decide(loaded: Loaded, ground: Ground, state: Remediations) -> list[RemediationFact]:
+        nonlocal decided
+        now = state.item(item.item)
+        if now.done_at is None:
+            return []
+        seen = measured(now.system, now.verification.monitor, now.done_at)
+        facts = state.judged(now.item, judge(now.verification, seen, now.done_at))
+        decided = bool(facts)
+        return facts
+
+    if load(desk.ledger, item.incident).state.status.over:
+        return False  # dismissed meanwhile: its record takes nothing more
+    _step(desk, item.incident, decide, _told_of_failure, by, at)
+    return decided
+
+
+# Time ------------------------------------------------------------------------------------------
+
+
+def chase_overdue(desk: Desk, timer: Timer, *, by: Actor, at: datetime) -> None:
+    """An item is past its deadline: record it and tell who is responsible and who commands, once."""
+    _fire(desk, timer, Remediations.chase, "is overdue: it was due", by, at)
+
+
+def remind(desk: Desk, timer: Timer, *, by: Actor, at: datetime) -> None:
+    """An item's deadline comes near: remind who is responsible, once."""
+    _fire(desk, timer, Remediations.remind, "is due", by, at)
+
+
+def _fire(
+    desk: Desk,
+    timer: Timer,
+    decide: Callable[[Remediations, str], list[RemediationFact]],
+    words: str,
+    by: Actor,
+    at: datetime,
+) -> None:
+    incident, item = timer.data["incident"], timer.data["item"]
+    loaded = load(desk.ledger, incident)
+    stream = desk.ledger.stream(stream_of(incident))
+    state = folded(stream)
+    found = state.item(item)
+    facts: list[RemediationFact]
+    messages: list[Draft] = []
+    if loaded.state.status is Status.DISMISSED:
+        # The timer of an incident that was none must come to rest; closing lets no item stay open.
+        facts = [RemediationWithdrawn(incident=incident, item=item, reason=f"{incident} was dismissed")]
+    else:
+        facts = decide(state, item)
+        due = f"{item} {words} {wording.utc(found.deadline)}"
+        people = _chased(found, loaded.state) if decide is Remediations.chase else [found.responsible]
+        messages = [_message(desk, person, due, found) for person in people]
+    if facts:
+        stays = loaded.draft([])
+        desk.ledger.append(
+            stays, Draft(stream.name, stream.version, facts), *messages, by=by, at=at, fires=timer
+        )
+
+
+def _chased(item: Item, state: Incident) -> list[str]:
+    """Who hears of an overdue item: who is responsible, and who commands the incident."""
+    commander = state.holder_of(IncidentRole.INCIDENT_COMMANDER.value)
+    people = [item.responsible, *([commander.person] if commander else [])]
+    return list(dict.fromkeys(people))
+
+
+# Common ----------------------------------------------------------------------------------------
+
+Decide = Callable[[Loaded, Ground, Remediations], list[RemediationFact]]
+Tell = Callable[[Desk, Remediations, Sequence[RemediationFact]], list[Draft]]
+
+
+def _step(desk: Desk, incident: str, decide: Decide, tell: Tell, by: Actor, at: datetime) -> None:
+    def drafts() -> Sequence[Draft]:
+        loaded = load(desk.ledger, incident)
+        loaded.state.require_running()
+        stream = desk.ledger.stream(stream_of(incident))
+        state = folded(stream)
+        facts = decide(loaded, desk.ground_of(loaded.state), state)
+        for fact in facts:
+            state = state.after(fact, at, by)
+        # The incident's empty draft holds off a closing at the same moment.
+        told = tell(desk, state, facts)
+        return [Draft(stream.name, stream.version, facts), loaded.draft([]), *told]
+
+    settle(desk.ledger, drafts, by=by, at=at)
+
+
+def _nobody(desk: Desk, state: Remediations, facts: Sequence[RemediationFact]) -> list[Draft]:
+    return []
+
+
+def _told_of_plan(desk: Desk, state: Remediations, facts: Sequence[RemediationFact]) -> list[Draft]:
+    return told_of_plans(desk, [state.items[fact.item] for fact in facts])
+
+
+def _told_of_failure(desk: Desk, state: Remediations, facts: Sequence[RemediationFact]) -> list[Draft]:
+    failed = [state.items[fact.item] for fact in facts if state.items[fact.item].standing.open]
+    return [_message(desk, item.responsible, f"{item.item} did not work", item) for item in failed]
+
+
+def told_of_plans(desk: Desk, items: Iterable[Item]) -> list[Draft]:
+    """A message to everybody who is now responsible for something."""
+    return [
+        _message(desk, item.responsible, f"{item.item} is yours, due {wording.utc(item.deadline)}", item)
+        for item in items
+    ]
+
+
+def _message(desk: Desk, person: str, subject: str, item: Item) -> Draft:
+    lines = [
+        f"{subject}.",
+        "",
+        f"Action: {item.action}",
+        f"Root cause: {item.cause}",
+        f"Responsible: {item.responsible_name}",
+        f"Deadline: {wording.utc(item.deadline)}",
+        f"Verified by: {item.verification.how}",
+    ]
+    if item.result and item.standing.open:
+        lines.append(f"Last verification: {item.result}")
+    lines += ["", desk.link(item.incident)]
+    return outbox.queue("email", person, f"{item.incident}: {subject}", "\n".join(lines), item.incident)
+
+
+def folded(stream: Stream) -> Remediations:
+    """The items that a remediation stream adds up to."""
+    incident = stream.name.partition("/")[2]
+    return fold(incident, ((cast(Any, one.fact), one.at, one.by) for one in stream.facts))

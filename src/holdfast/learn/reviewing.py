@@ -1,0 +1,159 @@
+"""Steps of the review: draft it from the record, edit it, complete it and share it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from holdfast.detect.measurement import Measurement
+from holdfast.evidence import custody
+from holdfast.incident import register, roles
+from holdfast.incident.incident import Incident
+from holdfast.incident.loading import load
+from holdfast.incident.responding import Desk, Ground
+from holdfast.investigate.analysing import cause_of
+from holdfast.investigate.assessing import impact_of
+from holdfast.investigate.kept import settle
+from holdfast.learn import remedying
+from holdfast.learn.events import ReviewFact
+from holdfast.learn.prefilling import Material, prefill
+from holdfast.learn.remediation import Item, Plan, Remediations
+from holdfast.learn.review import Review, fold
+from holdfast.ledger import outbox
+from holdfast.ledger.ledger import Draft, Ledger, Stream
+from holdfast.people import Actor
+from holdfast.prepare.terms import Authority, ReviewQuestion
+
+Seen = Callable[[str, str], Iterable[Measurement]]
+"""Every measurement of a system's monitor, as recorded."""
+
+
+def stream_of(incident: str) -> str:
+    return f"review/{incident}"
+
+
+def review_of(ledger: Ledger, incident: str) -> Review:
+    """The review of an incident; empty before the first draft."""
+    return _fold(ledger.stream(stream_of(incident)))
+
+
+def draft(desk: Desk, incident: str, seen: Seen, *, by: Actor, at: datetime) -> Review:
+    """Write down what the record knows; drafting again refreshes what no person has changed.
+
+    Raises NotAllowed, NoSuchIncident.
+    """
+
+    def decide(state: Incident, review: Review) -> list[ReviewFact]:
+        return review.draft(incident, prefill(material(desk.ledger, state, seen)))
+
+    return _step(desk, incident, decide, by, at)
+
+
+def edit(
+    desk: Desk,
+    incident: str,
+    answers: Mapping[ReviewQuestion, str],
+    attendees: Sequence[str] | None = None,
+    *,
+    by: Actor,
+    at: datetime,
+) -> Review:
+    """A person changes some answers, or who took part. Raises NotAllowed, NoSuchIncident."""
+    return _step(desk, incident, lambda state, review: review.edit(incident, answers, attendees), by, at)
+
+
+def complete(desk: Desk, incident: str, actions: Sequence[Plan] = (), *, by: Actor, at: datetime) -> Review:
+    """Complete the review, with what was decided in it as remediation items; needs the authority.
+
+    Review, items, the incident's own fact and the messages to those it is shared with stand in one
+    transaction. Raises NotAllowed, NoSuchIncident.
+    """
+    ledger = desk.ledger
+
+    def drafts() -> Sequence[Draft]:
+        loaded = load(ledger, incident)
+        loaded.state.require_running()
+        ground = desk.ground_of(loaded.state)
+        stream, tracked = ledger.stream(stream_of(incident)), ledger.stream(remedying.stream_of(incident))
+        review, items = _fold(stream), remedying.folded(tracked)
+        planned, decided = _planned(items, actions, loaded.state, ground, by, at)
+        reached = ground.roster.reach(ground.playbook.review.shared_with)
+        facts = review.complete(
+            loaded.state, [item.item for item in decided], [person.name for person in reached]
+        )
+        if not facts:
+            return []
+        roles.require(loaded.state, ground.playbook, ground.roster, by, Authority.COMPLETE_REVIEW)
+        return [
+            Draft(stream.name, stream.version, facts),
+            Draft(tracked.name, tracked.version, planned),
+            loaded.draft(loaded.state.reviewed(stream_of(incident))),
+            *remedying.told_of_plans(desk, decided),
+            *(_share(desk, person.id, loaded.state, review) for person in reached),
+        ]
+
+    settle(ledger, drafts, by=by, at=at)
+    return review_of(ledger, incident)
+
+
+def material(ledger: Ledger, state: Incident, seen: Seen) -> Material:
+    """Everything the record holds that answers the eight questions."""
+    monitors = dict.fromkeys(alert.monitor for alert in state.alerts)
+    return Material(
+        state=state,
+        timeline=register.timeline(register.record(ledger, state.id)),
+        impact=impact_of(ledger, state.id),
+        cause=cause_of(ledger, state.id),
+        remediations=remedying.remediations_of(ledger, state.id),
+        measurements=[one for monitor in monitors for one in seen(state.system, monitor)],
+        gaps=custody.gaps(ledger.stream(custody.stream_of(state.id)).events),
+    )
+
+
+def _planned(
+    items: Remediations, actions: Sequence[Plan], state: Incident, ground: Ground, by: Actor, at: datetime
+) -> tuple[list[Any], list[Item]]:
+    """Facts that plan the actions, and the items they make; they name the review, and it names them."""
+    facts: list[Any] = []
+    for action in actions:
+        planned = items.plan(
+            action, state, ground.playbook, ground.roster, ground.system, at, from_review=True
+        )
+        for fact in planned:
+            items = items.after(fact, at, by)
+        facts += planned
+    return facts, [items.items[fact.item] for fact in facts]
+
+
+def _share(desk: Desk, person: str, state: Incident, review: Review) -> Draft:
+    answers = "\n\n".join(
+        f"{question.value.replace('_', ' ').capitalize()}\n{review.answers[question]}"
+        for question in ReviewQuestion
+    )
+    subject = f"{state.id}: post-incident review, {state.title}"
+    text = f"{subject}\n\n{answers}\n\nTook part: {', '.join(review.attendees)}\n\n{desk.link(state.id)}"
+    return outbox.queue("email", person, " ".join(subject.split()), text, state.id)
+
+
+def _step(
+    desk: Desk,
+    incident: str,
+    decide: Callable[[Incident, Review], list[ReviewFact]],
+    by: Actor,
+    at: datetime,
+) -> Review:
+    def drafts() -> Sequence[Draft]:
+        loaded = load(desk.ledger, incident)
+        loaded.state.require_running()
+        stream = desk.ledger.stream(stream_of(incident))
+        facts = decide(loaded.state, _fold(stream))
+        # The incident's empty draft holds off a closing at the same moment.
+        return [Draft(stream.name, stream.version, facts), loaded.draft([])]
+
+    settle(desk.ledger, drafts, by=by, at=at)
+    return review_of(desk.ledger, incident)
+
+
+def _fold(stream: Stream) -> Review:
+    return fold((cast(Any, recorded.fact), recorded.at, recorded.by) for recorded in stream.facts)

@@ -1,0 +1,121 @@
+"""The tracker: every remediation item across incidents. A projection of remediation facts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cache
+from typing import Any, cast, get_args
+
+from pydantic import TypeAdapter
+from sqlalchemy import Column, Connection, Index, Select, String, Table, Text, func, insert, select, update
+
+from holdfast import clock
+from holdfast.learn.events import Method, RemediationFact, RemediationPlanned
+from holdfast.learn.remediation import Item, Remediations, Standing
+from holdfast.ledger.facts import Recorded
+from holdfast.ledger.tables import metadata
+
+remediations = Table(
+    "remediations",
+    metadata,
+    Column("item", String(60), primary_key=True),
+    Column("incident", String(40), nullable=False),
+    Column("standing", String(20), nullable=False),
+    Column("responsible", String(200), nullable=False),
+    Column("deadline", String(27), nullable=False),
+    # What verifies it, so that a new measurement finds the items that wait for it.
+    Column("system", String(100), nullable=False),
+    Column("monitor", String(200), nullable=False),
+    # The folded item, so that it has one logic: the aggregate's.
+    Column("state", Text, nullable=False),
+    Index("remediations_by_deadline", "standing", "deadline"),
+    Index("remediations_by_monitor", "system", "monitor"),
+)
+
+_FACTS: tuple[type, ...] = get_args(RemediationFact)
+_TO_DO = (Standing.PLANNED.value, Standing.STARTED.value)
+
+
+@cache
+def _items() -> TypeAdapter[Item]:
+    return TypeAdapter(Item)
+
+
+class Tracker:
+    """Keeps one row per remediation item."""
+
+    name = "remediations"
+    tables: tuple[Table, ...] = (remediations,)
+
+    def apply(self, conn: Connection, recorded: Recorded) -> None:
+        if not isinstance(recorded.fact, _FACTS):
+            return
+        fact = cast(Any, recorded.fact)
+        known = {} if isinstance(fact, RemediationPlanned) else {fact.item: get(conn, fact.item)}
+        state = Remediations(fact.incident, cast(Any, known)).after(fact, recorded.at, recorded.by)
+        _store(conn, state.items[fact.item])
+
+
+def _store(conn: Connection, item: Item) -> None:
+    row = {
+        "incident": item.incident,
+        "standing": item.standing.value,
+        "responsible": item.responsible,
+        "deadline": clock.stamp(item.deadline),
+        "system": item.system,
+        "monitor": item.verification.monitor,
+        "state": _items().dump_json(item).decode(),
+    }
+    changed = conn.execute(update(remediations).where(remediations.c.item == item.item).values(**row))
+    if not changed.rowcount:
+        conn.execute(insert(remediations).values(item=item.item, **row))
+
+
+# Reading ---------------------------------------------------------------------------------------
+
+
+def get(conn: Connection, item: str) -> Item | None:
+    row = conn.execute(select(remediations.c.state).where(remediations.c.item == item)).first()
+    return _items().validate_json(row.state) if row else None
+
+
+def due_items(
+    conn: Connection, *, until: datetime | None = None, responsible: str = "", limit: int = 50
+) -> list[Item]:
+    """Items still to be done, the nearest deadline first; those due by `until`, of one person."""
+    query = _to_do(until, responsible).order_by(remediations.c.deadline, remediations.c.item)
+    return [_items().validate_json(row.state) for row in conn.execute(query.limit(limit))]
+
+
+def count_overdue(conn: Connection, now: datetime) -> int:
+    """How many items are past their deadline and not done (R-AUD-08)."""
+    return conn.execute(select(func.count()).select_from(_to_do(now, "").subquery())).scalar_one()
+
+
+def _to_do(until: datetime | None, responsible: str) -> Select[tuple[str]]:
+    query = select(remediations.c.state, remediations.c.deadline, remediations.c.item)
+    query = query.where(remediations.c.standing.in_(_TO_DO))
+    if until:
+        query = query.where(remediations.c.deadline < clock.stamp(until))
+    if responsible:
+        query = query.where(remediations.c.responsible == responsible)
+    return cast("Select[tuple[str]]", query)
+
+
+def waiting_for_verification(conn: Connection) -> list[Item]:
+    """Items that are done and not yet shown to work, the oldest first."""
+    query = select(remediations.c.state).where(remediations.c.standing == Standing.DONE.value)
+    rows = conn.execute(query.order_by(remediations.c.deadline, remediations.c.item))
+    return [_items().validate_json(row.state) for row in rows]
+
+
+def waiting_for_monitor(conn: Connection, system: str, monitor: str) -> list[Item]:
+    """Done items that this monitor of this system has to prove."""
+    query = (
+        select(remediations.c.state)
+        .where(remediations.c.system == system, remediations.c.monitor == monitor)
+        .where(remediations.c.standing == Standing.DONE.value)
+        .order_by(remediations.c.item)
+    )
+    found = [_items().validate_json(row.state) for row in conn.execute(query)]
+    return [item for item in found if item.verification.method is Method.MONITOR]
