@@ -86,7 +86,7 @@ def unknown_keys(root: dict[str, Any], schema: dict[str, Any], value: Any, way: 
     branches = [resolved(root, branch) for branch in schema.get("anyOf", schema.get("oneOf", [schema]))]
     if isinstance(value, dict):
         known = {key: part for branch in branches for key, part in branch.get("properties", {}).items()}
-        free = next((b["additionalProperties"] for b in branches if b.get("additionalProperties")), None)
+        free = next((part for branch in branches for part in for_any_key(branch)), None)
         for key, item in value.items():
             if key not in known and free is None:
                 yield f"{way}.{key}"
@@ -96,6 +96,14 @@ def unknown_keys(root: dict[str, Any], schema: dict[str, Any], value: Any, way: 
         part = next((branch["items"] for branch in branches if "items" in branch), {})
         for item in value:
             yield from unknown_keys(root, resolved(root, part), item, f"{way}[]")
+
+
+def for_any_key(branch: dict[str, Any]) -> list[Any]:
+    """The schemas of a mapping whose keys are a person's own."""
+    return [
+        *branch.get("patternProperties", {}).values(),
+        *filter(None, [branch.get("additionalProperties")]),
+    ]
 
 
 def resolved(root: dict[str, Any], schema: Any) -> dict[str, Any]:

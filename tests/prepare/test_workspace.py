@@ -86,7 +86,8 @@ def test_only_who_holds_a_function_may_sign_for_it(roster: Roster) -> None:
             "roster.yaml",
             f"deputies: [aisha.rahman@{DOMAIN}]",
             f"deputies: [tomas.lind@{DOMAIN}]",
-            f"roles.technical_lead.deputies[0]: tomas.lind@{DOMAIN} stands in for themselves; name somebody else",
+            f"roles.technical_lead.deputies[0]: tomas.lind@{DOMAIN} stands in for themselves; "
+            "name somebody else",
         ),
         (
             "roster.yaml",
@@ -171,7 +172,8 @@ def test_only_who_holds_a_function_may_sign_for_it(roster: Roster) -> None:
             "    tells: [incident_commander]",
             "    tells: [commander]",
             'monitors[3].tells[0]: "commander" is not one of incident_commander, technical_lead, '
-            "data_science_lead, security_lead, compliance_lead, communications_lead; did you mean incident_commander?",
+            "data_science_lead, security_lead, compliance_lead, communications_lead; "
+            "did you mean incident_commander?",
         ),
         (
             "systems/customer-assistant.yaml",

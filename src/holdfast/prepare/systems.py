@@ -323,7 +323,9 @@ class EDetector(Entry):
     ] = "reference"
     """The rate that is still good; `reference` takes the cautious end of the reference's interval."""
     direction: Literal["down", "up"] = "down"
-    shifts: tuple[Annotated[Number, Field(gt=0, lt=1)], ...] = (0.02, 0.05, 0.1)
+    shifts: tuple[Annotated[Number, Field(gt=0, lt=1)], ...] = Field(
+        default=(0.02, 0.05), min_length=1, max_length=10
+    )
     """The changes to look for, in absolute terms."""
     arl: int | None = Field(default=None, ge=10)
     """Windows that pass on average before a false alarm; ten years of windows when not stated."""

@@ -1,0 +1,343 @@
+"""Accounts: sign-in, sessions and API tokens; what the ledger is told, and what it never sees."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from argon2 import PasswordHasher
+from sqlalchemy import select
+
+from holdfast.ledger import tables
+from holdfast.ledger.ledger import Ledger
+from holdfast.ledger.projections import rebuild
+from holdfast.people import AccessRole, Actor, Permission
+from holdfast.prepare.accounts import Accounts, Limits
+from holdfast.prepare.versions import apply_workspace
+from holdfast.prepare.workspace import Workspace, load_workspace
+from holdfast.problems import NotAllowed
+
+MAYA = "maya.okafor@harbourstreet.example"
+VICTOR = "victor.chen@harbourstreet.example"
+PASSWORD = "four plain words together"
+ORIGIN = "192.0.2.7"
+WRONG = "e-mail address and password do not belong together; check both and try again"
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # argon2's least: tests sign in often
+
+
+@pytest.fixture
+def accounts(ledger: Ledger, workspace: Workspace, nadia: Actor, now: datetime) -> Accounts:
+    apply_workspace(ledger, workspace, nadia, now)
+    made = Accounts(ledger, hasher=CHEAP)
+    made.create(MAYA, PASSWORD, nadia, now)
+    return made
+
+
+def told(ledger: Ledger) -> list[Any]:
+    """Facts about accounts, in order."""
+    return [recorded.fact for recorded in ledger.facts() if recorded.stream.startswith("account/")]
+
+
+def test_a_person_signs_in_is_known_and_signs_out(accounts: Accounts, ledger: Ledger, now: datetime) -> None:
+    """R-XCT-01."""
+    secret, signed_in = accounts.sign_in(f" {MAYA.upper()} ", PASSWORD, ORIGIN, now)
+    assert signed_in.actor == Actor(MAYA, "Maya Okafor", "person")
+    assert signed_in.access == (AccessRole.COMMANDER,)
+    assert accounts.session(secret, now) == signed_in
+    accounts.sign_out(secret, now)
+    assert accounts.session(secret, now) is None
+    accounts.sign_out(secret, now)
+    assert [fact.type for fact in told(ledger)] == ["account.created", "session.started", "session.ended"]
+    assert (told(ledger)[1].person, told(ledger)[1].origin) == (MAYA, ORIGIN)
+
+
+def test_a_session_may_do_what_the_roster_says_at_that_moment(
+    accounts: Accounts, ledger: Ledger, folder: Path, nadia: Actor, now: datetime
+) -> None:
+    secret, signed_in = accounts.sign_in(MAYA, PASSWORD, ORIGIN, now)
+    assert signed_in.may(Permission.RESPOND)
+    assert not signed_in.may(Permission.MANAGE_PEOPLE)
+    assert not signed_in.may("launch")
+    path = folder / "roster.yaml"
+    path.write_text(path.read_text().replace("access: [commander]", "access: [auditor]", 1))
+    apply_workspace(ledger, load_workspace(folder), nadia, now)
+    demoted = accounts.session(secret, now)
+    assert demoted is not None
+    assert not demoted.may(Permission.RESPOND)
+
+
+def test_who_leaves_the_roster_is_out_at_once(
+    accounts: Accounts, ledger: Ledger, folder: Path, nadia: Actor, now: datetime
+) -> None:
+    secret, _ = accounts.sign_in(MAYA, PASSWORD, ORIGIN, now)
+    token, _ = accounts.issue_token(
+        MAYA, "export", [Permission.READ], now + timedelta(days=1), Actor(MAYA, "Maya"), now
+    )
+    for name in ("roster.yaml", "playbook.yaml"):
+        path = folder / name
+        path.write_text(path.read_text().replace(MAYA, "m.okafor@harbourstreet.example"))
+    apply_workspace(ledger, load_workspace(folder), nadia, now)
+    assert accounts.session(secret, now) is None
+    assert accounts.by_token(token, now) is None
+    with pytest.raises(NotAllowed, match=WRONG):
+        accounts.sign_in(MAYA, PASSWORD, ORIGIN, now)
+    assert told(ledger)[-1].reason == "not in the roster"
+
+
+@pytest.mark.parametrize(
+    ("person", "password", "known", "reason"),
+    [
+        (MAYA, "four plain words apart", MAYA, "wrong password"),
+        (MAYA, "", MAYA, "wrong password"),
+        (MAYA, PASSWORD + "x" * 10_000, MAYA, "wrong password"),
+        (VICTOR, PASSWORD, "", "unknown account"),
+        ("my-secret-typed-in-the-wrong-field", "x", "", "unknown account"),
+    ],
+)
+def test_a_refusal_says_the_same_to_everybody_and_the_ledger_knows_why(
+    accounts: Accounts, ledger: Ledger, now: datetime, person: str, password: str, known: str, reason: str
+) -> None:
+    """A stranger learns nothing about who has an account; what was typed for a name is not kept."""
+    with pytest.raises(NotAllowed) as caught:
+        accounts.sign_in(person, password, ORIGIN, now)
+    assert str(caught.value) == WRONG
+    refused = told(ledger)[-1]
+    assert (refused.type, refused.person, refused.origin, refused.reason) == (
+        "session.refused",
+        known,
+        ORIGIN,
+        reason,
+    )
+
+
+def test_attack_guessing_is_held_off_and_does_not_fill_the_ledger(
+    accounts: Accounts, ledger: Ledger, now: datetime
+) -> None:
+    for _ in range(30):
+        with pytest.raises(NotAllowed):
+            accounts.sign_in(MAYA, "guess", ORIGIN, now)
+    with pytest.raises(NotAllowed, match="too many attempts; wait 15 minutes and try again"):
+        accounts.sign_in(MAYA, PASSWORD, ORIGIN, now)
+    reasons = [fact.reason for fact in told(ledger) if fact.type == "session.refused"]
+    assert reasons == ["wrong password"] * 8 + ["too many attempts"]
+    _, elsewhere = accounts.sign_in(MAYA, PASSWORD, "198.51.100.4", now)
+    assert elsewhere.actor.id == MAYA
+    _, later = accounts.sign_in(MAYA, PASSWORD, ORIGIN, now + timedelta(minutes=15))
+    assert later.actor.id == MAYA
+
+
+def test_attack_one_origin_cannot_try_many_accounts(accounts: Accounts, now: datetime) -> None:
+    for number in range(50):
+        with pytest.raises(NotAllowed, match=WRONG):
+            accounts.sign_in(f"person{number}@example.com", "guess", ORIGIN, now)
+    with pytest.raises(NotAllowed, match="too many attempts"):
+        accounts.sign_in("person51@example.com", "guess", ORIGIN, now)
+
+
+def test_signing_in_rightly_does_not_count_against_anybody(accounts: Accounts, now: datetime) -> None:
+    for _ in range(20):
+        accounts.sign_in(MAYA, PASSWORD, ORIGIN, now)
+
+
+def test_a_session_ends_unused_and_in_any_case(accounts: Accounts, ledger: Ledger, now: datetime) -> None:
+    unused, _ = accounts.sign_in(MAYA, PASSWORD, ORIGIN, now)
+    used, _ = accounts.sign_in(MAYA, PASSWORD, ORIGIN, now)
+    for hour in range(1, 12):
+        assert accounts.session(used, now + timedelta(hours=hour))
+    assert accounts.session(unused, now + timedelta(hours=2)) is None
+    assert accounts.session(used, now + timedelta(hours=12)) is None
+    ended = [fact for fact in told(ledger) if fact.type == "session.ended"]
+    assert [fact.reason for fact in ended] == ["expired", "expired"]
+    assert accounts.session(used, now) is None
+
+
+def test_the_worker_ends_sessions_nobody_comes_back_to(
+    accounts: Accounts, ledger: Ledger, now: datetime
+) -> None:
+    accounts.sign_in(MAYA, PASSWORD, ORIGIN, now)
+    assert accounts.end_expired(now + timedelta(minutes=119)) == 0
+    assert accounts.end_expired(now + timedelta(minutes=120)) == 1
+    assert accounts.end_expired(now + timedelta(minutes=121)) == 0
+    assert told(ledger)[-1].reason == "expired"
+
+
+def test_a_new_password_ends_every_session_and_the_old_one_opens_nothing(
+    accounts: Accounts, nadia: Actor, now: datetime
+) -> None:
+    secret, _ = accounts.sign_in(MAYA, PASSWORD, ORIGIN, now)
+    accounts.set_password(MAYA, "another four plain words", nadia, now)
+    assert accounts.session(secret, now) is None
+    with pytest.raises(NotAllowed, match=WRONG):
+        accounts.sign_in(MAYA, PASSWORD, ORIGIN, now)
+    accounts.sign_in(MAYA, "another four plain words", ORIGIN, now)
+
+
+@pytest.mark.parametrize(
+    ("password", "sentence"),
+    [
+        ("short", "a password needs at least 15 characters; a few plain words will do"),
+        ("a" * 15, "this password is easy to guess; use a few plain words that do not belong together"),
+        (f"{MAYA}!", "this password is easy to guess; use a few plain words that do not belong together"),
+        ("x" * 513, "a password has at most 512 characters; shorten it"),
+    ],
+)
+def test_a_weak_password_is_refused_with_its_remedy(
+    accounts: Accounts, nadia: Actor, now: datetime, password: str, sentence: str
+) -> None:
+    with pytest.raises(NotAllowed) as caught:
+        accounts.set_password(MAYA, password, nadia, now)
+    assert str(caught.value) == sentence
+
+
+def test_accounts_are_for_people_of_the_roster_once_each(
+    accounts: Accounts, nadia: Actor, now: datetime
+) -> None:
+    with pytest.raises(NotAllowed, match="is not in the roster; add them to roster"):
+        accounts.create("eve@example.com", PASSWORD, nadia, now)
+    with pytest.raises(NotAllowed, match="has an account already; set a new password instead"):
+        accounts.create(MAYA, PASSWORD, nadia, now)
+    with pytest.raises(NotAllowed, match="has no account yet; create one first"):
+        accounts.set_password(VICTOR, PASSWORD, nadia, now)
+    assert accounts.has_account(MAYA)
+    assert not accounts.has_account(VICTOR)
+
+
+def test_a_hash_of_weaker_parameters_is_renewed_at_sign_in(
+    accounts: Accounts, ledger: Ledger, now: datetime
+) -> None:
+    stronger = PasswordHasher(time_cost=2, memory_cost=16, parallelism=1)
+    renewed = Accounts(ledger, hasher=stronger)
+    renewed.sign_in(MAYA, PASSWORD, ORIGIN, now)
+    with ledger.reading() as conn:
+        stored = conn.execute(
+            select(tables.metadata.tables["account_credentials"].c.password_hash)
+        ).scalar_one()
+    assert not stronger.check_needs_rehash(stored)
+
+
+def test_secrets_are_nowhere_in_the_ledger_and_only_hashed_in_the_database(
+    accounts: Accounts, ledger: Ledger, nadia: Actor, now: datetime
+) -> None:
+    """Neither a copy of the ledger nor one of the database lets anybody sign in."""
+    secret, signed_in = accounts.sign_in(MAYA, PASSWORD, ORIGIN, now)
+    token, _ = accounts.issue_token(
+        MAYA, "export", [Permission.READ], now + timedelta(days=1), signed_in.actor, now
+    )
+    with pytest.raises(NotAllowed):
+        accounts.sign_in(MAYA, "a wrong but telling password", ORIGIN, now)
+    with ledger.reading() as conn:
+        everything = [
+            repr(tuple(row)) for table in tables.metadata.sorted_tables for row in conn.execute(select(table))
+        ]
+    for hidden in (PASSWORD, secret, token, signed_in.csrf, "telling password"):
+        assert not [row for row in everything if hidden in row]
+    payloads = [row for row in everything if "argon2" in row]
+    assert len(payloads) == 1
+    assert secret not in repr(signed_in)
+    assert signed_in.csrf not in repr(signed_in)
+
+
+def test_sessions_survive_a_rebuild_of_projections(accounts: Accounts, ledger: Ledger, now: datetime) -> None:
+    secret, signed_in = accounts.sign_in(MAYA, PASSWORD, ORIGIN, now)
+    rebuild(ledger)
+    assert accounts.session(secret, now) == signed_in
+
+
+def test_each_session_has_its_own_proof_for_forms(accounts: Accounts, now: datetime) -> None:
+    (_, one), (_, other) = (accounts.sign_in(MAYA, PASSWORD, ORIGIN, now) for _ in range(2))
+    assert len(one.csrf) == 64
+    assert one.csrf != other.csrf
+
+
+# API tokens ----------------------------------------------------------------------------------------
+
+
+def test_a_token_does_what_both_its_scope_and_its_person_allow_until_it_expires(
+    accounts: Accounts, ledger: Ledger, now: datetime
+) -> None:
+    """R-XCT-01."""
+    maya = Actor(MAYA, "Maya Okafor")
+    until = now + timedelta(days=30)
+    secret, token = accounts.issue_token(MAYA, "nightly-export", [Permission.READ], until, maya, now)
+    assert secret.startswith("hf_")
+    known = accounts.by_token(secret, now)
+    assert known is not None
+    assert (known.actor, known.via, known.csrf) == (maya, "token", "")
+    assert known.may(Permission.READ)
+    assert not known.may(Permission.RESPOND)
+    assert accounts.by_token(secret, until) is None
+    assert accounts.by_token(secret + "x", now) is None
+    assert accounts.by_token("", now) is None
+    assert [one.name for one in accounts.tokens(MAYA)] == ["nightly-export"]
+    assert accounts.tokens(MAYA)[0].used_at == now
+    assert told(ledger)[-1].scope == ("read",)
+    accounts.revoke_token(token.token, maya, now)
+    assert accounts.by_token(secret, now) is None
+    assert told(ledger)[-1].type == "token.revoked"
+
+
+def test_what_an_agents_token_does_is_recorded_as_done_by_an_agent(accounts: Accounts, now: datetime) -> None:
+    """R-XCT-09."""
+    until = now + timedelta(days=1)
+    secret, _ = accounts.issue_token(
+        MAYA, "chat assistant", [Permission.DECLARE], until, Actor(MAYA, "Maya"), now, kind="agent"
+    )
+    known = accounts.by_token(secret, now)
+    assert known is not None
+    assert known.actor == Actor(MAYA, "chat assistant for Maya Okafor", "agent")
+
+
+@pytest.mark.parametrize(
+    ("scope", "days", "by", "sentence"),
+    [
+        (
+            [Permission.MANAGE_PEOPLE],
+            1,
+            MAYA,
+            f"{MAYA} may not manage accounts; choose permissions that person has",
+        ),
+        ([], 1, MAYA, f"{MAYA} asked for a token that allows nothing; choose permissions that person has"),
+        ([Permission.READ], 0, MAYA, "a token must expire later than now and within 366 days"),
+        ([Permission.READ], 400, MAYA, "a token must expire later than now and within 366 days"),
+        (
+            [Permission.READ],
+            1,
+            VICTOR,
+            f"V cannot issue a token for {MAYA}; people issue tokens for themselves",
+        ),
+    ],
+)
+def test_a_token_beyond_its_person_is_refused(
+    accounts: Accounts, now: datetime, scope: list[Permission], days: int, by: str, sentence: str
+) -> None:
+    actor = Actor(by, "V" if by == VICTOR else "Maya")
+    with pytest.raises(NotAllowed) as caught:
+        accounts.issue_token(MAYA, "x", scope, now + timedelta(days=days), actor, now)
+    assert str(caught.value) == sentence
+
+
+def test_attack_an_agents_token_cannot_make_further_tokens(accounts: Accounts, now: datetime) -> None:
+    agent = Actor(MAYA, "assistant for Maya", "agent")
+    with pytest.raises(NotAllowed, match="people issue tokens for themselves"):
+        accounts.issue_token(MAYA, "x", [Permission.READ], now + timedelta(days=1), agent, now)
+
+
+def test_a_token_is_revoked_by_its_owner_or_an_administrator_only(
+    accounts: Accounts, nadia: Actor, now: datetime
+) -> None:
+    _, token = accounts.issue_token(
+        MAYA, "x", [Permission.READ], now + timedelta(days=1), Actor(MAYA, "M"), now
+    )
+    with pytest.raises(NotAllowed, match="ask them or an administrator"):
+        accounts.revoke_token(token.token, Actor(VICTOR, "Victor"), now)
+    accounts.revoke_token(token.token, nadia, now)
+    assert accounts.tokens(MAYA) == []
+
+
+def test_limits_may_be_set(ledger: Ledger, accounts: Accounts, now: datetime) -> None:
+    strict = Accounts(ledger, Limits(idle=timedelta(minutes=5)), CHEAP)
+    secret, _ = strict.sign_in(MAYA, PASSWORD, ORIGIN, now)
+    assert strict.session(secret, now + timedelta(minutes=4))
+    assert strict.session(secret, now + timedelta(minutes=10)) is None
