@@ -203,6 +203,25 @@ def test_a_member_that_holds_more_than_it_claims(story, archive) -> None:
     assert report.failure.member == "report.pdf"
 
 
+def test_a_member_that_holds_less_than_it_claims(story, archive) -> None:
+    packed = bytearray(archive(story.members(), zipfile.ZIP_DEFLATED))
+    size = len(story.members()["checkpoint.txt"])
+    for position in (packed.index(b"checkpoint.txt") - 30 + 22, packed.rindex(b"checkpoint.txt") - 46 + 24):
+        assert struct.unpack_from("<L", packed, position) == (size,)
+        struct.pack_into("<L", packed, position, size + 1)
+    report = verify(io.BytesIO(bytes(packed)), story.policy())
+    assert report.failure is not None
+    assert (report.failure.member, report.failure.text) == (
+        "checkpoint.txt",
+        f"holds {size} bytes instead of {size + 1}",
+    )
+
+
+def test_a_damaged_list_of_members(archive) -> None:
+    packed = archive({"report.pdf": b"%PDF"})
+    refused(packed.replace(b"PK\x01\x02", b"PK\x09\x09"), None, "list of members is damaged")
+
+
 def test_a_crc_error_is_a_failed_member_not_a_traceback(story, archive) -> None:
     packed = archive(story.members())
     crc = struct.pack("<L", zipfile.ZipFile(io.BytesIO(packed)).getinfo("record.json").CRC)

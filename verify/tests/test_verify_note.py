@@ -55,6 +55,23 @@ def is_key(text: str) -> bool:
     return True
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("PeterNeumann", "reads name\\+keyid\\+base64key"),
+        ("PeterNeumann+c74f20a3", "reads name\\+keyid\\+base64key"),
+        (PETER_KEY.replace("ARpc", "BBpc"), "not of the type Ed25519"),
+        (PETER_KEY.replace("c74f20a3", "c74f20a4"), "does not belong to its key"),
+        (PETER_KEY.replace("+ARpc2QcU", "+ARpc"), "is 29 bytes long, not 32"),
+        (PETER_KEY.replace("Neumann", " Neumann"), "holds a space or a plus sign"),
+        (PETER_KEY.replace("PeterNeumann", ""), "is empty"),
+    ],
+)
+def test_a_key_that_is_refused_says_why(text: str, reason: str) -> None:
+    with pytest.raises(NoteError, match=reason):
+        VerifierKey.parse(text)
+
+
 def test_signing_gives_the_known_note() -> None:
     peter = Signer("PeterNeumann", Ed25519PrivateKey.from_private_bytes(PETER_SEED))
     assert peter.verifier_key == PETER

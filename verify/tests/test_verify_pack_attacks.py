@@ -168,6 +168,21 @@ def test_add_an_entry_behind_the_signed_ones(story) -> None:
     failed(story.verified(members), "headers.jsonl", "more than the 10 entries that were signed")
 
 
+def test_spell_an_entry_of_the_ledger_differently(story) -> None:
+    members = story.members()
+    first, *rest = lines(members["headers.jsonl"])
+    members["headers.jsonl"] = b"".join([first.replace(b'"v":1', b'"v": 1'), *rest])
+    failed(
+        story.verified(members), "headers.jsonl", "line 1: a leaf has exactly nine keys, in canonical form"
+    )
+
+
+def test_write_the_manifest_in_another_spelling(story) -> None:
+    members = story.members()
+    members["manifest.json"] += b"\n"
+    failed(story.verified(members), "manifest.json", "does not describe the pack that was verified")
+
+
 def test_backdate_an_entry(untold) -> None:
     """By whoever runs the ledger: the entry is signed, but it is older than the one before it."""
     story = untold()

@@ -178,6 +178,13 @@ def test_bytes_moved_from_one_hash_to_its_neighbour_are_noticed() -> None:
         tree.verify_inclusion(leaf_hash(LEAVES[0]), 0, 8, [first + second[:1], second[1:], third], ROOTS[7])
 
 
+def test_a_proof_too_long_for_the_claimed_size_is_refused_even_where_the_root_fits() -> None:
+    """The way up from the last of eight entries only ever turns left, as from the last of four."""
+    proof = tree.inclusion_proof(7, 8, nodes_of(LEAVES))
+    with pytest.raises(ProofError, match="too long"):
+        tree.verify_inclusion(leaf_hash(LEAVES[7]), 3, 4, proof, ROOTS[7])
+
+
 def test_proofs_outside_the_tree_are_not_made() -> None:
     node = nodes_of(LEAVES)
     for index, size in [(-1, 8), (8, 8), (0, 0)]:
