@@ -142,12 +142,18 @@ class Ledger:
     # Appending ---------------------------------------------------------------------------------
 
     def append(
-        self, *drafts: Draft, by: Actor, at: datetime, fires: Timer | None = None
+        self,
+        *drafts: Draft,
+        by: Actor,
+        at: datetime,
+        fires: Timer | None = None,
+        keeping: Callable[[Connection], None] | None = None,
     ) -> tuple[Recorded, ...]:
         """Append facts to one or more streams in one transaction.
 
         Raises Conflict where a stream has moved on since it was read, AlreadyFired where the timer
-        named by `fires` is no longer armed at that generation. When this returns, the facts are
+        named by `fires` is no longer armed at that generation. `keeping` writes run-time rows that must
+        not part from these facts. When this returns, the facts are
         committed and ordered; when it raises or the process dies, nothing has happened.
         """
         with self.database.writing() as conn:
@@ -169,6 +175,8 @@ class Ledger:
                     projection.apply(conn, recorded)
             if fires is not None:
                 _require_settled(conn, fires)
+            if keeping is not None:
+                keeping(conn)
         return tuple(written)
 
     def change(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 
 from holdfast.detect.cells import Cell, Window
@@ -60,6 +61,21 @@ class Engine(Protocol):
         Predictions before `since` are left out, as are predictions made and labels known after `as_of`.
         Labels are kept apart by the period of length `step` in which they became known.
         """
+        ...
+
+    def copy(self, table: Table, target: Path) -> int:
+        """Write the table's rows of its period to a Parquet file, in order of time; how many."""
+        ...
+
+    def copy_labels(self, table: Table, as_of: datetime, target: Path) -> int:
+        """Write the labels of the period's predictions that were known at `as_of`; how many."""
+        ...
+
+    def affected(
+        self, table: Table, where: Mapping[str, str], by: Sequence[str]
+    ) -> list[tuple[tuple[str, ...], int, int, int | None]]:
+        """Rows of the period that match `where` (as text), of all, and distinct subjects among the matching
+        ones (None without a subject): for everybody, and for each value of each column of `by`."""
         ...
 
     def ranks(self, table: Table, scan: Scan, windows: Mapping[Window, datetime | None]) -> list[Cell]:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -235,6 +236,47 @@ class DuckDB:
             for row in found
         ]
 
+    # What is kept as evidence, and who was affected
+
+    def copy(self, table: Table, target: Path) -> int:
+        rows, place = f"SELECT * FROM {_read(table.source)}", quoted(table.roles.time)
+        time = _time(table.column(table.roles.time), place)
+        query = f"{rows} WHERE {_within(table, time)} ORDER BY {place}, {quoted(table.roles.id)}"
+        return self._copied(query, target)
+
+    def copy_labels(self, table: Table, as_of: datetime, target: Path) -> int:
+        labels = table.labels
+        assert labels is not None
+        time = _time(table.column(table.roles.time), f"p.{quoted(table.roles.time)}")
+        known = "true"
+        if labels.arrived is not None:
+            known = f"{_time(labels.arrived, f'l.{quoted(labels.arrived.name)}')} <= {micros(as_of)}"
+        query = (
+            f"SELECT l.* FROM {_read(labels.source)} AS l JOIN {_read(table.source)} AS p "
+            f"ON {_Rows(table).match(labels)} WHERE {_within(table, time)} AND {known} "
+            f"ORDER BY l.{quoted(labels.id.name)}"
+        )
+        return self._copied(query, target)
+
+    def _copied(self, query: str, target: Path) -> int:
+        (count,) = self._one(f"COPY ({query}) TO {literal(str(target))} (FORMAT parquet)")
+        return int(count)
+
+    def affected(
+        self, table: Table, where: Mapping[str, str], by: Sequence[str]
+    ) -> list[tuple[tuple[str, ...], int, int, int | None]]:
+        rows = _Rows(table)
+        matches = " AND ".join(f"{rows.text(name)} = {literal(value)}" for name, value in where.items())
+        groups = [rows.group(name) for name in by]
+        subject = rows.text(table.roles.subject) if table.roles.subject else None
+        people = f"count(DISTINCT CASE WHEN {matches or 'true'} THEN {subject} END)" if subject else "NULL"
+        sets = ", ".join(["()", *(f"({group})" for group in groups)])
+        found = self._ask(
+            f"SELECT {', '.join([*groups, f'count_if({matches or True})', 'count(*)', people])} "
+            f"FROM {rows.sql()} GROUP BY GROUPING SETS ({sets})"
+        )
+        return [(tuple(row[:-3]), int(row[-3]), int(row[-2]), row[-1]) for row in found]
+
     def _ask(self, query: str) -> list[tuple[Any, ...]]:
         return self._connection.execute(query).fetchall()
 
@@ -244,6 +286,13 @@ class DuckDB:
 
 
 # Reading
+
+
+def _within(table: Table, time: str) -> str:
+    """The condition that a row lies in the table's period."""
+    bounds = [f"{time} >= {micros(table.since)}"] if table.since else []
+    bounds += [f"{time} < {micros(table.until)}"] if table.until else []
+    return " AND ".join(bounds) or "true"
 
 
 def _read(source: Source) -> str:
@@ -420,12 +469,12 @@ class _Rows:
         join = ""
         if self._joined and self._table.labels:
             labels = self._table.labels
-            join = f" LEFT JOIN {_read(labels.source)} AS l ON {self._match(labels)}"
+            join = f" LEFT JOIN {_read(labels.source)} AS l ON {self.match(labels)}"
         named = ", ".join(f"{expression} AS {name}" for expression, name in self._names.items()) or "1 AS x0"
         inner = f"SELECT {named} FROM {_read(self._table.source)} AS p{join}{condition}"
         return f"(SELECT *, {number_of_window} AS w FROM ({inner})) AS r"
 
-    def _match(self, labels: LabelTable) -> str:
+    def match(self, labels: LabelTable) -> str:
         own, raw = self._raw(self._table.roles.id)
         theirs = f"l.{quoted(labels.id.name)}"
         if own.type == labels.id.type:

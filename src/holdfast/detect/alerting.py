@@ -1,0 +1,122 @@
+"""What happens after an alert: it joins the incident that is running, opens one, or waits for a person.
+
+An alert on a system whose incident is not resolved yet joins it: what goes wrong in one system at one time
+has one cause until somebody finds otherwise, and a person reporting and a monitor firing end in one
+incident (R-DET-15). Otherwise the playbook's triggers decide (R-PRE-07).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from holdfast.detect import records
+from holdfast.detect.events import AlertRaised, AlertSetAside, AlertTriaged
+from holdfast.detect.records import Alert
+from holdfast.incident import register
+from holdfast.incident.incident import Incident, Status
+from holdfast.incident.register import Filter
+from holdfast.incident.responding import Desk, Report
+from holdfast.ledger.facts import Fact, Recorded
+from holdfast.ledger.ledger import Draft, Ledger
+from holdfast.people import SYSTEM, Actor
+from holdfast.prepare import versions
+from holdfast.problems import NotAllowed
+
+
+class Alerting:
+    """Steps on alerts."""
+
+    def __init__(self, ledger: Ledger, desk: Desk) -> None:
+        self.ledger = ledger
+        self.desk = desk
+
+    def triage(self, recorded: Recorded, at: datetime) -> None:
+        """The reaction to a raised alert. Handed the same fact again, it finds that nothing is left to do."""
+        fact = recorded.fact
+        if not isinstance(fact, AlertRaised):
+            return
+        alert = fact.alert.alert
+        with self.ledger.reading() as conn:
+            known = records.alert(conn, alert)
+            led_to = register.incident_of_alert(conn, alert)
+            running = _running(register.find(conn, Filter(system=fact.system, running=True)))
+        if known is None or known.outcome != "waiting":
+            return
+        if led_to:
+            # A crash after the incident was opened and before this was recorded.
+            self._triaged(alert, led_to, "opened", "the incident was opened for it", at)
+        elif running:
+            self.desk.join(running, fact.alert, by=SYSTEM, at=at)
+            self._triaged(alert, running, "joined", f"{running} is running for {fact.system}", at)
+        else:
+            self._open_or_leave(fact, at)
+
+    def _open_or_leave(self, fact: AlertRaised, at: datetime) -> None:
+        trigger = self.desk.trigger(fact.alert, fact.system)
+        if not trigger.opens:
+            self._triaged(fact.alert.alert, "", "none", trigger.reason, at)
+            return
+        incident = self.desk.open(self._report(fact), by=SYSTEM, at=at)
+        self._triaged(fact.alert.alert, incident, "opened", trigger.reason, at)
+
+    def open_incident(self, alert: str, *, by: Actor, at: datetime) -> str:
+        """A person opens an incident for an alert that did not open one itself."""
+        found = self.require(alert)
+        if found.incident:
+            return found.incident
+        fact = AlertRaised(system=found.system, series=found.series, tells=(), alert=found.facts)
+        incident = self.desk.open(self._report(fact), by=by, at=at)
+        self._triaged(alert, incident, "opened", f"opened by {by.name}", at, by)
+        return incident
+
+    def set_aside(self, alert: str, reason: str, false_alarm: bool, *, by: Actor, at: datetime) -> None:
+        """A person decides that an alert is no incident, and whether it was a false alarm (R-DET-09)."""
+        found = self.require(alert)
+        if not reason.strip():
+            raise NotAllowed("say why this is no incident; the reason is part of the record")
+        if found.incident:
+            raise NotAllowed(f"{alert} belongs to {found.incident}; dismiss the incident instead")
+        fact = AlertSetAside(
+            alert=alert,
+            system=found.system,
+            monitor=found.facts.monitor,
+            false_alarm=false_alarm,
+            reason=reason.strip(),
+        )
+        self._append(alert, fact, by, at)
+
+    def require(self, alert: str) -> Alert:
+        """The alert. Raises NotAllowed where there is none."""
+        with self.ledger.reading() as conn:
+            found = records.alert(conn, alert)
+        if found is None:
+            raise NotAllowed(f"there is no alert {alert}; the inbox shows all")
+        return found
+
+    def _report(self, fact: AlertRaised) -> Report:
+        system = versions.active_systems(self.ledger).get(fact.system)
+        named = system.model.name if system else fact.system
+        newest = max(system.model.models, key=lambda m: m.in_production_since) if system else None
+        group = f" for {fact.alert.group}" if fact.alert.group else ""
+        return Report(
+            title=f"{named}: {fact.alert.monitor_name.lower()}{group} out of bounds",
+            system=fact.system,
+            model_version=newest.version if newest else "",
+            alert=fact.alert,
+        )
+
+    def _triaged(
+        self, alert: str, incident: str, outcome: str, reason: str, at: datetime, by: Actor = SYSTEM
+    ) -> None:
+        fact = AlertTriaged(alert=alert, incident=incident, outcome=outcome, reason=reason)
+        self._append(alert, fact, by, at)
+
+    def _append(self, alert: str, fact: Fact, by: Actor, at: datetime) -> None:
+        stream = self.ledger.stream(f"alert/{alert}")
+        self.ledger.append(Draft(stream.name, stream.version, [fact]), by=by, at=at)
+
+
+def _running(incidents: list[Incident]) -> str:
+    """The newest incident that a new alert on the system joins: one that is not resolved yet."""
+    unresolved = [one for one in incidents if one.status is not Status.RESOLVED]
+    return max(unresolved, key=lambda one: int(one.id.removeprefix("INC-"))).id if unresolved else ""

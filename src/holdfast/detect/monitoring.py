@@ -1,0 +1,343 @@
+"""Monitoring: run a system's monitors over its log, record what they said, raise and clear alerts.
+
+Counting happens outside the transaction; what was counted is recorded in one, together with the alerts it
+raises, the next run's timer and what the monitors remember. Two workers that run the same system at the
+same time count twice and record once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import groupby
+from math import isfinite
+from pathlib import Path
+
+from sqlalchemy import Column, Connection, String, Table, Text, delete, insert, select
+
+from holdfast import clock
+from holdfast.detect import records
+from holdfast.detect.counting import Engines
+from holdfast.detect.events import (
+    AlertCleared,
+    AlertContinued,
+    AlertRaised,
+    MonitoringFailed,
+    MonitoringRan,
+    MonitoringScheduled,
+    MonitoringStopped,
+    MonitorMeasured,
+)
+from holdfast.detect.log import open_log
+from holdfast.detect.measurement import Measurement, Transition
+from holdfast.detect.monitors import State, evaluate, monitors_of
+from holdfast.detect.tables import LogError
+from holdfast.incident import register
+from holdfast.incident.events import AlertFacts
+from holdfast.ledger.facts import Fact, Recorded
+from holdfast.ledger.ledger import Conflict, Draft, Ledger, Timer
+from holdfast.ledger.tables import metadata
+from holdfast.people import Actor
+from holdfast.prepare import versions
+from holdfast.prepare.events import SystemApplied, SystemWithdrawn
+from holdfast.prepare.systems import Monitor, System
+from holdfast.prepare.versions import Applied
+from holdfast.problems import NotAllowed, did_you_mean
+
+AGAIN = timedelta(minutes=15)
+"""When a run that failed is tried again."""
+
+# Run-time only, not a projection: what monitors remember between runs. It can be lost: the next run then
+# judges the log from its beginning, and alerts that are open already are joined, not raised again.
+monitor_memory = Table(
+    "monitor_memory",
+    metadata,
+    Column("system", String(100), primary_key=True),
+    Column("as_of", String(27), nullable=False),
+    Column("state", Text, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What one run found."""
+
+    system: str
+    measurements: tuple[Measurement, ...]
+    raised: tuple[str, ...]
+    """Alerts raised."""
+    failed: str = ""
+    """Why nothing could be measured; empty when the run went well."""
+
+
+class Monitoring:
+    """Runs monitors. Person and time are passed to every verb."""
+
+    def __init__(self, ledger: Ledger, base: Path, engines: Engines) -> None:
+        """Paths in the systems' files are relative to `base`, the workspace."""
+        self.ledger = ledger
+        self.base = base
+        self.engines = engines
+
+    def run(self, system: str, *, by: Actor, at: datetime, fires: Timer | None = None) -> Ran:
+        """Measure what has changed in the system's log and record it.
+
+        A log that cannot be read is recorded as a failure, not raised. Raises NotAllowed for a system
+        that is unknown or has nothing to watch, AlreadyFired when another worker was faster.
+        """
+        applied = self._covered(system)
+        try:
+            found = self._evaluate(applied.model, at)
+        except LogError as error:
+            return self._failed(applied, f"{error.cause}; {error.fix}", by, at, fires)
+        return self._record(applied, found, by, at, fires)
+
+    def fire(self, timer: Timer, by: Actor, at: datetime) -> None:
+        """The timer's handler: one run, exactly once for each time it was due."""
+        try:
+            self.run(timer.data["system"], by=by, at=at, fires=timer)
+        except NotAllowed as refused:
+            stopped = MonitoringStopped(system=timer.data["system"], reason=str(refused))
+            stream = self.ledger.stream(_stream(timer.data["system"]))
+            self.ledger.append(Draft(stream.name, stream.version, [stopped]), by=by, at=at, fires=timer)
+
+    def follow(self, recorded: Recorded, at: datetime) -> None:
+        """Begin to watch a system that was applied, and stop when it is withdrawn."""
+        fact = recorded.fact
+        if not isinstance(fact, (SystemApplied, SystemWithdrawn)):
+            return
+        current = versions.active_systems(self.ledger).get(fact.system)
+        covered = current is not None and current.model.is_covered
+
+        def decide(events: Sequence[Fact]) -> list[Fact]:
+            last = events[-1] if events else None
+            if covered and (last is None or isinstance(last, MonitoringStopped)):
+                return [MonitoringScheduled(system=fact.system, due=at)]
+            if not covered and last is not None and not isinstance(last, MonitoringStopped):
+                return [MonitoringStopped(system=fact.system, reason="nothing is left to watch")]
+            return []
+
+        stream = _stream(fact.system)
+        self.ledger.change(stream, lambda read: decide(read.events), recorded.by, at)
+
+    def measured_since(self, system: str, since: datetime) -> list[Measurement]:
+        """What is known of the windows of a system that begin at or after a moment."""
+        with self.ledger.reading() as conn:
+            return records.measurements_of(conn, system, since=since)
+
+    def measured_by(self, system: str, monitor: str, since: datetime) -> list[Measurement]:
+        """The same for one monitor."""
+        with self.ledger.reading() as conn:
+            return records.measurements_of(conn, system, monitor, since)
+
+    # Measuring ---------------------------------------------------------------------------------
+
+    def _covered(self, system: str) -> Applied[System]:
+        systems = versions.active_systems(self.ledger)
+        applied = systems.get(system)
+        if applied is None:
+            raise NotAllowed(f"no AI system is called {system!r}; {did_you_mean(system, sorted(systems))}")
+        if not applied.model.is_covered:
+            raise NotAllowed(f"{system} has no prediction log or no monitors; add them to {applied.file}")
+        return applied
+
+    def _evaluate(self, system: System, at: datetime) -> _Found:
+        assert system.prediction_log is not None
+        with self.ledger.reading() as conn:
+            before = _memory(conn, system.id)
+        with self.engines() as engine:
+            log = open_log(system.prediction_log, self.base, engine)
+            monitors = {monitor.id: monitor for monitor in monitors_of(system, log, engine)}
+            found = evaluate(system, log, engine, at, before)
+        measurements = tuple(_finite(one) for one in found.measurements)
+        return _Found(monitors, measurements, found.state, log.rows, log.last)
+
+    # Recording ---------------------------------------------------------------------------------
+
+    def _record(
+        self, applied: Applied[System], found: _Found, by: Actor, at: datetime, fires: Timer | None
+    ) -> Ran:
+        system = applied.model
+        for _ in range(20):
+            drafts = [self._measured(applied, batch) for batch in _by_monitor(found.measurements)]
+            alerts, raised = self._alerts(system, found)
+            stream = self.ledger.stream(_stream(system.id))
+            ran = MonitoringRan(
+                system=system.id,
+                config=applied.content,
+                as_of=at,
+                measured=len(found.measurements),
+                alarms=sum(one.alarm for one in found.measurements),
+                rows=found.rows,
+                newest=found.newest,
+                next_due=at + _schedule(system),
+            )
+            try:
+                self.ledger.append(
+                    *drafts,
+                    *alerts,
+                    Draft(stream.name, stream.version, [ran]),
+                    by=by,
+                    at=at,
+                    fires=fires,
+                    keeping=lambda conn: _remember(conn, system.id, at, found.state),
+                )
+                return Ran(system.id, found.measurements, tuple(raised))
+            except Conflict:
+                if fires is not None:
+                    raise  # another worker recorded this run: what we counted is dropped
+        raise Conflict(f"{system.id} kept being measured by others; try again")
+
+    def _failed(
+        self, applied: Applied[System], reason: str, by: Actor, at: datetime, fires: Timer | None
+    ) -> Ran:
+        system = applied.model.id
+        stream = self.ledger.stream(_stream(system))
+        failed = MonitoringFailed(system=system, config=applied.content, reason=reason, next_due=at + AGAIN)
+        self.ledger.append(Draft(stream.name, stream.version, [failed]), by=by, at=at, fires=fires)
+        return Ran(system, (), (), reason)
+
+    def _measured(self, applied: Applied[System], batch: Sequence[Measurement]) -> Draft:
+        monitor = batch[0].monitor
+        stream = self.ledger.stream(f"monitor/{applied.model.id}/{monitor}")
+        fact = MonitorMeasured(
+            system=applied.model.id, monitor=monitor, config=applied.content, measurements=tuple(batch)
+        )
+        return Draft(stream.name, stream.version, [fact])
+
+    def _alerts(self, system: System, found: _Found) -> tuple[list[Draft], list[str]]:
+        """Drafts for every alert that opens, goes on or closes, in the order in which it was judged."""
+        with self.ledger.reading() as conn:
+            number = records.next_alert_number(conn)
+            open_: dict[str, str] = {}
+            drafts: dict[str, Draft] = {}
+            raised: list[str] = []
+            for one in found.measurements:
+                if one.transition is None or one.transition is Transition.RECOVERS:
+                    continue
+                if one.series not in open_:
+                    known = records.open_alert(conn, system.id, one.series)
+                    open_[one.series] = known.alert if known else ""
+                alert = open_[one.series]
+                if one.transition is Transition.CLOSES:
+                    if alert:
+                        cleared = self._cleared(conn, system.id, alert, one)
+                        self._add(drafts, alert, cleared)
+                        open_[one.series] = ""
+                    continue
+                monitor = found.monitors[one.monitor]
+                if not alert:
+                    alert = f"ALR-{number}"
+                    number += 1
+                    raised.append(alert)
+                    open_[one.series] = alert
+                    fact: Fact = AlertRaised(
+                        system=system.id,
+                        series=one.series,
+                        tells=tuple(role.value for role in monitor.tells),
+                        alert=alert_facts(alert, monitor, one),
+                    )
+                else:
+                    told = alert_facts(alert, monitor, one)
+                    fact = AlertContinued(system=system.id, series=one.series, alert=told)
+                self._add(drafts, alert, fact)
+        return list(drafts.values()), raised
+
+    def _add(self, drafts: dict[str, Draft], alert: str, fact: Fact) -> None:
+        known = drafts.get(alert)
+        if known is None:
+            known = Draft(f"alert/{alert}", self.ledger.stream(f"alert/{alert}").version, [])
+        drafts[alert] = replace(known, facts=[*known.facts, fact])
+
+    def _cleared(self, conn: Connection, system: str, alert: str, one: Measurement) -> AlertCleared:
+        incident = register.incident_of_alert(conn, alert) or ""
+        if incident and register.get(conn, incident).status.over:
+            incident = ""  # an archived record takes nothing more
+        return AlertCleared(
+            system=system,
+            series=one.series,
+            alert=alert,
+            incident=incident,
+            window_end=one.window_end,
+            reason=one.reason,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    monitors: dict[str, Monitor]
+    measurements: tuple[Measurement, ...]
+    state: State
+    rows: int
+    newest: datetime
+
+
+def alert_facts(alert: str, monitor: Monitor, one: Measurement) -> AlertFacts:
+    """What the incident and its rules are told of an alarm."""
+    limit = None
+    if monitor.limit is not None and one.value is not None:
+        below, above = monitor.limit.below, monitor.limit.above
+        limit = below if below is not None and one.value < below else above
+        limit = limit if limit is not None else below
+    reference = one.detail.get("reference")
+    drop = None
+    if reference and one.value is not None:
+        drop = (reference - one.value) / abs(reference)
+    return AlertFacts(
+        alert=alert,
+        monitor=monitor.id,
+        monitor_name=monitor.name,
+        dimension=monitor.metric.dimension.value,
+        metric=monitor.drift_method.value if monitor.metric.value == "drift" else monitor.metric.value,
+        value=one.value if one.value is not None else 0.0,
+        lower=one.lower,
+        upper=one.upper,
+        limit=limit,
+        n=one.n,
+        drop=drop,
+        group=one.group or "",
+        window_start=one.window_start,
+        window_end=one.window_end,
+        reason=one.reason,
+    )
+
+
+def _by_monitor(measurements: Iterable[Measurement]) -> list[list[Measurement]]:
+    ordered = sorted(measurements, key=lambda one: one.monitor)
+    return [list(batch) for _, batch in groupby(ordered, key=lambda one: one.monitor)]
+
+
+def _finite(one: Measurement) -> Measurement:
+    """An interval's open end is None: facts hold no infinite numbers."""
+
+    def closed(value: float | None) -> float | None:
+        return value if value is not None and isfinite(value) else None
+
+    detail = {key: value for key, value in one.detail.items() if isfinite(value)}
+    return replace(
+        one, value=closed(one.value), lower=closed(one.lower), upper=closed(one.upper), detail=detail
+    )
+
+
+def _schedule(system: System) -> timedelta:
+    """How often the system's monitors run: as often as the most frequent asks for."""
+    return min(monitor.schedule for monitor in system.monitors)
+
+
+def _stream(system: str) -> str:
+    return f"monitoring/{system}"
+
+
+def _memory(conn: Connection, system: str) -> State | None:
+    row = conn.execute(select(monitor_memory.c.state).where(monitor_memory.c.system == system)).first()
+    try:
+        return State.from_json(row.state) if row else None
+    except ValueError:
+        return None  # written by another release: judge the log from its beginning
+
+
+def _remember(conn: Connection, system: str, at: datetime, state: State) -> None:
+    conn.execute(delete(monitor_memory).where(monitor_memory.c.system == system))
+    values = {"system": system, "as_of": clock.stamp(at), "state": state.as_json()}
+    conn.execute(insert(monitor_memory).values(**values))

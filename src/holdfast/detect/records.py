@@ -1,0 +1,362 @@
+"""The projections of detection: measurements as known now, alerts, and when each system last ran."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Index,
+    String,
+    Table,
+    Text,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from holdfast import clock
+from holdfast.detect.events import (
+    AlertCleared,
+    AlertContinued,
+    AlertRaised,
+    AlertSetAside,
+    AlertTriaged,
+    MonitoringFailed,
+    MonitoringRan,
+    MonitoringScheduled,
+    MonitoringStopped,
+    MonitorMeasured,
+)
+from holdfast.detect.measurement import Measurement
+from holdfast.incident.events import AlertFacts
+from holdfast.ledger.facts import Recorded
+from holdfast.ledger.tables import metadata
+
+measurements = Table(
+    "measurements",
+    metadata,
+    Column("system", String(100), primary_key=True),
+    # Monitor, group and quantity: what alerts are opened for.
+    Column("series", String(400), primary_key=True),
+    Column("window_start", String(27), primary_key=True),
+    Column("monitor", String(200), nullable=False),
+    Column("alarm", Boolean, nullable=False),
+    # As known last; what was known before is in the facts.
+    Column("body", Text, nullable=False),
+    Index("measurements_by_monitor", "system", "monitor", "window_start"),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("alert", String(40), primary_key=True),
+    Column("number", BigInteger, nullable=False, unique=True),
+    Column("system", String(100), nullable=False),
+    Column("monitor", String(200), nullable=False),
+    Column("series", String(400), nullable=False),
+    # open (out of bounds) or cleared
+    Column("state", String(20), nullable=False),
+    Column("raised_at", String(27), nullable=False),
+    Column("firings", BigInteger, nullable=False),
+    Column("last_fired_at", String(27), nullable=False),
+    Column("cleared_at", String(27)),
+    # waiting, opened, joined, none, set aside
+    Column("outcome", String(20), nullable=False),
+    Column("incident", String(40)),
+    Column("reason", Text, nullable=False),
+    Column("false_alarm", Boolean, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("alerts_by_outcome", "outcome", "number"),
+    Index("alerts_by_series", "system", "series", "state"),
+)
+
+monitoring = Table(
+    "monitoring",
+    metadata,
+    Column("system", String(100), primary_key=True),
+    Column("state", String(20), nullable=False),
+    Column("last_run", String(27)),
+    Column("last_failure", String(27)),
+    Column("reason", Text, nullable=False),
+    Column("rows", BigInteger),
+    Column("newest", String(27)),
+    Column("next_due", String(27)),
+)
+
+
+@cache
+def _measurement() -> TypeAdapter[Measurement]:
+    return TypeAdapter(Measurement)
+
+
+@cache
+def _alert_facts() -> TypeAdapter[AlertFacts]:
+    return TypeAdapter(AlertFacts)
+
+
+class Detection:
+    """Keeps measurements, alerts and the state of monitoring."""
+
+    name = "detection"
+    tables: tuple[Table, ...] = (measurements, alerts, monitoring)
+
+    def apply(self, conn: Connection, recorded: Recorded) -> None:
+        match recorded.fact:
+            case MonitorMeasured() as measured:
+                _keep_measurements(conn, measured)
+            case AlertRaised() as raised:
+                _keep_alert(conn, raised, recorded.at)
+            case AlertContinued() as continued:
+                row = {"firings": alerts.c.firings + 1, "last_fired_at": clock.stamp(recorded.at)}
+                _change(conn, continued.alert.alert, **row)
+            case AlertCleared() as cleared:
+                _change(conn, cleared.alert, state="cleared", cleared_at=clock.stamp(recorded.at))
+            case AlertTriaged() as triaged:
+                found = {"outcome": triaged.outcome, "reason": triaged.reason}
+                _change(conn, triaged.alert, incident=triaged.incident or None, **found)
+            case AlertSetAside() as aside:
+                found = {"outcome": "set aside", "reason": aside.reason}
+                _change(conn, aside.alert, false_alarm=aside.false_alarm, **found)
+            case MonitoringScheduled() as scheduled:
+                _run(conn, scheduled.system, state="scheduled", next_due=clock.stamp(scheduled.due))
+            case MonitoringStopped() as stopped:
+                _run(conn, stopped.system, state="stopped", reason=stopped.reason, next_due=None)
+            case MonitoringRan() as ran:
+                _run(
+                    conn,
+                    ran.system,
+                    state="running",
+                    reason="",
+                    last_run=clock.stamp(ran.as_of),
+                    rows=ran.rows,
+                    newest=clock.stamp(ran.newest),
+                    next_due=clock.stamp(ran.next_due),
+                )
+            case MonitoringFailed() as failed:
+                _run(
+                    conn,
+                    failed.system,
+                    state="failing",
+                    reason=failed.reason,
+                    last_failure=clock.stamp(recorded.at),
+                    next_due=clock.stamp(failed.next_due),
+                )
+            case _:
+                pass
+
+
+def _keep_measurements(conn: Connection, fact: MonitorMeasured) -> None:
+    newest = {(one.series, one.window_start): one for one in fact.measurements}
+    for one in newest.values():
+        where = (
+            measurements.c.system == fact.system,
+            measurements.c.series == one.series,
+            measurements.c.window_start == clock.stamp(one.window_start),
+        )
+        body = _measurement().dump_json(one).decode()
+        changed = conn.execute(update(measurements).where(*where).values(alarm=one.alarm, body=body))
+        if not changed.rowcount:
+            conn.execute(
+                insert(measurements).values(
+                    system=fact.system,
+                    series=one.series,
+                    window_start=clock.stamp(one.window_start),
+                    monitor=one.monitor,
+                    alarm=one.alarm,
+                    body=body,
+                )
+            )
+
+
+def _keep_alert(conn: Connection, fact: AlertRaised, at: datetime) -> None:
+    conn.execute(
+        insert(alerts).values(
+            alert=fact.alert.alert,
+            number=int(fact.alert.alert.removeprefix("ALR-")),
+            system=fact.system,
+            monitor=fact.alert.monitor,
+            series=fact.series,
+            state="open",
+            raised_at=clock.stamp(at),
+            firings=1,
+            last_fired_at=clock.stamp(at),
+            outcome="waiting",
+            reason="",
+            false_alarm=False,
+            body=_alert_facts().dump_json(fact.alert).decode(),
+        )
+    )
+
+
+def _change(conn: Connection, alert: str, **values: object) -> None:
+    conn.execute(update(alerts).where(alerts.c.alert == alert).values(**values))
+
+
+def _run(conn: Connection, system: str, **values: object) -> None:
+    changed = conn.execute(update(monitoring).where(monitoring.c.system == system).values(**values))
+    if not changed.rowcount:
+        conn.execute(delete(monitoring).where(monitoring.c.system == system))
+        conn.execute(insert(monitoring).values(system=system, **{"reason": "", **values}))
+
+
+# Reading ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One alert of the inbox."""
+
+    alert: str
+    system: str
+    series: str
+    state: str
+    raised_at: datetime
+    firings: int
+    last_fired_at: datetime
+    cleared_at: datetime | None
+    outcome: str
+    incident: str
+    reason: str
+    false_alarm: bool
+    facts: AlertFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """When a system's monitors last ran. "No alerts" and "monitoring is dead" look different (R-XCT-07)."""
+
+    system: str
+    state: str
+    """scheduled, running, failing or stopped"""
+    last_run: datetime | None
+    last_failure: datetime | None
+    reason: str
+    rows: int | None
+    newest: datetime | None
+    next_due: datetime | None
+
+    def is_silent(self, now: datetime) -> bool:
+        """Nothing came of it although it was due: failing, or overdue by more than a tenth of an hour."""
+        overdue = self.next_due is not None and (now - self.next_due).total_seconds() > 360
+        return self.state == "failing" or overdue
+
+
+def measurements_of(
+    conn: Connection, system: str, monitor: str = "", since: datetime | None = None
+) -> list[Measurement]:
+    """What is known of a system's windows, oldest first; of one monitor, or from a moment on."""
+    query = select(measurements.c.body).where(measurements.c.system == system)
+    if monitor:
+        query = query.where(measurements.c.monitor == monitor)
+    if since:
+        query = query.where(measurements.c.window_start >= clock.stamp(since))
+    rows = conn.execute(query.order_by(measurements.c.window_start, measurements.c.series))
+    return [_measurement().validate_json(row.body) for row in rows]
+
+
+def latest(conn: Connection, system: str) -> dict[str, Measurement]:
+    """The newest window of each series that says something for everybody, by monitor."""
+    newest: dict[str, Measurement] = {}
+    for one in measurements_of(conn, system):
+        if one.group is None and one.value is not None:
+            newest[one.monitor] = one
+    return newest
+
+
+def alert(conn: Connection, alert_id: str) -> Alert | None:
+    row = conn.execute(select(alerts).where(alerts.c.alert == alert_id)).first()
+    return _alert(row) if row else None
+
+
+def open_alert(conn: Connection, system: str, series: str) -> Alert | None:
+    """The alert that is open for a series, if any."""
+    query = select(alerts).where(
+        alerts.c.system == system, alerts.c.series == series, alerts.c.state == "open"
+    )
+    row = conn.execute(query.order_by(alerts.c.number.desc()).limit(1)).first()
+    return _alert(row) if row else None
+
+
+def find_alerts(
+    conn: Connection, *, outcome: str = "", system: str = "", state: str = "", limit: int = 100
+) -> list[Alert]:
+    """Alerts, the newest first."""
+    query = select(alerts)
+    for column, value in (
+        (alerts.c.outcome, outcome),
+        (alerts.c.system, system),
+        (alerts.c.state, state),
+    ):
+        if value:
+            query = query.where(column == value)
+    return [_alert(row) for row in conn.execute(query.order_by(alerts.c.number.desc()).limit(limit))]
+
+
+def waiting_alerts(conn: Connection) -> int:
+    """How many alerts wait for a person: those that opened no incident and were not set aside."""
+    query = select(func.count()).select_from(alerts)
+    return conn.execute(query.where(alerts.c.outcome.in_(["waiting", "none"]))).scalar_one()
+
+
+def false_alarms(conn: Connection, system: str) -> dict[str, tuple[int, int]]:
+    """By monitor: how many of its alerts were false alarms, and how many there were (R-DET-09)."""
+    query = select(alerts.c.monitor, alerts.c.false_alarm).where(alerts.c.system == system)
+    counted: dict[str, tuple[int, int]] = {}
+    for row in conn.execute(query):
+        wrong, of = counted.get(row.monitor, (0, 0))
+        counted[row.monitor] = (wrong + bool(row.false_alarm), of + 1)
+    return counted
+
+
+def next_alert_number(conn: Connection) -> int:
+    return (conn.execute(select(func.max(alerts.c.number))).scalar() or 0) + 1
+
+
+def runs(conn: Connection) -> dict[str, Run]:
+    """When each system last ran."""
+    return {row.system: _run_row(row) for row in conn.execute(select(monitoring))}
+
+
+def _alert(row: Any) -> Alert:
+    return Alert(
+        alert=row.alert,
+        system=row.system,
+        series=row.series,
+        state=row.state,
+        raised_at=clock.parse(row.raised_at),
+        firings=row.firings,
+        last_fired_at=clock.parse(row.last_fired_at),
+        cleared_at=_moment(row.cleared_at),
+        outcome=row.outcome,
+        incident=row.incident or "",
+        reason=row.reason,
+        false_alarm=bool(row.false_alarm),
+        facts=_alert_facts().validate_json(row.body),
+    )
+
+
+def _run_row(row: Any) -> Run:
+    return Run(
+        system=row.system,
+        state=row.state,
+        last_run=_moment(row.last_run),
+        last_failure=_moment(row.last_failure),
+        reason=row.reason,
+        rows=row.rows,
+        newest=_moment(row.newest),
+        next_due=_moment(row.next_due),
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return clock.parse(text) if text else None
