@@ -7,60 +7,35 @@ race does nothing. One broken step does not stop the others: it is logged, waits
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
 
-from holdfast.clock import Clock
+from holdfast.interfaces.application import Application
 from holdfast.ledger import outbox, timers
-from holdfast.ledger.ledger import Conflict, Ledger, Timer
-from holdfast.ledger.outbox import Channel
+from holdfast.ledger.ledger import Conflict, Timer
 from holdfast.ledger.reactions import Reaction, react
-from holdfast.ledger.sealing import RefusedToSeal, Sealer
-from holdfast.people import SYSTEM, Actor
-
-Fire = Callable[[Timer, Actor, datetime], None]
-"""Fires one due timer; appends with `fires=timer`, so that it happens once."""
+from holdfast.ledger.sealing import RefusedToSeal
+from holdfast.people import SYSTEM
 
 _log = structlog.get_logger("holdfast.worker")
 _PAUSE = timedelta(seconds=30)
 """How long a step that failed waits before it is tried again."""
 
 
-@dataclass(slots=True)
-class Health:
-    """What the worker last did; "no alerts" and "monitoring is dead" must look different (R-XCT-07)."""
-
-    last_round: datetime | None = None
-    sealed_at: datetime | None = None
-    refused_to_seal: str = ""
-    failing: dict[str, str] = field(default_factory=dict)
-    """What keeps failing, and why."""
-
-
 class Worker:
     """One round after another until it is told to stop."""
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        sealer: Sealer,
-        clock: Clock,
-        handlers: Mapping[str, Fire],
-        reactions: Sequence[Reaction],
-        channels: Mapping[str, Channel],
-        poll_seconds: float = 1.0,
-    ) -> None:
-        self.ledger = ledger
-        self.sealer = sealer
-        self.clock = clock
-        self.handlers = handlers
-        self.reactions = reactions
-        self.channels = channels
-        self.poll_seconds = poll_seconds
-        self.health = Health()
+    def __init__(self, application: Application) -> None:
+        self.ledger = application.ledger
+        self.sealer = application.sealer
+        self.clock = application.clock
+        self.handlers = application.handlers
+        self.reactions = application.reactions
+        self.channels = application.channels
+        self.poll_seconds = application.settings.worker.poll_seconds
+        self.health = application.health
         self._not_before: dict[str, datetime] = {}
 
     def run(self, stop: threading.Event) -> None:
@@ -114,8 +89,7 @@ class Worker:
     def seal(self, now: datetime) -> None:
         """Put what was appended under a signed checkpoint; refuses to sign a second history."""
         try:
-            if self.sealer.seal(now):
-                self.health.sealed_at = now
+            self.sealer.seal(now)
             self.health.refused_to_seal = ""
         except RefusedToSeal as refused:
             if str(refused) != self.health.refused_to_seal:

@@ -1,0 +1,288 @@
+"""The application, joined: this file alone knows which integration serves which port.
+
+`initialise` makes what a workspace needs (keys, database), `open_workspace` joins everything into one
+`Application`, `serve` runs pages, API and worker in one process. Read it to see what happens after what:
+`_reactions` (what a fact leads to) and `_handlers` (what a timer leads to).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from holdfast.clock import Clock, SystemClock
+from holdfast.contain.containing import Containing
+from holdfast.contain.events import EFFECT_TIMER
+from holdfast.contain.reading import Containments
+from holdfast.contain.switches import Switchboard, Switches, flags_of
+from holdfast.contain.switches import read as read_switches
+from holdfast.contain.watching import LogWatch
+from holdfast.detect import capture
+from holdfast.detect.alerting import Alerting
+from holdfast.detect.engines import Engine
+from holdfast.detect.engines.duckdb import DuckDB
+from holdfast.detect.events import AlertRaised, MonitorMeasured
+from holdfast.detect.monitoring import Monitoring
+from holdfast.detect.records import Detection
+from holdfast.evidence.vault import Vault
+from holdfast.incident.events import Contained, IncidentOpened
+from holdfast.incident.loading import load
+from holdfast.incident.register import Register
+from holdfast.incident.responding import Desk
+from holdfast.integrations.ofrep.prober import OfrepProber
+from holdfast.integrations.smtp.channel import EmailChannel
+from holdfast.interfaces.api.access import flags_access
+from holdfast.interfaces.api.ofrep import ofrep_router
+from holdfast.interfaces.api.resources import api
+from holdfast.interfaces.application import Application, Fire, Health
+from holdfast.interfaces.cli.main import Wiring, run
+from holdfast.interfaces.web.site import site
+from holdfast.interfaces.worker.worker import Worker
+from holdfast.investigate import assessing
+from holdfast.investigate.counting import PredictionCounter
+from holdfast.investigate.impact import affected_period
+from holdfast.investigate.log_counter import LogCounter
+from holdfast.learn import remedying
+from holdfast.learn.events import OVERDUE_TIMER, REMINDER_TIMER, RemediationDone
+from holdfast.learn.tracker import Tracker
+from holdfast.ledger import keys
+from holdfast.ledger.database import Database
+from holdfast.ledger.facts import Recorded
+from holdfast.ledger.ledger import Ledger, Projection
+from holdfast.ledger.outbox import Outbox
+from holdfast.ledger.reactions import Reaction
+from holdfast.ledger.sealing import Anchor, Sealer
+from holdfast.ledger.timers import Timers
+from holdfast.people import SYSTEM
+from holdfast.prepare import versions
+from holdfast.prepare.accounts import Accounts
+from holdfast.prepare.events import SystemApplied, SystemWithdrawn
+from holdfast.prepare.records import Preparation
+from holdfast.problems import NotAllowed
+from holdfast.settings import Settings
+from holdfast_verify.note import Signer
+
+CHECKPOINTS = "checkpoints.jsonl"
+FLAGS_TOKEN = "flags.token"  # noqa: S105 - a file name
+
+
+def projections() -> Sequence[Projection]:
+    """Every projection, those that others read first."""
+    return [
+        Timers(),
+        Outbox(),
+        Preparation(),
+        Register(),
+        Detection(),
+        Switchboard(),
+        Containments(),
+        Tracker(),
+    ]
+
+
+def initialise(settings: Settings) -> None:
+    """Make keys, database and ledger where they are missing; what exists is left as it is."""
+    key = settings.ledger.key
+    if not key.exists():
+        keys.create(key)
+    token = key.parent / FLAGS_TOKEN
+    if not token.exists():
+        handle = os.open(token, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_urlsafe(32) + "\n")
+    database = Database(settings.database.url)
+    Ledger(database, projections()).create(settings.ledger.origin)
+    database.close()
+
+
+def open_workspace(
+    folder: Path, environ: Mapping[str, str] | None = None, clock: Clock | None = None
+) -> Application:
+    """Join everything for one workspace.
+
+    Raises SettingsError, DatabaseProblem, KeyProblem or NotALedger, each saying what to do.
+    """
+    settings = Settings.load(folder, os.environ if environ is None else environ)
+    clock = clock or SystemClock()
+    ledger = Ledger(Database(settings.database.url), projections())
+    origin = ledger.origin
+    key = keys.load(settings.ledger.key)
+    anchor = Anchor(settings.workspace / CHECKPOINTS)
+    vault = Vault(settings.vault.path)
+
+    def link(incident: str) -> str:
+        return f"{settings.web.public_url}/incidents/{incident}"
+
+    def switches() -> Switches:
+        flags = flags_of(applied.model for applied in versions.active_systems(ledger).values())
+        with ledger.reading() as conn:
+            return read_switches(conn, flags)
+
+    desk = Desk(ledger, vault, capture.sources(ledger, settings.workspace, _engine), link)
+    monitoring = Monitoring(ledger, settings.workspace, _engine)
+    alerting = Alerting(ledger, desk)
+    flags_token = (settings.ledger.key.parent / FLAGS_TOKEN).read_text().strip()
+    prober = OfrepProber(settings.web.public_url, {"Authorization": f"Bearer {flags_token}"})
+    watch = LogWatch(settings.workspace, _engine, monitoring.measured_since)
+    containing = Containing(ledger, desk.ground_of, switches, prober, watch, link)
+    counter = LogCounter(ledger, settings.workspace, _engine)
+    return Application(
+        settings=settings,
+        clock=clock,
+        ledger=ledger,
+        sealer=Sealer(ledger, key, anchor),
+        anchor=anchor,
+        verifier_key=Signer(origin, key).verifier_key,
+        vault=vault,
+        accounts=Accounts(ledger),
+        desk=desk,
+        monitoring=monitoring,
+        alerting=alerting,
+        containing=containing,
+        counter=counter,
+        engines=_engine,
+        read_switches=switches,
+        flags_token=flags_token,
+        handlers=_handlers(desk, monitoring, containing),
+        reactions=_reactions(desk, monitoring, alerting, counter),
+        channels={"email": EmailChannel(settings.mail, clock)},
+        health=Health(),
+    )
+
+
+def _engine() -> AbstractContextManager[Engine]:
+    return DuckDB()
+
+
+def _handlers(desk: Desk, monitoring: Monitoring, containing: Containing) -> dict[str, Fire]:
+    """What each kind of timer does when it is due."""
+    return {
+        "clock.breach": lambda timer, by, at: desk.breach_clock(timer, by=by, at=at),
+        "escalation.step": lambda timer, by, at: desk.escalate(timer, by=by, at=at),
+        "monitoring.run": monitoring.fire,
+        EFFECT_TIMER: containing.look_again,
+        REMINDER_TIMER: lambda timer, by, at: remedying.remind(desk, timer, by=by, at=at),
+        OVERDUE_TIMER: lambda timer, by, at: remedying.chase_overdue(desk, timer, by=by, at=at),
+    }
+
+
+def _reactions(
+    desk: Desk, monitoring: Monitoring, alerting: Alerting, counter: PredictionCounter
+) -> tuple[Reaction, ...]:
+    """What happens after a fact."""
+
+    def verify(recorded: Recorded, at: datetime) -> None:
+        fact = recorded.fact
+        measured = monitoring.measured_by
+        if isinstance(fact, MonitorMeasured):
+            remedying.verify_by_monitor(desk, fact.system, fact.monitor, measured, by=SYSTEM, at=at)
+        elif isinstance(fact, RemediationDone):
+            remedying.verify_after_done(desk, fact, measured, by=SYSTEM, at=at)
+
+    return (
+        Reaction("watch the systems in force", (SystemApplied, SystemWithdrawn), monitoring.follow),
+        Reaction("triage alerts", (AlertRaised,), alerting.triage),
+        Reaction("count who is affected", (IncidentOpened, Contained), _count_affected(desk, counter)),
+        Reaction("verify remediation", (MonitorMeasured, RemediationDone), verify),
+    )
+
+
+def _count_affected(desk: Desk, counter: PredictionCounter) -> Callable[[Recorded, datetime], None]:
+    """Count from the log when an incident opens, and again when it is contained (R-IMP-02)."""
+
+    def count(recorded: Recorded, at: datetime) -> None:
+        incident = recorded.incident or ""
+        state = load(desk.ledger, incident).state
+        known = assessing.impact_of(desk.ledger, incident).counts
+        if not state.system or state.status.over or any(one.at >= recorded.at for one in known):
+            return
+        start, end = affected_period(state, at)
+        where = _segment(state.alerts[0].group) if state.alerts else {}
+        try:
+            assessing.count(
+                desk.ledger, counter, incident, start, end, where, reassess=desk.noted, by=SYSTEM, at=at
+            )
+        except NotAllowed:
+            return  # without a log a person has to state the number
+
+    return count
+
+
+def _segment(group: str) -> dict[str, str]:
+    """`age_band=18-25, channel=broker` as columns and values."""
+    return dict(part.split("=", 1) for part in group.split(", ") if "=" in part)
+
+
+def asgi(application: Application) -> FastAPI:
+    """Pages, API and OFREP endpoints of one workspace as one ASGI application."""
+    served = FastAPI(
+        title="Holdfast",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
+    served.include_router(api(application))
+    served.include_router(ofrep_router(application.read_switches, flags_access(application)))
+    served.mount("/", site(application))
+    return served
+
+
+class Service:
+    """Serves one workspace: pages and API, and the worker beside them."""
+
+    def __init__(self, application: Application, *, with_worker: bool = True) -> None:
+        self.application = application
+        web = application.settings.web
+        config = uvicorn.Config(
+            asgi(application), host=web.host, port=web.port, log_config=None, server_header=False
+        )
+        self.server = uvicorn.Server(config)
+        self.worker = Worker(application) if with_worker else None
+        self._stop = threading.Event()
+
+    def run(self) -> None:
+        """Serve until interrupted; the worker finishes its round."""
+        thread = threading.Thread(target=self.worker.run, args=(self._stop,)) if self.worker else None
+        if thread:
+            thread.start()
+        try:
+            self.server.run()
+        finally:
+            self._stop.set()
+            if thread:
+                thread.join()
+
+    @contextmanager
+    def in_background(self) -> Iterator[Service]:
+        """Serve pages and API from a thread while the block runs; the worker is left to the caller.
+
+        Raises RuntimeError when the address cannot be served within ten seconds.
+        """
+        thread = threading.Thread(target=self.server.run, daemon=True)
+        thread.start()
+        try:
+            for _ in range(1000):
+                if self.server.started:
+                    break
+                time.sleep(0.01)
+            else:
+                web = self.application.settings.web
+                raise RuntimeError(f"{web.host}:{web.port} cannot be served; is the port taken?")
+            yield self
+        finally:
+            self.server.should_exit = True
+            thread.join(10)
+
+
+def main() -> None:
+    """The command `holdfast`."""
+    run(Wiring(open_workspace, initialise, Service))
