@@ -1,0 +1,341 @@
+"""One containment: the state its facts add up to, and the decisions that state allows.
+
+Pure: who acts and when are passed in, new facts come out. What is refused raises NotAllowed with a
+sentence a person can act on.
+
+    proposed → approved → applied → held → reverted → released
+                               ↘ failed ↗
+
+*Applied* says that the switch is set, *held* that the live endpoint was seen to obey it, *released* that
+it was seen to be back. Only *held* makes an incident contained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import assert_never
+
+from holdfast.contain.events import (
+    Check,
+    ContainmentApplied,
+    ContainmentApproved,
+    ContainmentFact,
+    ContainmentFailed,
+    ContainmentProbed,
+    ContainmentProposed,
+    ContainmentReverted,
+    Effect,
+    EffectObserved,
+    Purpose,
+    SeenWindow,
+    Segment,
+    Traffic,
+)
+from holdfast.contain.offering import Offer
+from holdfast.people import Actor
+from holdfast.prepare.terms import ContainmentKind
+from holdfast.problems import NotAllowed
+
+
+class Stage(StrEnum):
+    """How far a containment has come; what each word promises is at the top of this file."""
+
+    PROPOSED = "proposed"
+    APPROVED = "approved"
+    APPLIED = "applied"
+    HELD = "held"
+    FAILED = "failed"
+    REVERTED = "reverted"
+    RELEASED = "released"
+
+
+IN_FORCE = frozenset({Stage.APPLIED, Stage.HELD, Stage.FAILED})
+"""The switch is set, whether or not it was seen to be obeyed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """Who did something, and when it was recorded."""
+
+    person: str
+    name: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Containment:
+    """State folded from facts; see `after`."""
+
+    id: str = ""
+    incident: str = ""
+    system: str = ""
+    action: str = ""
+    option: str = ""
+    name: str = ""
+    kind: ContainmentKind = ContainmentKind.MODEL_OFF
+    flag: str = ""
+    segment: Segment = field(default_factory=dict)
+    does: str = ""
+    undo: str = ""
+    expected: timedelta = timedelta()
+    """From approval to effect, as the playbook expects it."""
+    watch: str | None = None
+    reason: str = ""
+    stage: Stage = Stage.PROPOSED
+    proposed: Deed | None = None
+    approved: Deed | None = None
+    applied: Deed | None = None
+    reverted: Deed | None = None
+    not_preserved: tuple[str, ...] = ()
+    verified_at: datetime | None = None
+    """When the live endpoint was first seen to obey."""
+    released_at: datetime | None = None
+    """When the live endpoint was seen to be back."""
+    last_probe: ContainmentProbed | None = None
+    failure: str = ""
+    """Why the last probe proved nothing; empty when it did."""
+    effect: EffectObserved | None = None
+    effect_at: datetime | None = None
+    revert_reason: str = ""
+
+    # Folding -----------------------------------------------------------------------------------
+
+    def after(self, fact: ContainmentFact, at: datetime, by: Actor) -> Containment:
+        """The state after one more fact, recorded at `at` by `by`."""
+        deed = Deed(by.id, by.name, at)
+        match fact:
+            case ContainmentProposed():
+                return _proposed(fact, deed)
+            case ContainmentApproved():
+                return replace(self, stage=Stage.APPROVED, approved=deed, not_preserved=fact.not_preserved)
+            case ContainmentApplied():
+                return replace(self, stage=Stage.APPLIED, applied=deed)
+            case ContainmentProbed():
+                return self._probed(fact, at)
+            case ContainmentFailed():
+                return replace(self, stage=Stage.FAILED, failure=fact.reason)
+            case EffectObserved():
+                return replace(self, effect=fact, effect_at=at)
+            case ContainmentReverted():
+                return replace(self, stage=Stage.REVERTED, reverted=deed, revert_reason=fact.reason)
+            case _:
+                assert_never(fact)
+
+    def _probed(self, fact: ContainmentProbed, at: datetime) -> Containment:
+        state = replace(self, last_probe=fact)
+        if not fact.ok:
+            return state
+        if fact.purpose is Purpose.RELEASE:
+            return replace(state, stage=Stage.RELEASED, released_at=at)
+        return replace(state, stage=Stage.HELD, failure="", verified_at=self.verified_at or at)
+
+    # Reading -----------------------------------------------------------------------------------
+
+    @property
+    def in_force(self) -> bool:
+        """Whether the switch is set now."""
+        return self.stage in IN_FORCE
+
+    @property
+    def took(self) -> timedelta | None:
+        """From approval to the proof; None while there is none."""
+        return self.verified_at - self.approved.at if self.verified_at and self.approved else None
+
+    @property
+    def decision(self) -> str:
+        """What was decided, as the incident's record words it."""
+        return f"{self.name} ({self.id})"
+
+    # Deciding ----------------------------------------------------------------------------------
+
+    def approve(
+        self, roles: Sequence[str], reason: str, not_preserved: Sequence[str]
+    ) -> list[ContainmentFact]:
+        """Somebody with authority says yes; nothing when somebody already did."""
+        self._require_known()
+        if self.stage is not Stage.PROPOSED:
+            self._require_not_undone()
+            return []
+        approved = ContainmentApproved(
+            incident=self.incident,
+            containment=self.id,
+            name=self.name,
+            roles=tuple(roles),
+            reason=reason.strip(),
+            not_preserved=tuple(not_preserved),
+        )
+        return [approved]
+
+    def apply(self) -> list[ContainmentFact]:
+        """Set the switch; nothing when it is set."""
+        self._require_known()
+        if self.in_force:
+            return []
+        self._require_not_undone()
+        if self.stage is Stage.PROPOSED:
+            raise NotAllowed(
+                f"{self.id} ({self.name}) is not approved yet; somebody with the authority to contain "
+                "must approve it first"
+            )
+        applied = ContainmentApplied(
+            incident=self.incident,
+            containment=self.id,
+            name=self.name,
+            system=self.system,
+            kind=self.kind,
+            flag=self.flag,
+            segment=self.segment,
+        )
+        return [applied]
+
+    @property
+    def to_prove(self) -> Purpose:
+        """What a probe now has to prove. Raises NotAllowed where there is nothing to prove."""
+        self._require_known()
+        if self.in_force:
+            return Purpose.HOLD
+        if self.stage is Stage.REVERTED:
+            return Purpose.RELEASE
+        if self.stage is Stage.RELEASED:
+            raise NotAllowed(
+                f"{self.id} ({self.name}) is reverted and was seen to be back; nothing is left to probe"
+            )
+        raise NotAllowed(f"{self.id} ({self.name}) is {self.stage}; apply it before probing it")
+
+    def probed(
+        self, purpose: Purpose, checks: Sequence[Check], milliseconds: int, next_look: datetime | None
+    ) -> list[ContainmentFact]:
+        """What the live endpoint answered, and what that proves.
+
+        Raises NotAllowed when the containment changed meanwhile, so that the answers prove nothing.
+        """
+        if self.to_prove is not purpose:
+            raise NotAllowed(f"{self.id} changed while it was probed; probe it again")
+        ok = bool(checks) and all(check.ok for check in checks)
+        holds = ok and purpose is Purpose.HOLD
+        probed = ContainmentProbed(
+            incident=self.incident,
+            containment=self.id,
+            purpose=purpose,
+            ok=ok,
+            checks=tuple(checks),
+            milliseconds=milliseconds,
+            next_look=next_look if holds and self.stage is not Stage.HELD else None,
+        )
+        if ok or purpose is Purpose.RELEASE:
+            return [probed]
+        failed = ContainmentFailed(
+            incident=self.incident, containment=self.id, name=self.name, reason=_failure(checks)
+        )
+        return [probed, failed]
+
+    def observed(
+        self,
+        effect: Effect,
+        sentence: str,
+        traffic: Traffic | None,
+        windows: Iterable[SeenWindow],
+        next_look: datetime | None,
+    ) -> list[ContainmentFact]:
+        """What prediction log and monitors say since it was applied. Raises NotAllowed before or after."""
+        self._require_known()
+        if not self.in_force:
+            raise NotAllowed(f"{self.id} ({self.name}) is {self.stage}; there is no effect to observe")
+        seen = EffectObserved(
+            incident=self.incident,
+            containment=self.id,
+            effect=effect,
+            sentence=sentence,
+            traffic=traffic,
+            windows=tuple(windows),
+            next_look=next_look,
+        )
+        return [seen]
+
+    def revert(self, roles: Sequence[str], reason: str) -> list[ContainmentFact]:
+        """Set the switch back; nothing when it is back. A reason is required."""
+        self._require_known()
+        if self.stage in (Stage.REVERTED, Stage.RELEASED):
+            return []
+        if not self.in_force:
+            raise NotAllowed(f"{self.id} ({self.name}) was never applied; there is nothing to revert")
+        if not reason.strip():
+            raise NotAllowed(
+                f"say why {self.id} ({self.name}) may be undone; the reason is part of the record"
+            )
+        reverted = ContainmentReverted(
+            incident=self.incident,
+            containment=self.id,
+            name=self.name,
+            roles=tuple(roles),
+            reason=reason.strip(),
+        )
+        return [reverted]
+
+    def _require_known(self) -> None:
+        if not self.id:
+            raise NotAllowed("there is no such containment")
+
+    def _require_not_undone(self) -> None:
+        if self.stage in (Stage.REVERTED, Stage.RELEASED):
+            raise NotAllowed(f"{self.id} ({self.name}) was reverted; propose it anew to contain again")
+
+
+def propose(incident: str, containment: str, system: str, offer: Offer, reason: str) -> list[ContainmentFact]:
+    """Put one of the offered actions up for approval."""
+    proposed = ContainmentProposed(
+        incident=incident,
+        containment=containment,
+        system=system,
+        action=offer.action,
+        option=offer.option,
+        name=offer.name,
+        kind=offer.kind,
+        flag=offer.flag,
+        segment=offer.segment,
+        does=offer.does,
+        undo=offer.undo,
+        expected_seconds=int(offer.takes.total_seconds()),
+        watch=offer.watch,
+        reason=reason.strip(),
+    )
+    return [proposed]
+
+
+def fold(facts: Iterable[tuple[ContainmentFact, datetime, Actor]]) -> Containment:
+    """The state that facts with their recording times and actors add up to."""
+    state = Containment()
+    for fact, at, by in facts:
+        state = state.after(fact, at, by)
+    return state
+
+
+def _proposed(fact: ContainmentProposed, deed: Deed) -> Containment:
+    return Containment(
+        id=fact.containment,
+        incident=fact.incident,
+        system=fact.system,
+        action=fact.action,
+        option=fact.option,
+        name=fact.name,
+        kind=fact.kind,
+        flag=fact.flag,
+        # In one order, so that a state rebuilt from stored facts has the same bytes.
+        segment=dict(sorted(fact.segment.items())),
+        does=fact.does,
+        undo=fact.undo,
+        expected=timedelta(seconds=fact.expected_seconds),
+        watch=fact.watch,
+        reason=fact.reason,
+        proposed=deed,
+    )
+
+
+def _failure(checks: Sequence[Check]) -> str:
+    wrong = [check for check in checks if not check.ok]
+    if not wrong:
+        return "the probe asked nothing"
+    return "; ".join(f"{c.asked}: expected {c.expected}, got {c.answered}" for c in wrong)

@@ -1,0 +1,135 @@
+"""Reading containments: the projection behind pages, and the stream behind a decision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, cast, get_args
+
+from pydantic import TypeAdapter
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Index,
+    String,
+    Table,
+    Text,
+    insert,
+    select,
+    update,
+)
+
+from holdfast.contain.containment import Containment, fold
+from holdfast.contain.events import ContainmentFact, ContainmentProposed
+from holdfast.ledger.facts import Fact, Recorded
+from holdfast.ledger.ledger import Draft, Ledger, Stream
+from holdfast.ledger.tables import metadata
+
+containments = Table(
+    "containments",
+    metadata,
+    Column("containment", String(60), primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("incident", String(40), nullable=False),
+    Column("system", String(100), nullable=False),
+    Column("stage", String(20), nullable=False),
+    Column("in_force", Boolean, nullable=False),
+    # The folded state, so that there is one logic: the aggregate's.
+    Column("state", Text, nullable=False),
+    Index("containments_by_incident", "incident", "number"),
+    Index("containments_by_system", "system", "in_force"),
+)
+
+_FACTS: tuple[type, ...] = get_args(ContainmentFact)
+
+
+@cache
+def _states() -> TypeAdapter[Containment]:
+    return TypeAdapter(Containment)
+
+
+class Containments:
+    """The projection that keeps one row per containment."""
+
+    name = "containments"
+    tables: tuple[Table, ...] = (containments,)
+
+    def apply(self, conn: Connection, recorded: Recorded) -> None:
+        if not isinstance(recorded.fact, _FACTS):
+            return
+        fact = cast(ContainmentFact, recorded.fact)
+        before = Containment() if isinstance(fact, ContainmentProposed) else get(conn, fact.containment)
+        state = before.after(fact, recorded.at, recorded.by)
+        row = {
+            "incident": state.incident,
+            "number": int(state.id.rpartition("-C")[2]),
+            "system": state.system,
+            "stage": state.stage.value,
+            "in_force": state.in_force,
+            "state": _states().dump_json(state).decode(),
+        }
+        changed = conn.execute(
+            update(containments).where(containments.c.containment == state.id).values(**row)
+        )
+        if not changed.rowcount:
+            conn.execute(insert(containments).values(containment=state.id, **row))
+
+
+def get(conn: Connection, containment: str) -> Containment:
+    """One containment; an empty one (`id` is empty) where there is none."""
+    query = select(containments.c.state).where(containments.c.containment == containment)
+    row = conn.execute(query).first()
+    return _state(row) if row else Containment()
+
+
+def containments_of(conn: Connection, incident: str) -> list[Containment]:
+    """Every containment of an incident, in the order they were proposed."""
+    query = select(containments.c.state).where(containments.c.incident == incident)
+    return [_state(row) for row in conn.execute(query.order_by(containments.c.number))]
+
+
+def active(conn: Connection, system: str = "") -> list[Containment]:
+    """Every containment whose switch is set now, of one system or of all, oldest incident first."""
+    query = select(containments.c.state).where(containments.c.in_force.is_(True))
+    if system:
+        query = query.where(containments.c.system == system)
+    found = [_state(row) for row in conn.execute(query)]
+    return sorted(found, key=lambda one: (one.applied.at if one.applied else None, one.id))
+
+
+def _state(row: Any) -> Containment:
+    return _states().validate_json(row.state)
+
+
+# One containment to decide on ----------------------------------------------------------------------
+
+
+class NoSuchContainment(LookupError):
+    """There is no containment of this number."""
+
+
+def stream_of(containment: str) -> str:
+    return f"containment/{containment}"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A containment as it was when read; `draft` appends on exactly that."""
+
+    stream: Stream
+    state: Containment
+
+    def draft(self, facts: list[ContainmentFact]) -> Draft:
+        return Draft(self.stream.name, self.stream.version, cast("list[Fact]", facts))
+
+
+def load(ledger: Ledger, containment: str) -> Loaded:
+    """Raises NoSuchContainment."""
+    stream = ledger.stream(stream_of(containment))
+    if not stream.facts:
+        raise NoSuchContainment(
+            f"there is no containment {containment}; an incident's page lists its containments"
+        )
+    return Loaded(stream, fold((cast(Any, one.fact), one.at, one.by) for one in stream.facts))

@@ -1,0 +1,140 @@
+"""Counting the effect: the engine that serves the monitors counts what the model answered since.
+
+A row of the prediction log counts as answered by the model when it has a prediction. The keys of a segment
+are read as columns of the log: the application logs what it tells the switches. Values are compared as
+the switches compare them, and a row that lacks the key counts as contained, because the switches send it
+to review too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from holdfast.contain.containment import Containment
+from holdfast.contain.effect import CannotCount
+from holdfast.contain.events import SeenWindow, Segment, Traffic
+from holdfast.contain.switches import place
+from holdfast.detect import plan
+from holdfast.detect.cells import MISSING_GROUP, Cell
+from holdfast.detect.counting import Engines
+from holdfast.detect.engines import Engine
+from holdfast.detect.log import open_log
+from holdfast.detect.measurement import Measurement, Status
+from holdfast.detect.plan import Scan
+from holdfast.detect.tables import Kind, LogError, Table
+from holdfast.prepare.systems import System
+
+BEFORE = timedelta(days=1)
+"""The stretch before applying that says how many requests of the scope to expect: a whole day, so that
+night and noon are both in it."""
+
+Measured = Callable[[str, datetime], Iterable[Measurement]]
+"""What a system's monitors measured in windows that begin at or after a moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogWatch:
+    """`holdfast.contain.effect.Watch` over the prediction log and the monitors' measurements.
+
+    Paths in the systems' files are relative to `base`.
+    """
+
+    base: Path
+    engines: Engines
+    measured: Measured
+
+    def traffic(self, containment: Containment, system: System, at: datetime) -> Traffic:
+        source = system.prediction_log
+        if source is None:
+            raise CannotCount(f"{system.name} has no prediction log, so nothing can be counted")
+        assert containment.applied is not None
+        applied = containment.applied.at
+        since = applied + containment.expected
+        until = max(since, at - (source.delay or timedelta()))
+        with self.engines() as engine:
+            try:
+                # Labels and reference do not matter here, and must not stand in the way.
+                bare = source.model_copy(update={"labels": None, "reference": None})
+                table = open_log(bare, self.base, engine).table
+                count = _Counter(engine, table, containment.segment)
+                before, _ = count.between(applied - BEFORE, applied)
+                settling, _ = count.between(applied, since)
+                answered, others = count.between(since, until)
+            except LogError as error:
+                raise CannotCount(f"the prediction log cannot be counted: {error}") from error
+        return Traffic(
+            since=since,
+            until=until,
+            answered=answered,
+            settling=settling,
+            others=others,
+            expected=float(before) * ((until - since) / BEFORE),
+        )
+
+    def windows(
+        self, system: str, monitors: Sequence[str], since: datetime, at: datetime
+    ) -> Sequence[SeenWindow]:
+        known = sorted(
+            (
+                one
+                for one in self.measured(system, since)
+                if one.monitor in monitors and one.window_start >= since and one.as_of <= at
+            ),
+            key=lambda one: one.as_of,
+        )
+        # A window is measured again as labels arrive: what was known last counts.
+        newest = {(one.series, one.window_start): one for one in known}
+        found = [_seen(one) for one in newest.values() if _judged(one)]
+        return sorted(found, key=lambda window: (window.window_start, window.monitor))
+
+
+def _seen(one: Measurement) -> SeenWindow:
+    return SeenWindow(
+        monitor=one.monitor,
+        window_start=one.window_start,
+        window_end=one.window_end,
+        value=None if one.value is None else float(one.value),
+        n=one.n,
+        alarm=one.alarm,
+    )
+
+
+def _judged(one: Measurement) -> bool:
+    """What holds for everybody, and any alarm of a group; what is pending says nothing."""
+    return one.alarm or (one.group is None and one.status is Status.MEASURED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Counter:
+    engine: Engine
+    table: Table
+    segment: Segment
+
+    def between(self, start: datetime, end: datetime) -> tuple[int, int]:
+        """Rows the model answered in [start, end): those of the scope, and the others."""
+        if end <= start:
+            return 0, 0
+        asked = plan.Selected() if self.table.roles.prediction else plan.VOLUME
+        scan = Scan(None, tuple(self.segment), False, (asked,))
+        cells = self.engine.count(replace(self.table, since=start, until=end), scan)
+        inside = sum(_rows(cell) for cell in cells if self._in_scope(cell))
+        return inside, sum(_rows(cell) for cell in cells) - inside
+
+    def _in_scope(self, cell: Cell) -> bool:
+        said = zip(self.segment, cell.group, strict=True)
+        context: Mapping[str, object] = {key: self._read(key, value) for key, value in said}
+        return place(self.segment, context).contained
+
+    def _read(self, key: str, value: str) -> str | float | None:
+        """A group's text as the application would say it: numbers as numbers, no value as none."""
+        if value == MISSING_GROUP:
+            return None
+        return float(value) if self.table.column(key).kind is Kind.NUMBER else value
+
+
+def _rows(cell: Cell) -> int:
+    """The last count: rows with a prediction, or all rows."""
+    return int(cell.counts[-1])

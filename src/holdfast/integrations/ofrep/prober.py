@@ -1,0 +1,65 @@
+"""Asks the live OFREP address whether a containment is obeyed, as an OpenFeature client would."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from holdfast.contain.probing import Answer, Question
+
+
+class OfrepProber:
+    """`holdfast.contain.probing.Prober` over HTTP.
+
+    `address` is what applications are configured with: everything before `/ofrep/v1`.
+    """
+
+    def __init__(
+        self, address: str, headers: Mapping[str, str] | None = None, timeout_seconds: float = 5.0
+    ) -> None:
+        self.address = address.rstrip("/")
+        self.headers = dict(headers or {})
+        self.timeout_seconds = timeout_seconds
+
+    def ask(self, questions: Sequence[Question]) -> Sequence[Answer]:
+        # Proxies of the environment are not used: what must be asked is this address and no other.
+        with httpx.Client(
+            headers=self.headers, timeout=self.timeout_seconds, trust_env=False, follow_redirects=False
+        ) as client:
+            return [self._ask(client, question) for question in questions]
+
+    def _ask(self, client: httpx.Client, question: Question) -> Answer:
+        started = time.perf_counter()
+        address = f"{self.address}/ofrep/v1/evaluate/flags/{quote(question.flag, safe='')}"
+        try:
+            response = client.post(address, json={"context": dict(question.context)})
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            problem = f"no answer from {self.address} ({type(error).__name__})"
+            return Answer(None, _since(started), problem)
+        return _answer(response, _since(started))
+
+
+def _answer(response: httpx.Response, milliseconds: int) -> Answer:
+    document: Any = None
+    try:
+        document = response.json()
+    except ValueError:
+        return Answer(None, milliseconds, f"status {response.status_code} without a JSON answer")
+    if not isinstance(document, dict):
+        return Answer(None, milliseconds, f"status {response.status_code} with an answer that is no object")
+    if response.status_code != 200:
+        said = document.get("errorDetails") or document.get("detail") or "no details"
+        return Answer(None, milliseconds, f"status {response.status_code}: {str(said)[:200]}")
+    value = document.get("value")
+    if not isinstance(value, bool | int | float | str):
+        return Answer(None, milliseconds, "an answer without a value")
+    return Answer(value, milliseconds)
+
+
+def _since(started: float) -> int:
+    """Whole milliseconds, rounded up: a probe that was answered took time."""
+    return int((time.perf_counter() - started) * 1000) + 1

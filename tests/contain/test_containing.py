@@ -1,0 +1,674 @@
+"""Containment end to end: decided with authority, applied, proven on the live address, watched, undone."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from holdfast.contain import reading
+from holdfast.contain.containing import Containing
+from holdfast.contain.containment import Containment, Stage
+from holdfast.contain.effect import Watch
+from holdfast.contain.events import (
+    EFFECT_TIMER,
+    ContainmentApplied,
+    ContainmentApproved,
+    ContainmentProbed,
+    Effect,
+    Traffic,
+)
+from holdfast.contain.probing import Answer, Question
+from holdfast.contain.switches import Switches, evaluate
+from holdfast.contain.watching import LogWatch
+from holdfast.detect.engines.duckdb import DuckDB
+from holdfast.detect.monitoring import Monitoring
+from holdfast.incident import loading, register
+from holdfast.incident.events import CauseEstablished, Clock, Contained, ContainmentDecided, ContainmentLost
+from holdfast.incident.incident import Incident, Status
+from holdfast.incident.responding import Desk, Report
+from holdfast.integrations.ofrep.prober import OfrepProber
+from holdfast.ledger import timers
+from holdfast.ledger.facts import Fact
+from holdfast.ledger.ledger import AlreadyFired, Ledger
+from holdfast.ledger.outbox import MessageQueued
+from holdfast.ledger.projections import Scratch, rebuild
+from holdfast.prepare.terms import Category, Severity
+from holdfast.problems import NotAllowed
+from support.company import AISHA, HELEN, INES, MAYA, PRIYA, TOMAS, WORKER
+
+MINUTE = timedelta(minutes=1)
+BROKERS, ONLINE, OFF = "broker-to-review", "online-to-review", "loan-approval-off"
+ReadSwitches = Callable[[], Switches]
+ENABLED, ROUTE = "loan-approval.enabled", "loan-approval.review"
+
+
+def incident_state(ledger: Ledger, incident: str) -> Incident:
+    return loading.load(ledger, incident).state
+
+
+def containment(ledger: Ledger, number: str) -> Containment:
+    with ledger.reading() as conn:
+        return reading.get(conn, number)
+
+
+def of_type(ledger: Ledger, kind: type[Fact]) -> list[Fact]:
+    return [one.fact for one in ledger.facts() if isinstance(one.fact, kind)]
+
+
+def contain(steps: Containing, incident: str, option: str, now: datetime) -> str:
+    """Proposed, approved, applied and proven, a minute apart."""
+    number = steps.propose(incident, option, "brokers sent a faulty batch", by=AISHA, at=now + MINUTE)
+    steps.approve(number, by=TOMAS, at=now + 2 * MINUTE)
+    assert steps.carry_out(number, by=TOMAS, at=now + 3 * MINUTE)
+    return number
+
+
+def traffic(now: datetime, answered: int, others: int = 300, expected: float = 40.0) -> Traffic:
+    since = now + 4 * MINUTE
+    return Traffic(
+        since=since,
+        until=since + timedelta(hours=2),
+        answered=answered,
+        settling=1,
+        others=others,
+        expected=expected,
+    )
+
+
+class Staged:
+    """A prober that answers what it is told, or is away, or dies."""
+
+    def __init__(self, answer: Callable[[Question], Answer]) -> None:
+        self.answer = answer
+
+    def ask(self, questions: Sequence[Question]) -> Sequence[Answer]:
+        return [self.answer(question) for question in questions]
+
+
+def with_prober(steps: Containing, answer: Callable[[Question], Answer]) -> Containing:
+    return Containing(
+        steps.ledger, steps.ground_of, steps.read_switches, Staged(answer), steps.watch, steps.link
+    )
+
+
+class TestTheWholeWay:
+    """R-CON-02, R-CON-03, R-CON-07."""
+
+    def test_offers_come_in_order_of_speed(self, steps: Containing, incident: str) -> None:
+        offered = steps.offers(incident)
+        assert [one.takes for one in offered] == sorted(one.takes for one in offered)
+        assert [one.option for one in offered] == [BROKERS, ONLINE, OFF]
+
+    def test_contained_is_what_the_live_address_proved(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        number = contain(steps, incident, BROKERS, now)
+        held = containment(ledger, number)
+        assert (number, held.stage, held.took) == ("INC-1-C1", Stage.HELD, MINUTE)
+        assert held.last_probe is not None
+        assert [(check.asked, check.answered) for check in held.last_probe.checks] == [
+            (f"{ROUTE} for channel=broker", "human_review"),
+            (f"{ROUTE} for a request without attributes", "human_review"),
+            (f"{ROUTE} for channel=none-of-the-contained", "model"),
+        ]
+        assert incident_state(ledger, incident).status is Status.CONTAINED
+
+    def test_the_proof_and_the_state_stand_in_one_transaction(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        contain(steps, incident, BROKERS, now)
+        facts = [one.fact for one in ledger.facts()]
+        probed = next(i for i, fact in enumerate(facts) if isinstance(fact, ContainmentProbed))
+        assert isinstance(facts[probed + 1], Contained)
+        assert "channel=broker: human_review" in facts[probed + 1].proof
+
+    def test_the_model_goes_off_for_everybody(
+        self,
+        steps: Containing,
+        ledger: Ledger,
+        incident: str,
+        now: datetime,
+        read_switches: Callable[[], Switches],
+    ) -> None:
+        contain(steps, incident, OFF, now)
+        assert evaluate(read_switches(), ENABLED, {}).value is False
+        assert evaluate(read_switches(), ROUTE, {"channel": "branch"}).value == "human_review"
+
+    def test_the_record_says_who_decided_what_and_how_long_it_took(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        number = contain(steps, incident, BROKERS, now)
+        lines = [entry.line.title for entry in register.timeline(register.record(ledger, incident))]
+        name = "Broker applications to human review"
+        wanted = [
+            f"Containment proposed: {name}",
+            f"Containment approved: {name}",
+            f"Containment decided: {name} (INC-1-C1)",
+            f"Containment applied: {name}",
+            "Probed: the switch is obeyed",
+            "Contained",
+        ]
+        assert [line for line in lines if line in wanted] == wanted
+        done = containment(ledger, number)
+        assert done.approved is not None
+        assert done.approved.person == TOMAS.id
+
+    def test_messages_of_the_protocol_leave_when_it_is_contained(
+        self, steps: Containing, desk: Desk, ledger: Ledger, now: datetime
+    ) -> None:
+        """R-ESC-04."""
+        report = Report("Approvals fell", system="loan-approval", severity=Severity.CRITICAL)
+        critical = desk.open(report, by=INES, at=now)
+        before = len(of_type(ledger, MessageQueued))
+        contain(steps, critical, BROKERS, now)
+        sent = of_type(ledger, MessageQueued)[before:]
+        assert sent
+        assert all(isinstance(one, MessageQueued) and critical in one.subject for one in sent)
+
+    def test_rebuilding_gives_the_same_rows(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime, watch: Watch
+    ) -> None:
+        number = contain(steps, incident, BROKERS, now)
+        watch.says = traffic(now, 0)  # type: ignore[attr-defined]
+        steps.observe_effect(number, by=MAYA, at=now + timedelta(hours=2))
+        scratch = Scratch(ledger.projections)
+        for recorded in ledger.facts():
+            scratch.apply(recorded)
+        with ledger.reading() as conn:
+            assert list(scratch.differences(conn)) == []
+        scratch.close()
+        before = containment(ledger, number)
+        rebuild(ledger)
+        assert containment(ledger, number) == before
+
+
+class TestDeciding:
+    def test_approval_meets_the_containment_clock(
+        self, steps: Containing, desk: Desk, ledger: Ledger, now: datetime
+    ) -> None:
+        """R-CON-08: a decision within 15 minutes for a critical incident."""
+        report = Report("Approvals fell", system="loan-approval", severity=Severity.CRITICAL)
+        critical = desk.open(report, by=INES, at=now)
+        clock = incident_state(ledger, critical).clocks[Clock.CONTAIN]
+        assert clock.due == now + 15 * MINUTE
+        number = steps.propose(critical, BROKERS, "", by=AISHA, at=now + MINUTE)
+        assert incident_state(ledger, critical).clocks[Clock.CONTAIN].running
+        steps.approve(number, by=TOMAS, at=now + 2 * MINUTE)
+        met = incident_state(ledger, critical).clocks[Clock.CONTAIN]
+        assert (met.met_at, met.kept) == (now + 2 * MINUTE, True)
+
+    def test_deciding_not_to_contain_meets_it_too_and_needs_a_reason(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        with pytest.raises(NotAllowed, match="say why INC-1 is not contained"):
+            steps.decide_against(incident, " ", by=MAYA, at=now + MINUTE)
+        with pytest.raises(NotAllowed, match="Priya Raman may not"):
+            steps.decide_against(incident, "no harm", by=PRIYA, at=now + MINUTE)
+        steps.decide_against(incident, "only test traffic is concerned", by=MAYA, at=now + MINUTE)
+        (decided,) = of_type(ledger, ContainmentDecided)
+        assert decided == ContainmentDecided(
+            incident=incident, decision="not to contain", reason="only test traffic is concerned"
+        )
+        assert not incident_state(ledger, incident).clocks[Clock.CONTAIN].running
+
+    def test_not_while_a_containment_is_in_force(
+        self, steps: Containing, incident: str, now: datetime
+    ) -> None:
+        contain(steps, incident, BROKERS, now)
+        with pytest.raises(NotAllowed, match=r"INC-1-C1 .* is in force; revert it before"):
+            steps.decide_against(incident, "harmless", by=MAYA, at=now + 9 * MINUTE)
+
+    def test_somebody_without_the_authority_is_told_whom_to_ask(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        """R-ESC-05."""
+        number = steps.propose(incident, BROKERS, "", by=PRIYA, at=now)
+        size = ledger.size()
+        with pytest.raises(NotAllowed, match="Priya Raman may not approve containment: that needs the"):
+            steps.approve(number, by=PRIYA, at=now)
+        with pytest.raises(NotAllowed, match="a person must decide that"):
+            steps.approve(number, by=WORKER, at=now)
+        assert ledger.size() == size
+
+    def test_nothing_is_applied_before_it_is_approved(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        number = steps.propose(incident, OFF, "", by=MAYA, at=now)
+        with pytest.raises(NotAllowed, match=r"INC-1-C1 \(Switch the model off\) is not approved yet"):
+            steps.carry_out(number, by=MAYA, at=now)
+        assert of_type(ledger, ContainmentApplied) == []
+
+    def test_what_could_not_be_preserved_first_is_said_in_the_approval(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        """R-CON-01: nothing was frozen here, because the desk of this test has no sources."""
+        number = steps.propose(incident, BROKERS, "", by=MAYA, at=now)
+        steps.approve(number, by=MAYA, at=now)
+        (approved,) = of_type(ledger, ContainmentApproved)
+        assert isinstance(approved, ContainmentApproved)
+        assert len(approved.not_preserved) == 2
+        assert approved.roles == ("incident_commander",)
+
+    def test_an_option_that_does_not_fit_is_refused_with_what_does(
+        self, steps: Containing, incident: str, now: datetime
+    ) -> None:
+        with pytest.raises(NotAllowed, match=f"'rollback' is not offered for INC-1; offered are: {BROKERS}"):
+            steps.propose(incident, "rollback", "", by=MAYA, at=now)
+
+    def test_the_category_decides_what_is_offered(
+        self, steps: Containing, desk: Desk, incident: str, now: datetime
+    ) -> None:
+        desk.classify(incident, Category.SECURITY_INCIDENT, Severity.HIGH, "tampering", by=HELEN, at=now)
+        assert [one.option for one in steps.offers(incident)] == [OFF]
+
+    def test_an_incident_without_a_system_has_nothing_to_contain(
+        self, steps: Containing, desk: Desk, now: datetime
+    ) -> None:
+        number = desk.open(Report("Something odd"), by=INES, at=now)
+        assert steps.offers(number) == ()
+        with pytest.raises(NotAllowed, match="names no AI system"):
+            steps.propose(number, OFF, "", by=MAYA, at=now)
+
+    def test_a_closed_incident_takes_no_containment(
+        self, steps: Containing, desk: Desk, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        number = steps.propose(incident, BROKERS, "", by=MAYA, at=now)
+        desk.dismiss(incident, "a test", by=HELEN, at=now)
+        size = ledger.size()
+        for attempt in (
+            lambda: steps.propose(incident, OFF, "", by=MAYA, at=now),
+            lambda: steps.approve(number, by=MAYA, at=now),
+            lambda: steps.apply(number, by=MAYA, at=now),
+            lambda: steps.decide_against(incident, "x", by=MAYA, at=now),
+        ):
+            with pytest.raises(NotAllowed, match="INC-1 is dismissed: its record is archived"):
+                attempt()
+        assert ledger.size() == size
+
+
+class TestRepeating:
+    """Every step may be repeated, and two people may be equally fast."""
+
+    def test_each_step_twice_is_once(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        number = steps.propose(incident, BROKERS, "", by=AISHA, at=now)
+        assert steps.propose(incident, BROKERS, "again", by=MAYA, at=now) == number
+        for _ in range(2):
+            steps.approve(number, by=MAYA, at=now)
+            steps.apply(number, by=MAYA, at=now)
+        for kind in (ContainmentApproved, ContainmentApplied, ContainmentDecided):
+            assert len(of_type(ledger, kind)) == 1
+
+    def test_two_approvals_at_the_same_moment_are_one(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        number = steps.propose(incident, BROKERS, "", by=AISHA, at=now)
+        errors = _at_once(
+            [lambda who=who: steps.approve(number, by=who, at=now) for who in (MAYA, TOMAS)] * 3
+        )
+        assert errors == []
+        assert len(of_type(ledger, ContainmentApproved)) == 1
+        assert len(of_type(ledger, ContainmentDecided)) == 1
+
+    def test_proposals_at_the_same_moment_get_numbers_of_their_own(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        made: list[str] = []
+        errors = _at_once(
+            [
+                lambda option=option: made.append(steps.propose(incident, option, "", by=MAYA, at=now))
+                for option in (BROKERS, ONLINE, OFF)
+            ]
+        )
+        assert errors == []
+        assert sorted(made) == ["INC-1-C1", "INC-1-C2", "INC-1-C3"]
+
+    def test_two_reverts_at_the_same_moment_open_the_incident_again(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        first, second = contain(steps, incident, BROKERS, now), contain(steps, incident, ONLINE, now)
+        errors = _at_once(
+            [
+                lambda one=one: steps.revert(one, "fixed", by=MAYA, at=now + 9 * MINUTE)
+                for one in (first, second)
+            ]
+        )
+        assert errors == []
+        assert incident_state(ledger, incident).status is not Status.CONTAINED
+        assert len(of_type(ledger, ContainmentLost)) == 1
+
+
+class TestProbing:
+    def test_killed_between_apply_and_probe_a_later_probe_goes_on(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        def dies(question: Question) -> Answer:
+            raise KeyboardInterrupt
+
+        number = steps.propose(incident, BROKERS, "", by=MAYA, at=now)
+        steps.approve(number, by=MAYA, at=now)
+        with pytest.raises(KeyboardInterrupt):
+            with_prober(steps, dies).carry_out(number, by=MAYA, at=now)
+        assert containment(ledger, number).stage is Stage.APPLIED
+        assert incident_state(ledger, incident).contained_at is None
+        assert steps.probe(number, by=MAYA, at=now + MINUTE)
+        assert incident_state(ledger, incident).status is Status.CONTAINED
+
+    def test_an_address_that_is_away_proves_nothing(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        nobody = OfrepProber("http://127.0.0.1:9", timeout_seconds=0.5)
+        away = Containing(ledger, steps.ground_of, steps.read_switches, nobody, steps.watch, steps.link)
+        number = steps.propose(incident, BROKERS, "", by=MAYA, at=now)
+        steps.approve(number, by=MAYA, at=now)
+        assert not away.carry_out(number, by=MAYA, at=now)
+        failed = containment(ledger, number)
+        assert failed.stage is Stage.FAILED
+        assert "expected human_review, got no answer from http://127.0.0.1:9 (ConnectError)" in failed.failure
+        assert incident_state(ledger, incident).contained_at is None
+        assert failed.in_force, "the switch stays set: obeyed late is better than not"
+        assert steps.probe(number, by=MAYA, at=now + MINUTE)
+        assert containment(ledger, number).stage is Stage.HELD
+
+    @pytest.mark.parametrize(
+        ("answer", "said"),
+        [
+            (Answer("model", 3), "got model"),
+            (Answer(1, 3), "got 1"),
+            (Answer(None, 3, "status 401: who are you"), "got status 401"),
+        ],
+    )
+    def test_a_wrong_answer_proves_nothing(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime, answer: Answer, said: str
+    ) -> None:
+        number = steps.propose(incident, OFF, "", by=MAYA, at=now)
+        steps.approve(number, by=MAYA, at=now)
+        assert not with_prober(steps, lambda question: answer).carry_out(number, by=MAYA, at=now)
+        assert said in containment(ledger, number).failure
+        assert incident_state(ledger, incident).contained_at is None
+
+    def test_containing_more_than_was_decided_proves_nothing_either(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        """One context must stay untouched."""
+        number = steps.propose(incident, BROKERS, "", by=MAYA, at=now)
+        steps.approve(number, by=MAYA, at=now)
+        everyone = with_prober(steps, lambda question: Answer("human_review", 3))
+        assert not everyone.carry_out(number, by=MAYA, at=now)
+        assert "channel=none-of-the-contained: expected model" in containment(ledger, number).failure
+
+    def test_a_containment_that_is_no_longer_obeyed_is_lost(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        number = contain(steps, incident, BROKERS, now)
+        ignored = with_prober(steps, lambda question: Answer("model", 3))
+        assert not ignored.probe(number, by=MAYA, at=now + 9 * MINUTE)
+        assert incident_state(ledger, incident).status is not Status.CONTAINED
+        (lost,) = of_type(ledger, ContainmentLost)
+        assert isinstance(lost, ContainmentLost)
+        assert "not obeyed" in lost.reason
+
+    def test_what_changed_while_it_was_probed_proves_nothing(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        number = contain(steps, incident, OFF, now)
+
+        def reverts(question: Question) -> Answer:
+            steps.revert(number, "in a hurry", by=MAYA, at=now + 5 * MINUTE)
+            return Answer(False, 3)
+
+        with pytest.raises(NotAllowed, match=r"nothing is left to probe"):
+            with_prober(steps, reverts).probe(number, by=MAYA, at=now + 5 * MINUTE)
+        assert containment(ledger, number).stage is Stage.RELEASED
+
+
+class TestEffect:
+    """R-CON-09."""
+
+    def test_it_is_unknown_while_there_are_no_data(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        number = contain(steps, incident, BROKERS, now)
+        seen = steps.observe_effect(number, by=MAYA, at=now + 10 * MINUTE)
+        assert seen.effect is Effect.UNKNOWN
+        assert seen.sentence == "nothing is logged here; no monitor has measured a window since either"
+        assert incident_state(ledger, incident).status is Status.CONTAINED
+
+    def test_a_harm_that_continues_is_said_and_takes_the_incident_out_of_containment(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime, watch: Watch
+    ) -> None:
+        number = contain(steps, incident, BROKERS, now)
+        watch.says = traffic(now, 12)  # type: ignore[attr-defined]
+        seen = steps.observe_effect(number, by=WORKER, at=now + timedelta(hours=3))
+        assert seen.effect is Effect.CONTINUING
+        assert seen.sentence.startswith("the model still answered 12 requests of the contained scope between")
+        assert incident_state(ledger, incident).status is not Status.CONTAINED
+        assert steps.probe(number, by=MAYA, at=now + timedelta(hours=4))
+        assert incident_state(ledger, incident).contained_at is None, (
+            "an obeyed switch does not undo the harm"
+        )
+
+    def test_a_harm_that_stopped_after_all_contains_again(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime, watch: Watch
+    ) -> None:
+        number = contain(steps, incident, BROKERS, now)
+        for answered in (12, 0):
+            watch.says = traffic(now, answered)  # type: ignore[attr-defined]
+            steps.observe_effect(number, by=WORKER, at=now + timedelta(hours=3))
+        assert containment(ledger, number).effect.effect is Effect.STOPPED  # type: ignore[union-attr]
+        assert incident_state(ledger, incident).status is Status.CONTAINED
+
+    def test_the_system_records_it_only_when_it_changed(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        number = contain(steps, incident, BROKERS, now)
+        sizes = []
+        for _ in range(2):
+            steps.observe_effect(number, by=WORKER, at=now + timedelta(hours=3))
+            sizes.append(ledger.size())
+        assert sizes[0] == sizes[1]
+
+    def test_it_is_looked_at_again_ever_less_often_until_it_is_known(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime, watch: Watch
+    ) -> None:
+        number = contain(steps, incident, BROKERS, now)
+        looks = []
+        at = now
+        for _ in range(4):
+            (timer,) = timers.armed(ledger, f"{number}/effect")
+            assert timer.kind == EFFECT_TIMER
+            looks.append(timer.due - at)
+            at = timer.due
+            steps.look_again(timer, WORKER, at)
+        assert looks[-1] > looks[1] >= timedelta(minutes=5)
+        with pytest.raises(AlreadyFired):
+            steps.look_again(timer, WORKER, at)
+        watch.says = traffic(now, 0)  # type: ignore[attr-defined]
+        (timer,) = timers.armed(ledger, f"{number}/effect")
+        steps.look_again(timer, WORKER, timer.due)
+        assert timers.armed(ledger, f"{number}/effect") == []
+
+    def test_nothing_is_observed_before_it_is_applied(
+        self, steps: Containing, incident: str, now: datetime
+    ) -> None:
+        number = steps.propose(incident, BROKERS, "", by=MAYA, at=now)
+        with pytest.raises(NotAllowed, match="is proposed; there is no effect to observe"):
+            steps.observe_effect(number, by=MAYA, at=now)
+
+
+class TestEffectInARealLog:
+    """R-CON-09: the same steps, with the prediction log itself as the witness."""
+
+    def write(self, folder: Path, rows: Sequence[tuple[datetime, str]]) -> None:
+        (folder / "logs").mkdir(exist_ok=True)
+        lines = [
+            "id,timestamp,approved,score,model_version,applicant_id,channel,income,employment_years"
+            ",debt_to_income,loan_amount,previous_loans"
+        ]
+        for number, (time, channel) in enumerate(rows):
+            lines.append(f"{number},{time.isoformat()},1,0.8,3.2.0,A{number},{channel},3000,4,0.2,9000,1")
+        log = folder / "logs" / "loan-approval"
+        log.mkdir(exist_ok=True)
+        (log / "log.csv").write_text("\n".join(lines))
+
+    def test_brokers_fall_silent_while_others_are_answered(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime, tmp_path: Path
+    ) -> None:
+        monitoring = Monitoring(ledger, tmp_path, DuckDB)
+        watch = LogWatch(tmp_path, DuckDB, monitoring.measured_since)
+        watched = Containing(ledger, steps.ground_of, steps.read_switches, steps.prober, watch, steps.link)
+        hours = [now + timedelta(hours=hour) for hour in range(-24, 12)]
+        before = [(time, "broker") for time in hours if time < now]
+        branch = [(time, "branch") for time in hours]
+        self.write(tmp_path, [*before, *branch])
+        number = contain(watched, incident, BROKERS, now)
+        early = watched.observe_effect(number, by=MAYA, at=now + 10 * MINUTE)
+        assert (early.effect, early.traffic is not None) == (Effect.UNKNOWN, True)
+        later = now + timedelta(hours=9)
+        stopped = watched.observe_effect(number, by=MAYA, at=later)
+        assert stopped.effect is Effect.STOPPED, stopped.sentence
+        assert "where about 9 were to be expected; 8 others were" in stopped.sentence
+        self.write(tmp_path, [*before, *branch, (now + timedelta(hours=8), "broker")])
+        again = watched.observe_effect(number, by=WORKER, at=later)
+        assert again.effect is Effect.CONTINUING
+        assert incident_state(ledger, incident).status is not Status.CONTAINED
+
+
+class TestReverting:
+    """R-CON-07: it can be undone."""
+
+    def test_it_is_back_only_when_it_was_seen_to_be(
+        self,
+        steps: Containing,
+        ledger: Ledger,
+        incident: str,
+        now: datetime,
+        read_switches: Callable[[], Switches],
+    ) -> None:
+        number = contain(steps, incident, BROKERS, now)
+        assert steps.revert(number, "the batch was corrected", by=MAYA, at=now + 9 * MINUTE)
+        done = containment(ledger, number)
+        assert (done.stage, done.revert_reason) == (Stage.RELEASED, "the batch was corrected")
+        assert evaluate(read_switches(), ROUTE, {"channel": "broker"}).value == "model"
+        assert timers.armed(ledger, f"{number}/effect") == []
+        assert incident_state(ledger, incident).status is not Status.CONTAINED
+
+    def test_killed_after_the_switch_went_back_a_later_probe_goes_on(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        def dies(question: Question) -> Answer:
+            raise KeyboardInterrupt
+
+        number = contain(steps, incident, BROKERS, now)
+        with pytest.raises(KeyboardInterrupt):
+            with_prober(steps, dies).revert(number, "fixed", by=MAYA, at=now + 9 * MINUTE)
+        assert containment(ledger, number).stage is Stage.REVERTED
+        assert steps.probe(number, by=MAYA, at=now + 10 * MINUTE)
+        assert containment(ledger, number).stage is Stage.RELEASED
+
+    def test_a_switch_that_is_not_seen_to_be_back_says_so(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        number = contain(steps, incident, BROKERS, now)
+        stuck = with_prober(steps, lambda question: Answer("human_review", 3))
+        assert not stuck.revert(number, "fixed", by=MAYA, at=now + 9 * MINUTE)
+        assert containment(ledger, number).stage is Stage.REVERTED
+
+    def test_it_needs_authority_and_a_reason(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        """R-ESC-05."""
+        number = contain(steps, incident, BROKERS, now)
+        size = ledger.size()
+        with pytest.raises(NotAllowed, match="Priya Raman may not undo containment"):
+            steps.revert(number, "I say so", by=PRIYA, at=now + 9 * MINUTE)
+        with pytest.raises(NotAllowed, match="say why INC-1-C1"):
+            steps.revert(number, "  ", by=MAYA, at=now + 9 * MINUTE)
+        assert ledger.size() == size
+
+    def test_another_containment_keeps_the_incident_contained(
+        self,
+        steps: Containing,
+        ledger: Ledger,
+        incident: str,
+        now: datetime,
+        read_switches: Callable[[], Switches],
+    ) -> None:
+        brokers, online = contain(steps, incident, BROKERS, now), contain(steps, incident, ONLINE, now)
+        assert steps.revert(brokers, "fixed", by=MAYA, at=now + 9 * MINUTE)
+        assert evaluate(read_switches(), ROUTE, {"channel": "online"}).value == "human_review"
+        assert incident_state(ledger, incident).status is Status.CONTAINED
+        assert steps.revert(online, "fixed", by=MAYA, at=now + 10 * MINUTE)
+        assert incident_state(ledger, incident).status is not Status.CONTAINED
+
+    def test_after_closing_it_can_still_be_undone_and_leaves_the_incident_as_it_was(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        number = contain(steps, incident, BROKERS, now)
+        loaded = loading.load(ledger, incident)
+        state = loaded.state.after(CauseEstablished(incident=incident, cause="a default"), now)
+        closing = [
+            CauseEstablished(incident=incident, cause="a default"),
+            *state.resolve("fixed", None, now),
+        ]
+        ledger.append(loaded.draft(closing), by=MAYA, at=now)
+        loaded = loading.load(ledger, incident)
+        ledger.append(loaded.draft(loaded.state.close("done", False, "0" * 64)), by=MAYA, at=now)
+        before = loading.load(ledger, incident).stream.version
+        (timer,) = timers.armed(ledger, f"{number}/effect")
+        steps.look_again(timer, WORKER, timer.due)
+        assert timers.armed(ledger, f"{number}/effect") == []
+        with pytest.raises(NotAllowed, match="archived"):
+            steps.probe(number, by=MAYA, at=now + timedelta(days=1))
+        assert steps.revert(number, "released with version 3.3", by=MAYA, at=now + timedelta(days=1))
+        assert loading.load(ledger, incident).stream.version == before
+
+    def test_what_was_never_applied_cannot_be_reverted(
+        self, steps: Containing, incident: str, now: datetime
+    ) -> None:
+        number = steps.propose(incident, BROKERS, "", by=MAYA, at=now)
+        with pytest.raises(NotAllowed, match="was never applied"):
+            steps.revert(number, "x", by=MAYA, at=now)
+
+
+class TestReading:
+    def test_pages_read_what_is_in_force_and_what_was(
+        self, steps: Containing, desk: Desk, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        other = desk.open(Report("Another", system="loan-approval"), by=INES, at=now)
+        first, second = contain(steps, incident, BROKERS, now), contain(steps, other, OFF, now)
+        steps.revert(first, "fixed", by=MAYA, at=now + 9 * MINUTE)
+        with ledger.reading() as conn:
+            assert [one.id for one in reading.active(conn, "loan-approval")] == [second]
+            assert [one.id for one in reading.active(conn)] == [second]
+            assert [one.stage for one in reading.containments_of(conn, incident)] == [Stage.RELEASED]
+            assert reading.get(conn, "INC-9-C9") == Containment()
+
+    def test_an_unknown_number_is_said_to_be_unknown(self, steps: Containing, now: datetime) -> None:
+        with pytest.raises(reading.NoSuchContainment, match="there is no containment INC-7-C1"):
+            steps.probe("INC-7-C1", by=MAYA, at=now)
+
+
+def _at_once(deeds: Sequence[Callable[[], object]]) -> list[BaseException]:
+    """Do all of this at the same moment; what went wrong."""
+    barrier = threading.Barrier(len(deeds))
+    errors: list[BaseException] = []
+
+    def run(deed: Callable[[], object]) -> None:
+        barrier.wait()
+        try:
+            deed()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(deed,)) for deed in deeds]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return errors
