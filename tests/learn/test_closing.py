@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import update
 
-from holdfast.detect.measurement import Measurement
+from holdfast.contain.events import ContainmentApplied, ContainmentProposed, ContainmentReverted
 from holdfast.evidence import custody
 from holdfast.incident.events import Clock
 from holdfast.incident.incident import Status
@@ -27,16 +27,12 @@ from holdfast.ledger import tables, timers
 from holdfast.ledger.facts import Fact
 from holdfast.ledger.ledger import Draft, Ledger
 from holdfast.ledger.outbox import MessageQueued
-from holdfast.prepare.terms import RemediationKind, ReviewQuestion
+from holdfast.prepare.terms import ContainmentKind, RemediationKind, ReviewQuestion
 from holdfast.problems import NotAllowed
 from support.company import AISHA, HELEN, MAYA, PRIYA, TOMAS, WORKER
 from support.measured import DAY
 
 Step = Callable[[Desk, datetime], object]
-
-
-def nothing_seen(system: str, monitor: str) -> Iterable[Measurement]:
-    return []
 
 
 def plan(now: datetime) -> Plan:
@@ -62,7 +58,7 @@ def verified(desk: Desk, incident: str, later: datetime) -> str:
 def reviewed(desk: Desk, verified: str, later: datetime) -> str:
     """Resolved and reviewed: ready to be closed."""
     closing.resolve(desk, verified, "Retrained.", by=MAYA, at=later)
-    reviewing.draft(desk, verified, nothing_seen, by=MAYA, at=later)
+    reviewing.draft(desk, verified, by=MAYA, at=later)
     rest = {
         ReviewQuestion.IMPACT: "none so far",
         ReviewQuestion.COULD_BE_BETTER: "we heard of the change too late",
@@ -77,6 +73,36 @@ def reviewed(desk: Desk, verified: str, later: datetime) -> str:
 def closed(desk: Desk, reviewed: str, later: datetime) -> str:
     closing.close(desk, reviewed, "Retrained, checked, reviewed.", by=MAYA, at=later)
     return reviewed
+
+
+def put_in_force(ledger: Ledger, at: datetime) -> None:
+    """The model is switched off, as the facts of containment tell it."""
+    proposed = ContainmentProposed(
+        incident="INC-1",
+        containment="INC-1-C1",
+        system="loan-approval",
+        action="model-off",
+        option="loan-approval-off",
+        name="Model off",
+        kind=ContainmentKind.MODEL_OFF,
+        flag="loan-approval",
+        segment={},
+        does="nobody is decided on",
+        undo="switch it on",
+        expected_seconds=60,
+        watch=None,
+        reason="",
+    )
+    applied = ContainmentApplied(
+        incident="INC-1",
+        containment="INC-1-C1",
+        name="Model off",
+        system="loan-approval",
+        kind=ContainmentKind.MODEL_OFF,
+        flag="loan-approval",
+        segment={},
+    )
+    ledger.append(Draft("containment/INC-1-C1", 0, [proposed, applied]), by=TOMAS, at=at)
 
 
 class TestResolving:
@@ -145,6 +171,20 @@ class TestRefusingToClose:
         with pytest.raises(NotAllowed, match=r"INC-1-R2 \(planned\) is open.*withdraw it with a reason"):
             closing.close(desk, reviewed, "Done.", by=MAYA, at=later)
         remedying.withdraw(desk, reviewed, item, "the feed is retired", by=TOMAS, at=later)
+        closing.close(desk, reviewed, "Done.", by=MAYA, at=later)
+
+    def test_while_a_containment_is_in_force(
+        self, desk: Desk, ledger: Ledger, reviewed: str, later: datetime
+    ) -> None:
+        """After closing it could not be reverted in the record."""
+        put_in_force(ledger, later)
+        with pytest.raises(NotAllowed, match=r"INC-1-C1 \(Model off\) is still in force.*revert it"):
+            closing.close(desk, reviewed, "Done.", by=MAYA, at=later)
+        reverted = ContainmentReverted(
+            incident="INC-1", containment="INC-1-C1", name="Model off", roles=(), reason="fixed"
+        )
+        stream = ledger.stream("containment/INC-1-C1")
+        ledger.append(Draft(stream.name, stream.version, [reverted]), by=TOMAS, at=later)
         closing.close(desk, reviewed, "Done.", by=MAYA, at=later)
 
     def test_without_a_sentence(self, desk: Desk, reviewed: str, later: datetime) -> None:
@@ -264,7 +304,7 @@ AFTERWARDS: dict[str, Step] = {
     "finish": lambda desk, at: remedying.finish(desk, "INC-1", "INC-1-R1", "x", by=TOMAS, at=at),
     "verify": lambda desk, at: remedying.verify(desk, "INC-1", "INC-1-R1", False, "x", by=PRIYA, at=at),
     "withdraw": lambda desk, at: remedying.withdraw(desk, "INC-1", "INC-1-R1", "x", by=TOMAS, at=at),
-    "draft": lambda desk, at: reviewing.draft(desk, "INC-1", nothing_seen, by=MAYA, at=at),
+    "draft": lambda desk, at: reviewing.draft(desk, "INC-1", by=MAYA, at=at),
     "edit": lambda desk, at: reviewing.edit(desk, "INC-1", {ReviewQuestion.IMPACT: "other"}, by=MAYA, at=at),
     "complete": lambda desk, at: reviewing.complete(desk, "INC-1", [plan(at)], by=MAYA, at=at),
     "resolve": lambda desk, at: closing.resolve(desk, "INC-1", "again", by=MAYA, at=at),

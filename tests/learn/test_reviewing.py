@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import pytest
 
-from holdfast.detect.measurement import Measurement
+from holdfast.detect.events import MonitorMeasured
 from holdfast.incident.events import Clock
 from holdfast.incident.loading import load
 from holdfast.incident.responding import Desk
 from holdfast.learn import closing, remedying, reviewing
 from holdfast.learn.events import Method, RemediationPlanned, ReviewCompleted
 from holdfast.learn.remediation import Plan, Wanted
-from holdfast.ledger.ledger import Ledger
+from holdfast.ledger.ledger import Draft, Ledger
 from holdfast.ledger.outbox import MessageQueued
 from holdfast.prepare.terms import RemediationKind, ReviewQuestion
 from holdfast.problems import NotAllowed
@@ -29,10 +28,13 @@ ANSWERS = {
 }
 
 
-def seen(system: str, monitor: str) -> Iterable[Measurement]:
-    """One alarm of the accuracy monitor, known an hour before the incident was opened."""
-    assert (system, monitor) == ("loan-approval", "accuracy")
-    yield measured(datetime.fromisoformat("2026-11-22T00:00:00Z"), 0.71, alarm=True)
+def alarm(ledger: Ledger, at: datetime) -> None:
+    """The accuracy monitor was out of bounds, and that was known when the incident opened."""
+    window = measured(datetime.fromisoformat("2026-11-22T00:00:00Z"), 0.71, alarm=True)
+    fact = MonitorMeasured(
+        system="loan-approval", monitor="accuracy", config="0" * 64, measurements=(window,)
+    )
+    ledger.append(Draft("monitor/loan-approval/accuracy", 0, [fact]), by=WORKER, at=at)
 
 
 def action(now: datetime) -> Plan:
@@ -58,7 +60,7 @@ def resolved(desk: Desk, incident: str, later: datetime) -> str:
 
 @pytest.fixture
 def written(desk: Desk, resolved: str, later: datetime) -> str:
-    reviewing.draft(desk, resolved, seen, by=MAYA, at=later)
+    reviewing.draft(desk, resolved, by=MAYA, at=later)
     reviewing.edit(desk, resolved, ANSWERS, ["Maya Okafor", "Helen Marsh"], by=MAYA, at=later)
     return resolved
 
@@ -67,7 +69,8 @@ def test_a_draft_is_filled_from_the_record(
     desk: Desk, ledger: Ledger, incident: str, later: datetime
 ) -> None:
     """R-PIR-02."""
-    review = reviewing.draft(desk, incident, seen, by=MAYA, at=later)
+    alarm(ledger, later)
+    review = reviewing.draft(desk, incident, by=MAYA, at=later)
     answers = review.answers
     assert "23 Nov 2026, 10:42 UTC  Alert: Accuracy: accuracy 0.71" in answers[ReviewQuestion.WHAT_HAPPENED]
     assert (
@@ -86,7 +89,7 @@ def test_a_draft_is_filled_from_the_record(
 def test_drafting_again_refreshes_what_no_person_has_changed(
     desk: Desk, incident: str, later: datetime
 ) -> None:
-    reviewing.draft(desk, incident, seen, by=MAYA, at=later)
+    reviewing.draft(desk, incident, by=MAYA, at=later)
     reviewing.edit(desk, incident, {ReviewQuestion.WENT_WELL: "we kept calm"}, by=MAYA, at=later)
     wanted = Wanted(Method.MONITOR, monitor="accuracy")
     remedying.plan(
@@ -96,7 +99,7 @@ def test_drafting_again_refreshes_what_no_person_has_changed(
         by=TOMAS,
         at=later,
     )
-    review = reviewing.draft(desk, incident, seen, by=MAYA, at=later)
+    review = reviewing.draft(desk, incident, by=MAYA, at=later)
     assert review.answers[ReviewQuestion.REMEDIATION].startswith("INC-1-R1: Retrain")
     assert review.answers[ReviewQuestion.WENT_WELL] == "we kept calm"
     assert [kept.fact.number for kept in review.versions] == [1, 2, 3]
@@ -126,7 +129,7 @@ def test_completing_stands_with_the_incident_its_actions_and_its_messages_in_one
 
 class TestRefusals:
     def test_before_the_incident_is_resolved(self, desk: Desk, incident: str, later: datetime) -> None:
-        reviewing.draft(desk, incident, seen, by=MAYA, at=later)
+        reviewing.draft(desk, incident, by=MAYA, at=later)
         reviewing.edit(desk, incident, ANSWERS, ["Maya"], by=MAYA, at=later)
         with pytest.raises(NotAllowed, match="resolve it before its review is completed"):
             reviewing.complete(desk, incident, by=MAYA, at=later)

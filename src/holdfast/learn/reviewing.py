@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
+from holdfast.detect.events import MonitorMeasured
 from holdfast.detect.measurement import Measurement
 from holdfast.evidence import custody
 from holdfast.incident import register, roles
@@ -25,9 +26,6 @@ from holdfast.ledger.ledger import Draft, Ledger, Stream
 from holdfast.people import Actor
 from holdfast.prepare.terms import Authority, ReviewQuestion
 
-Seen = Callable[[str, str], Iterable[Measurement]]
-"""Every measurement of a system's monitor, as recorded."""
-
 
 def stream_of(incident: str) -> str:
     return f"review/{incident}"
@@ -38,14 +36,14 @@ def review_of(ledger: Ledger, incident: str) -> Review:
     return _fold(ledger.stream(stream_of(incident)))
 
 
-def draft(desk: Desk, incident: str, seen: Seen, *, by: Actor, at: datetime) -> Review:
+def draft(desk: Desk, incident: str, *, by: Actor, at: datetime) -> Review:
     """Write down what the record knows; drafting again refreshes what no person has changed.
 
     Raises NotAllowed, NoSuchIncident.
     """
 
     def decide(state: Incident, review: Review) -> list[ReviewFact]:
-        return review.draft(incident, prefill(material(desk.ledger, state, seen)))
+        return review.draft(incident, prefill(material(desk.ledger, state)))
 
     return _step(desk, incident, decide, by, at)
 
@@ -97,7 +95,7 @@ def complete(desk: Desk, incident: str, actions: Sequence[Plan] = (), *, by: Act
     return review_of(ledger, incident)
 
 
-def material(ledger: Ledger, state: Incident, seen: Seen) -> Material:
+def material(ledger: Ledger, state: Incident) -> Material:
     """Everything the record holds that answers the eight questions."""
     monitors = dict.fromkeys(alert.monitor for alert in state.alerts)
     return Material(
@@ -106,9 +104,16 @@ def material(ledger: Ledger, state: Incident, seen: Seen) -> Material:
         impact=impact_of(ledger, state.id),
         cause=cause_of(ledger, state.id),
         remediations=remedying.remediations_of(ledger, state.id),
-        measurements=[one for monitor in monitors for one in seen(state.system, monitor)],
+        measurements=[one for monitor in monitors for one in _measured(ledger, state.system, monitor)],
         gaps=custody.gaps(ledger.stream(custody.stream_of(state.id)).events),
     )
+
+
+def _measured(ledger: Ledger, system: str, monitor: str) -> Iterable[Measurement]:
+    """Everything the monitor ever said, also what later labels have changed since."""
+    for fact in ledger.stream(f"monitor/{system}/{monitor}").events:
+        if isinstance(fact, MonitorMeasured):
+            yield from fact.measurements
 
 
 def _planned(
