@@ -167,6 +167,17 @@ def test_a_payload_of_any_other_shape_is_refused(change: dict) -> None:
         leaf.parse_payload(canonical.dumps({"by": BY, "data": {}, "v": 1, **change}))
 
 
+@pytest.mark.parametrize("raw", [b"", b"{", b'{"by": {}}', b"\xff"])
+def test_a_payload_that_is_not_canonical_json_is_refused(raw: bytes) -> None:
+    with pytest.raises(LeafError, match="a payload is malformed"):
+        leaf.parse_payload(raw)
+
+
+def test_a_fraction_is_refused_by_name() -> None:
+    with pytest.raises(CanonicalError, match=r"the number 0\.5 is not an integer"):
+        canonical.loads(b'{"value":0.5}')
+
+
 def test_the_commitment_is_the_documented_digest() -> None:
     salt, payload = bytes(range(32)), b'{"by":{}}'
     expected = sha256(b"holdfast/payload/v1\x00" + salt + payload).hexdigest()
