@@ -1,0 +1,247 @@
+"""From the prediction log to the incident: measured, alerted, triaged, evidence frozen."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from holdfast.detect import capture, records
+from holdfast.detect.alerting import Alerting
+from holdfast.detect.counting import affected
+from holdfast.detect.engines.duckdb import DuckDB
+from holdfast.detect.events import AlertRaised, MonitoringFailed, MonitoringRan
+from holdfast.detect.monitoring import Monitoring, monitor_memory
+from holdfast.detect.records import Detection
+from holdfast.evidence import custody
+from holdfast.evidence.vault import Vault
+from holdfast.incident.loading import load
+from holdfast.incident.register import Register
+from holdfast.incident.responding import Desk, Report
+from holdfast.ledger import timers
+from holdfast.ledger.database import Database
+from holdfast.ledger.facts import Fact
+from holdfast.ledger.ledger import AlreadyFired, Ledger
+from holdfast.ledger.outbox import Outbox
+from holdfast.ledger.projections import rebuild
+from holdfast.ledger.reactions import Reaction, react
+from holdfast.ledger.timers import Timers
+from holdfast.people import SYSTEM
+from holdfast.prepare import versions
+from holdfast.prepare.events import SystemApplied, SystemWithdrawn
+from holdfast.prepare.records import Preparation
+from holdfast.problems import NotAllowed
+from holdfast.rehearse.lending import SYSTEM as LOANS
+from holdfast.rehearse.lending import Lender, midnight
+from support.company import INES, MAYA, put_in_force
+
+FAULT = date(2026, 11, 11)
+MORNING = timedelta(hours=6)
+
+
+def morning(day: date) -> datetime:
+    return midnight(day) + MORNING
+
+
+class Bank:
+    """The starter's lender with a log, its monitors and its desk."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self.workspace = folder / "workspace"
+        self.ledger = Ledger(database, [Timers(), Outbox(), Preparation(), Register(), Detection()])
+        self.ledger.create("harbourstreet.example/test")
+        put_in_force(self.ledger, self.workspace, morning(FAULT - timedelta(days=1)))
+        self.lender = Lender(self.workspace, midnight(FAULT), midnight(FAULT + timedelta(days=2)))
+        self.lender.write_model()
+        self.lender.write_reference(date(2026, 9, 1), days=20)
+        self.write(FAULT - timedelta(days=8), FAULT)
+        vault = Vault(folder / "vault")
+        self.desk = Desk(self.ledger, vault, capture.sources(self.ledger, self.workspace, DuckDB), str)
+        self.monitoring = Monitoring(self.ledger, self.workspace, DuckDB)
+        alerting = Alerting(self.ledger, self.desk)
+        self.reactions = [
+            Reaction("watch", (SystemApplied, SystemWithdrawn), self.monitoring.follow),
+            Reaction("triage", (AlertRaised,), alerting.triage),
+        ]
+
+    def write(self, first: date, end: date) -> None:
+        for offset in range((end - first).days):
+            self.lender.write_day(first + timedelta(days=offset))
+
+    def run(self, at: datetime) -> tuple[str, ...]:
+        """One run of the monitors and what follows; the alerts raised."""
+        ran = self.monitoring.run(LOANS, by=SYSTEM, at=at)
+        react(self.ledger, self.reactions, at)
+        return ran.raised
+
+    def go_wrong(self) -> None:
+        """Until the morning after the first faulty day."""
+        assert self.run(morning(FAULT)) == ()
+        self.write(FAULT, FAULT + timedelta(days=1))
+        assert self.run(morning(FAULT + timedelta(days=1))) == ("ALR-1",)
+
+    def facts(self, kind: type[Fact]) -> list[Fact]:
+        return [recorded.fact for recorded in self.ledger.facts() if isinstance(recorded.fact, kind)]
+
+
+@pytest.fixture
+def bank(database: Database, tmp_path: Path) -> Bank:
+    return Bank(database, tmp_path)
+
+
+def test_a_fault_in_the_inputs_opens_an_incident_with_its_evidence(bank: Bank) -> None:
+    """R-DET-03, R-DET-08, R-EVD-02."""
+    bank.go_wrong()
+    state = load(bank.ledger, "INC-1").state
+    assert state.alerts[0].monitor == "employment-years-drift"
+    assert (state.system, state.model_version, state.began_at) == (LOANS, "3.2.0", midnight(FAULT))
+    items = custody.items(bank.ledger.stream(custody.stream_of("INC-1")).events)
+    assert [item.name for item in items] == [
+        "predictions.parquet",
+        "labels.parquet",
+        "measurements.json",
+        "system.yaml",
+        "playbook.yaml",
+        "loan-approval-3.2.0.json",
+    ]
+    frozen = bank.desk.vault.path_of(items[0].sha256)
+    (faulty,) = duckdb.sql(
+        f"SELECT count(*) FROM '{frozen}' WHERE channel = 'broker' AND timestamp >= '2026-11-11' "
+        "AND employment_years > 40"
+    ).fetchall()[0]
+    assert faulty > 30
+    (early,) = duckdb.sql(
+        f"SELECT count(*) FROM '{bank.desk.vault.path_of(items[1].sha256)}' "
+        f"WHERE arrived_at > TIMESTAMP '2026-11-12 06:00'"
+    ).fetchall()[0]
+    assert early == 0, "a label that was not known yet is no evidence of what was known"
+
+
+def test_later_firings_join_the_open_alert_and_it_clears_after_three_windows(bank: Bank) -> None:
+    """R-DET-09."""
+    bank.go_wrong()
+    bank.write(FAULT + timedelta(days=1), FAULT + timedelta(days=6))
+    raised = [bank.run(morning(FAULT + timedelta(days=n))) for n in range(2, 7)]
+    assert raised == [()] * 5
+    with bank.ledger.reading() as conn:
+        (alert,) = records.find_alerts(conn)
+    assert (alert.firings, alert.state, alert.outcome, alert.incident) == (2, "cleared", "opened", "INC-1")
+    assert alert.cleared_at == morning(FAULT + timedelta(days=5))
+
+
+def test_an_alert_joins_what_a_person_has_reported(bank: Bank) -> None:
+    """R-DET-15: a person reporting and a monitor firing on the same cause end in one incident."""
+    at = morning(FAULT)
+    bank.run(at)
+    bank.desk.open(Report("Brokers are always approved", system=LOANS), by=INES, at=at)
+    bank.write(FAULT, FAULT + timedelta(days=1))
+    bank.run(morning(FAULT + timedelta(days=1)))
+    assert [alert.alert for alert in load(bank.ledger, "INC-1").state.alerts] == ["ALR-1"]
+    with bank.ledger.reading() as conn:
+        (alert,) = records.find_alerts(conn)
+    assert (alert.outcome, alert.incident) == ("joined", "INC-1")
+
+
+def test_triage_that_was_cut_off_is_taken_up_without_a_second_incident(bank: Bank) -> None:
+    """R-XCT-05: the worker dies after opening the incident and before noting so."""
+    bank.run(morning(FAULT))
+    bank.write(FAULT, FAULT + timedelta(days=1))
+    at = morning(FAULT + timedelta(days=1))
+    bank.monitoring.run(LOANS, by=SYSTEM, at=at)
+    alerting = Alerting(bank.ledger, bank.desk)
+    (raised,) = (r for r in bank.ledger.facts() if isinstance(r.fact, AlertRaised))
+    assert isinstance(raised.fact, AlertRaised)
+    bank.desk.open(alerting._report(raised.fact), by=SYSTEM, at=at)
+    for _ in range(2):
+        alerting.triage(raised, at)
+    with bank.ledger.reading() as conn:
+        (alert,) = records.find_alerts(conn)
+    assert (alert.outcome, alert.incident) == ("opened", "INC-1")
+
+
+def test_losing_the_monitors_memory_raises_no_second_alert(bank: Bank) -> None:
+    bank.go_wrong()
+    with bank.ledger.database.writing() as conn:
+        conn.execute(monitor_memory.delete())
+    assert bank.run(morning(FAULT + timedelta(days=1)) + timedelta(hours=1)) == ()
+    with bank.ledger.reading() as conn:
+        assert len(records.find_alerts(conn)) == 1
+
+
+class TestSchedule:
+    def test_a_system_in_force_is_watched_at_once_and_then_on_schedule(self, bank: Bank) -> None:
+        at = morning(FAULT)
+        react(bank.ledger, bank.reactions, at)
+        (timer,) = (t for t in timers.due(bank.ledger, at) if t.kind == "monitoring.run")
+        bank.monitoring.fire(timer, SYSTEM, at)
+        (ran,) = bank.facts(MonitoringRan)
+        assert isinstance(ran, MonitoringRan)
+        assert (ran.next_due, ran.rows > 1000) == (at + timedelta(hours=1), True)
+        with pytest.raises(AlreadyFired):
+            bank.monitoring.fire(timer, SYSTEM, at)
+        assert len(bank.facts(MonitoringRan)) == 1
+
+    def test_a_log_that_is_gone_is_recorded_and_tried_again(self, bank: Bank) -> None:
+        """R-XCT-07: "no alerts" and "monitoring is dead" look different."""
+        at = morning(FAULT)
+        (bank.workspace / "logs" / LOANS).rename(bank.workspace / "elsewhere")
+        assert "logs/loan-approval" in bank.monitoring.run(LOANS, by=SYSTEM, at=at).failed
+        assert len(bank.facts(MonitoringFailed)) == 1
+        with bank.ledger.reading() as conn:
+            run = records.runs(conn)[LOANS]
+        assert (run.state, run.is_silent(at), run.last_run) == ("failing", True, None)
+
+    def test_a_system_without_monitors_is_refused_with_the_remedy(self, bank: Bank) -> None:
+        with pytest.raises(NotAllowed, match=r"customer-assistant has no prediction log"):
+            bank.monitoring.run("customer-assistant", by=MAYA, at=morning(FAULT))
+
+
+def test_who_is_affected_is_counted_and_not_guessed(bank: Bank) -> None:
+    """R-IMP-02."""
+    bank.write(FAULT, FAULT + timedelta(days=1))
+    system = versions.active_systems(bank.ledger)[LOANS].model
+    start, end = midnight(FAULT), midnight(FAULT + timedelta(days=1))
+    found = affected(system, bank.workspace, DuckDB, start, end, {"channel": "broker"})
+    log = bank.workspace / "logs" / LOANS / f"{FAULT}.parquet"
+    counted = duckdb.sql(
+        f"SELECT count(*), count(DISTINCT applicant_id), (SELECT count(*) FROM '{log}') "
+        f"FROM '{log}' WHERE channel = 'broker'"
+    ).fetchall()[0]
+    assert (found.inferences, found.users, found.total) == counted
+    assert sum(group.inferences for group in found.groups) == found.inferences
+
+
+def test_the_projections_of_detection_rebuild_to_the_same_rows(bank: Bank) -> None:
+    bank.go_wrong()
+
+    def rows() -> list[object]:
+        with bank.ledger.reading() as conn:
+            return [sorted(map(tuple, conn.execute(table.select())), key=repr) for table in Detection.tables]
+
+    before = rows()
+    rebuild(bank.ledger)
+    assert rows() == before
+
+
+def test_the_same_seed_writes_the_same_days(tmp_path: Path) -> None:
+    fault = datetime(2026, 11, 11, tzinfo=UTC)
+    written = [
+        Lender(tmp_path / name, fault, fault + timedelta(days=1)).write_day(FAULT) for name in ("a", "b")
+    ]
+    assert written[0] == written[1]
+    logs = [tmp_path / name / "logs" / LOANS / f"{FAULT}.parquet" for name in ("a", "b")]
+    assert duckdb.sql(f"SELECT * FROM '{logs[0]}' EXCEPT SELECT * FROM '{logs[1]}'").fetchall() == []
+
+
+def test_applications_that_are_sent_to_people_are_no_predictions(tmp_path: Path) -> None:
+    fault = datetime(2026, 11, 11, tzinfo=UTC)
+    lender = Lender(tmp_path, fault, fault + timedelta(days=1))
+    everyone = lender.write_day(FAULT)
+    routed = lender.write_day(
+        FAULT, lambda context: "human_review" if context["channel"] == "broker" else "model"
+    )
+    assert routed.predictions + routed.to_people == everyone.predictions
+    channels = duckdb.sql(f"SELECT DISTINCT channel FROM '{tmp_path}/logs/*/*.parquet'").fetchall()
+    assert sorted(channels) == [("branch",), ("online",)]
