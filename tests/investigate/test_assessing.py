@@ -123,7 +123,7 @@ def test_saying_the_same_again_appends_nothing(ledger: Ledger, incident: str, no
 
 def test_a_faster_colleague_makes_the_step_decide_again(ledger: Ledger, incident: str, now: datetime) -> None:
     """Between reading and appending somebody else assesses: this one becomes version 2."""
-    pushed = []
+    pushed: list[bool] = []
 
     def slow(loaded: Loaded, noted: ImpactNoted, at: datetime) -> Sequence[Draft]:
         if not pushed:

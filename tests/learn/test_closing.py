@@ -232,7 +232,8 @@ class TestArchive:
         self, desk: Desk, ledger: Ledger, reviewed: str, later: datetime, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Whoever looks at evidence between reading and appending is not left out."""
-        append, done = ledger.append, []
+        append = ledger.append
+        done: list[bool] = []
 
         def slow(*drafts: Draft, **how: object) -> object:
             if not done:

@@ -222,7 +222,7 @@ def test_impact_and_cause_are_quoted_with_what_they_rest_on() -> None:
     filled = answers(impact=impact)[ReviewQuestion.IMPACT]
     assert filled.startswith("310 people (applicants): declined.\nSensitive data not known.")
     assert filled.endswith(
-        "Impact counted: 310 people, 400 predictions; 22 Nov 2026 00:00 UTC to 23 Nov 2026 01:00 UTC "
+        "Impact counted: 310 people, 400 predictions; 22 Nov 2026, 00:00 UTC to 23 Nov 2026, 01:00 UTC "
         "(10.0% of 4,000)."
     )
     analysed = CauseAnalysed(

@@ -295,7 +295,8 @@ def test_planning_while_the_incident_closes_is_refused(
     desk: Desk, ledger: Ledger, incident: str, later: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """R-EVD-10: the step read a running incident; before it appends, the incident is over."""
-    read, over = ledger.stream, []
+    read = ledger.stream
+    over: list[bool] = []
 
     def slow(name: str) -> object:
         found = read(name)

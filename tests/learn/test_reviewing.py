@@ -166,4 +166,6 @@ class TestRefusals:
         reviewing.complete(desk, written, by=MAYA, at=later)
         before = ledger.size()
         reviewing.complete(desk, written, by=MAYA, at=later)
+        with pytest.raises(NotAllowed, match="plan what is still to do as remediation"):
+            reviewing.complete(desk, written, [action(later)], by=MAYA, at=later)
         assert ledger.size() == before

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from holdfast import wording
 from holdfast.investigate.counting import Counted
 from holdfast.ledger.facts import Fact, Line, fact
 from holdfast.prepare.terms import FactorGroup
@@ -93,12 +94,16 @@ class ImpactCounted(Fact):
     def line(self) -> Line:
         counted = self.counted
         people = f"{counted.users:,} people" if counted.users is not None else "people not identified"
-        share = f" ({counted.share:.1%} of {counted.total:,})" if counted.share is not None else ""
+        share = (
+            f" ({wording.percent(counted.share, 1)} of {counted.total:,})"
+            if counted.share is not None
+            else ""
+        )
         segment = ", ".join(f"{column}={value}" for column, value in sorted(self.where.items()))
         where = f", {segment}" if segment else ""
         return Line(
             f"Impact counted: {people}, {counted.inferences:,} predictions",
-            f"{_moment(self.start)} to {_moment(self.end)}{where}{share}",
+            f"{wording.utc(self.start)} to {wording.utc(self.end)}{where}{share}",
         )
 
 
@@ -154,10 +159,6 @@ def _known(value: bool | None, yes: str, no: str) -> str:
 
 def _after(text: str, before: str, behind: str = "") -> str:
     return f"{before}{text}{behind}" if text else ""
-
-
-def _moment(moment: datetime) -> str:
-    return moment.strftime("%d %b %Y %H:%M UTC")
 
 
 # Cause -----------------------------------------------------------------------------------------
@@ -238,14 +239,10 @@ class CauseAnalysed(Fact):
     def line(self) -> Line:
         assumed = sum(statement.assumption for statement in self.statements())
         counts = [
-            _counted(len(self.facts), "fact"),
-            _counted(len(self.sequence), "event"),
-            _counted(len(self.factors), "contributing factor"),
+            wording.plural(len(self.facts), "fact"),
+            wording.plural(len(self.sequence), "event"),
+            wording.plural(len(self.factors), "contributing factor"),
         ]
         if assumed:
-            counts.append(_counted(assumed, "assumption"))
+            counts.append(wording.plural(assumed, "assumption"))
         return Line(f"Cause analysed, version {self.number}", ", ".join(counts), "act")
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"

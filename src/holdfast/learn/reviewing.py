@@ -25,6 +25,7 @@ from holdfast.ledger import outbox
 from holdfast.ledger.ledger import Draft, Ledger, Stream
 from holdfast.people import Actor
 from holdfast.prepare.terms import Authority, ReviewQuestion
+from holdfast.problems import NotAllowed
 
 
 def stream_of(incident: str) -> str:
@@ -75,6 +76,10 @@ def complete(desk: Desk, incident: str, actions: Sequence[Plan] = (), *, by: Act
         ground = desk.ground_of(loaded.state)
         stream, tracked = ledger.stream(stream_of(incident)), ledger.stream(remedying.stream_of(incident))
         review, items = _fold(stream), remedying.folded(tracked)
+        if review.completed and actions:
+            raise NotAllowed(
+                f"the review of {incident} is completed; plan what is still to do as remediation"
+            )
         planned, decided = _planned(items, actions, loaded.state, ground, by, at)
         reached = ground.roster.reach(ground.playbook.review.shared_with)
         facts = review.complete(
