@@ -185,6 +185,12 @@ def test_a_proof_too_long_for_the_claimed_size_is_refused_even_where_the_root_fi
         tree.verify_inclusion(leaf_hash(LEAVES[7]), 3, 4, proof, ROOTS[7])
 
 
+def test_a_consistency_proof_too_long_for_the_claimed_sizes_is_refused_even_where_both_roots_fit() -> None:
+    proof = tree.consistency_proof(7, 8, nodes_of(LEAVES))
+    with pytest.raises(ProofError, match="too long"):
+        tree.verify_consistency(3, ROOTS[6], 4, ROOTS[7], proof)
+
+
 def test_proofs_outside_the_tree_are_not_made() -> None:
     node = nodes_of(LEAVES)
     for index, size in [(-1, 8), (8, 8), (0, 0)]:
