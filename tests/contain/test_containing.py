@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,8 +33,8 @@ from holdfast.incident.incident import Incident, Status
 from holdfast.incident.responding import Desk, Report
 from holdfast.integrations.ofrep.prober import OfrepProber
 from holdfast.ledger import timers
-from holdfast.ledger.facts import Fact
-from holdfast.ledger.ledger import AlreadyFired, Ledger
+from holdfast.ledger.facts import Fact, Recorded
+from holdfast.ledger.ledger import AlreadyFired, Draft, Ledger
 from holdfast.ledger.outbox import MessageQueued
 from holdfast.ledger.projections import Scratch, rebuild
 from holdfast.prepare.terms import Category, Severity
@@ -93,6 +94,24 @@ def with_prober(steps: Containing, answer: Callable[[Question], Answer]) -> Cont
     return Containing(
         steps.ledger, steps.ground_of, steps.read_switches, Staged(answer), steps.watch, steps.link
     )
+
+
+class Overtaken(Ledger):
+    """A ledger on which somebody else is faster, once: just before the first append."""
+
+    meanwhile: Callable[[], object] | None = None
+
+    def append(self, *drafts: Draft, **how: Any) -> tuple[Recorded, ...]:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile:
+            meanwhile()
+        return super().append(*drafts, **how)
+
+
+def overtaken(steps: Containing, meanwhile: Callable[[], object]) -> Containing:
+    slow = Overtaken(steps.ledger.database, steps.ledger.projections)
+    slow.meanwhile = meanwhile
+    return Containing(slow, steps.ground_of, steps.read_switches, steps.prober, steps.watch, steps.link)
 
 
 class TestTheWholeWay:
@@ -328,19 +347,31 @@ class TestRepeating:
         assert errors == []
         assert sorted(made) == ["INC-1-C1", "INC-1-C2", "INC-1-C3"]
 
-    def test_two_reverts_at_the_same_moment_open_the_incident_again(
+    def test_of_two_reverts_the_later_one_opens_the_incident_again(
         self, steps: Containing, ledger: Ledger, incident: str, now: datetime
     ) -> None:
+        """Each decided while the other's containment still held."""
         first, second = contain(steps, incident, BROKERS, now), contain(steps, incident, ONLINE, now)
-        errors = _at_once(
-            [
-                lambda one=one: steps.revert(one, "fixed", by=MAYA, at=now + 9 * MINUTE)
-                for one in (first, second)
-            ]
-        )
-        assert errors == []
+        slow = overtaken(steps, lambda: steps.revert(second, "fixed", by=MAYA, at=now))
+        assert slow.revert(first, "fixed", by=MAYA, at=now)
         assert incident_state(ledger, incident).status is not Status.CONTAINED
         assert len(of_type(ledger, ContainmentLost)) == 1
+
+    @pytest.mark.parametrize("step", ["propose", "approve", "apply"])
+    def test_nothing_is_decided_on_an_incident_that_is_dismissed_meanwhile(
+        self, steps: Containing, desk: Desk, ledger: Ledger, incident: str, now: datetime, step: str
+    ) -> None:
+        number = steps.propose(incident, BROKERS, "", by=MAYA, at=now)
+        if step == "apply":
+            steps.approve(number, by=MAYA, at=now)
+        slow = overtaken(steps, lambda: desk.dismiss(incident, "a test", by=HELEN, at=now))
+        deeds: dict[str, Callable[[], object]] = {
+            "propose": lambda: slow.propose(incident, OFF, "", by=MAYA, at=now),
+            "approve": lambda: slow.approve(number, by=MAYA, at=now),
+            "apply": lambda: slow.apply(number, by=MAYA, at=now),
+        }
+        with pytest.raises(NotAllowed, match="INC-1 is dismissed"):
+            deeds[step]()
 
 
 class TestProbing:
