@@ -108,12 +108,12 @@ def test_a_fault_in_the_inputs_opens_an_incident_with_its_evidence(bank: Bank) -
     ]
     frozen = bank.desk.vault.path_of(items[0].sha256)
     (faulty,) = duckdb.sql(
-        f"SELECT count(*) FROM '{frozen}' WHERE channel = 'broker' AND timestamp >= '2026-11-11' "
+        f"SELECT count(*) FROM read_parquet('{frozen}') WHERE channel = 'broker' AND timestamp >= '2026-11-11' "
         "AND employment_years > 40"
     ).fetchall()[0]
     assert faulty > 30
     (early,) = duckdb.sql(
-        f"SELECT count(*) FROM '{bank.desk.vault.path_of(items[1].sha256)}' "
+        f"SELECT count(*) FROM read_parquet('{bank.desk.vault.path_of(items[1].sha256)}') "
         f"WHERE arrived_at > TIMESTAMP '2026-11-12 06:00'"
     ).fetchall()[0]
     assert early == 0, "a label that was not known yet is no evidence of what was known"
