@@ -3,6 +3,9 @@
 The tree over n entries splits at the largest power of two below n. A *complete* subtree of 2**level
 entries is named by `(level, index)`: it covers the entries from `index << level` on. All complete
 subtrees are final once they exist, so a log stores them; everything else here is computed from them.
+
+A root does not fix the number of entries: a proof may fit several sizes of the same shape. Sizes must
+therefore come from where the roots come from, a signed checkpoint, never from whoever offers the proof.
 """
 
 from __future__ import annotations
