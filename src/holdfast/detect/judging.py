@@ -102,6 +102,9 @@ def _judge_one(
         verdicts.append(Verdict(True, False, "raised the alarm when it was first judged"))
     reason = f"{_subject(due.monitor, reading)} {_numbers(found, due.monitor)} {_sentence(verdicts)}."
     detail = {} if step is None else {"evidence": step.reached}
+    normal = reader.measure_reference(due.monitor, reading.group)
+    if isinstance(normal, Value):
+        detail["reference"] = normal.value
     measurement = replace(measurement, alarm=alarm, reason=reason, detail=detail)
     if again and (not alarm or (before is not None and before.alarm)):
         return measurement, series, True

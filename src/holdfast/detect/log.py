@@ -184,7 +184,7 @@ def _check_roles(table: Table, needs_time: bool) -> None:
     if table.arrived is not None:
         _check_time(table.arrived, table.called)
     score = table.columns.get(roles.score or "")
-    if score is not None and score.kind is not Kind.NUMBER:
+    if score is not None and score.kind not in (Kind.NUMBER, Kind.EMPTY):
         raise LogError(
             f"{table.called}: the score {shown(score.name)} is {score.kind}, not a number",
             "map columns.score to the column with the model's score",
@@ -193,7 +193,7 @@ def _check_roles(table: Table, needs_time: bool) -> None:
 
 
 def _check_time(column: Column, called: str) -> None:
-    if column.kind not in (Kind.TIME, Kind.TEXT):
+    if column.kind not in (Kind.TIME, Kind.TEXT, Kind.EMPTY):
         raise LogError(
             f"{called}: {shown(column.name)} is {column.type}, not a time",
             "write times as timestamps, or as text such as 2026-11-23T10:42:00Z",
@@ -202,8 +202,8 @@ def _check_time(column: Column, called: str) -> None:
 
 def _check_classes(table: Table) -> None:
     """Prediction, label and the positive value must be things that can be equal."""
-    prediction = table.columns.get(table.roles.prediction or "")
-    label, positive = table.label_column, table.roles.positive
+    prediction = _filled(table.columns.get(table.roles.prediction or ""))
+    label, positive = _filled(table.label_column), table.roles.positive
     if prediction and label and (prediction.kind is Kind.TEXT) != (label.kind is Kind.TEXT):
         raise LogError(
             f"{table.called}: the prediction {shown(prediction.name)} is {prediction.kind} and the label "
@@ -217,6 +217,10 @@ def _check_classes(table: Table) -> None:
                 f"{shown(positive)}",
                 "set columns.positive to the value that counts as positive, as it is written there",
             )
+
+
+def _filled(column: Column | None) -> Column | None:
+    return None if column is None or column.kind is Kind.EMPTY else column
 
 
 def _check_extent(table: Table, extent: Extent) -> None:

@@ -58,7 +58,7 @@ class Measurement:
     """When this was known."""
     transition: Transition | None = None
     detail: dict[str, float] = field(default_factory=dict)
-    """Further numbers behind the reason, such as the e-detector's value."""
+    """Further numbers: `reference`, what the metric was there; `evidence`, the e-detector's."""
 
     @property
     def series(self) -> str:
@@ -99,4 +99,6 @@ def shown(value: float) -> str:
     """A number as reasons show it: four significant figures, whole above a thousand."""
     if not isfinite(value):
         return "unbounded"
+    if abs(value) >= 1e9:
+        return f"{value:.2g}"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

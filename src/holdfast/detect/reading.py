@@ -15,7 +15,7 @@ from holdfast.detect.metrics import drift, estimate, fairness, intervals, perfor
 from holdfast.detect.metrics.intervals import Measured, NotComputable, Value
 from holdfast.detect.plan import Counts, Item
 from holdfast.detect.wants import main_item, moments, scores
-from holdfast.prepare.systems import DriftMethod, Metric, Monitor, Rows
+from holdfast.prepare.systems import LABELS_WITHIN, DriftMethod, Metric, Monitor, Rows
 
 MOST_SILENT = 1000
 """Windows after a log's last row that are still measured: that it stopped has been noticed by then."""
@@ -98,15 +98,16 @@ class Reader:
         return maturity.mature_at(window.end, delay, labels, monitor.maturity)
 
     def is_settled(self, monitor: Monitor, window: Window, as_of: datetime) -> bool:
-        """Whether nothing that may still arrive can change the window."""
+        """Whether nothing that may still arrive can change the window, or has been waited for long enough."""
         delay = self.log.config.delay or timedelta(0)
         if window.end + delay > as_of:
             return False
-        if not monitor.metric.needs_labels or self.log.table.arrival_column is None:
+        wait = self.log.config.labels.within if self.log.config.labels else LABELS_WITHIN
+        if not monitor.metric.needs_labels or window.end + wait <= as_of:
             return True
-        wait = self.log.config.labels.within if self.log.config.labels else timedelta(days=180)
+        at = self.mature_at(monitor, window)
         *_, unlabelled = self._count(monitor, plan.LABELS, [window], as_of)
-        return unlabelled == 0 or window.end + wait <= as_of
+        return at is not None and at <= as_of and unlabelled == 0
 
     # Readings
 
@@ -170,7 +171,9 @@ class Reader:
         return self._metric(monitor, counts)
 
     def measure_reference(self, monitor: Monitor, group: Group | None = None) -> Measured:
-        """The metric over the reference."""
+        """The metric over the reference; not computable where that has nothing to say."""
+        if monitor.metric in (Metric.DRIFT, Metric.UNSEEN) or monitor.metric.compares_groups:
+            return NotComputable("is itself compared with the reference")
         item = main_item(monitor, self.log, self.frozen)
         counts = self._of_reference(monitor, item, group)
         if monitor.metric is Metric.MISSING:

@@ -22,7 +22,7 @@ from holdfast.detect.log import Log
 from holdfast.detect.metrics import estimate
 from holdfast.detect.tables import LogError, Table
 from holdfast.detect.wants import wants
-from holdfast.prepare.systems import Metric, Monitor
+from holdfast.prepare.systems import PREDICTED, Metric, Monitor
 from holdfast.problems import shown
 
 MOST_VALUES = 1000
@@ -171,19 +171,33 @@ def _count(
     engine: Engine,
     as_of: datetime | None,
 ) -> Iterable[Cell]:
-    """The counts of the monitors that look back at the reference, over it as one window."""
-    looking_back = [monitor for monitor in monitors if monitor.needs_reference]
-    for monitor in looking_back:
-        if monitor.metric.needs_labels and table.label_column is None:
+    """The reference's own counts, over it as one window, for every monitor that it can serve."""
+    served = [monitor for monitor in monitors if _serves(table, monitor)]
+    for monitor in monitors:
+        if monitor.needs_reference and monitor not in served:
             raise LogError(
-                f"monitor {monitor.id} compares with the reference, and {table.called} has no labels",
-                "give a reference with a label column, or state the baseline as a number",
+                f"monitor {monitor.id} compares with the reference, and {table.called} has not all that it "
+                "needs: label, prediction, score, or the columns it names",
+                "complete the reference, or state the baseline as a number",
             )
     # A reference file is the past as a whole; a period of the log knows the labels that have arrived.
     as_of = as_of if table.since is not None else None
-    asked = [(None, group_by, item) for m in looking_back for group_by, item in wants(m, log, frozen)]
+    asked = [(None, group_by, item) for m in served for group_by, item in wants(m, log, frozen)]
     for scan in plan.scans(asked):
         yield from engine.count(table, scan, as_of=as_of)
     ranked = {group_by for _, group_by, item in asked if item == plan.RANKS}
     for group_by in sorted(ranked):
         yield from engine.ranks(table, plan.Scan(None, group_by, True), {WHOLE: as_of})
+
+
+def _serves(table: Table, monitor: Monitor) -> bool:
+    """Whether the monitor's metric can be taken of the reference as well."""
+    roles = table.roles
+    needed = [*monitor.group_by, *([monitor.column] if monitor.column else [])]
+    if monitor.metric is Metric.AUC:
+        needed.append(roles.score or "")
+    elif monitor.metric.needs_labels or monitor.metric in PREDICTED:
+        needed.append(roles.prediction or "")
+    if monitor.metric is Metric.VOLUME or (monitor.metric.needs_labels and table.label_column is None):
+        return False
+    return all(name in table.columns for name in needed)

@@ -24,6 +24,8 @@ class Kind(StrEnum):
     TRUTH = "truth value"
     TEXT = "text"
     TIME = "time"
+    EMPTY = "empty"
+    """No value at all in a file that does not state types."""
     OTHER = "other"
 
 

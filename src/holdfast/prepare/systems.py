@@ -120,6 +120,10 @@ class Columns(Entry):
         return self
 
 
+LABELS_WITHIN = timedelta(days=180)
+"""How long labels are waited for where nothing else is said."""
+
+
 class Labels(Entry):
     """Labels delivered apart from the predictions."""
 
@@ -129,7 +133,7 @@ class Labels(Entry):
     label: Text
     arrived: Text | None = None
     """When the label became known; without it, labels count as known from the start."""
-    within: Duration = timedelta(days=180)
+    within: Duration = LABELS_WITHIN
     """How long after a window's end labels are still waited for."""
 
 
@@ -236,6 +240,8 @@ _LABELLED = {
     Metric.AUC,
     Metric.EQUALISED_ODDS,
 }
+PREDICTED = frozenset({Metric.SELECTION_RATE, Metric.PARITY_DIFFERENCE, Metric.PARITY_RATIO})
+"""Metrics of the predictions alone."""
 _OF_A_COLUMN = {Metric.MEAN, Metric.RATE, Metric.MISSING, Metric.UNSEEN, Metric.DRIFT}
 _RATES = {
     Metric.ACCURACY,
@@ -571,11 +577,7 @@ class System(Entry):
         metric, columns = monitor.metric, log.columns
         if metric.needs_labels and not log.has_labels:
             raise Fault(f"monitor {monitor.id} needs labels", "add columns.label or labels to prediction_log")
-        wants_prediction = (metric.needs_labels and metric is not Metric.AUC) or metric in (
-            Metric.SELECTION_RATE,
-            Metric.PARITY_DIFFERENCE,
-            Metric.PARITY_RATIO,
-        )
+        wants_prediction = (metric.needs_labels and metric is not Metric.AUC) or metric in PREDICTED
         if wants_prediction and columns.prediction is None:
             raise Fault(f"monitor {monitor.id} needs predictions", "add columns.prediction to prediction_log")
         if metric is Metric.AUC and columns.score is None:

@@ -14,8 +14,8 @@ class Series:
     open: bool = False
     good: int = 0
     """Windows in bounds since the last alarm, one after another."""
-    evidence: float = 0.0
-    """The e-detector's M."""
+    evidence: tuple[float, ...] = ()
+    """The e-detector's."""
 
 
 def advance(

@@ -101,7 +101,18 @@ class DuckDB:
             found = self._ask(f"DESCRIBE SELECT * FROM {_read(source)}")
         except duckdb.Error as error:
             self._blame(source, error)
-        return [Column(name, type_, _kind(type_)) for name, type_, *_ in found]
+        columns = [Column(name, type_, _kind(type_)) for name, type_, *_ in found]
+        return self._without_empty(source, columns) if source.format == "csv" else columns
+
+    def _without_empty(self, source: Source, columns: list[Column]) -> list[Column]:
+        """CSV says nothing of the type of a column without values: such as labels none of which is known."""
+        texts = [column for column in columns if column.kind is Kind.TEXT]
+        if not texts:
+            return columns
+        asked = ", ".join(f"count({quoted(column.name)})" for column in texts)
+        counts = self._one(f"SELECT {asked} FROM {_read(source)}")
+        empty = {column for column, count in zip(texts, counts, strict=True) if count == 0}
+        return [replace(column, kind=Kind.EMPTY) if column in empty else column for column in columns]
 
     def _blame(self, source: Source, error: duckdb.Error) -> None:
         """Raises LogError naming the first file that cannot be read on its own."""
@@ -206,7 +217,7 @@ class DuckDB:
         found = self._ask(
             f"SELECT {', '.join([*keys, *span, *asks])} FROM {rows.sql(scan.window)} GROUP BY {places}"
         )
-        return _cells(scan, counts, found, step)
+        return _cells(scan, counts, found, step, as_of or FOREVER)
 
     def ranks(self, table: Table, scan: Scan, windows: Mapping[Window, datetime | None]) -> list[Cell]:
         if not windows:
@@ -440,6 +451,8 @@ class _Rows:
         )
 
     def _positive(self, column: Column, raw: str) -> str:
+        if column.kind is Kind.EMPTY:
+            return self._named("CAST(NULL AS BOOLEAN)")
         positive = self._table.roles.positive
         value = literal(positive) if isinstance(positive, str) else number(positive)
         return self._named(f"{_comparable(column, raw)} = {value}")
@@ -455,7 +468,10 @@ class _Rows:
 
     def agrees(self) -> str:
         """Whether the prediction equals the label; NULL when either is not known."""
-        return self._named(f"{_comparable(*self._prediction())} = {_comparable(*self._label())}")
+        prediction, label = self._prediction(), self._label()
+        if Kind.EMPTY in (prediction[0].kind, label[0].kind):
+            return self._named("CAST(NULL AS BOOLEAN)")
+        return self._named(f"{_comparable(*prediction)} = {_comparable(*label)}")
 
     def sql(self, window: timedelta | Rows | None = None, where: str = "") -> str:
         """The subquery, called r, with the number of the window as w."""
@@ -503,7 +519,7 @@ class _Count:
 
 
 def _plain(item: Item, *asks: str) -> _Count:
-    return _Count(item, asks, lambda found: tuple(answer or 0 for answer in found))
+    return _Count(item, asks, tuple)
 
 
 def _rest(item: Item, of: str, *asks: str) -> _Count:
@@ -619,7 +635,11 @@ def _categories(item: Item, x: str, values: Sequence[str]) -> _Count:
 
 
 def _cells(
-    scan: Scan, counts: Sequence[_Count], found: Iterable[tuple[Any, ...]], step: timedelta
+    scan: Scan,
+    counts: Sequence[_Count],
+    found: Iterable[tuple[Any, ...]],
+    step: timedelta,
+    as_of: datetime,
 ) -> list[Cell]:
     groups = len(scan.group_by)
     cells = []
@@ -630,10 +650,13 @@ def _cells(
             row[groups + 1 : groups + 3],
             row[groups + 3 :],
         )
-        known_by = None if known is None else ORIGIN + known * step
+        # The period that is still running ends now: what arrived in it is known.
+        known_by = None if known is None else min(ORIGIN + known * step, as_of)
         window = _window(scan.window, index, span)
         for count in counts:
-            own, answers = answers[: len(count.asks)], answers[len(count.asks) :]
+            # An aggregate over nothing but NULL is NULL, also where it counts: that is a 0.
+            own = [answer or 0 for answer in answers[: len(count.asks)]]
+            answers = answers[len(count.asks) :]
             cells.append(Cell(scan.id, count.item.id, window, group, known_by, count.counts(own)))
     return _one_span(cells) if isinstance(scan.window, Rows) else cells
 

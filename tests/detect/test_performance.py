@@ -1,0 +1,87 @@
+"""R-DET-01: performance, against scikit-learn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics as oracle
+
+from holdfast.detect.metrics import performance
+from holdfast.detect.metrics.intervals import NotComputable, Value
+
+counts = st.integers(0, 500)
+
+
+def _rows(tp: int, fp: int, fn: int, tn: int) -> tuple[list[int], list[int]]:
+    return [1] * tp + [0] * fp + [1] * fn + [0] * tn, [1] * (tp + fp) + [0] * (fn + tn)
+
+
+@given(counts, counts, counts, counts, counts)
+def test_precision_recall_and_f1_are_scikit_learns(tp: int, fp: int, fn: int, tn: int, rest: int) -> None:
+    labels, predictions = _rows(tp, fp, fn, tn)
+    for measure, expected in (
+        (performance.precision, oracle.precision_score),
+        (performance.recall, oracle.recall_score),
+        (performance.f1, oracle.f1_score),
+    ):
+        found = measure((tp, fp, fn, tn, rest), 0.95)
+        if isinstance(found, Value):
+            assert found.value == pytest.approx(expected(labels, predictions))
+            assert 0 <= found.lower <= found.value <= found.upper <= 1
+        else:
+            assert "not computable" in found.because
+
+
+@given(counts, counts)
+def test_nothing_is_computed_until_both_classes_are_known(positive: int, other: int) -> None:
+    """R-DET-02."""
+    lacking = performance.both_classes((positive, other, 100))
+    assert (lacking is None) == (positive > 0 and other > 0)
+
+
+def test_f1_covers_the_truth_as_often_as_it_promises() -> None:
+    random = np.random.default_rng(3)
+    shares = np.array([0.25, 0.07, 0.05, 0.63])
+    truth = 2 * shares[0] / (2 * shares[0] + shares[1] + shares[2])
+    covered = 0
+    for _ in range(2000):
+        found = performance.f1((*random.multinomial(400, shares), 0), 0.95)
+        assert isinstance(found, Value)
+        covered += found.lower <= truth <= found.upper
+    assert 0.935 <= covered / 2000 <= 0.97
+
+
+def _ranks(scores: np.ndarray, labels: np.ndarray) -> tuple[float, ...]:
+    high, low = scores[labels == 1], scores[labels == 0]
+    below = [float(np.sum(low < s) + np.sum(low == s) / 2) for s in high]
+    above = [float(np.sum(high > s) + np.sum(high == s) / 2) for s in low]
+    return len(high), len(low), sum(below), sum(b * b for b in below), sum(a * a for a in above)
+
+
+def test_auc_covers_the_truth_as_often_as_it_promises() -> None:
+    """DeLong's variance on the logit scale; the truth is Φ(1/√2) for normals one apart."""
+    random = np.random.default_rng(11)
+    truth = 0.7602499
+    covered = 0
+    for _ in range(600):
+        labels = np.repeat([1, 0], [60, 120])
+        scores = np.round(random.normal(labels, 1.0), 2)
+        found = performance.auc(_ranks(scores, labels), 0.95)
+        assert isinstance(found, Value)
+        assert found.value == pytest.approx(oracle.roc_auc_score(labels, scores), abs=1e-9)
+        covered += found.lower <= truth <= found.upper
+    assert 0.93 <= covered / 600 <= 0.975
+
+
+def test_a_perfect_auc_is_not_certain() -> None:
+    found = performance.auc((10, 20, 200.0, 10 * 400.0, 20 * 100.0), 0.95)
+    assert isinstance(found, Value)
+    assert found.value == 1.0
+    assert found.lower < 0.8
+    assert found.upper == 1.0
+
+
+def test_auc_of_one_class_is_not_computable() -> None:
+    assert isinstance(performance.auc((10, 0, 0.0, 0.0, 0.0), 0.95), NotComputable)
