@@ -109,9 +109,10 @@ def test_measures_are_read_from_the_register_and_the_tracker(
     lost = ContainmentLost(incident=incident, containment="INC-1-C1", reason="reverted")
     tell(ledger, incident, contained, at=hour, by=TOMAS)
     tell(ledger, incident, lost, at=hour + HOUR, by=TOMAS)
+    tell(ledger, incident, contained, at=hour + 2 * HOUR, by=TOMAS)
     wanted = Wanted(Method.TEST, "a test")
     plan = Plan("Check units", RemediationKind.CODE_FIX, AISHA.id, now + 10 * DAY, wanted)
-    remedying.plan(desk, incident, plan, by=TOMAS, at=hour)
+    remedying.plan(desk, incident, plan, by=TOMAS, at=hour + 2 * HOUR)
     closing.resolve(desk, incident, "Retrained.", "labels take a month", by=MAYA, at=now + 2 * DAY)
     desk.open(Report("Something else"), by=AISHA, at=later - HOUR)
     for timer in timers.due(ledger, later):

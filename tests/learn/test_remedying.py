@@ -182,6 +182,8 @@ class TestVerificationByMonitor:
         """R-XCT-05."""
         record = Record(*(measured(midnight + number * DAY) for number in range(3)))
         assert self.look(desk, record, midnight + 3 * DAY) == [done]
+        with ledger.reading() as conn:
+            assert tracker.waiting_for_monitor(conn, SYSTEM, "accuracy") == []
         before = ledger.size()
         assert self.look(desk, record, midnight + 3 * DAY) == []
         assert ledger.size() == before

@@ -86,6 +86,22 @@ def test_a_window_that_cannot_be_judged_breaks_the_run(second: Measurement, says
     assert says in judged.reason
 
 
+@pytest.mark.parametrize(
+    ("last", "reason"),
+    [
+        (
+            measured(FIRST + 2 * DAY, None, status=Status.PENDING),
+            "2 of 3 windows in a row in bounds so far, 2 d of 3 d, the window that ended "
+            "14 Nov 2026, 00:00 UTC waits for its labels",
+        ),
+        (measured(FIRST + 2 * DAY, 0.79), "0 of 3 windows in a row in bounds so far, 0 s of 3 d"),
+    ],
+    ids=["labels may still prove it", "broken"],
+)
+def test_how_far_it_has_come_is_said(last: Measurement, reason: str) -> None:
+    assert judge(WANTED, [*days(0.86, 0.87), last], DONE).reason == reason
+
+
 def test_a_missing_window_breaks_the_run() -> None:
     with_gap = [measured(FIRST + number * DAY) for number in (0, 1, 3)]
     judged = judge(WANTED, with_gap, DONE)

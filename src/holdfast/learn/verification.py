@@ -80,9 +80,10 @@ def judge(wanted: Verification, measurements: Iterable[Measurement], since: date
         if standing is _Standing.IN_BOUNDS:
             run = [*run, window] if run and not _gap(run[-1], window) else [window]
             proven = proven or (run if _enough(run, wanted) else [])
+        elif standing is _Standing.WAITING:
+            waiting = window  # its labels decide whether the run goes on
         else:
             run = []
-            waiting = window if standing is _Standing.WAITING else waiting
     if proven:
         shown = tuple(window.shown() for window in proven)
         return Judgement(Outcome.PROVEN, _proof(shown, wanted, since), shown)
