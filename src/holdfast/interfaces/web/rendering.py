@@ -247,6 +247,13 @@ def _diff_lines(
         yield DiffLine("gap", f"{plural(rest, 'line')} unchanged")
 
 
+def sentence(text: str) -> str:
+    """A refusal as it stands on a page: it begins with a capital and ends with a full stop."""
+    text = text.strip()
+    ended = text if not text or text[-1] in ".!?" else f"{text}."
+    return ended[:1].upper() + ended[1:]
+
+
 # --- the environment ------------------------------------------------------------------------------
 
 _FILTERS = (
@@ -266,6 +273,7 @@ _FILTERS = (
     wording.filesize,
     wording.plural,
     wording.short_hash,
+    sentence,
 )
 
 

@@ -1,0 +1,70 @@
+"""What stands around every page: the proof in the corner and what waits behind the navigation."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from holdfast.detect import records
+from holdfast.incident import register
+from holdfast.incident.register import Filter
+from holdfast.interfaces.application import Application
+from holdfast.interfaces.web.rendering import Reader, Seal
+from holdfast.ledger import sealing
+from holdfast.people import Permission
+from holdfast.prepare.accounts import SignedIn
+
+
+def seal_of(application: Application) -> Seal:
+    """What the ledger can prove at this moment."""
+    size = application.ledger.size()
+    with application.ledger.reading() as conn:
+        sealed = sealing.newest(conn)
+    trouble = application.health.refused_to_seal
+    if sealed and sealed.size > size:
+        trouble = trouble or f"{sealed.size} facts were sealed, but the ledger holds only {size}."
+    return Seal(
+        facts=size,
+        waiting=max(0, size - sealed.size) if sealed else size,
+        sealed_at=sealed.at if sealed else None,
+        root=sealed.root.hex() if sealed else None,
+        trouble=trouble,
+    )
+
+
+def counts_of(application: Application) -> dict[str, int]:
+    """How many things wait behind a navigation entry, by its key."""
+    with application.ledger.reading() as conn:
+        return {
+            "incidents": register.count(conn, Filter(running=True)),
+            "alerts": records.waiting_alerts(conn),
+        }
+
+
+def reader_of(signed_in: SignedIn, zone: str | None) -> Reader:
+    """The person looking, with what they may do and their time zone."""
+    return Reader(
+        id=signed_in.actor.id,
+        name=signed_in.actor.name,
+        roles=tuple(role.value for role in signed_in.access),
+        may=frozenset(permission.value for permission in Permission if signed_in.may(permission)),
+        zone=zone,
+    )
+
+
+def zone_of(told: str | None, application: Application) -> str | None:
+    """The browser's zone where it names a real one, else the installation's."""
+    found = told if told and _is_zone(told) else application.settings.timezone
+    return None if found == "UTC" else found
+
+
+@lru_cache(maxsize=1000)
+def _is_zone(name: str) -> bool:
+    if len(name) > 64 or not re.fullmatch(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}", name):
+        return False
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, KeyError):
+        return False
+    return True

@@ -1,0 +1,85 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from holdfast.interfaces.web import access
+from holdfast.interfaces.web.access import visit
+from holdfast.interfaces.web.rendering import fragment, sentence
+from holdfast.prepare.accounts import LONGEST_PASSWORD, SignedIn
+from holdfast.problems import NotAllowed
+
+router = APIRouter()
+
+
+@router.get("/sign-in")
+def form(
+    request: Request,
+    signed_in: Annotated[SignedIn | None, Depends(access.known)],
+    next: str = "/",  # noqa: A002 - the name readers see in the address
+    lost: bool = False,
+) -> Response:
+    if signed_in is not None:
+        return RedirectResponse(access.local_path(next), 303)
+    return _form(request, next, lost=lost)
+
+
+@router.post("/sign-in")
+def sign_in(
+    request: Request,
+    person: Annotated[str, Form(max_length=200)] = "",
+    password: Annotated[str, Form(max_length=LONGEST_PASSWORD + 1)] = "",
+    next: Annotated[str, Form()] = "/",  # noqa: A002
+) -> Response:
+    application = access.application_of(request)
+    now = application.clock.now()
+    origin = request.client.host if request.client else "unknown"
+    try:
+        secret, _ = application.accounts.sign_in(person, password, origin, now)
+    except NotAllowed as refused:
+        return _form(request, next, person=person, error=sentence(str(refused)), status=403)
+    if old := request.cookies.get(access.session_cookie(application)):
+        application.accounts.sign_out(old, now)
+    response = RedirectResponse(access.local_path(next), 303)
+    access.start_session(response, application, secret)
+    return response
+
+
+@router.post("/sign-out")
+def sign_out(visit: visit) -> Response:
+    application = visit.application
+    secret = visit.request.cookies.get(access.session_cookie(application), "")
+    application.accounts.sign_out(secret, visit.now)
+    response = RedirectResponse("/sign-in", 303)
+    access.end_session(response, application)
+    # What the browser kept of the pages is of no use to whoever sits down next.
+    response.headers["Clear-Site-Data"] = '"cache"'
+    return response
+
+
+def _form(
+    request: Request,
+    next_: str,
+    *,
+    person: str = "",
+    error: str = "",
+    lost: bool = False,
+    status: int = 200,
+) -> HTMLResponse:
+    cookie, token = access.knock(request)
+    html = fragment(
+        access.templates_of(request),
+        "pages/sign_in.html",
+        csrf=token,
+        next=access.local_path(next_),
+        person=person,
+        error=error,
+        lost=lost,
+    )
+    response = HTMLResponse(html, status)
+    access.keep_knock(response, access.application_of(request), cookie)
+    return response
