@@ -241,9 +241,10 @@ class Story:
         self.expect(proven, "the live address obeys the containment")
         self.expect(self.incident().status is Status.CONTAINED, "the incident is contained once it is proven")
         with self.app.ledger.reading() as conn:
-            checks = containment(conn, number).checks
+            probe = containment(conn, number).last_probe
+        asked = len(probe.checks) if probe else 0
         self.tell(
-            "Contained", f"{number}: brokers to human review; {len(checks)} questions to the live address"
+            "Contained", f"{number}: brokers to human review, as {asked} answers of the live address prove"
         )
 
     def watch_the_effect(self) -> None:
@@ -423,20 +424,17 @@ class Story:
     @contextmanager
     def application_asking(self) -> Iterator[Callable[[Mapping[str, str]], str]]:
         """The lending application: for every application it asks the switches over HTTP (OFREP)."""
-        address = f"{self.app.settings.web.public_url}/ofrep/v1/evaluate/flags"
+        address = f"{self.app.settings.web.public_url}/ofrep/v1/evaluate/flags/loan-approval.review"
         headers = {"Authorization": f"Bearer {self.app.flags_token}"}
         with httpx.Client(headers=headers, trust_env=False, timeout=10) as client:
 
-            def ask(flag: str, context: Mapping[str, str]) -> object:
-                answer = client.post(f"{address}/{flag}", json={"context": dict(context)})
-                answer.raise_for_status()
-                return answer.json()["value"]
-
             def route(context: Mapping[str, str]) -> str:
-                # The caller's default is the safe one: with no answer, people decide.
+                # One question is enough: while the model is off, its routes lead to people as well. The
+                # caller's default is the safe one: with no answer, people decide.
                 try:
-                    enabled = ask("loan-approval.enabled", context)
-                    return str(ask("loan-approval.review", context)) if enabled else "human_review"
+                    answer = client.post(address, json={"context": dict(context)})
+                    answer.raise_for_status()
+                    return str(answer.json()["value"])
                 except httpx.HTTPError:
                     return "human_review"
 
