@@ -68,6 +68,7 @@ from holdfast.prepare.accounts import Accounts
 from holdfast.prepare.events import SystemApplied, SystemWithdrawn
 from holdfast.prepare.records import Preparation
 from holdfast.problems import NotAllowed
+from holdfast.rehearse import events as _rehearsed  # noqa: F401 - so that its facts are known
 from holdfast.settings import Settings
 from holdfast_verify.note import Signer
 

@@ -26,10 +26,12 @@ def messages(
     link: LinkTo,
     reason: str,
     also: Iterable[Member] = (),
+    system: str = "",
 ) -> list[Draft]:
     """One queued message per person for everything the protocol of this severity says at this moment.
 
-    `also` are people the moment itself concerns: the team that is assembled, those escalated to.
+    `also` are people the moment itself concerns: the team that is assembled, those escalated to. `system` is
+    the name of the AI system as people say it.
     """
     if state.severity is None:
         return []
@@ -42,19 +44,19 @@ def messages(
             if member.person in told:
                 continue
             told.add(member.person)
-            subject, text = template.filled(_words(state, member, reason, link))
+            subject, text = template.filled(_words(state, member, reason, link, system))
             drafts.append(outbox.queue(message.channel, member.person, subject, text, state.id))
     return drafts
 
 
-def _words(state: Incident, member: Member, reason: str, link: LinkTo) -> dict[str, str]:
+def _words(state: Incident, member: Member, reason: str, link: LinkTo, system: str) -> dict[str, str]:
     clock = state.next_clock
     return {
         "incident": state.id,
         "title": state.title,
         "severity": state.severity.label if state.severity else "not classified",
         "category": state.category.label if state.category else "not classified",
-        "system": state.system or "no system named",
+        "system": system or state.system or "no system named",
         "summary": _summary(state),
         "reason": reason,
         "clock": clock.clock.due_word if clock else "no clock is running",
