@@ -105,6 +105,7 @@ class Desk:
         if not report.title.strip():
             raise NotAllowed("give the incident a title: one line that says what went wrong")
         ground = self._active_ground(report.system)
+        why = f"{report.alert.monitor_name} is out of bounds" if report.alert else f"{by.name} reported it"
         for _ in range(_ATTEMPTS):
             with self.ledger.reading() as conn:
                 incident = f"INC-{register.next_number(conn)}"
@@ -116,7 +117,7 @@ class Desk:
             drafts = [
                 Draft(stream_of(incident), 0, facts),
                 Draft(custody.stream_of(incident), 0, [frozen]),
-                *self._messages(Moment.OPENED, state, ground, "the incident was opened", state.team),
+                *self._messages(Moment.OPENED, state, ground, why, state.team),
             ]
             try:
                 self.ledger.append(*drafts, by=by, at=at)
@@ -414,7 +415,10 @@ class Desk:
         reason: str,
         also: Sequence[Member] = (),
     ) -> list[Draft]:
-        return communication.messages(moment, state, ground.playbook, ground.roster, self.link, reason, also)
+        system = ground.system.name if ground.system else ""
+        return communication.messages(
+            moment, state, ground.playbook, ground.roster, self.link, reason, also, system
+        )
 
     def _told(
         self, facts: Sequence[IncidentFact], state: Incident, ground: Ground, reason: str
