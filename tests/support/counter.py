@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 
+from holdfast.detect.cells import MISSING_GROUP
 from holdfast.investigate.counting import CannotCount, Counted, GroupCount
 
 
@@ -48,8 +49,9 @@ class FileCounter:
             GroupCount(f"{column}={value}", inferences, people)
             for column in self.groups
             for value, inferences, people in conn.execute(
-                f"SELECT {_name(column)}, count(*), {users} FROM log WHERE {matching} GROUP BY 1 ORDER BY 1",
-                values,
+                f"SELECT coalesce({_name(column)}, ?), count(*), {users} FROM log WHERE {matching} "
+                "GROUP BY 1 ORDER BY 1",
+                [MISSING_GROUP, *values],
             ).fetchall()
         ]
         return Counted(found[0], found[1], total[0], tuple(groups))
