@@ -16,6 +16,10 @@ class NotAllowed(Exception):
     """A decision or step is refused; the message says why and what to do instead."""
 
 
+class NoAuthority(NotAllowed):
+    """Refused because of who asks: somebody else may. The message says who."""
+
+
 class Fault(ValueError):
     """A value that cannot be accepted, raised by a validator that knows the remedy."""
 

@@ -17,7 +17,7 @@ from holdfast.evidence.events import (
 )
 from holdfast.evidence.vault import Vault
 from holdfast.ledger.facts import Fact
-from holdfast.ledger.ledger import Draft, Ledger
+from holdfast.ledger.ledger import Ledger
 from holdfast.people import Actor
 
 
@@ -45,23 +45,11 @@ def gaps(facts: Iterable[Fact]) -> tuple[Gap, ...]:
     return tuple(gap for fact in facts if isinstance(fact, EvidenceFrozen) for gap in fact.missing)
 
 
-def add(
-    ledger: Ledger,
-    vault: Vault,
-    incident: str,
-    found: Found,
-    years: Mapping[Kind, int],
-    *,
-    by: Actor,
-    at: datetime,
+def next_item(
+    facts: Iterable[Fact], found: Found, at: datetime, vault: Vault, years: Mapping[Kind, int]
 ) -> Item:
-    """Take one more thing in for an incident and record it. Raises VaultProblem, Conflict."""
-    stream = ledger.stream(stream_of(incident))
-    item = take(found, f"EV-{len(items(stream.events)) + 1}", at, vault, years)
-    ledger.append(
-        Draft(stream.name, stream.version, [EvidenceAdded(incident=incident, item=item)]), by=by, at=at
-    )
-    return item
+    """Take one more thing into the vault, numbered after what the incident holds. Raises VaultProblem."""
+    return take(found, f"EV-{len(items(facts)) + 1}", at, vault, years)
 
 
 def open_item(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from holdfast.evidence import capture, custody
-from holdfast.evidence.events import EvidenceFrozen, Kind
+from holdfast.evidence.events import EvidenceAdded, EvidenceFrozen, Item, Kind
 from holdfast.evidence.vault import Vault
 from holdfast.incident import communication, register, roles, triage
 from holdfast.incident.events import (
@@ -37,7 +37,7 @@ from holdfast.prepare.playbook import Playbook
 from holdfast.prepare.roster import Roster
 from holdfast.prepare.systems import System
 from holdfast.prepare.terms import Authority, Category, Moment, Severity
-from holdfast.problems import NotAllowed, did_you_mean
+from holdfast.problems import NoAuthority, NotAllowed, did_you_mean
 
 _ATTEMPTS = 20
 _RUNG_TIERS = {"deputies": 1, "tier_2": 2, "tier_3": 3}
@@ -220,6 +220,23 @@ class Desk:
             incident, lambda loaded, ground: loaded.state.note(text, at, occurred_at, evidence), by, at
         )
 
+    def keep(self, incident: str, found: capture.Found, *, by: Actor, at: datetime) -> Item:
+        """Take one more piece of evidence in for a running incident. Raises NotAllowed, VaultProblem."""
+        for _ in range(_ATTEMPTS):
+            loaded = load(self.ledger, incident)
+            loaded.state.require_running()
+            years = self.ground_of(loaded.state).keep_years()
+            stream = self.ledger.stream(custody.stream_of(incident))
+            item = custody.next_item(stream.events, found, at, self.vault, years)
+            added = Draft(stream.name, stream.version, [EvidenceAdded(incident=incident, item=item)])
+            try:
+                # The empty draft holds off a closing at the same moment.
+                self.ledger.append(added, loaded.draft([]), by=by, at=at)
+                return item
+            except Conflict:
+                continue
+        raise Conflict(f"{incident} kept changing; try again")
+
     def hand_over(
         self, incident: str, role: IncidentRole, to: str, reason: str, *, by: Actor, at: datetime
     ) -> None:
@@ -235,7 +252,7 @@ class Desk:
             may |= {*ground.roster.roles[IncidentRole.INCIDENT_COMMANDER].in_order()}
             if by.id not in may:
                 words = role.value.replace("_", " ")
-                raise NotAllowed(
+                raise NoAuthority(
                     f"{by.name} may not hand over the {words}: its holder, their deputies or the incident "
                     "commander may"
                 )

@@ -8,7 +8,7 @@ from holdfast.people import Actor, IncidentRole
 from holdfast.prepare.playbook import Playbook
 from holdfast.prepare.roster import Person, Roster, Who
 from holdfast.prepare.terms import Authority, Severity
-from holdfast.problems import NotAllowed
+from holdfast.problems import NoAuthority
 
 ON_CALL = "on_call"
 
@@ -56,13 +56,13 @@ def deputies(roster: Roster, state: Incident) -> tuple[Member, ...]:
 
 
 def require(state: Incident, playbook: Playbook, roster: Roster, who: Actor, authority: Authority) -> None:
-    """Raises NotAllowed unless `who` holds a role with this authority (R-ESC-05).
+    """Raises NoAuthority unless `who` holds a role with this authority (R-ESC-05).
 
     A role that nobody fills in the incident is filled by its holder or deputies of the roster. The system
     itself has no authority: what a person must decide stays with a person.
     """
     if who.kind != "person":
-        raise NotAllowed(f"{who.name} may not {authority.says}: a person must decide that")
+        raise NoAuthority(f"{who.name} may not {authority.says}: a person must decide that")
     needed = playbook.roles_with(authority)
     unfilled = [role for role in needed if state.holder_of(role.value) is None]
     if any(who.id in roster.roles[role].in_order() for role in unfilled):
@@ -73,9 +73,9 @@ def require(state: Incident, playbook: Playbook, roster: Roster, who: Actor, aut
         return
     words = " or ".join(role.value.replace("_", " ") for role in needed)
     if not needed:
-        raise NotAllowed(f"the playbook gives no role the authority to {authority.says}; it must name one")
+        raise NoAuthority(f"the playbook gives no role the authority to {authority.says}; it must name one")
     names = [member.name for member in holders] or [roster.holder(role).name for role in unfilled]
-    raise NotAllowed(
+    raise NoAuthority(
         f"{who.name} may not {authority.says}: that needs the {words}. "
         f"Ask {' or '.join(dict.fromkeys(names))}, or have the role handed over"
     )

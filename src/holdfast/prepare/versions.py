@@ -42,7 +42,7 @@ from holdfast.prepare.roster import Roster
 from holdfast.prepare.systems import System
 from holdfast.prepare.terms import Function
 from holdfast.prepare.workspace import Workspace, content_hash, read_playbook, read_roster, read_system
-from holdfast.problems import NotAllowed, did_you_mean
+from holdfast.problems import NoAuthority, NotAllowed, did_you_mean
 
 PLAYBOOK_STREAM, ROSTER_STREAM = "playbook", "roster"
 State = Literal["proposed", "active", "superseded", "withdrawn"]
@@ -146,7 +146,7 @@ class Shelf:
         self._require_signable(version, function)
         if by.kind != "person" or not roster.may_sign(by.id, function):
             signers = " or ".join(person.name for person in roster.signers(function)) or "nobody yet"
-            raise NotAllowed(
+            raise NoAuthority(
                 f"{by.name} does not sign for {function.label.lower()}; the roster names {signers}"
             )
         if function in version.signed:
@@ -208,7 +208,7 @@ def _require_permission(ledger: Ledger, by: Actor) -> None:
     if roster is None or by.kind == "system":
         return
     if not allowed(roster.model.access(by.id), Permission.CHANGE_PLAYBOOK):
-        raise NotAllowed(
+        raise NoAuthority(
             f"{by.name} may not {Permission.CHANGE_PLAYBOOK}; ask compliance or an administrator"
         )
 

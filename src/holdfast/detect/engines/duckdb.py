@@ -32,8 +32,8 @@ FOREVER = datetime.max.replace(tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 WIDE = 40
 """Up to so many edges a histogram is counted by `count_if` columns."""
-SAMPLE = 1_000_000
-"""Rows from which edges are taken at most; a deterministic sample by id of anything larger."""
+SAMPLE = 250_000
+"""Rows from which edges are taken, about; of anything larger the same sample by id each time."""
 TOGETHER = 4
 """Columns whose values are held at once when quantiles are taken: 8 bytes a row each."""
 
@@ -286,7 +286,7 @@ class DuckDB:
             f"SELECT {', '.join([*groups, f'count_if({matches or True})', 'count(*)', people])} "
             f"FROM {rows.sql()} GROUP BY GROUPING SETS ({sets})"
         )
-        return [(tuple(row[:-3]), int(row[-3]), int(row[-2]), row[-1]) for row in found]
+        return [(tuple(row[:-3]), int(row[-3] or 0), int(row[-2] or 0), row[-1]) for row in found]
 
     def _ask(self, query: str) -> list[tuple[Any, ...]]:
         return self._connection.execute(query).fetchall()
@@ -540,7 +540,7 @@ def _count(item: Item, rows: _Rows) -> _Count:
             x, missing = rows.number(column), rows.is_missing(column)
             return _plain(item, f"count_if({x} <> 0 AND NOT {missing})", f"count_if(NOT {missing})")
         case plan.Histogram(column, edges):
-            return _histogram(item, rows.number(column), edges)
+            return _histogram(item, rows, column, edges)
         case plan.Tails(column, low, high):
             x = rows.number(column)
             under = f"CASE WHEN {x} < {number(low)} AND isfinite({x}) THEN {number(low)} - {x} END"
@@ -583,32 +583,25 @@ def _labelled(item: Item, rows: _Rows) -> _Count:
     raise TypeError(f"{type(item).__name__} is not counted by a scan")
 
 
-def _binned(x: str, edges: Sequence[float]) -> tuple[list[str], Callable[[Sequence[Any]], list[int]]]:
-    """Questions whose answers are [x ≤ first edge, the bins (edge, next edge], x > last edge]."""
-    all_ = f"count({x}) - count_if(isnan({x}))"
+def _bins(x: str, edges: Sequence[float]) -> tuple[list[str], Callable[[Sequence[Any]], list[int]]]:
+    """Questions whose answers are [x ≤ first edge, then x in each bin (edge, next edge]]."""
     if len(edges) <= WIDE:
         asks = [f"count_if({x} <= {number(edge)})" for edge in edges]
-
-        def from_cumulative(found: Sequence[Any]) -> list[int]:
-            steps = [0, *found]
-            return [after - before for before, after in pairwise(steps)]
-
-        return [*asks, all_], from_cumulative
+        return asks, lambda found: [after - before for before, after in pairwise([0, *found])]
     bounds = ", ".join(number(edge) for edge in edges)
-
-    def from_map(found: Sequence[Any]) -> list[int]:
-        bins = found[0] or {}
-        inside = [bins.get(edge, 0) for edge in edges]
-        return [*inside, found[1] - sum(inside)]
-
-    return [f"histogram(CASE WHEN NOT isnan({x}) THEN {x} END, [{bounds}])", all_], from_map
+    ask = f"histogram(CASE WHEN NOT isnan({x}) THEN {x} END, [{bounds}])"
+    return [ask], lambda found: [(found[0] or {}).get(edge, 0) for edge in edges]
 
 
-def _histogram(item: Item, x: str, edges: Sequence[float]) -> _Count:
-    asks, bins = _binned(x, edges)
-    return _Count(
-        item, [*asks, "count(*)"], lambda found: (*bins(found[:-1]), found[-1] - sum(bins(found[:-1])))
-    )
+def _histogram(item: Item, rows: _Rows, column: str, edges: Sequence[float]) -> _Count:
+    asks, bins = _bins(rows.number(column), edges)
+
+    def counts(found: Sequence[Any]) -> Counts:
+        *answers, missing, all_ = found
+        inside = bins(answers)
+        return (*inside, all_ - missing - sum(inside), missing)
+
+    return _Count(item, [*asks, f"count_if({rows.is_missing(column)})", "count(*)"], counts)
 
 
 def _score_bins(item: Item, rows: _Rows, edges: Sequence[float], by: str) -> _Count:
@@ -619,9 +612,21 @@ def _score_bins(item: Item, rows: _Rows, edges: Sequence[float], by: str) -> _Co
         positive, other = rows.prediction_positive(), f"({rows.prediction_positive()}) IS NOT TRUE"
     else:
         positive, other = "FALSE", "TRUE"
-    low, bins = _binned(f"CASE WHEN {other} THEN {x} END", edges)
-    high, _ = _binned(f"CASE WHEN {positive} THEN {x} END", edges)
-    return _Count(item, [*low, *high], lambda found: (*bins(found[: len(low)]), *bins(found[len(low) :])))
+    asks: list[str] = []
+    for who in (other, positive):
+        kept = f"CASE WHEN {who} THEN {x} END"
+        own, bins = _bins(kept, edges)
+        asks += [*own, f"count({kept}) - count_if(isnan({kept}))"]
+    half = len(asks) // 2
+
+    def counts(found: Sequence[Any]) -> Counts:
+        result: list[int] = []
+        for part in (found[:half], found[half:]):
+            inside = bins(part[:-1])
+            result += [*inside, part[-1] - sum(inside)]
+        return tuple(result)
+
+    return _Count(item, asks, counts)
 
 
 def _categories(item: Item, x: str, values: Sequence[str]) -> _Count:
