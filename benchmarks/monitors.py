@@ -174,9 +174,11 @@ def report(runs: dict[str, list[dict[str, float]]], rows: int) -> int:
     ratio = best["monitors"][1] / best["scan"][1]
     measured = runs["monitors"][0]["measurements"]
     print(f"monitors / scan: {ratio:.1f} times the CPU, for {measured:.0f} measurements")
+    if rows != 1_000_000:
+        return 0
     met = best["monitors"][0] <= LIMIT_SECONDS and peak <= LIMIT_MIB
     print(f"limit {LIMIT_SECONDS:.0f} s and {LIMIT_MIB} MiB: {'met' if met else 'MISSED'}")
-    return 0 if met or rows != 1_000_000 else 1
+    return 0 if met else 1
 
 
 if __name__ == "__main__":

@@ -27,19 +27,31 @@ def test_wilson_of_nothing_is_refused() -> None:
         wilson(0, 0, 0.95)
 
 
-@given(st.integers(0, 5000))
-def test_a_counts_interval_is_garwoods(count: int) -> None:
-    found = intervals.poisson(count, 0.95)
-    assert found.upper == pytest.approx(stats.chi2.ppf(0.975, 2 * count + 2) / 2, rel=1e-8)
-    lower = stats.chi2.ppf(0.025, 2 * count) / 2 if count else 0.0
-    assert found.lower == pytest.approx(lower, rel=1e-8)
+@given(st.integers(0, 5000), st.sampled_from([0.8, 0.95, 0.99]))
+def test_a_counts_interval_holds_the_expectations_that_do_not_contradict_it(
+    n: int, confidence: float
+) -> None:
+    """The score interval: at its ends the count is exactly z standard deviations away."""
+    found = intervals.poisson(n, confidence)
+    z = stats.norm.ppf(0.5 + confidence / 2)
+    for end in (found.lower, found.upper):
+        if end > 0:
+            assert abs(n - end) / sqrt(end) == pytest.approx(z, rel=1e-6)
+    assert found.lower <= found.value <= found.upper
+
+
+@given(st.integers(1, 2000), st.floats(0.5, 0.999))
+def test_students_quantiles_are_scipys(freedom: int, confidence: float) -> None:
+    expected = stats.t.ppf(0.5 + confidence / 2, freedom)
+    assert intervals.student_quantile(confidence, freedom) == pytest.approx(expected, rel=2e-4)
+    assert intervals.normal_quantile(confidence) == pytest.approx(stats.norm.ppf(0.5 + confidence / 2))
 
 
 def test_a_means_interval_is_students() -> None:
     sample = np.random.default_rng(1).normal(10, 3, 40)
     found = intervals.mean(40, float(sample.mean()), float(sample.var(ddof=1)), 0.95)
     low, high = stats.t.interval(0.95, 39, sample.mean(), stats.sem(sample))
-    assert (found.lower, found.upper) == pytest.approx((low, high))
+    assert (found.lower, found.upper) == pytest.approx((low, high), rel=1e-6)
 
 
 def test_the_difference_of_shares_is_newcombes_published_example() -> None:

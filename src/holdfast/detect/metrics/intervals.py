@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from math import exp, inf, isfinite, log, sqrt
-
-from scipy.special import chdtri, ndtri, stdtrit
+from math import cos, exp, expm1, inf, isfinite, log, pi, sin, sqrt
+from statistics import NormalDist
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,35 @@ Measured = Value | NotComputable
 @lru_cache(maxsize=256)
 def normal_quantile(confidence: float) -> float:
     """z such that a standard normal lies within ±z with this probability."""
-    return float(ndtri(0.5 + confidence / 2))
+    return NormalDist().inv_cdf(0.5 + confidence / 2)
+
+
+@lru_cache(maxsize=256)
+def student_quantile(confidence: float, freedom: int) -> float:
+    """t such that Student's t with so many degrees of freedom lies within ±t with this probability.
+
+    Hill, "Algorithm 396: Student's t-quantiles", Communications of the ACM 13 (1970): six digits.
+    """
+    p, n = 1 - confidence, freedom
+    if n == 1:
+        return cos(p * pi / 2) / sin(p * pi / 2)
+    if n == 2:
+        return sqrt(2 / (p * (2 - p)) - 2)
+    a = 1 / (n - 0.5)
+    b = 48 / a**2
+    c = ((20700 * a / b - 98) * a - 16) * a + 96.36
+    d = ((94.5 / (b + c) - 3) / b + 1) * sqrt(a * pi / 2) * n
+    y = (d * p) ** (2 / n)
+    if y > 0.05 + a:
+        x = -normal_quantile(confidence)
+        y = x**2
+        if n < 5:
+            c += 0.3 * (n - 4.5) * (x + 0.6)
+        c += (((0.05 * d * x - 5) * x - 7) * x - 2) * x + b
+        y = (((((0.4 * y + 6.3) * y + 36) * y + 94.5) / c - y - 3) / b + 1) * x
+        return sqrt(n * expm1(a * y**2))
+    inner = 1 / (((n + 6) / (n * y) - 0.089 * d - 0.822) * (n + 2) * 3) + 0.5 / (n + 4)
+    return sqrt(n * ((inner * y - 1) * (n + 1) / (n + 2) + 1 / y))
 
 
 def wilson(hits: int, n: int, confidence: float) -> Value:
@@ -60,21 +87,21 @@ def wilson(hits: int, n: int, confidence: float) -> Value:
 
 
 def poisson(count: int, confidence: float) -> Value:
-    """A count with Garwood's exact interval for its expectation (Biometrika 28, 1936).
+    """A count with the score interval for its expectation, the Poisson twin of Wilson's.
 
+    Brown, Cai and DasGupta, "Interval estimation in exponential families", Statistica Sinica 13 (2003).
     Assumes independent arrivals; real traffic varies more, so set limits on volume generously.
     """
-    tail = (1 - confidence) / 2
-    lower = float(chdtri(2 * count, 1 - tail)) / 2 if count else 0.0
-    upper = float(chdtri(2 * count + 2, tail)) / 2
-    return Value(float(count), lower, upper, count)
+    z2 = normal_quantile(confidence) ** 2
+    half = sqrt(z2 * (count + z2 / 4))
+    return Value(float(count), max(0.0, count + z2 / 2 - half), count + z2 / 2 + half, count)
 
 
 def mean(n: int, average: float, variance: float, confidence: float) -> Value:
     """A mean with Student's t interval; `variance` is the sample's, with n - 1 below the line."""
     if n < 2:
         return Value(average, -inf, inf, n)
-    half = float(stdtrit(n - 1, 0.5 + confidence / 2)) * sqrt(max(variance, 0.0) / n)
+    half = student_quantile(confidence, n - 1) * sqrt(max(variance, 0.0) / n)
     return Value(average, average - half, average + half, n)
 
 
