@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from holdfast.detect import plan
 from holdfast.detect.engines.duckdb import DuckDB
 from holdfast.detect.log import Log, open_log
 from holdfast.detect.tables import LogError
@@ -164,10 +165,21 @@ def test_scores_outside_zero_to_one_are_no_chances(
 def test_ids_of_different_types_still_find_their_labels(
     tmp_path: Path, engine: DuckDB, write: Callable[..., Path]
 ) -> None:
-    from holdfast.detect import plan
-
     write("log.parquet", TYPES, [ROW])
     write("labels.parquet", {"id": "VARCHAR", "truth": "BOOLEAN"}, [{"id": "1", "truth": True}])
     log = _open(tmp_path, engine, "log.parquet", labels=LABELS)
     cells = engine.count(log.table, plan.Scan(None, (), True, (plan.Confusion(),)))
     assert [cell.counts for cell in cells] == [(1, 0, 0, 0, 0)]
+
+
+@pytest.mark.parametrize("positive", [1, "yes"])
+def test_a_csv_whose_labels_are_all_still_empty_is_a_log_like_any_other(
+    tmp_path: Path, engine: DuckDB, write: Callable[..., Path], positive: int | str
+) -> None:
+    types = {**TYPES, "said": "VARCHAR" if positive == "yes" else "INTEGER", "truth": "INTEGER"}
+    write("log.csv", types, [{**ROW, "said": positive, "score": None}])
+    columns = {**COLUMNS, "label": "truth", "positive": positive}
+    log = _open(tmp_path, engine, "log.csv", columns=columns)
+    items = (plan.LABELS, plan.Correct(), plan.Confusion())
+    cells = engine.count(log.table, plan.Scan(None, (), True, items))
+    assert [cell.counts for cell in cells] == [(0, 0, 1), (0, 0, 1), (0, 0, 0, 0, 1)]
