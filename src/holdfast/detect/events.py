@@ -139,6 +139,11 @@ class AlertSetAside(Fact):
     reason: str
 
 
+def measured_stream(system: str, monitor: str) -> str:
+    """Where `monitor.measured` of one monitor is recorded."""
+    return f"monitor/{system}/{monitor}"
+
+
 def run_timer(system: str) -> str:
     return f"monitoring/{system}"
 

@@ -28,6 +28,7 @@ from holdfast.detect.events import (
     MonitoringScheduled,
     MonitoringStopped,
     MonitorMeasured,
+    measured_stream,
 )
 from holdfast.detect.log import open_log
 from holdfast.detect.measurement import Measurement, Transition
@@ -200,7 +201,7 @@ class Monitoring:
 
     def _measured(self, applied: Applied[System], batch: Sequence[Measurement]) -> Draft:
         monitor = batch[0].monitor
-        stream = self.ledger.stream(f"monitor/{applied.model.id}/{monitor}")
+        stream = self.ledger.stream(measured_stream(applied.model.id, monitor))
         fact = MonitorMeasured(
             system=applied.model.id, monitor=monitor, config=applied.content, measurements=tuple(batch)
         )

@@ -346,6 +346,9 @@ class Closed(Fact):
     record_sha256: str
     """Digest over the leaf hashes of everything the incident's record holds at this moment."""
 
+    def timers(self) -> Iterable[Arm | Disarm]:
+        yield Disarm(ladder_timer(self.incident))
+
     def line(self) -> Line:
         return Line("Closed and archived", self.summary, "act")
 

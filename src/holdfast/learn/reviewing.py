@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from holdfast.detect.events import MonitorMeasured
+from holdfast.detect.events import MonitorMeasured, measured_stream
 from holdfast.detect.measurement import Measurement
 from holdfast.evidence import custody
 from holdfast.incident import register, roles
@@ -116,7 +116,7 @@ def material(ledger: Ledger, state: Incident) -> Material:
 
 def _measured(ledger: Ledger, system: str, monitor: str) -> Iterable[Measurement]:
     """Everything the monitor ever said, also what later labels have changed since."""
-    for fact in ledger.stream(f"monitor/{system}/{monitor}").events:
+    for fact in ledger.stream(measured_stream(system, monitor)).events:
         if isinstance(fact, MonitorMeasured):
             yield from fact.measurements
 
