@@ -183,3 +183,19 @@ def test_a_csv_whose_labels_are_all_still_empty_is_a_log_like_any_other(
     items = (plan.LABELS, plan.Correct(), plan.Confusion())
     cells = engine.count(log.table, plan.Scan(None, (), True, items))
     assert [cell.counts for cell in cells] == [(0, 0, 1), (0, 0, 1), (0, 0, 0, 0, 1)]
+
+
+@pytest.mark.parametrize("name", ["log.csv", "log.parquet"])
+def test_yes_and_no_mean_the_same_as_text_and_as_truth_values(
+    tmp_path: Path, engine: DuckDB, write: Callable[..., Path], name: str
+) -> None:
+    """CSV readers take a column of yes and no for truth values."""
+    types = {**TYPES, "said": "VARCHAR", "truth": "VARCHAR"}
+    rows = [
+        {**ROW, "id": place, "said": said, "truth": truth}
+        for place, (said, truth) in enumerate([("yes", "yes"), ("yes", "no"), ("no", "no")])
+    ]
+    write(name, types, rows)
+    log = _open(tmp_path, engine, name, columns={**COLUMNS, "label": "truth", "positive": "yes"})
+    (cell,) = engine.count(log.table, plan.Scan(None, (), True, (plan.Confusion(),)))
+    assert cell.counts == (1, 1, 0, 1, 0)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from holdfast.detect.engines import Engine
-from holdfast.detect.tables import Column, Extent, Kind, LabelTable, LogError, Source, Table
+from holdfast.detect.tables import Column, Extent, Kind, LabelTable, LogError, Source, Table, spelled_truth
 from holdfast.prepare.systems import Labels, PredictionLog, Reference
 from holdfast.problems import did_you_mean, shown
 
@@ -211,12 +211,19 @@ def _check_classes(table: Table) -> None:
             "write both in the same way",
         )
     for column in (prediction, label):
-        if column and (column.kind is Kind.TEXT) != isinstance(positive, str):
+        if column and not _may_equal(column, positive):
             raise LogError(
                 f"{table.called}: {shown(column.name)} is {column.kind}, and columns.positive is "
                 f"{shown(positive)}",
                 "set columns.positive to the value that counts as positive, as it is written there",
             )
+
+
+def _may_equal(column: Column, positive: object) -> bool:
+    """Whether the column can hold the positive value; yes and no may have been read as truth values."""
+    if column.kind is Kind.TRUTH and isinstance(positive, str):
+        return spelled_truth(positive) is not None
+    return (column.kind is Kind.TEXT) == isinstance(positive, str)
 
 
 def _filled(column: Column | None) -> Column | None:

@@ -29,6 +29,16 @@ class Kind(StrEnum):
     OTHER = "other"
 
 
+TRUE, FALSE = ("true", "t", "yes", "y"), ("false", "f", "no", "n")
+"""Words that CSV readers take for truth values."""
+
+
+def spelled_truth(word: object) -> bool | None:
+    """What a word means in a column of truth values; None when it means nothing there."""
+    text = str(word).lower()
+    return True if text in TRUE else False if text in FALSE else None
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Files of one format that together are one table."""

@@ -24,7 +24,7 @@ import duckdb
 from holdfast.detect import plan
 from holdfast.detect.cells import MISSING_GROUP, ORIGIN, WHOLE, Cell, Window, window_at
 from holdfast.detect.plan import Counts, Item, Scan
-from holdfast.detect.tables import Column, Extent, Kind, LabelTable, LogError, Source, Table
+from holdfast.detect.tables import Column, Extent, Kind, LabelTable, LogError, Source, Table, spelled_truth
 from holdfast.prepare.systems import Rows
 
 UNIX = datetime(1970, 1, 1, tzinfo=UTC)
@@ -454,6 +454,8 @@ class _Rows:
         if column.kind is Kind.EMPTY:
             return self._named("CAST(NULL AS BOOLEAN)")
         positive = self._table.roles.positive
+        if column.kind is Kind.TRUTH and isinstance(positive, str):
+            positive = bool(spelled_truth(positive))
         value = literal(positive) if isinstance(positive, str) else number(positive)
         return self._named(f"{_comparable(column, raw)} = {value}")
 
