@@ -7,6 +7,7 @@ of a byte is a change of meaning or an error, never a harmless variant to hide b
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 MAX_INTEGER = 2**53 - 1
@@ -17,10 +18,16 @@ class CanonicalError(ValueError):
     """The bytes are not the one spelling of a document of this restricted kind."""
 
 
+_IN_ORDER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+_AS_GIVEN = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 def dumps(value: Any) -> bytes:
-    """The only spelling of the document, in UTF-8. Raises CanonicalError for a value it cannot hold."""
+    """The document's only spelling, in UTF-8. Raises CanonicalError for any other value."""
     try:
-        return json.dumps(_ordered(value), ensure_ascii=False, separators=(",", ":")).encode()
+        if _check(value):
+            return _IN_ORDER.encode(value).encode()
+        return _AS_GIVEN.encode(_ordered(value)).encode()
     except UnicodeEncodeError as error:
         raise CanonicalError("it holds half of a surrogate pair") from error
 
@@ -41,20 +48,34 @@ def loads(raw: bytes) -> Any:
     return value
 
 
-def _ordered(value: Any) -> Any:
-    """The value with all keys in RFC 8785 order, which is that of UTF-16 code units, not of code points."""
+def _check(value: Any) -> bool:
+    """Whether all keys are ASCII, so that code points order them rightly. Raises CanonicalError."""
     if value is None or isinstance(value, (str, bool)):
-        return value
+        return True
     if isinstance(value, int):
         if abs(value) > MAX_INTEGER:
             raise CanonicalError(f"the integer {value} is too large")
-        return value
+        return True
+    if isinstance(value, (list, tuple)):
+        return _check_all(value)
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return _check_all(value.values()) and all(map(str.isascii, value))
+    raise CanonicalError(f"it holds a {type(value).__name__}")
+
+
+def _check_all(values: Iterable[Any]) -> bool:
+    found = [_check(value) for value in values]  # every one is checked, also behind the first that says no
+    return all(found)
+
+
+def _ordered(value: Any) -> Any:
+    """The value with all keys in RFC 8785 order, which is that of UTF-16 code units, not of code points."""
     if isinstance(value, (list, tuple)):
         return [_ordered(item) for item in value]
-    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+    if isinstance(value, dict):
         keys = sorted(value, key=lambda key: key.encode("utf-16-be", "surrogatepass"))
         return {key: _ordered(value[key]) for key in keys}
-    raise CanonicalError(f"it holds a {type(value).__name__}")
+    return value
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
