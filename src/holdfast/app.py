@@ -44,7 +44,8 @@ from holdfast.interfaces.api.access import flags_access
 from holdfast.interfaces.api.ofrep import ofrep_router
 from holdfast.interfaces.api.resources import api
 from holdfast.interfaces.application import Application, Fire, Health
-from holdfast.interfaces.cli.main import Wiring, run
+from holdfast.interfaces.cli.main import run
+from holdfast.interfaces.cli.session import Wiring
 from holdfast.interfaces.web.site import site
 from holdfast.interfaces.worker.worker import Worker
 from holdfast.investigate import assessing
@@ -286,4 +287,4 @@ class Service:
 
 def main() -> None:
     """The command `holdfast`."""
-    run(Wiring(open_workspace, initialise, Service))
+    run(Wiring(open_workspace, initialise, Service, Worker, _engine))

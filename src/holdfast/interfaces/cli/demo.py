@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.table import Table
@@ -19,7 +21,7 @@ from rich.table import Table
 from holdfast.integrations.smtp.mailbox import Mailbox
 from holdfast.interfaces.application import Application
 from holdfast.interfaces.cli.demonstration import Result, Story, StoryBroke, begins_at
-from holdfast.interfaces.cli.wiring import Wiring
+from holdfast.interfaces.cli.session import Session, Wiring
 from holdfast.people import SYSTEM
 from holdfast.prepare import versions
 from holdfast.prepare.schemas import write_schemas
@@ -35,16 +37,100 @@ WHO = {
     "helen.marsh@harbourstreet.example": "compliance lead",
     "victor.chen@harbourstreet.example": "auditor: reads and verifies, never writes",
 }
-WORDS = (
-    "amber anchor autumn basin beacon birch breeze bridge cedar chalk clover copper coral cove dune ember "
-    "fern fjord flint gale garnet glade harbour hazel heron indigo island ivory jetty juniper kelp lantern "
-    "larch ledge linden maple marsh meadow mist moss oak opal orchard otter pebble pine plover quartz quay "
-    "raven reed ridge river rowan saffron sage shale shore silver slate spruce stone tarn thistle tide "
-    "timber topaz valley willow"
-).split()  # noqa: SIM905 - read as prose, not as a column
+WORDS = [
+    "amber",
+    "anchor",
+    "autumn",
+    "basin",
+    "beacon",
+    "birch",
+    "breeze",
+    "bridge",
+    "cedar",
+    "chalk",
+    "clover",
+    "copper",
+    "coral",
+    "cove",
+    "dune",
+    "ember",
+    "fern",
+    "fjord",
+    "flint",
+    "gale",
+    "garnet",
+    "glade",
+    "harbour",
+    "hazel",
+    "heron",
+    "indigo",
+    "island",
+    "ivory",
+    "jetty",
+    "juniper",
+    "kelp",
+    "lantern",
+    "larch",
+    "ledge",
+    "linden",
+    "maple",
+    "marsh",
+    "meadow",
+    "mist",
+    "moss",
+    "oak",
+    "opal",
+    "orchard",
+    "otter",
+    "pebble",
+    "pine",
+    "plover",
+    "quartz",
+    "quay",
+    "raven",
+    "reed",
+    "ridge",
+    "river",
+    "rowan",
+    "saffron",
+    "sage",
+    "shale",
+    "shore",
+    "silver",
+    "slate",
+    "spruce",
+    "stone",
+    "tarn",
+    "thistle",
+    "tide",
+    "timber",
+    "topaz",
+    "valley",
+    "willow",
+]
 
 
-def demo(wiring: Wiring, folder: Path, *, serve: bool, as_json: bool) -> int:
+def register(app: typer.Typer) -> None:
+    @app.command()
+    def demo(
+        ctx: typer.Context,
+        folder: Annotated[Path, typer.Option("--dir", help="Where the workspace is made.")] = Path(
+            "holdfast-demo"
+        ),
+        serve: Annotated[
+            bool, typer.Option("--serve/--no-serve", help="Serve what came of it at the end.")
+        ] = True,
+        as_json: Annotated[
+            bool, typer.Option("--json", help="Print what came of it as one JSON object.")
+        ] = False,
+    ) -> None:
+        """Play one incident from the first wrong prediction to the verified pack, then serve it."""
+        session: Session = ctx.obj
+        wanted = as_json or bool(session.json)
+        raise typer.Exit(demonstrate(session.wiring, folder, serve=serve, as_json=wanted))
+
+
+def demonstrate(wiring: Wiring, folder: Path, *, serve: bool, as_json: bool) -> int:
     """Play the demonstration into `folder`; returns the exit code: 0 only if all of it happened."""
     console = Console(stderr=True) if as_json else Console()
     if (folder / SIGN_IN).exists():
@@ -91,7 +177,8 @@ def _played(wiring: Wiring, folder: Path, console: Console) -> Result | None:
         )
         try:
             with wiring.service(application).in_background(), _told(console) as say:
-                result = Story(application, clock, wiring.work, now, say).play()
+                worker = wiring.worker(application)
+                result = Story(application, clock, worker.round, now, say).play()
         except StoryBroke as broke:
             console.print(f"\n[bold red]{broke}[/]")
             return None

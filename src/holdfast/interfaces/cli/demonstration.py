@@ -110,7 +110,7 @@ class Story:
         self,
         application: Application,
         clock: StoryClock,
-        work: Callable[[Application, datetime], int],
+        work: Callable[[datetime], int],
         now: datetime,
         say: Say,
     ) -> None:
@@ -338,7 +338,7 @@ class Story:
         self.clock.pass_by(timedelta(minutes=40))
         summary = "Wrong units from one broker, contained within half an hour, refused at intake since."
         closing.close(self.app.desk, self.id, summary, by=maya, at=self.at)
-        self.work(self.app, self.at)
+        self.work(self.at)
         state = self.incident()
         self.expect(state.status is Status.CLOSED, "the incident is closed and archived")
         self.result.clocks = [
@@ -376,7 +376,7 @@ class Story:
         self.clock.release()
         ended = DemonstrationEnded(real_time=self.clock.now())
         self.app.ledger.append(Draft("demonstration", 1, [ended]), by=SYSTEM, at=self.clock.now())
-        self.work(self.app, self.clock.now())
+        self.work(self.clock.now())
         report = self.app.check()
         self.expect(report.holds, "the ledger checks: " + "; ".join(report.problems[:3]))
         self.result.pack, self.result.policy = str(pack), str(policy)
@@ -417,7 +417,7 @@ class Story:
         """Six o'clock on a day of the story: the worker does everything that is due."""
         self.clock.move_to(midnight(self.fault + timedelta(days=day)) + timedelta(hours=6))
         for _ in range(10):
-            if not self.work(self.app, self.at):
+            if not self.work(self.at):
                 return
 
     @contextmanager
