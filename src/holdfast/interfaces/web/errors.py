@@ -77,6 +77,8 @@ def _http(request: Request, error: Exception) -> Response:
 
 def _incomplete(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
+    if any(item["loc"][0] == "path" for item in error.errors()):
+        return _page(request, 404, _MISSING, _LOOK)
     names = ", ".join(sorted({str(item["loc"][-1]).replace("_", " ") for item in error.errors()}))
     return _page(request, 422, "The form cannot be read as it is", f"Check these fields: {names}.")
 

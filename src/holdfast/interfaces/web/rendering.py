@@ -117,6 +117,10 @@ class NextAction:
     """Address of the page where it is done, or"""
     action: str = ""
     """address to post to when one press is enough."""
+    values: Mapping[str, str] = field(default_factory=dict)
+    """What is posted to `action` besides the token."""
+    other: tuple[str, str] | None = None
+    """(text, address) of another way than the button's."""
     key: str = ""
     """The letter that does it from the keyboard."""
     needs: str = ""

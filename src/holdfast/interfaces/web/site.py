@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import Depends, FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -18,12 +18,20 @@ from holdfast.interfaces.web import rendering
 from holdfast.interfaces.web.access import unforged
 from holdfast.interfaces.web.errors import handle_errors
 from holdfast.interfaces.web.live import News
-from holdfast.interfaces.web.views import events, sessions
+from holdfast.interfaces.web.views import declaring, events, finding, home, incident, incidents, sessions
 
 LARGEST_POST = 1024 * 1024
 """Bytes a form may have: a long note is a hundredth of it."""
 
-VIEWS = (sessions.router, events.router)
+VIEWS = (
+    sessions.router,
+    events.router,
+    home.router,
+    finding.router,
+    declaring.router,
+    incidents.router,
+    incident.router,
+)
 """Every page of the product."""
 
 
@@ -76,6 +84,9 @@ class _Guarded:
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
+        if scope["type"] == "http" and ("\x00" in scope["path"] or b"%00" in scope.get("query_string", b"")):
+            # No database stores a NUL, so nothing can be found by one.
+            return await PlainTextResponse("The address holds a NUL character.", 400)(scope, receive, guarded)
         await self.app(scope, receive, guarded if scope["type"] == "http" else send)
 
 

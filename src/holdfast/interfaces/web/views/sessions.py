@@ -38,6 +38,7 @@ def sign_in(
     application = access.application_of(request)
     now = application.clock.now()
     origin = request.client.host if request.client else "unknown"
+    person = person.replace("\x00", "")  # no database stores it, and no address holds it
     try:
         secret, _ = application.accounts.sign_in(person, password, origin, now)
     except NotAllowed as refused:

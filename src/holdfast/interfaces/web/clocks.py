@@ -1,0 +1,107 @@
+"""An incident's clocks as pages show them: the same words in the list, on the page and on the home page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from holdfast import wording
+from holdfast.incident.events import Acknowledged, Clock, ContainmentDecided
+from holdfast.incident.incident import ClockState, Incident
+from holdfast.ledger.facts import Recorded
+
+Standing = Literal["met", "running", "soon", "late"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """One clock, as `ui.clock` shows it."""
+
+    title: str
+    state: Standing
+    headline: str
+    detail: str
+    due: datetime | None = None
+    """Set while the clock runs: the page counts down."""
+    soon_at: datetime | None = None
+
+
+def soon_at(clock: ClockState) -> datetime:
+    """When a clock becomes urgent: with a quarter of its time left."""
+    return clock.due - clock.limit / 4
+
+
+def standing(clock: ClockState, now: datetime) -> Standing:
+    """Green when kept, amber when near, red when broken."""
+    if clock.met_at:
+        return "met" if clock.kept else "late"
+    if now >= clock.due:
+        return "late"
+    return "soon" if now >= soon_at(clock) else "running"
+
+
+def tiles(
+    state: Incident, record: Iterable[Recorded], whose: Mapping[Clock, str], now: datetime
+) -> list[Tile]:
+    """Every clock that promised something, in the order of the response."""
+    doers = _doers(record)
+    kept = [clock for clock in state.clocks.values() if not clock.stopped]
+    in_order = sorted(kept, key=lambda clock: list(Clock).index(clock.clock))
+    return [_tile(clock, doers.get(clock.clock, ""), whose.get(clock.clock, ""), now) for clock in in_order]
+
+
+def _doers(record: Iterable[Recorded]) -> dict[Clock, str]:
+    """Who did what a clock waited for."""
+    found: dict[Clock, str] = {}
+    for recorded in record:
+        match recorded.fact:
+            case Acknowledged(name=name):
+                found.setdefault(Clock.ACKNOWLEDGE, name)
+            case ContainmentDecided():
+                found.setdefault(Clock.CONTAIN, recorded.by.name)
+    return found
+
+
+def _tile(clock: ClockState, doer: str, whose: str, now: datetime) -> Tile:
+    limit = f"limit {wording.duration(clock.limit)}"
+    if clock.met_at:
+        took = clock.met_at - (clock.due - clock.limit)
+        late = "" if clock.kept else f", late by {wording.duration(clock.met_at - clock.due)}"
+        return Tile(
+            title=clock.clock.met_word,
+            state=standing(clock, now),
+            headline=wording.duration(took),
+            detail=" · ".join(filter(None, (f"{limit}{late}", doer))),
+        )
+    due = f"due {wording.utc_short(clock.due, now)}"
+    return Tile(
+        title=clock.clock.due_word,
+        state=standing(clock, now),
+        headline=wording.left(clock.due, now),
+        detail=" · ".join(filter(None, (due, whose))),
+        due=clock.due,
+        soon_at=soon_at(clock),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Next:
+    """The running clock that is due first, for a list."""
+
+    lead: str
+    due: datetime
+    state: Standing
+    soon_at: datetime
+
+
+def next_of(state: Incident, now: datetime) -> Next | None:
+    """What an incident is waited for next; None where nothing runs."""
+    clock = state.next_clock
+    if clock is None or state.status.over:
+        return None
+    lead = {Clock.ACKNOWLEDGE: "acknowledge:", Clock.CONTAIN: "contain:", Clock.REVIEW: "review:"}[
+        clock.clock
+    ]
+    return Next(lead=lead, due=clock.due, state=standing(clock, now), soon_at=soon_at(clock))

@@ -1,0 +1,245 @@
+"""What an incident asks for next: the order of the response, read off its state. Pure.
+
+One button each; where the playbook gives the decision to a role that the reader does not fill, the role
+and its holder are named instead. Whether a step is allowed is decided by the step itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from holdfast import wording
+from holdfast.contain.containment import Containment, Stage
+from holdfast.contain.offering import Offer
+from holdfast.incident import roles
+from holdfast.incident.incident import Incident, Status
+from holdfast.incident.responding import Ground
+from holdfast.interfaces.web.rendering import NextAction
+from holdfast.investigate.impact import Impact
+from holdfast.learn.remediation import Remediations
+from holdfast.learn.review import Review
+from holdfast.people import Permission
+from holdfast.prepare.accounts import SignedIn
+from holdfast.prepare.terms import Authority
+from holdfast.problems import NotAllowed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """Everything the next step depends on."""
+
+    state: Incident
+    ground: Ground
+    containments: Sequence[Containment]
+    offers: Sequence[Offer]
+    impact: Impact
+    remediations: Remediations
+    review: Review
+    now: datetime
+
+    def whose(self, authority: Authority) -> str:
+        """Who may decide: `incident commander (Maya Okafor)`."""
+        said = []
+        for role in self.ground.playbook.roles_with(authority):
+            member = self.state.holder_of(role.value)
+            name = member.name if member else self.ground.roster.holder(role.value).name
+            said.append(f"{role.value.replace('_', ' ')} ({name})")
+        return " or ".join(said) or "a role that the playbook does not name yet"
+
+    def may(self, who: SignedIn, authority: Authority) -> bool:
+        try:
+            roles.require(self.state, self.ground.playbook, self.ground.roster, who.actor, authority)
+        except NotAllowed:
+            return False
+        return True
+
+    @property
+    def review_required(self) -> bool:
+        return self.state.severity in self.ground.playbook.review.required_for
+
+
+def next_actions(situation: Situation, who: SignedIn) -> list[NextAction]:
+    """What is to be done now, the most urgent first; nothing once the incident is over."""
+    if situation.state.status.over:
+        return []
+    if not who.may(Permission.RESPOND):
+        return [replace(action, needs="responder access") for action in _all(situation, who)]
+    return list(_all(situation, who))
+
+
+def _all(situation: Situation, who: SignedIn) -> Iterator[NextAction]:
+    if situation.state.status is Status.RESOLVED:
+        yield from _ending(situation, who)
+        return
+    yield from _answering(situation)
+    yield from _containing(situation, who)
+    yield from _understanding(situation)
+    yield from _mending(situation)
+
+
+def _address(situation: Situation, noun: str) -> str:
+    return f"/incidents/{situation.state.id}/{noun}"
+
+
+def _answering(situation: Situation) -> Iterator[NextAction]:
+    state = situation.state
+    if not state.acknowledged_at:
+        yield NextAction(
+            title="Acknowledge",
+            verb="Acknowledge",
+            detail="You answer: the escalation stops.",
+            action=_address(situation, "acknowledgement"),
+            key="a",
+        )
+    proposed = state.proposed
+    if proposed is None or state.severity is None or state.category is None:
+        return
+    what = f"{proposed.severity.label}, {proposed.category.label.lower()}"
+    page = _address(situation, "classification")
+    if not state.classified_at:
+        yield NextAction(
+            title=f"Confirm {what}",
+            verb="Confirm",
+            detail="Proposed by the playbook's rules.",
+            action=page,
+            values={"severity": proposed.severity.value, "category": proposed.category.value},
+            other=("Why, or change it", page),
+        )
+    elif (proposed.severity, proposed.category) != (state.severity, state.category) and _newer(situation):
+        yield NextAction(
+            title="Look at the classification again",
+            verb="Look",
+            detail=f"The rules propose {what}.",
+            href=page,
+        )
+
+
+def _newer(situation: Situation) -> bool:
+    """Whether the rules now see something graver than what a person confirmed."""
+    state = situation.state
+    return bool(state.proposed and state.severity and state.proposed.severity.rank < state.severity.rank)
+
+
+def _containing(situation: Situation, who: SignedIn) -> Iterator[NextAction]:
+    state, page = situation.state, _address(situation, "containment")
+    for one in situation.containments:
+        yield from _containment(situation, one, who, page)
+    if state.containment_decided or state.contained_at or not state.system:
+        return
+    if any(one.stage in (Stage.PROPOSED, Stage.APPROVED) for one in situation.containments):
+        return
+    fastest = situation.offers[0] if situation.offers else None
+    detail = (
+        f"Fastest that fits: {fastest.name.lower()}, {wording.duration(fastest.takes)}."
+        if fastest
+        else "None is prepared for this system: decide, and say why."
+    )
+    approval = f"Approval: {situation.whose(Authority.CONTAIN)}."
+    yield NextAction(title="Choose containment", verb="Choose", detail=f"{detail} {approval}", href=page)
+
+
+def _containment(situation: Situation, one: Containment, who: SignedIn, page: str) -> Iterator[NextAction]:
+    action = NextAction(title="", verb="Open", detail=f"{one.name} ({one.id})", href=f"{page}#{one.id}")
+    match one.stage:
+        case Stage.PROPOSED:
+            needs = "" if situation.may(who, Authority.CONTAIN) else situation.whose(Authority.CONTAIN)
+            yield replace(action, title="Approve containment", verb="Approve", needs=needs)
+        case Stage.APPROVED:
+            yield replace(action, title="Apply containment", verb="Apply")
+        case Stage.APPLIED:
+            yield replace(action, title="Prove containment", verb="Prove")
+        case Stage.FAILED:
+            yield replace(action, title="Containment is not proven", detail=one.failure)
+        case Stage.REVERTED:
+            yield replace(action, title="Prove that containment is lifted", verb="Prove")
+        case Stage.HELD | Stage.RELEASED:
+            return
+
+
+def _understanding(situation: Situation) -> Iterator[NextAction]:
+    state, impact = situation.state, situation.impact
+    if not impact.versions:
+        counted = impact.count.counted if impact.count else None
+        known = (
+            "Not counted yet."
+            if counted is None
+            else f"Counted: {wording.thousands(counted.users, 'unknown')} people, "
+            f"{wording.plural(counted.inferences, 'prediction')}."
+        )
+        yield NextAction(
+            title="Assess the impact", verb="Assess", detail=known, href=_address(situation, "impact")
+        )
+    if state.classified_at and not state.cause:
+        yield NextAction(
+            title="Establish the cause",
+            verb="Analyse",
+            detail="Facts, sequence and factors, each linked to evidence.",
+            href=_address(situation, "cause"),
+        )
+
+
+def _mending(situation: Situation) -> Iterator[NextAction]:
+    state, items = situation.state, situation.remediations
+    page = _address(situation, "remediation")
+    if not state.cause:
+        return
+    open_items = items.open_items()
+    if not items.items:
+        yield NextAction(
+            title="Plan the remediation",
+            verb="Plan",
+            detail="Who, until when, and what will prove it.",
+            href=page,
+        )
+    elif open_items:
+        late = sum(item.overdue(situation.now) for item in open_items)
+        detail = f"{len(items.verified())} of {len(items.verified()) + len(open_items)} verified"
+        detail += (
+            f", {late} overdue."
+            if late
+            else f", next due {wording.day(min(i.deadline for i in open_items))}."
+        )
+        yield NextAction(title="Finish the remediation", verb="Open", detail=detail, href=page)
+    if state.classified_at:
+        proof = (
+            "The fix is verified." if items.verified() else "Nothing is verified yet; this needs a reason."
+        )
+        yield NextAction(
+            title="Resolve", verb="Resolve", detail=proof, href=_address(situation, "resolution")
+        )
+
+
+def _ending(situation: Situation, who: SignedIn) -> Iterator[NextAction]:
+    state = situation.state
+    if not state.reviewed_at:
+        wanted = (
+            "Required before closing." if situation.review_required else "Not required for this severity."
+        )
+        whose = situation.whose(Authority.COMPLETE_REVIEW)
+        yield NextAction(
+            title="Write the review",
+            verb="Review",
+            detail=f"{wanted} Completed by the {whose}.",
+            href=_address(situation, "review"),
+        )
+    for one in situation.containments:
+        if one.in_force:
+            needs = situation.whose(Authority.UNDO_CONTAINMENT)
+            yield NextAction(
+                title="Lift containment",
+                verb="Open",
+                detail=f"{one.name} ({one.id}) is still in force.",
+                href=f"{_address(situation, 'containment')}#{one.id}",
+                needs="" if situation.may(who, Authority.UNDO_CONTAINMENT) else needs,
+            )
+    yield from (action for action in _mending(situation) if action.title != "Resolve")
+    needs = "" if situation.may(who, Authority.CLOSE) else situation.whose(Authority.CLOSE)
+    yield NextAction(
+        title="Close and archive",
+        verb="Close",
+        detail="Nothing can be added to the record afterwards.",
+        href=_address(situation, "closure"),
+        needs=needs,
+    )

@@ -1,0 +1,83 @@
+"""Declaring an incident: one sentence is enough, and it takes under a minute (R-DET-11)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Query, Response
+
+from holdfast.incident.responding import Report
+from holdfast.interfaces.web import fields
+from holdfast.interfaces.web.access import Visit, visit
+from holdfast.interfaces.web.rendering import sentence
+from holdfast.people import Permission
+from holdfast.prepare import versions
+from holdfast.prepare.terms import Severity
+from holdfast.problems import NotAllowed
+
+router = APIRouter()
+
+
+@router.get("/declare")
+def form(
+    visit: visit,
+    system: Annotated[str, Query(max_length=200)] = "",
+    title: Annotated[str, Query(max_length=fields.LONGEST_TITLE)] = "",
+) -> Response:
+    visit.require(Permission.DECLARE)
+    return _form(visit, {"title": title, "system": system})
+
+
+@router.post("/declare")
+def declare(
+    visit: visit,
+    title: Annotated[str, Form()] = "",
+    system: Annotated[str, Form()] = "",
+    description: Annotated[str, Form()] = "",
+    severity: Annotated[str, Form()] = "",
+    began_at: Annotated[str, Form()] = "",
+    zone: Annotated[str, Form()] = "UTC",
+) -> Response:
+    visit.require(Permission.DECLARE)
+    given = {
+        "title": title,
+        "system": system,
+        "description": description,
+        "severity": severity,
+        "began_at": began_at,
+        "zone": zone,
+    }
+    try:
+        report = Report(
+            title=fields.text(title, fields.LONGEST_TITLE, "title"),
+            description=fields.text(description, fields.LONGEST_TEXT, "description"),
+            system=system,
+            began_at=fields.moment(began_at, zone),
+            severity=fields.word(Severity, severity, "severity") if severity else None,
+        )
+        if report.began_at and report.began_at > visit.now:
+            raise NotAllowed("it cannot have begun in the future; check the time and its zone")
+        incident = visit.application.desk.open(report, by=visit.actor, at=visit.now)
+    except NotAllowed as refused:
+        return _form(visit, given, error=sentence(str(refused)), status=409)
+    visit.notice(
+        f"{incident} is open.", "Its evidence is frozen, its clocks run, and its team is being told."
+    )
+    return visit.back(f"/incidents/{incident}")
+
+
+def _form(visit: Visit, given: dict[str, str], error: str = "", status: int = 200) -> Response:
+    systems = versions.active_systems(visit.application.ledger)
+    options = [("", "not sure, or none of these")]
+    options += [(name, f"{applied.model.name} ({name})") for name, applied in sorted(systems.items())]
+    blank = {"title": "", "system": "", "description": "", "severity": "", "began_at": "", "zone": "UTC"}
+    return visit.page(
+        "pages/declare.html",
+        "declare",
+        status=status,
+        given={**blank, **given},
+        systems=options,
+        severities=[("", "let the playbook's rules propose"), *((one.value, one.label) for one in Severity)],
+        in_force=versions.active_playbook(visit.application.ledger) is not None,
+        error=error,
+    )

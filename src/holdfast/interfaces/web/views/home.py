@@ -1,0 +1,224 @@
+"""The first page: what is open, what runs out, what is out of bounds, what is due."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Response
+from sqlalchemy import Connection
+
+from holdfast import charts, wording
+from holdfast.detect import records
+from holdfast.detect.measurement import Measurement
+from holdfast.detect.records import Alert, Run
+from holdfast.incident import register
+from holdfast.incident.incident import Incident
+from holdfast.incident.register import Filter
+from holdfast.interfaces.application import Application
+from holdfast.interfaces.web import clocks
+from holdfast.interfaces.web.access import visit
+from holdfast.interfaces.web.rendering import Tone
+from holdfast.learn import measures, tracker
+from holdfast.ledger import timers
+from holdfast.prepare import versions
+from holdfast.prepare.systems import System
+
+router = APIRouter()
+
+_SHOWN = 8
+"""Rows of each list on this page; the rest stands on its own page."""
+_WINDOWS = 26
+"""Windows in a small line."""
+_LATE = timedelta(minutes=2)
+"""A worker looks every second; what is due for so long is not being looked at."""
+
+
+@router.get("/")
+def home(visit: visit) -> Response:
+    application, now = visit.application, visit.now
+    systems = {name: applied.model for name, applied in versions.active_systems(application.ledger).items()}
+    with application.ledger.reading() as conn:
+        running = register.find(conn, Filter(running=True), limit=500)
+        alerts = records.find_alerts(conn, state="open", limit=500)
+        runs = records.runs(conn)
+        failing = [_failing(conn, alert) for alert in alerts[:_SHOWN]]
+    return visit.page(
+        "pages/home.html",
+        "home",
+        greeting=_greeting(visit.actor.name, now, visit.zone),
+        lead=_lead(running, visit.actor.id),
+        rows=[Row(state, clocks.next_of(state, now)) for state in running[:_SHOWN]],
+        running=running,
+        pressing=_pressing(running, now),
+        by_severity=_by_severity(running),
+        failing=failing,
+        failing_monitors=len({(alert.system, alert.facts.monitor) for alert in alerts}),
+        all_monitors=sum(len(system.monitors) for system in systems.values()),
+        silent=_silent(systems, runs, now),
+        answered=measures.measures_of(application.ledger, now).answered_in_time,
+        due=_due(application, now)[:_SHOWN],
+        stalled=_stalled(application, now),
+        in_force=versions.active_playbook(application.ledger) is not None,
+        systems=systems,
+    )
+
+
+# Incidents -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One incident of a list."""
+
+    state: Incident
+    clock: clocks.Next | None
+
+    @property
+    def commander(self) -> str:
+        member = self.state.holder_of("incident_commander")
+        return member.name if member else ""
+
+
+def _greeting(name: str, now: datetime, zone: str | None) -> str:
+    hour = now.astimezone(ZoneInfo(zone or "UTC")).hour
+    part = "morning" if 4 <= hour < 12 else "afternoon" if 12 <= hour < 18 else "evening"
+    return f"Good {part}, {name.split()[0]}"
+
+
+def _lead(running: Sequence[Incident], person: str) -> str:
+    if not running:
+        return "No incident is open."
+    mine = sum(bool(state.roles_of(person)) for state in running)
+    unanswered = sum(state.acknowledged_at is None for state in running)
+    said = [f"You are on the team of {wording.plural(mine, 'open incident')}." if mine else ""]
+    if unanswered:
+        said.append(f"{wording.plural(unanswered, 'incident')} not acknowledged yet.")
+    return " ".join(filter(None, said)) or f"{wording.plural(len(running), 'incident')} open, none with you."
+
+
+def _pressing(running: Iterable[Incident], now: datetime) -> list[tuple[Incident, clocks.Next]]:
+    """Running clocks, the one that is due first in front."""
+    found = [(state, clock) for state in running if (clock := clocks.next_of(state, now))]
+    return sorted(found, key=lambda pair: pair[1].due)
+
+
+def _by_severity(running: Iterable[Incident]) -> str:
+    counted: dict[str, int] = {}
+    for state in running:
+        word = state.severity.value if state.severity else "not classified"
+        counted[word] = counted.get(word, 0) + 1
+    return ", ".join(f"{number} {word}" for word, number in counted.items())
+
+
+# Monitors --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """A monitor that is out of bounds, with its recent course."""
+
+    alert: Alert
+    points: list[tuple[float | None, charts.Status]]
+    newest: Measurement | None
+
+    @property
+    def course(self) -> str:
+        """The small line in words."""
+        known = [value for value, _ in self.points if value is not None]
+        if not known:
+            return "no values"
+        return f"from {wording.figure(known[0])} to {wording.figure(known[-1])}"
+
+
+def _failing(conn: Connection, alert: Alert) -> Failing:
+    measured = records.measurements_of(conn, alert.system, alert.facts.monitor)
+    course = [one for one in measured if one.series == alert.series][-_WINDOWS:]
+    points: list[tuple[float | None, charts.Status]] = [(one.value, one.status.value) for one in course]
+    newest = next((one for one in reversed(course) if one.value is not None), None)
+    return Failing(alert, points, newest)
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """A system that is meant to be watched, and is not (R-XCT-07)."""
+
+    system: System
+    why: str
+    since: datetime | None
+
+
+def _silent(systems: Mapping[str, System], runs: Mapping[str, Run], now: datetime) -> list[Silent]:
+    found = []
+    for name, system in systems.items():
+        run = runs.get(name)
+        if not system.is_covered or (run and not run.is_silent(now)):
+            continue
+        why = run.reason or "its run is overdue" if run else "it has never run"
+        found.append(Silent(system, why, run.last_run if run else None))
+    return found
+
+
+def _stalled(application: Application, now: datetime) -> int:
+    """Timers due for minutes: no worker is running, so nothing escalates and nothing is measured."""
+    return len(timers.due(application.ledger, now - _LATE))
+
+
+# Due -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One thing that somebody has to have done by a day."""
+
+    what: str
+    detail: str
+    href: str
+    at: datetime | None
+    tone: Tone = "plain"
+
+
+def _due(application: Application, now: datetime) -> list[Due]:
+    with application.ledger.reading() as conn:
+        items = tracker.due_items(conn, limit=_SHOWN)
+        waiting = tracker.waiting_for_verification(conn)
+    found = [
+        Due(
+            item.action,
+            f"{item.item} · {item.responsible_name}",
+            f"/incidents/{item.incident}/remediation",
+            item.deadline,
+            "bad" if item.overdue(now) else "plain",
+        )
+        for item in items
+    ]
+    found += [
+        Due(
+            item.action,
+            f"{item.item} · waits for its verification",
+            f"/incidents/{item.incident}/remediation",
+            None,
+        )
+        for item in waiting
+    ]
+    found += _playbook_due(application, now)
+    return sorted(found, key=lambda one: (one.at is None, one.at or now))
+
+
+def _playbook_due(application: Application, now: datetime) -> list[Due]:
+    found = []
+    active = versions.active_playbook(application.ledger)
+    if active and active.review_due:
+        tone: Tone = "bad" if active.review_due < now else "plain"
+        found.append(
+            Due("Review of the playbook", f"version {active.version}", "/playbook", active.review_due, tone)
+        )
+    for version in versions.playbook_versions_of(application.ledger):
+        if version.state == "proposed" and version.missing:
+            names = ", ".join(function.label.lower() for function in version.missing)
+            found.append(
+                Due(f"Sign playbook {version.version}", f"missing: {names}", "/playbook", None, "warn")
+            )
+    return found

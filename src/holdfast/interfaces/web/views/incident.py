@@ -1,0 +1,488 @@
+"""One incident: where it stands, what to do next, and its record as it writes itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Response
+
+from holdfast import wording
+from holdfast.contain.reading import containments_of
+from holdfast.evidence import custody
+from holdfast.evidence.events import EvidenceVerified, Gap, Item
+from holdfast.incident.events import AlertFacts, Clock
+from holdfast.incident.incident import Incident, Phase, Status
+from holdfast.incident.loading import load
+from holdfast.incident.register import record as record_of
+from holdfast.incident.responding import Ground
+from holdfast.interfaces.web import clocks, fields, storyline
+from holdfast.interfaces.web.access import Visit, visit
+from holdfast.interfaces.web.fields import IncidentNumber
+from holdfast.interfaces.web.rendering import sentence
+from holdfast.interfaces.web.steps import Situation, next_actions
+from holdfast.investigate import assessing
+from holdfast.investigate.impact import Impact
+from holdfast.learn import closing, remedying, reviewing
+from holdfast.ledger import outbox, timers
+from holdfast.ledger.facts import Recorded
+from holdfast.people import IncidentRole, Permission
+from holdfast.prepare.terms import Authority, Category, Severity
+from holdfast.problems import NotAllowed
+
+router = APIRouter(prefix="/incidents/{incident}")
+
+
+@router.get("")
+def incident(visit: visit, incident: IncidentNumber, timeline: str = "") -> Response:
+    """The page, and the centre of a response."""
+    situation = _situation(visit, incident)
+    state, ground = situation.state, situation.ground
+    record = record_of(visit.application.ledger, incident)
+    everything = timeline == "everything"
+    return visit.page(
+        "pages/incident.html",
+        "incidents",
+        state=state,
+        under=_under(state, situation, visit),
+        phases=_phases(state),
+        clocks=clocks.tiles(state, record, _whose(situation), visit.now),
+        escalation=_escalation(visit, state),
+        actions=next_actions(situation, visit.signed_in),
+        may_respond=visit.may(Permission.RESPOND) and not state.status.over,
+        may_dismiss=visit.may(Permission.RESPOND) and _dismissible(state),
+        dismissal=situation.whose(Authority.DISMISS),
+        entries=storyline.timeline(record, everything),
+        everything=everything,
+        impact=_impact(situation.impact, ground),
+        impact_version=len(situation.impact.versions),
+        containments=situation.containments,
+        team=_team(state),
+        roles=_roles(state),
+        people=[(person.id, person.name) for person in ground.roster.people],
+        evidence=_evidence(visit, incident, record),
+        alerts=_alerts(state),
+        messages=storyline.messages(record),
+        archive=_archive(visit, state),
+    )
+
+
+def _situation(visit: Visit, incident: str) -> Situation:
+    """Everything that is known of an incident. Raises NoSuchIncident."""
+    application = visit.application
+    ledger = application.ledger
+    state = load(ledger, incident).state
+    with ledger.reading() as conn:
+        contained = containments_of(conn, incident)
+    return Situation(
+        state=state,
+        ground=application.desk.ground_of(state),
+        containments=contained,
+        offers=application.containing.offers(incident) if state.system else (),
+        impact=assessing.impact_of(ledger, incident),
+        remediations=remedying.remediations_of(ledger, incident),
+        review=reviewing.review_of(ledger, incident),
+        now=visit.now,
+    )
+
+
+# What the page says ----------------------------------------------------------------------------
+
+
+def _under(state: Incident, situation: Situation, visit: Visit) -> str:
+    """The line under the title: which system, since when, how it came to light."""
+    system = situation.ground.system
+    named = system.name if system else state.system
+    parts = [", ".join(filter(None, (named, state.model_version and f"model {state.model_version}")))]
+    opened = wording.utc_short(state.opened_at, visit.now) if state.opened_at else ""
+    if state.source == "alert" and state.alerts:
+        parts.append(f"detected {opened} by “{state.alerts[0].monitor_name}”")
+    else:
+        parts.append(f"declared {opened}")
+    if state.began_at and state.opened_at:
+        before = wording.duration(state.opened_at - state.began_at)
+        parts.append(f"began about {wording.utc_short(state.began_at, visit.now)}, {before} before")
+    return " · ".join(filter(None, parts))
+
+
+def _phases(state: Incident) -> list[tuple[str, str]]:
+    over = state.status.over
+    now = list(Phase).index(state.phase)
+    words = ("done", "now", "todo")
+    return [
+        (
+            phase.value,
+            "done" if over and state.status is Status.CLOSED else words[(at > now) - (at < now) + 1],
+        )
+        for at, phase in enumerate(Phase)
+    ]
+
+
+def _whose(situation: Situation) -> dict[Clock, str]:
+    """Who is expected to keep a running clock."""
+    commander = situation.state.holder_of(IncidentRole.INCIDENT_COMMANDER.value)
+    called = situation.state.holder_of("on_call") or commander
+    return {
+        Clock.ACKNOWLEDGE: called.name if called else "whoever is on call",
+        Clock.CONTAIN: _holders(situation, Authority.CONTAIN),
+        Clock.REVIEW: _holders(situation, Authority.COMPLETE_REVIEW),
+    }
+
+
+def _holders(situation: Situation, authority: Authority) -> str:
+    names = []
+    for role in situation.ground.playbook.roles_with(authority):
+        member = situation.state.holder_of(role.value)
+        names.append(member.name if member else situation.ground.roster.holder(role.value).name)
+    return " or ".join(dict.fromkeys(names))
+
+
+def _escalation(visit: Visit, state: Incident) -> str:
+    """When the next people are called if nobody answers."""
+    if state.acknowledged_at or state.status.over:
+        return ""
+    for timer in timers.armed(visit.application.ledger, f"{state.id}/escalation"):
+        return f"escalates further {wording.utc_short(timer.due, visit.now)}"
+    return ""
+
+
+def _dismissible(state: Incident) -> bool:
+    return state.status in (Status.TRIAGE, Status.OPEN) and not state.contained_at
+
+
+def _team(state: Incident) -> list[tuple[str, str, str]]:
+    """(role, name, person) in the order the playbook calls them."""
+    return [(member.role.replace("_", " ").capitalize(), member.name, member.person) for member in state.team]
+
+
+def _roles(state: Incident) -> list[tuple[str, str]]:
+    """Roles that can be handed over: filled ones first."""
+    filled = [member.role for member in state.team if member.role in IncidentRole.__members__.values()]
+    order = [*dict.fromkeys(filled), *(role.value for role in IncidentRole if role.value not in filled)]
+    return [(role, role.replace("_", " ").capitalize()) for role in order]
+
+
+def _impact(impact: Impact, ground: Ground) -> list[tuple[str, str]]:
+    """What is known of the impact, in words; what is not known is said to be."""
+    people = f"{ground.system.subject.capitalize()}s affected" if ground.system else "People affected"
+    counted = impact.count
+    newest = impact.newest
+    stated = newest.users.stated if newest else None
+    users = counted.counted.users if counted else stated
+    pairs = [(people, wording.thousands(users, "not known yet"))]
+    if counted:
+        pairs += [
+            ("Predictions", wording.thousands(counted.counted.inferences)),
+            ("Of all in the period", wording.percent(counted.counted.share, 1)),
+            ("Period", wording.duration(counted.end - counted.start)),
+        ]
+    if newest:
+        pairs += [
+            (
+                "Legal requirement",
+                _holds(newest.compliance.violated, newest.compliance.requirement, "not violated"),
+            ),
+            ("Outside notice", _holds(newest.compliance.must_notify, newest.compliance.duty, "not required")),
+            ("Sensitive data", _holds(newest.data.sensitive, newest.data.sensitivity, "none involved")),
+        ]
+    return pairs
+
+
+def _holds(known: bool | None, what: str, otherwise: str) -> str:
+    if known is None:
+        return "not known yet"
+    return (what or "yes") if known else otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The evidence of an incident in a few words."""
+
+    items: tuple[Item, ...]
+    gaps: tuple[Gap, ...]
+    verified: Recorded | None
+    """The last check of the stored bytes."""
+
+    @property
+    def size(self) -> int:
+        return sum(item.size for item in self.items)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        fact = self.verified.fact if self.verified else None
+        return fact.problems if isinstance(fact, EvidenceVerified) else ()
+
+
+def _evidence(visit: Visit, incident: str, record: Sequence[Recorded]) -> Evidence:
+    facts = visit.application.ledger.stream(custody.stream_of(incident)).events
+    checks = [recorded for recorded in record if isinstance(recorded.fact, EvidenceVerified)]
+    return Evidence(custody.items(facts), custody.gaps(facts), checks[-1] if checks else None)
+
+
+def _alerts(state: Incident) -> list[tuple[AlertFacts, str]]:
+    return [
+        (alert, wording.interval(alert.value, alert.lower, alert.upper, against=alert.limit))
+        for alert in state.alerts
+    ]
+
+
+def _archive(visit: Visit, state: Incident) -> tuple[str, str] | None:
+    """(digest, problem) of a closed incident's record, hashed again for this page."""
+    if state.status is not Status.CLOSED:
+        return None
+    ledger = visit.application.ledger
+    return closing.digest_of_closed(ledger, state.id), closing.archive_problem(ledger, state.id) or ""
+
+
+# Steps of one press or one sentence ------------------------------------------------------------
+
+
+def _home(incident: str) -> str:
+    return f"/incidents/{incident}"
+
+
+@router.post("/acknowledgement")
+def acknowledge(visit: visit, incident: IncidentNumber) -> Response:
+    visit.require(Permission.RESPOND)
+    visit.application.desk.acknowledge(incident, by=visit.actor, at=visit.now)
+    visit.notice("Acknowledged.", "The escalation has stopped.")
+    return visit.back(_home(incident))
+
+
+@router.post("/notes")
+def add_note(
+    visit: visit,
+    incident: IncidentNumber,
+    note: Annotated[str, Form()] = "",
+    occurred_at: Annotated[str, Form()] = "",
+    zone: Annotated[str, Form()] = "UTC",
+    evidence: Annotated[list[str] | None, Form()] = None,
+) -> Response:
+    visit.require(Permission.RESPOND)
+    visit.application.desk.note(
+        incident,
+        fields.text(note, fields.LONGEST_TEXT, "note"),
+        by=visit.actor,
+        at=visit.now,
+        occurred_at=fields.moment(occurred_at, zone),
+        evidence=tuple(item for item in evidence or () if item),
+    )
+    visit.notice("Note added.", "It stands in the timeline and can no longer be changed.")
+    return visit.back(_home(incident))
+
+
+@router.post("/team")
+def hand_over(
+    visit: visit,
+    incident: IncidentNumber,
+    role: Annotated[str, Form()] = "",
+    to: Annotated[str, Form()] = "",
+    reason: Annotated[str, Form()] = "",
+) -> Response:
+    visit.require(Permission.RESPOND)
+    given = fields.word(IncidentRole, role, "role")
+    because = fields.text(reason, fields.LONGEST_TEXT, "reason")
+    visit.application.desk.hand_over(incident, given, to, because, by=visit.actor, at=visit.now)
+    visit.notice(f"{given.value.replace('_', ' ').capitalize()} handed over.")
+    return visit.back(_home(incident))
+
+
+@router.post("/dismissal")
+def dismiss(visit: visit, incident: IncidentNumber, reason: Annotated[str, Form()] = "") -> Response:
+    visit.require(Permission.RESPOND)
+    because = fields.text(reason, fields.LONGEST_TEXT, "reason")
+    visit.application.desk.dismiss(incident, because, by=visit.actor, at=visit.now)
+    visit.notice(f"{incident} is dismissed.", "Its record and the reason are kept.")
+    return visit.back(_home(incident))
+
+
+@router.post("/messages/{message}/attempts")
+def retry_message(visit: visit, incident: IncidentNumber, message: str) -> Response:
+    visit.require(Permission.RESPOND)
+    known = {one.message for one in storyline.messages(record_of(visit.application.ledger, incident))}
+    if message not in known:
+        raise NotAllowed(f"{incident} has no such message")
+    outbox.retry(visit.application.ledger, message, visit.actor, visit.now)
+    visit.notice("The message waits to be sent again.")
+    return visit.back(_home(incident))
+
+
+# Steps with a page of their own ----------------------------------------------------------------
+
+
+@router.get("/classification")
+def classification(visit: visit, incident: IncidentNumber) -> Response:
+    situation = _situation(visit, incident)
+    state = situation.state
+    given = {
+        "severity": state.severity.value if state.severity else "",
+        "category": state.category.value if state.category else "",
+        "reason": "",
+    }
+    return _classification(visit, situation, given)
+
+
+@router.post("/classification")
+def classify(
+    visit: visit,
+    incident: IncidentNumber,
+    severity: Annotated[str, Form()] = "",
+    category: Annotated[str, Form()] = "",
+    reason: Annotated[str, Form()] = "",
+) -> Response:
+    visit.require(Permission.RESPOND)
+    try:
+        visit.application.desk.classify(
+            incident,
+            fields.word(Category, category, "category"),
+            fields.word(Severity, severity, "severity"),
+            fields.text(reason, fields.LONGEST_TEXT, "reason"),
+            by=visit.actor,
+            at=visit.now,
+        )
+    except NotAllowed as refused:
+        given = {"severity": severity, "category": category, "reason": reason}
+        return _classification(visit, _situation(visit, incident), given, sentence(str(refused)))
+    visit.notice("Classified.", "Clocks, team and messages follow the severity.")
+    return visit.back(_home(incident))
+
+
+def _classification(visit: Visit, situation: Situation, given: dict[str, str], error: str = "") -> Response:
+    playbook, state = situation.ground.playbook, situation.state
+    severities = [
+        (level.value, level.label, f"{entry.means} {_promises(entry.clocks)}")
+        for level, entry in playbook.severities.items()
+    ]
+    categories = [(one.value, one.label, entry.means) for one, entry in playbook.categories.items()]
+    return visit.page(
+        "pages/classification.html",
+        "incidents",
+        status=409 if error else 200,
+        state=state,
+        given=given,
+        error=error,
+        severities=severities,
+        categories=categories,
+        authority=situation.whose(Authority.OVERRIDE_SEVERITY),
+        playbook_version=playbook.version,
+        may_respond=visit.may(Permission.RESPOND) and not state.status.over,
+    )
+
+
+def _promises(limits: object) -> str:
+    """What a severity promises, in a sentence."""
+    said = []
+    for name, word in (("acknowledge_within", "Acknowledge"), ("contain_within", "decide containment")):
+        limit = getattr(limits, name)
+        if limit:
+            said.append(f"{word} within {wording.duration(limit)}")
+    return f"{', '.join(said)}." if said else ""
+
+
+@router.get("/resolution")
+def resolution(visit: visit, incident: IncidentNumber) -> Response:
+    return _resolution(visit, _situation(visit, incident), {"resolution": "", "because": ""})
+
+
+@router.post("/resolution")
+def resolve(
+    visit: visit,
+    incident: IncidentNumber,
+    resolution: Annotated[str, Form()] = "",
+    because: Annotated[str, Form()] = "",
+) -> Response:
+    visit.require(Permission.RESPOND)
+    try:
+        closing.resolve(
+            visit.application.desk,
+            incident,
+            fields.text(resolution, fields.LONGEST_TEXT, "resolution"),
+            fields.text(because, fields.LONGEST_TEXT, "reason"),
+            by=visit.actor,
+            at=visit.now,
+        )
+    except NotAllowed as refused:
+        given = {"resolution": resolution, "because": because}
+        return _resolution(visit, _situation(visit, incident), given, sentence(str(refused)))
+    visit.notice(f"{incident} is resolved.", "What remains stands under Next.")
+    return visit.back(_home(incident))
+
+
+def _resolution(visit: Visit, situation: Situation, given: dict[str, str], error: str = "") -> Response:
+    return visit.page(
+        "pages/resolution.html",
+        "incidents",
+        status=409 if error else 200,
+        state=situation.state,
+        given=given,
+        error=error,
+        remediations=situation.remediations,
+        containments=[one for one in situation.containments if one.in_force],
+        may_respond=visit.may(Permission.RESPOND) and not situation.state.status.over,
+    )
+
+
+@router.get("/closure")
+def closure(visit: visit, incident: IncidentNumber) -> Response:
+    return _closure(visit, _situation(visit, incident), {"summary": ""})
+
+
+@router.post("/closure")
+def close(visit: visit, incident: IncidentNumber, summary: Annotated[str, Form()] = "") -> Response:
+    visit.require(Permission.RESPOND)
+    try:
+        digest = closing.close(
+            visit.application.desk,
+            incident,
+            fields.text(summary, fields.LONGEST_TEXT, "summary"),
+            by=visit.actor,
+            at=visit.now,
+        )
+    except NotAllowed as refused:
+        return _closure(visit, _situation(visit, incident), {"summary": summary}, sentence(str(refused)))
+    visit.notice(
+        f"{incident} is closed and archived.", f"Its record has the digest {wording.short_hash(digest)}."
+    )
+    return visit.back(_home(incident))
+
+
+def _closure(visit: Visit, situation: Situation, given: dict[str, str], error: str = "") -> Response:
+    return visit.page(
+        "pages/closure.html",
+        "incidents",
+        status=409 if error else 200,
+        state=situation.state,
+        given=given,
+        error=error,
+        checks=_before_closing(situation),
+        authority=situation.whose(Authority.CLOSE),
+        may_close=visit.may(Permission.RESPOND) and situation.may(visit.signed_in, Authority.CLOSE),
+    )
+
+
+def _before_closing(situation: Situation) -> list[tuple[bool, str]]:
+    """What closing asks for, and whether it is there; the step itself decides."""
+    state, items = situation.state, situation.remediations
+    in_force = [one.id for one in situation.containments if one.in_force]
+    open_items = [item.item for item in items.open_items()]
+    required = situation.review_required
+    return [
+        (state.status is Status.RESOLVED, "resolved" if state.resolved_at else "not resolved yet"),
+        (
+            bool(state.reviewed_at) or not required,
+            "review completed"
+            if state.reviewed_at
+            else "review required"
+            if required
+            else "review not required",
+        ),
+        (
+            not in_force,
+            f"containment in force: {', '.join(in_force)}" if in_force else "no containment in force",
+        ),
+        (
+            not open_items,
+            f"remediation open: {', '.join(open_items)}" if open_items else "no remediation open",
+        ),
+    ]
