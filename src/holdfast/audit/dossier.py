@@ -1,0 +1,327 @@
+"""The dossier: everything the ledger holds about one incident, read at one moment.
+
+Report, record and walk-through are computed from it and from nothing else, so that they cannot
+contradict one another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import select
+
+from holdfast.audit import events
+from holdfast.contain.containment import Containment
+from holdfast.contain.containment import fold as fold_containment
+from holdfast.detect.events import AlertCleared, AlertContinued, AlertRaised, MonitorMeasured
+from holdfast.detect.measurement import Measurement
+from holdfast.evidence import custody
+from holdfast.evidence.events import EvidenceAccessed, EvidenceVerified, Gap, Item
+from holdfast.incident import register
+from holdfast.incident.events import AlertFacts
+from holdfast.incident.incident import Incident
+from holdfast.incident.loading import load
+from holdfast.investigate import analysing, assessing, cause, impact
+from holdfast.investigate.cause import Cause
+from holdfast.investigate.impact import Impact
+from holdfast.learn import remedying, review, reviewing
+from holdfast.learn.remediation import Remediations
+from holdfast.learn.remediation import fold as fold_remediations
+from holdfast.learn.review import Review
+from holdfast.ledger import sealing, tables
+from holdfast.ledger.facts import Fact, Recorded
+from holdfast.ledger.ledger import Conflict, Draft, Ledger
+from holdfast.ledger.sealing import Sealed
+from holdfast.prepare import versions
+from holdfast.prepare.systems import Monitor, System
+from holdfast.prepare.versions import Applied, PlaybookVersion
+
+FactT = TypeVar("FactT", bound=Fact)
+_ATTEMPTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One series of a monitor behind the incident: it raised an alert, or it is to prove something."""
+
+    monitor: str
+    group: str
+    """`gender=female`; empty for everybody."""
+    quantity: str
+    config: Monitor | None
+    """As applied when the incident opened; None where the inventory does not know it."""
+    alerts: tuple[AlertFacts, ...]
+    cleared_at: datetime | None
+    measurements: tuple[Measurement, ...]
+    """The newest word on each window, oldest window first."""
+
+    @property
+    def name(self) -> str:
+        if self.alerts:
+            return self.alerts[0].monitor_name
+        return self.config.name if self.config else self.monitor
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """What is known of one incident when the ledger has `entries` facts."""
+
+    origin: str
+    """Name of the ledger."""
+    entries: int
+    sealed: Sealed | None
+    """The newest checkpoint at that moment."""
+    state: Incident
+    record: tuple[Recorded, ...]
+    """Every fact that names the incident, in ledger order."""
+    streams: Mapping[str, int]
+    """The incident's streams and how many facts each holds."""
+    context: tuple[Recorded, ...]
+    """Single facts of other streams: the playbook version and the system's file it was run under, and
+    what says that the ledger's times are a rehearsal's."""
+    playbook: PlaybookVersion | None
+    system: Applied[System] | None
+    """As applied when the incident opened."""
+    impact: Impact
+    cause: Cause
+    containments: tuple[Containment, ...]
+    remediations: Remediations
+    review: Review
+    items: tuple[Item, ...]
+    gaps: tuple[Gap, ...]
+    watched: tuple[Watched, ...]
+    names: Mapping[str, str]
+    """Name by person id."""
+
+    def of(self, *kinds: type[FactT]) -> list[tuple[Recorded, FactT]]:
+        """The facts of these kinds in the record, in order."""
+        return [(one, one.fact) for one in self.record if isinstance(one.fact, kinds)]
+
+    @property
+    def custody(self) -> list[tuple[Recorded, EvidenceAccessed | EvidenceVerified]]:
+        """Every access to the evidence and every check of it."""
+        return [
+            (one, one.fact)
+            for one in self.record
+            if isinstance(one.fact, (EvidenceAccessed, EvidenceVerified))
+        ]
+
+    def name_of(self, person: str) -> str:
+        return self.names.get(person, person)
+
+    def guards(self) -> list[Draft]:
+        """Empty drafts that hold every stream of the incident to what was read."""
+        return [Draft(stream, version, []) for stream, version in self.streams.items()]
+
+
+def gather(ledger: Ledger, incident: str) -> Dossier:
+    """Read everything about an incident. Raises NoSuchIncident, and Conflict when it keeps changing."""
+    for _ in range(_ATTEMPTS):
+        state = load(ledger, incident).state
+        record = tuple(register.record(ledger, incident))
+        system = _system_at(ledger, state)
+        alerts = _stream_facts(ledger, sorted({f"alert/{alert.alert}" for alert in state.alerts}))
+        read = _Read(state, record, system, alerts)
+        watched = _watched(ledger, read)
+        streams = _versions(ledger, incident, [*(one.stream for one in record), *read.monitor_streams()])
+        with ledger.reading() as conn:
+            entries = conn.execute(select(tables.head.c.size)).scalar_one()
+            sealed = sealing.newest(conn)
+        if len(register.record(ledger, incident)) != len(record):
+            continue
+        return _dossier(ledger, read, watched, streams, entries, sealed)
+    raise Conflict(f"the record of {incident} kept changing while it was read; try again")
+
+
+def streams_of(ledger: Ledger, incident: str, below: int) -> frozenset[str]:
+    """Every stream that holds a fact of the incident's record among the first `below` entries, or whose
+    name holds the incident's number."""
+    facts, streams, about = tables.facts, tables.streams, register.incident_record
+    told = (
+        select(facts.c.stream)
+        .join(about, about.c.seq == facts.c.seq)
+        .where(about.c.incident == incident, facts.c.seq < below)
+    )
+    named = select(streams.c.stream).where(streams.c.stream.like(f"%{incident}%"))
+    with ledger.reading() as conn:
+        names = [row.stream for row in conn.execute(named) if incident in row.stream.split("/")]
+        begun = select(facts.c.stream).where(facts.c.stream.in_(names), facts.c.seq < below)
+        return frozenset(row.stream for query in (told, begun) for row in conn.execute(query.distinct()))
+
+
+# Reading -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What was read so far."""
+
+    state: Incident
+    record: tuple[Recorded, ...]
+    system: Applied[System] | None
+    alerts: Sequence[Recorded]
+    """Facts of the alerts that led here."""
+
+    def stream(self, name: str) -> list[tuple[Any, datetime, Any]]:
+        """Fact, time and actor of everything on one stream, as the folds take it."""
+        return [(cast(Any, one.fact), one.at, one.by) for one in self.record if one.stream == name]
+
+    def monitors(self) -> list[str]:
+        """The monitors behind the incident: those that alarmed first, then those that prove something."""
+        incident = self.state.id
+        items = self.remediations().items.values()
+        wanted = [alert.monitor for alert in self.state.alerts]
+        wanted += [one.watch for one in self.containments() if one.watch]
+        wanted += [item.verification.monitor for item in items if item.verification.monitor]
+        return list(dict.fromkeys(wanted)) if incident and self.state.system else []
+
+    def monitor_streams(self) -> list[str]:
+        return [f"monitor/{self.state.system}/{monitor}" for monitor in self.monitors()]
+
+    def remediations(self) -> Remediations:
+        incident = self.state.id
+        return fold_remediations(incident, self.stream(remedying.stream_of(incident)))
+
+    def containments(self) -> tuple[Containment, ...]:
+        streams = dict.fromkeys(one.stream for one in self.record if one.stream.startswith("containment/"))
+        return tuple(fold_containment(self.stream(stream)) for stream in streams)
+
+
+def _dossier(
+    ledger: Ledger,
+    read: _Read,
+    watched: tuple[Watched, ...],
+    streams: Mapping[str, int],
+    entries: int,
+    sealed: Sealed | None,
+) -> Dossier:
+    state = read.state
+    evidence = [one.fact for one in read.record if one.stream == custody.stream_of(state.id)]
+    return Dossier(
+        origin=ledger.origin,
+        entries=entries,
+        sealed=sealed,
+        state=state,
+        record=read.record,
+        streams=streams,
+        context=tuple(_context(ledger, state, read.system)),
+        playbook=versions.playbook_version(ledger, state.playbook),
+        system=read.system,
+        impact=impact.fold(read.stream(assessing.stream_of(state.id))),
+        cause=cause.fold(read.stream(analysing.stream_of(state.id))),
+        containments=read.containments(),
+        remediations=read.remediations(),
+        review=review.fold(read.stream(reviewing.stream_of(state.id))),
+        items=custody.items(evidence),
+        gaps=custody.gaps(evidence),
+        watched=watched,
+        names=versions.names(ledger),
+    )
+
+
+def _stream_facts(ledger: Ledger, streams: Iterable[str]) -> list[Recorded]:
+    return [one for stream in streams for one in ledger.stream(stream).facts]
+
+
+def _versions(ledger: Ledger, incident: str, streams: Iterable[str]) -> dict[str, int]:
+    """How many facts each of these streams holds, the pack's own among them, in order of name."""
+    wanted = {*streams, *streams_of(ledger, incident, ledger.size()), events.stream_of(incident)}
+    table = tables.streams
+    with ledger.reading() as conn:
+        rows = conn.execute(select(table.c.stream, table.c.version).where(table.c.stream.in_(wanted)))
+        held: dict[str, int] = {row.stream: row.version for row in rows}
+    return {stream: held.get(stream, 0) for stream in sorted(wanted)}
+
+
+def _system_at(ledger: Ledger, state: Incident) -> Applied[System] | None:
+    """The system's file as it was in force when the incident opened."""
+    if not state.system or state.opened_at is None:
+        return None
+    history = versions.system_history(ledger, state.system)
+    return next((one for one in history if one.applied_at <= state.opened_at), None)
+
+
+def _context(ledger: Ledger, state: Incident, system: Applied[System] | None) -> list[Recorded]:
+    """The facts by which playbook and system's file came into force, in ledger order; and where the ledger's
+    times are a rehearsal's, the facts that say so."""
+    found = list(ledger.stream("demonstration").facts)
+    found += [
+        one
+        for one in ledger.stream(versions.PLAYBOOK_STREAM).facts
+        if getattr(one.fact, "content", "") == state.playbook
+    ]
+    if system:
+        applied = ledger.stream(f"system/{state.system}").facts
+        found += [one for one in applied if (getattr(one.fact, "content", ""), one.at) == _mark(system)]
+    return sorted(found, key=lambda one: one.seq)
+
+
+def _mark(system: Applied[System]) -> tuple[str, datetime]:
+    return system.content, system.applied_at
+
+
+# Monitors ----------------------------------------------------------------------------------------
+
+
+def _watched(ledger: Ledger, read: _Read) -> tuple[Watched, ...]:
+    """Every series that alarmed, and for monitors that only prove something the one for everybody."""
+    found: list[Watched] = []
+    for monitor, stream in zip(read.monitors(), read.monitor_streams(), strict=True):
+        newest = _newest(ledger.stream(stream).events)
+        alerts = [alert for alert in read.state.alerts if alert.monitor == monitor]
+        groups = list(dict.fromkeys(alert.group for alert in alerts)) or [""]
+        for group in groups:
+            told = tuple(alert for alert in alerts if alert.group == group)
+            found.append(_series(read, monitor, group, told, newest))
+    return tuple(found)
+
+
+def _newest(facts: Iterable[Fact]) -> list[Measurement]:
+    """The newest word on every window of every series: labels that came in later replaced it."""
+    known: dict[tuple[str, datetime], Measurement] = {}
+    for fact in facts:
+        if isinstance(fact, MonitorMeasured):
+            known |= {(one.series, one.window_start): one for one in fact.measurements}
+    return sorted(known.values(), key=lambda one: (one.window_start, one.series))
+
+
+def _series(
+    read: _Read, monitor: str, group: str, alerts: tuple[AlertFacts, ...], newest: Sequence[Measurement]
+) -> Watched:
+    about = [one for one in newest if (one.group or "") == group]
+    quantity = _quantity(read, alerts, about)
+    numbers = {alert.alert for alert in alerts}
+    cleared = [
+        one.at for one in read.alerts if isinstance(one.fact, AlertCleared) and one.fact.alert in numbers
+    ]
+    return Watched(
+        monitor=monitor,
+        group=group,
+        quantity=quantity,
+        config=_config(read.system, monitor),
+        alerts=alerts,
+        cleared_at=cleared[-1] if cleared else None,
+        measurements=tuple(one for one in about if one.quantity == quantity),
+    )
+
+
+def _quantity(read: _Read, alerts: tuple[AlertFacts, ...], about: Sequence[Measurement]) -> str:
+    """What the alarming series measures; a fairness monitor measures several things for one group."""
+    numbers = {alert.alert for alert in alerts}
+    for one in read.alerts:
+        if isinstance(one.fact, (AlertRaised, AlertContinued)) and one.fact.alert.alert in numbers:
+            return one.fact.series.rpartition("|")[2]
+    return about[0].quantity if about else ""
+
+
+def _config(system: Applied[System] | None, monitor: str) -> Monitor | None:
+    """The monitor of this id; `drift.income` is the monitor `drift` for one of its columns."""
+    for one in system.model.monitors if system else ():
+        if one.id == monitor:
+            return one
+        if one.columns and monitor.startswith(f"{one.id}."):
+            return one.of(monitor.removeprefix(f"{one.id}."))
+    return None

@@ -1,0 +1,60 @@
+"""Words that several sections of the report use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from holdfast import wording
+from holdfast.audit.report.blocks import Cell, toned
+from holdfast.incident.events import Member
+from holdfast.incident.incident import ClockState
+from holdfast.investigate.events import Statement
+
+
+def capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def words(name: str) -> str:
+    """`incident_commander` as people say it."""
+    return name.replace("_", " ")
+
+
+def excerpt(text: str, length: int) -> str:
+    """The beginning of a text, cut at a word and marked; nothing is cut from a short one."""
+    joined = " ".join(text.split())
+    if len(joined) <= length:
+        return joined
+    kept = joined[:length].rpartition(" ")[0] or joined[:length]
+    return f"{kept.rstrip(',.;:')} …"
+
+
+def persons(team: Iterable[Member]) -> list[str]:
+    """Each person of a team once, whatever roles they fill."""
+    return list(dict.fromkeys(member.person for member in team))
+
+
+def clock_cell(clock: ClockState) -> Cell:
+    """Whether a promise was kept, in words and figures."""
+    limit = wording.duration(clock.limit)
+    if clock.met_at and clock.kept:
+        return toned(f"kept: {wording.duration(clock.met_at - clock.started)} of {limit}", "good")
+    if clock.met_at:
+        return toned(f"met {wording.duration(clock.met_at - clock.due)} late, limit {limit}", "bad")
+    if clock.breached_at:
+        return toned(f"breached {wording.utc(clock.breached_at)}, limit {limit}", "bad")
+    if clock.stopped:
+        return f"no longer applied, limit {limit}"
+    return toned(f"running, due {wording.utc(clock.due)}", "warn")
+
+
+def rests(statement: Statement) -> str:
+    """What proves a statement, or that it is an assumption."""
+    proof = ", ".join(map(str, statement.links))
+    if statement.assumption:
+        return f"assumption{', see ' + proof if proof else ''}"
+    return proof
+
+
+def yes_no(value: bool | None, yes: str = "yes", no: str = "no") -> str:
+    return "not known" if value is None else yes if value else no
