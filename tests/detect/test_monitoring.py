@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from holdfast.detect.monitoring import Monitoring, monitor_memory
 from holdfast.detect.records import Detection
 from holdfast.evidence import custody
 from holdfast.evidence.vault import Vault
+from holdfast.incident.events import IncidentOpened
 from holdfast.incident.loading import load
 from holdfast.incident.register import Register
 from holdfast.incident.responding import Desk, Report
@@ -108,8 +110,8 @@ def test_a_fault_in_the_inputs_opens_an_incident_with_its_evidence(bank: Bank) -
     ]
     frozen = bank.desk.vault.path_of(items[0].sha256)
     (faulty,) = duckdb.sql(
-        f"SELECT count(*) FROM read_parquet('{frozen}') WHERE channel = 'broker' AND timestamp >= '2026-11-11' "
-        "AND employment_years > 40"
+        f"SELECT count(*) FROM read_parquet('{frozen}') WHERE channel = 'broker' "
+        "AND timestamp >= '2026-11-11' AND employment_years > 40"
     ).fetchall()[0]
     assert faulty > 30
     (early,) = duckdb.sql(
@@ -144,21 +146,25 @@ def test_an_alert_joins_what_a_person_has_reported(bank: Bank) -> None:
     assert (alert.outcome, alert.incident) == ("joined", "INC-1")
 
 
-def test_triage_that_was_cut_off_is_taken_up_without_a_second_incident(bank: Bank) -> None:
-    """R-XCT-05: the worker dies after opening the incident and before noting so."""
+def test_two_workers_triage_one_alert_and_open_one_incident(bank: Bank) -> None:
+    """R-DET-15, R-XCT-05: what an alert led to stands in the transaction that leads there."""
     bank.run(morning(FAULT))
     bank.write(FAULT, FAULT + timedelta(days=1))
     at = morning(FAULT + timedelta(days=1))
     bank.monitoring.run(LOANS, by=SYSTEM, at=at)
-    alerting = Alerting(bank.ledger, bank.desk)
     (raised,) = (r for r in bank.ledger.facts() if isinstance(r.fact, AlertRaised))
-    assert isinstance(raised.fact, AlertRaised)
-    bank.desk.open(alerting._report(raised.fact), by=SYSTEM, at=at)
-    for _ in range(2):
-        alerting.triage(raised, at)
+    alerting = Alerting(bank.ledger, bank.desk)
+    workers = [threading.Thread(target=alerting.triage, args=(raised, at)) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    alerting.triage(raised, at)
+    assert len(bank.facts(IncidentOpened)) == 1
     with bank.ledger.reading() as conn:
         (alert,) = records.find_alerts(conn)
     assert (alert.outcome, alert.incident) == ("opened", "INC-1")
+    assert [known.alert for known in load(bank.ledger, "INC-1").state.alerts] == ["ALR-1"]
 
 
 def test_losing_the_monitors_memory_raises_no_second_alert(bank: Bank) -> None:

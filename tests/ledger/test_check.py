@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import delete, select, update
 
-from holdfast.ledger import keys, tables
+from holdfast.ledger import keys, tables, tiles
 from holdfast.ledger.check import Report, check
 from holdfast.ledger.ledger import Draft, Ledger
 from holdfast.ledger.sealing import Anchor, RefusedToSeal, Sealer
@@ -157,3 +157,35 @@ def test_sealing_refuses_a_restored_old_backup(
     change(ledger, update(tables.head).values(size=301))
     with pytest.raises(RefusedToSeal, match="310 were sealed before"):
         sealer.seal(now)
+
+
+def test_sealing_refuses_a_restored_backup_that_has_grown_since(
+    checked: Checked, ledger: Ledger, sealer: Sealer, now: datetime
+) -> None:
+    """The older copy is past the anchored size again, with other facts."""
+    before = ledger.stream("kettle/all").facts[299]
+    change(ledger, delete(tables.facts).where(tables.facts.c.seq >= 300))
+    change(ledger, delete(tables.checkpoints).where(tables.checkpoints.c.size > 300))
+    change(ledger, delete(tables.tiles))
+    change(ledger, update(tables.head).values(size=300))
+    change(ledger, update(tables.streams).values(version=300, last_hash=before.leaf_hash))
+    with ledger.database.writing() as conn:
+        built = tiles.TileBuilder()
+        built.extend(0, [recorded.leaf_hash for recorded in ledger.stream("kettle/all").facts])
+        tiles.store(conn, built)
+    others = [KettleFilled(kettle="other", litres=2.0) for _ in range(20)]
+    ledger.append(Draft("kettle/all", 300, others), by=ANA, at=now + timedelta(days=1))
+    with pytest.raises(RefusedToSeal, match="not those that were sealed before"):
+        sealer.seal(now + timedelta(days=1))
+
+
+def test_a_torn_line_in_the_file_of_checkpoints_is_cut_off(
+    checked: Checked, ledger: Ledger, sealer: Sealer, anchor: Anchor, now: datetime
+) -> None:
+    """R-XCT-05: killed while a checkpoint was being written."""
+    with anchor.path.open("a") as file:
+        file.write('{"note": "holdfast.exa')
+    ledger.append(Draft("kettle/all", 310, [KettleFilled(kettle="k1", litres=1.0)]), by=ANA, at=now)
+    sealer.seal(now)
+    assert [sealed.size for sealed in anchor.kept()] == [300, 310, 311]
+    assert checked().holds

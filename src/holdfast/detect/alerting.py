@@ -7,6 +7,7 @@ incident (R-DET-15). Otherwise the playbook's triggers decide (R-PRE-07).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from holdfast.detect import records
@@ -23,6 +24,10 @@ from holdfast.prepare import versions
 from holdfast.problems import NotAllowed
 
 
+class _Triaged(Exception):
+    """Somebody else was faster, or it was done before a crash: there is nothing to do."""
+
+
 class Alerting:
     """Steps on alerts."""
 
@@ -31,33 +36,47 @@ class Alerting:
         self.desk = desk
 
     def triage(self, recorded: Recorded, at: datetime) -> None:
-        """The reaction to a raised alert. Handed the same fact again, it finds that nothing is left to do."""
+        """The reaction to a raised alert. Handed the same fact again, it finds that nothing is left to do.
+
+        What the alert led to stands in the transaction that leads there, on the alert as it was read: of
+        two workers that triage it at the same time, one finds it triaged.
+        """
         fact = recorded.fact
         if not isinstance(fact, AlertRaised):
             return
+        try:
+            self._triage(fact, at)
+        except _Triaged:
+            return
+
+    def _triage(self, fact: AlertRaised, at: datetime) -> None:
         alert = fact.alert.alert
         with self.ledger.reading() as conn:
-            known = records.alert(conn, alert)
-            led_to = register.incident_of_alert(conn, alert)
             running = _running(register.find(conn, Filter(system=fact.system, running=True)))
-        if known is None or known.outcome != "waiting":
+        if running:
+            reason = f"{running} is running for {fact.system}"
+            self.desk.join(
+                running, fact.alert, by=SYSTEM, at=at, together=self._leads_to(alert, "joined", reason)
+            )
             return
-        if led_to:
-            # A crash after the incident was opened and before this was recorded.
-            self._triaged(alert, led_to, "opened", "the incident was opened for it", at)
-        elif running:
-            self.desk.join(running, fact.alert, by=SYSTEM, at=at)
-            self._triaged(alert, running, "joined", f"{running} is running for {fact.system}", at)
-        else:
-            self._open_or_leave(fact, at)
-
-    def _open_or_leave(self, fact: AlertRaised, at: datetime) -> None:
         trigger = self.desk.trigger(fact.alert, fact.system)
-        if not trigger.opens:
-            self._triaged(fact.alert.alert, "", "none", trigger.reason, at)
+        if trigger.opens:
+            told = self._leads_to(alert, "opened", trigger.reason)
+            self.desk.open(self._report(fact), by=SYSTEM, at=at, together=told)
             return
-        incident = self.desk.open(self._report(fact), by=SYSTEM, at=at)
-        self._triaged(fact.alert.alert, incident, "opened", trigger.reason, at)
+        self.ledger.append(*self._leads_to(alert, "none", trigger.reason)(""), by=SYSTEM, at=at)
+
+    def _leads_to(self, alert: str, outcome: str, reason: str) -> Callable[[str], list[Draft]]:
+        """The draft that notes what an alert led to; raises _Triaged when that is noted already."""
+
+        def draft(incident: str) -> list[Draft]:
+            stream = self.ledger.stream(f"alert/{alert}")
+            if any(isinstance(fact, (AlertTriaged, AlertSetAside)) for fact in stream.events):
+                raise _Triaged
+            fact = AlertTriaged(alert=alert, incident=incident, outcome=outcome, reason=reason)
+            return [Draft(stream.name, stream.version, [fact])]
+
+        return draft
 
     def open_incident(self, alert: str, *, by: Actor, at: datetime) -> str:
         """A person opens an incident for an alert that did not open one itself."""
@@ -65,9 +84,15 @@ class Alerting:
         if found.incident:
             return found.incident
         fact = AlertRaised(system=found.system, series=found.series, tells=(), alert=found.facts)
-        incident = self.desk.open(self._report(fact), by=by, at=at)
-        self._triaged(alert, incident, "opened", f"opened by {by.name}", at, by)
-        return incident
+        stream = self.ledger.stream(f"alert/{alert}")
+
+        def noted(incident: str) -> list[Draft]:
+            opened = AlertTriaged(
+                alert=alert, incident=incident, outcome="opened", reason=f"opened by {by.name}"
+            )
+            return [Draft(stream.name, stream.version, [opened])]
+
+        return self.desk.open(self._report(fact), by=by, at=at, together=noted)
 
     def set_aside(self, alert: str, reason: str, false_alarm: bool, *, by: Actor, at: datetime) -> None:
         """A person decides that an alert is no incident, and whether it was a false alarm (R-DET-09)."""
@@ -104,12 +129,6 @@ class Alerting:
             model_version=newest.version if newest else "",
             alert=fact.alert,
         )
-
-    def _triaged(
-        self, alert: str, incident: str, outcome: str, reason: str, at: datetime, by: Actor = SYSTEM
-    ) -> None:
-        fact = AlertTriaged(alert=alert, incident=incident, outcome=outcome, reason=reason)
-        self._append(alert, fact, by, at)
 
     def _append(self, alert: str, fact: Fact, by: Actor, at: datetime) -> None:
         stream = self.ledger.stream(f"alert/{alert}")

@@ -284,7 +284,8 @@ def alert_facts(alert: str, monitor: Monitor, one: Measurement) -> AlertFacts:
     reference = one.detail.get("reference")
     drop = None
     if reference and one.value is not None:
-        drop = (reference - one.value) / abs(reference)
+        change = (one.value - reference) / abs(reference)
+        drop = change if _more_is_worse(monitor) else -change
     return AlertFacts(
         alert=alert,
         monitor=monitor.id,
@@ -302,6 +303,15 @@ def alert_facts(alert: str, monitor: Monitor, one: Measurement) -> AlertFacts:
         window_end=one.window_end,
         reason=one.reason,
     )
+
+
+def _more_is_worse(monitor: Monitor) -> bool:
+    """In which direction the monitor's rules look."""
+    if monitor.limit is not None and (monitor.limit.below is None or monitor.limit.above is None):
+        return monitor.limit.above is not None
+    if monitor.relative is not None:
+        return monitor.relative.up is not None
+    return monitor.e_detector is not None and monitor.e_detector.direction == "up"
 
 
 def _by_monitor(measurements: Iterable[Measurement]) -> list[list[Measurement]]:

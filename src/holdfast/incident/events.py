@@ -43,7 +43,7 @@ class AlertFacts:
     limit: float | None
     n: int
     drop: float | None
-    """Relative change against the reference or the week before; 0.2 is a fall by a fifth."""
+    """Relative change for the worse against the reference; 0.2 is a fifth worse. None without a reference."""
     group: str
     window_start: datetime
     window_end: datetime

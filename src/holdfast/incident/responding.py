@@ -39,6 +39,9 @@ from holdfast.prepare.systems import System
 from holdfast.prepare.terms import Authority, Category, Moment, Severity
 from holdfast.problems import NoAuthority, NotAllowed, did_you_mean
 
+Together = Callable[[str], Sequence[Draft]]
+"""What must stand in the same transaction as a step on an incident, by its number."""
+
 _ATTEMPTS = 20
 _RUNG_TIERS = {"deputies": 1, "tier_2": 2, "tier_3": 3}
 
@@ -97,10 +100,13 @@ class Desk:
 
     # Opening -----------------------------------------------------------------------------------
 
-    def open(self, report: Report, *, by: Actor, at: datetime) -> str:
+    def open(
+        self, report: Report, *, by: Actor, at: datetime, together: Together = lambda incident: ()
+    ) -> str:
         """Open an incident and freeze its evidence in the same breath; returns its number.
 
-        Raises NotAllowed without a title, without an active playbook, or for an unknown system.
+        `together` gives what must stand in the same transaction, and is asked again for each try. Raises
+        NotAllowed without a title, without an active playbook, or for an unknown system.
         """
         if not report.title.strip():
             raise NotAllowed("give the incident a title: one line that says what went wrong")
@@ -118,6 +124,7 @@ class Desk:
                 Draft(stream_of(incident), 0, facts),
                 Draft(custody.stream_of(incident), 0, [frozen]),
                 *self._messages(Moment.OPENED, state, ground, why, state.team),
+                *together(incident),
             ]
             try:
                 self.ledger.append(*drafts, by=by, at=at)
@@ -126,7 +133,15 @@ class Desk:
                 continue  # somebody else took this number; the vault keeps the files for the next try
         raise Conflict("incidents are being opened faster than this one could get a number; try again")
 
-    def join(self, incident: str, alert: AlertFacts, *, by: Actor, at: datetime) -> None:
+    def join(
+        self,
+        incident: str,
+        alert: AlertFacts,
+        *,
+        by: Actor,
+        at: datetime,
+        together: Together = lambda incident: (),
+    ) -> None:
         """A further alert on the same cause joins the incident (R-DET-15). Does nothing the second time."""
 
         def decide(loaded: Loaded, ground: Ground) -> list[IncidentFact]:
@@ -135,7 +150,7 @@ class Desk:
             joined = loaded.state.after(AlertJoined(incident=incident, alert=alert), at)
             return [AlertJoined(incident=incident, alert=alert), *self._proposal(joined, ground, at)]
 
-        self._step(incident, decide, by, at)
+        self._step(incident, decide, by, at, together=together)
 
     def trigger(self, alert: AlertFacts, system: str) -> triage.Trigger:
         """Whether the playbook's triggers open an incident for an alert, and why or why not."""
@@ -405,6 +420,7 @@ class Desk:
         at: datetime,
         moment: Moment | None = None,
         reason: str = "",
+        together: Together = lambda incident: (),
     ) -> None:
         """Read, decide, append; again when somebody was faster. Messages leave for a moment that came."""
         for _ in range(_ATTEMPTS):
@@ -418,7 +434,7 @@ class Desk:
             if moment and state.severity is not loaded.state.severity:
                 drafts += self._messages(moment, state, ground, reason, state.team)
             try:
-                self.ledger.append(loaded.draft(facts), *drafts, by=by, at=at)
+                self.ledger.append(loaded.draft(facts), *drafts, *together(incident), by=by, at=at)
                 return
             except Conflict:
                 continue

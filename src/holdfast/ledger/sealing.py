@@ -7,6 +7,7 @@ was cut or restored to an older state is noticed before anything is signed again
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -54,11 +55,18 @@ class Anchor:
         self.path = path
 
     def keep(self, sealed: Sealed) -> None:
-        """Append one checkpoint and wait until the disk has it."""
+        """Append one checkpoint and wait until the disk has it.
+
+        A torn last line, left by a crash, is cut off first: nobody was told of it.
+        """
         line = json.dumps({"note": sealed.note, "sealed_at": clock.stamp(sealed.at), "size": sealed.size})
-        handle = os.open(self.path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o644)
-        with os.fdopen(handle, "a") as file:
-            file.write(line + "\n")
+        handle = os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
+        with os.fdopen(handle, "rb+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            whole = file.read()
+            file.truncate(whole.rfind(b"\n") + 1)
+            file.seek(0, os.SEEK_END)
+            file.write(line.encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
 
@@ -94,28 +102,15 @@ class Sealer:
             last = newest_size(conn)
             if head.size == last:
                 return None
-            self._refuse_a_second_history(conn, head.size)
+            anchored = self.anchor.newest()
+            _refuse_less(anchored, head.size)
             _integrate(conn, last, head.size)
+            _refuse_other(conn, anchored)
             signed = self._sign(conn, head.origin, head.size, at)
         # A crash here leaves a checkpoint in the database that the anchor has not seen: the next seal
         # keeps a newer one, which is consistent with it. The other order could anchor what never was.
         self.anchor.keep(signed)
         return signed
-
-    def _refuse_a_second_history(self, conn: Connection, size: int) -> None:
-        anchored = self.anchor.newest()
-        if anchored is None:
-            return
-        if anchored.size > size:
-            raise RefusedToSeal(
-                f"the ledger holds {size} facts, but {anchored.size} were sealed before: the database was "
-                "cut or an older copy was restored; restore the newest one"
-            )
-        if newest_size(conn) >= anchored.size and _root(conn, anchored.size) != anchored.root:
-            raise RefusedToSeal(
-                f"the first {anchored.size} facts are not those that were sealed before; run "
-                "`holdfast ledger check`"
-            )
 
     def _sign(self, conn: Connection, origin: str, size: int, at: datetime) -> Sealed:
         text = str(Checkpoint(origin, size, _root(conn, size)))
@@ -124,6 +119,23 @@ class Sealer:
             insert(tables.checkpoints).values(size=size, note=sealed.note, sealed_at=clock.stamp(at))
         )
         return sealed
+
+
+def _refuse_less(anchored: Sealed | None, size: int) -> None:
+    if anchored and anchored.size > size:
+        raise RefusedToSeal(
+            f"the ledger holds {size} facts, but {anchored.size} were sealed before: the database was cut or "
+            "an older copy was restored; restore the newest one"
+        )
+
+
+def _refuse_other(conn: Connection, anchored: Sealed | None) -> None:
+    """Also an older copy that has grown past the anchored size since: its facts are others."""
+    if anchored and _root(conn, anchored.size) != anchored.root:
+        raise RefusedToSeal(
+            f"the first {anchored.size} facts are not those that were sealed before: an older copy was "
+            "restored, or history was rewritten; run `holdfast ledger check`"
+        )
 
 
 def newest_size(conn: Connection) -> int:

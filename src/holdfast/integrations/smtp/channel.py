@@ -35,7 +35,7 @@ class EmailChannel:
         except smtplib.SMTPResponseException as error:
             said = error.smtp_error.decode(errors="replace") if isinstance(error.smtp_error, bytes) else ""
             raise DeliveryFailed(f"{error.smtp_code} {said}".strip()) from error
-        except smtplib.SMTPException as error:
+        except (smtplib.SMTPException, ValueError) as error:  # ValueError: an address SMTP cannot spell
             raise DeliveryFailed(str(error)) from error
         except OSError as error:
             where = f"{self.settings.host}:{self.settings.port}"

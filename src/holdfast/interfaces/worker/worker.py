@@ -47,9 +47,11 @@ class Worker:
 
     def round(self, now: datetime) -> int:
         """One round; returns how many things were done."""
-        did = self.react(now) + self.fire(now) + self.send(now)
+        did = self.react(now)
+        did += self._guarded("firing timers", now, lambda: self.fire(now))
+        did += self._guarded("sending messages", now, lambda: self.send(now))
         # Sealing last: what the round appended is sealed within it.
-        self.seal(now)
+        self._guarded("sealing", now, lambda: self.seal(now))
         self.health.last_round = now
         return did
 
@@ -86,15 +88,17 @@ class Worker:
             outbox.deliver(self.ledger, self.channels, message, SYSTEM, now)
         return len(leased)
 
-    def seal(self, now: datetime) -> None:
+    def seal(self, now: datetime) -> int:
         """Put what was appended under a signed checkpoint; refuses to sign a second history."""
         try:
-            self.sealer.seal(now)
+            sealed = self.sealer.seal(now)
             self.health.refused_to_seal = ""
+            return 1 if sealed else 0
         except RefusedToSeal as refused:
             if str(refused) != self.health.refused_to_seal:
                 _log.error("refused to seal", reason=str(refused))
             self.health.refused_to_seal = str(refused)
+            return 0
 
     def _guarded(self, what: str, now: datetime, step: Callable[[], int]) -> int:
         if self._not_before.get(what, now) > now:
