@@ -361,7 +361,7 @@ class Story:
         self.clock.pass_by(timedelta(minutes=20))
         folder = self.app.workspace / "packs"
         folder.mkdir(exist_ok=True)
-        pack, policy = folder / f"{self.id}.zip", folder / "policy.json"
+        pack, policy = folder / f"{self.id}.zip", folder / "policy.txt"
         packing.build_pack(self.app, self.id, pack, by=helen, at=self.at)
         policy.write_text(packing.policy_of(self.app))
         self.tell("Pack built", f"{pack.name}, {pack.stat().st_size:,} bytes")
