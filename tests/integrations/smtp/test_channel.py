@@ -39,7 +39,7 @@ class Receiver:
         self.mails: list[Message] = []
         self.refused: set[str] = set()
 
-    async def handle_RCPT(  # noqa: N802 - aiosmtpd names hooks after SMTP commands
+    async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         if address in self.refused:
@@ -47,7 +47,7 @@ class Receiver:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         assert isinstance(envelope.content, bytes)
         self.mails.append(message_from_bytes(envelope.content))
         return "250 2.0.0 queued as 4711"
@@ -102,6 +102,19 @@ def test_a_message_is_sent_and_the_servers_answer_recorded(
     assert (mail["To"], mail["X-Holdfast-Incident"]) == ("ana@example.com", "INC-1")
     send_due(ledger, server, now)
     assert len(receiver.mails) == 1
+
+
+def test_a_long_text_arrives_word_for_word(
+    ledger: Ledger, server: MailSettings, receiver: Receiver, now: datetime
+) -> None:
+    """RFC 5321 4.5.3.1.6: no line over 1,000 bytes, and every line ends in CRLF."""
+    text = "\n".join([".", "One line. " * 300, "", "Ein Satz mit Umlauten: äöü. " * 80, "."] * 3) + "\n"
+    ledger.append(outbox.queue("email", "ana@example.com", "Long", text), by=WORKER, at=now)
+    send_due(ledger, server, now)
+    (mail,) = receiver.mails
+    payload = mail.get_payload(decode=True)
+    assert isinstance(payload, bytes)
+    assert payload.decode().replace("\r\n", "\n") == text
 
 
 def test_a_refusal_is_recorded_retried_later_and_given_up_in_the_end(

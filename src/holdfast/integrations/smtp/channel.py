@@ -5,6 +5,7 @@ from __future__ import annotations
 import smtplib
 import ssl
 from email.message import EmailMessage
+from email.policy import SMTP
 from email.utils import format_datetime
 
 from holdfast.clock import Clock
@@ -59,7 +60,7 @@ class EmailChannel:
 
     def _mail(self, message: QueuedMessage) -> EmailMessage:
         """The same message always has the same Message-ID, so that a receiver can tell a repetition."""
-        mail = EmailMessage()
+        mail = EmailMessage(policy=SMTP)  # lines end in CRLF, as RFC 5321 section 2.3.8 demands
         mail["From"] = self.settings.sender
         mail["To"] = message.recipient
         mail["Subject"] = message.subject
