@@ -46,7 +46,9 @@ class Situation:
             member = self.state.holder_of(role.value)
             name = member.name if member else self.ground.roster.holder(role.value).name
             said.append(f"{role.value.replace('_', ' ')} ({name})")
-        return " or ".join(said) or "a role that the playbook does not name yet"
+        if len(said) > 1:
+            return f"{', '.join(said[:-1])} or {said[-1]}"
+        return said[0] if said else "a role that the playbook does not name yet"
 
     def may(self, who: SignedIn, authority: Authority) -> bool:
         try:
@@ -98,11 +100,12 @@ def _answering(situation: Situation) -> Iterator[NextAction]:
         return
     what = f"{proposed.severity.label}, {proposed.category.label.lower()}"
     page = _address(situation, "classification")
+    reported = proposed.reason.startswith("as reported")
     if not state.classified_at:
         yield NextAction(
             title=f"Confirm {what}",
             verb="Confirm",
-            detail="Proposed by the playbook's rules.",
+            detail="As reported." if reported else "Proposed by the playbook's rules.",
             action=page,
             values={"severity": proposed.severity.value, "category": proposed.category.value},
             other=("Why, or change it", page),
@@ -136,7 +139,8 @@ def _containing(situation: Situation, who: SignedIn) -> Iterator[NextAction]:
         if fastest
         else "None is prepared for this system: decide, and say why."
     )
-    approval = f"Approval: {situation.whose(Authority.CONTAIN)}."
+    own = situation.may(who, Authority.CONTAIN)
+    approval = "You may approve it." if own else f"Approval: {situation.whose(Authority.CONTAIN)}."
     yield NextAction(title="Choose containment", verb="Choose", detail=f"{detail} {approval}", href=page)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
+from typing import Literal, get_args
 
 from holdfast import wording
 from holdfast.contain.events import ContainmentProposed
@@ -20,11 +21,16 @@ from holdfast.ledger.outbox import MessageFailed, MessageQueued, MessageRetried,
 # The timeline ----------------------------------------------------------------------------------
 
 
-def timeline(record: Sequence[Recorded], everything: bool = False) -> list[TimelineEntry]:
-    """Every line by when it happened. Unless everything is wanted, messages of one moment are one line."""
+def timeline(
+    record: Sequence[Recorded], people: Mapping[str, str], everything: bool = False
+) -> list[TimelineEntry]:
+    """Every line by when it happened. Unless everything is wanted, messages of one moment are one line.
+
+    `people` are names by e-mail address.
+    """
     facts = {recorded.seq: recorded for recorded in record}
     entries = [_entry(entry, facts[entry.seq]) for entry in register.timeline(list(record))]
-    return entries if everything else list(_quieter(entries, facts))
+    return entries if everything else list(_quieter(entries, facts, people))
 
 
 def _entry(entry: register.Entry, recorded: Recorded) -> TimelineEntry:
@@ -35,7 +41,7 @@ def _entry(entry: register.Entry, recorded: Recorded) -> TimelineEntry:
         at=entry.at,
         title=entry.by if note else line.title,
         text=line.title if note else "",
-        detail=line.detail,
+        detail="" if note else line.detail,
         tone=line.tone,
         backfilled=entry.back_filled,
         links=_links(recorded.fact),
@@ -76,25 +82,40 @@ def _evidence(incident: str, item: str) -> str:
     return f"/incidents/{incident}/evidence#{item}"
 
 
-def _quieter(entries: Iterable[TimelineEntry], facts: dict[int, Recorded]) -> Iterable[TimelineEntry]:
-    """Messages queued at one moment as one line; receipts left to the list of messages."""
+def _quieter(
+    entries: Iterable[TimelineEntry], facts: Mapping[int, Recorded], people: Mapping[str, str]
+) -> Iterator[TimelineEntry]:
+    """Messages of one moment as one line; receipts and attempts that go on stand in the list of messages."""
 
-    def message(entry: TimelineEntry) -> str:
-        fact = facts[entry.seq].fact
-        return fact.subject if isinstance(fact, MessageQueued) else ""
+    def of_messages(entry: TimelineEntry) -> tuple[str, str]:
+        match facts[entry.seq].fact:
+            case MessageQueued(subject=subject):
+                return "Told", subject
+            case MessageFailed(reason=reason, retry_at=None):
+                return "Not delivered to", f"{reason}; given up, try again under Messages"
+            case MessageSent() | MessageFailed():
+                return "hidden", ""
+            case _:
+                return "", ""
 
-    shown = (entry for entry in entries if not isinstance(facts[entry.seq].fact, MessageSent))
-    for (subject, _), run in groupby(shown, key=lambda entry: (message(entry), entry.at)):
+    for (verb, detail, _), run in groupby(entries, key=lambda entry: (*of_messages(entry), entry.at)):
         same = list(run)
-        if not subject:
+        if not verb:
             yield from same
-            continue
-        names = [fact.to for entry in same if isinstance(fact := facts[entry.seq].fact, MessageQueued)]
-        people = names[0] if len(names) == 1 else wording.plural(len(names), "person", "people")
-        yield replace(same[0], title=f"Told {people}", text="", detail=subject)
+        elif verb != "hidden":
+            told = dict.fromkeys(str(getattr(facts[entry.seq].fact, "to", "")) for entry in same)
+            yield replace(same[0], title=f"{verb} {_named(list(told), people)}", text="", detail=detail)
+
+
+def _named(told: Sequence[str], people: Mapping[str, str]) -> str:
+    """One person by name, several by number."""
+    return people.get(told[0], told[0]) if len(told) == 1 else f"{len(told)} people"
 
 
 # Messages --------------------------------------------------------------------------------------
+
+State = Literal["failed", "trying again", "waiting", "sent"]
+_WORST_FIRST: tuple[State, ...] = get_args(State)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,34 +126,66 @@ class Message:
     to: str
     subject: str
     queued_at: datetime
-    state: str = "waiting"
-    """waiting, sent, trying again, or failed"""
+    state: State = "waiting"
     detail: str = ""
     """What the receiver answered, or why it was not delivered."""
-    retry_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mailing:
+    """The messages that left for one reason at one moment."""
+
+    subject: str
+    queued_at: datetime
+    messages: tuple[Message, ...]
+
+    @property
+    def failed(self) -> tuple[Message, ...]:
+        return tuple(message for message in self.messages if message.state == "failed")
+
+    @property
+    def sent(self) -> int:
+        return sum(message.state == "sent" for message in self.messages)
+
+    @property
+    def worst(self) -> State:
+        return min((message.state for message in self.messages), key=_WORST_FIRST.index)
+
+    @property
+    def reasons(self) -> str:
+        """Why some did not arrive."""
+        return "; ".join(
+            dict.fromkeys(one.detail for one in self.messages if one.state != "sent" and one.detail)
+        )
+
+
+def mailings(record: Iterable[Recorded]) -> list[Mailing]:
+    """Every message of the incident by the moment it left at, the newest first."""
+    found: dict[tuple[datetime, str], list[Message]] = {}
+    for message in messages(record):
+        found.setdefault((message.queued_at, message.subject), []).append(message)
+    made = [Mailing(subject, at, tuple(several)) for (at, subject), several in found.items()]
+    return sorted(made, key=lambda mailing: mailing.queued_at, reverse=True)
 
 
 def messages(record: Iterable[Recorded]) -> list[Message]:
-    """Every message of the incident, those that failed first, then the newest."""
+    """Every message of the incident as it stands, in the order they were queued."""
     found: dict[str, Message] = {}
     for recorded in record:
         match recorded.fact:
             case MessageQueued() as queued:
-                made = Message(queued.message, queued.to, queued.subject, recorded.at)
-                found[queued.message] = made
-            case MessageSent() as sent if sent.message in found:
-                found[sent.message] = replace(found[sent.message], state="sent", detail=sent.receipt)
-            case MessageFailed() as failed if failed.message in found:
-                found[failed.message] = replace(
-                    found[failed.message],
-                    state="trying again" if failed.retry_at else "failed",
-                    detail=failed.reason,
-                    retry_at=failed.retry_at,
-                )
-            case MessageRetried() as retried if retried.message in found:
-                found[retried.message] = replace(found[retried.message], state="waiting", detail="")
+                found[queued.message] = Message(queued.message, queued.to, queued.subject, recorded.at)
+            case MessageSent() as sent:
+                _change(found, sent.message, "sent", sent.receipt)
+            case MessageFailed() as failed:
+                _change(found, failed.message, "trying again" if failed.retry_at else "failed", failed.reason)
+            case MessageRetried() as retried:
+                _change(found, retried.message, "waiting", "")
             case _:
                 pass
-    order = ("failed", "trying again", "waiting", "sent")
-    newest_first = sorted(found.values(), key=lambda message: message.queued_at, reverse=True)
-    return sorted(newest_first, key=lambda message: order.index(message.state))
+    return list(found.values())
+
+
+def _change(found: dict[str, Message], message: str, state: State, detail: str) -> None:
+    if message in found:
+        found[message] = replace(found[message], state=state, detail=detail)

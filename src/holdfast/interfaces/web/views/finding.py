@@ -59,7 +59,13 @@ def _numbered(visit: Visit, q: str) -> list[Hit]:
         with visit.application.ledger.reading() as conn:
             alert = records.alert(conn, f"ALR-{int(match[1])}")
         if alert:
-            hits.append((f"{alert.alert} {alert.facts.monitor_name}", alert.system, f"/alerts?shown=all#{alert.alert}"))
+            hits.append(
+                (
+                    f"{alert.alert} {alert.facts.monitor_name}",
+                    alert.system,
+                    f"/alerts?shown=all#{alert.alert}",
+                )
+            )
     fact = re.fullmatch(r"\s*#?(\d{1,12})\s*", q)
     if fact and visit.may(Permission.READ_LEDGER) and int(fact[1]) < visit.application.ledger.size():
         hits.append((f"Fact {int(fact[1])}", "with its proof", f"/ledger/{int(fact[1])}"))

@@ -15,7 +15,7 @@ from holdfast.detect import records
 from holdfast.detect.measurement import Measurement
 from holdfast.detect.records import Alert, Run
 from holdfast.incident import register
-from holdfast.incident.incident import Incident
+from holdfast.incident.incident import Incident, Phase
 from holdfast.incident.register import Filter
 from holdfast.interfaces.application import Application
 from holdfast.interfaces.web import clocks
@@ -75,6 +75,11 @@ class Row:
 
     state: Incident
     clock: clocks.Next | None
+
+    @property
+    def phase(self) -> str:
+        """Where it stands, in a word."""
+        return "Classify" if self.state.phase is Phase.DETECTION else self.state.phase.value
 
     @property
     def commander(self) -> str:

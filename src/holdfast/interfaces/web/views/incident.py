@@ -41,6 +41,8 @@ def incident(visit: visit, incident: IncidentNumber, timeline: str = "") -> Resp
     state, ground = situation.state, situation.ground
     record = record_of(visit.application.ledger, incident)
     everything = timeline == "everything"
+    people = {person.id: person.name for person in ground.roster.people}
+    evidence = _evidence(visit, incident, record)
     return visit.page(
         "pages/incident.html",
         "incidents",
@@ -53,17 +55,18 @@ def incident(visit: visit, incident: IncidentNumber, timeline: str = "") -> Resp
         may_respond=visit.may(Permission.RESPOND) and not state.status.over,
         may_dismiss=visit.may(Permission.RESPOND) and _dismissible(state),
         dismissal=situation.whose(Authority.DISMISS),
-        entries=storyline.timeline(record, everything),
+        entries=storyline.timeline(record, people, everything),
         everything=everything,
         impact=_impact(situation.impact, ground),
         impact_version=len(situation.impact.versions),
         containments=situation.containments,
         team=_team(state),
         roles=_roles(state),
-        people=[(person.id, person.name) for person in ground.roster.people],
-        evidence=_evidence(visit, incident, record),
+        people=people,
+        evidence=evidence,
+        gaps=_by_reason(evidence.gaps),
         alerts=_alerts(state),
-        messages=storyline.messages(record),
+        mailings=storyline.mailings(record),
         archive=_archive(visit, state),
     )
 
@@ -220,6 +223,15 @@ def _evidence(visit: Visit, incident: str, record: Sequence[Recorded]) -> Eviden
     return Evidence(custody.items(facts), custody.gaps(facts), checks[-1] if checks else None)
 
 
+def _by_reason(gaps: Sequence[Gap]) -> dict[str, list[str]]:
+    """What is missing, by why."""
+    found: dict[str, list[str]] = {}
+    for gap in gaps:
+        title = gap.title if not found.get(gap.reason) else gap.title[:1].lower() + gap.title[1:]
+        found.setdefault(gap.reason, []).append(title)
+    return found
+
+
 def _alerts(state: Incident) -> list[tuple[AlertFacts, str]]:
     return [
         (alert, wording.interval(alert.value, alert.lower, alert.upper, against=alert.limit))
@@ -297,14 +309,19 @@ def dismiss(visit: visit, incident: IncidentNumber, reason: Annotated[str, Form(
     return visit.back(_home(incident))
 
 
-@router.post("/messages/{message}/attempts")
-def retry_message(visit: visit, incident: IncidentNumber, message: str) -> Response:
+@router.post("/messages/attempts")
+def retry_messages(
+    visit: visit, incident: IncidentNumber, message: Annotated[list[str] | None, Form()] = None
+) -> Response:
+    """Try again what was given up."""
     visit.require(Permission.RESPOND)
     known = {one.message for one in storyline.messages(record_of(visit.application.ledger, incident))}
-    if message not in known:
+    again = [one for one in dict.fromkeys(message or ()) if one in known]
+    if not again:
         raise NotAllowed(f"{incident} has no such message")
-    outbox.retry(visit.application.ledger, message, visit.actor, visit.now)
-    visit.notice("The message waits to be sent again.")
+    for one in again:
+        outbox.retry(visit.application.ledger, one, visit.actor, visit.now)
+    visit.notice(f"{wording.plural(len(again), 'message')} will be tried again.")
     return visit.back(_home(incident))
 
 
