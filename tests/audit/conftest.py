@@ -53,7 +53,7 @@ from holdfast.prepare.terms import Category, FactorGroup, RemediationKind, Revie
 from holdfast.rehearse.lending import SYSTEM as LOANS
 from holdfast.rehearse.lending import Lender, midnight
 from holdfast_verify.note import Signer, VerifierKey
-from support.company import AISHA, HELEN, MAYA, PRIYA, TOMAS, put_in_force
+from support.company import HELEN, MAYA, PRIYA, TOMAS, put_in_force
 from support.live import serving
 
 FAULT = date(2026, 11, 11)

@@ -112,20 +112,21 @@ def walk(dossier: Dossier) -> tuple[Chapter, ...]:
 
 
 def _told(dossier: Dossier) -> Iterator[Step]:
-    state = Incident()
+    state, before = Incident(), None
     messages: list[Recorded] = []
     for one in dossier.record:
         if isinstance(one.fact, _INCIDENT_FACTS) and one.stream.startswith("incident/"):
             state = state.after(one.fact, one.at)  # type: ignore[arg-type]
         if messages and not _same_sending(messages[-1], one):
-            yield _sent(dossier, messages, _phase(messages[0].fact, state))
+            yield _sent(dossier, messages, _beside(before, messages[0], state))
             messages = []
         if isinstance(one.fact, MessageQueued):
             messages.append(one)
         elif step := _step(one, state):
+            before = step
             yield step
     if messages:
-        yield _sent(dossier, messages, _phase(messages[0].fact, state))
+        yield _sent(dossier, messages, _beside(before, messages[0], state))
 
 
 def _step(one: Recorded, state: Incident) -> Step | None:
@@ -144,7 +145,7 @@ def _step(one: Recorded, state: Incident) -> Step | None:
         by_kind=one.by.kind,
         type=one.fact.type,
         title=line.title,
-        detail=line.detail,
+        detail="" if isinstance(one.fact, NoteAdded) else line.detail,
         tone=line.tone,
         entries=(one.seq,),
         evidence=rests_on(one.fact),
@@ -171,6 +172,11 @@ def _sent(dossier: Dossier, messages: Sequence[Recorded], phase: Phase) -> Step:
         entries=tuple(one.seq for one in messages),
         evidence=(),
     )
+
+
+def _beside(before: Step | None, message: Recorded, state: Incident) -> Phase:
+    """A message tells of what was decided in the same moment."""
+    return before.phase if before and before.recorded_at == message.at else state.phase
 
 
 def _same_sending(before: Recorded, one: Recorded) -> bool:

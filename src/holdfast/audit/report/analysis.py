@@ -22,7 +22,7 @@ from holdfast.audit.report.blocks import (
     toned,
 )
 from holdfast.audit.report.figures import figure, limit_of, window_of
-from holdfast.audit.report.wordings import capital, rests, words, yes_no
+from holdfast.audit.report.wordings import capital, rests, span, words, yes_no
 from holdfast.detect.measurement import Measurement
 from holdfast.investigate.events import FinanceImpact, ImpactAssessed, ImpactCounted
 from holdfast.prepare import durations
@@ -63,7 +63,13 @@ def _watched(dossier: Dossier, watched: Watched) -> Iterator[Block]:
         yield chart(drawn)
     kept = _telling(watched, shown)
     yield table(
-        [("Window", "1.7fr"), ("Value (interval)", "1.5fr"), ("n", "auto"), ("Known", "1.2fr"), ("", "auto")],
+        [
+            ("Window", "1.4fr"),
+            ("Value (interval)", "1.4fr"),
+            ("n", "auto >"),
+            ("Known", "1.4fr"),
+            ("", "auto"),
+        ],
         (_measured(one, watched) for one in kept),
         "",
     )
@@ -105,7 +111,7 @@ def _measured(one: Measurement, watched: Watched) -> list[Cell]:
     value = wording.interval(one.value, one.lower, one.upper, 3, limit.value if limit else None)
     labelled = "" if one.labelled_share is None else f", {wording.percent(one.labelled_share)} labelled"
     return [
-        f"{wording.utc(one.window_start)} to {wording.utc(one.window_end)}",
+        span(one.window_start, one.window_end),
         value,
         f"{one.n:,}",
         f"{one.status.value.replace('_', ' ')}{labelled}",
@@ -122,7 +128,12 @@ def impact(dossier: Dossier) -> dict[str, Any]:
     parts: list[Block] = [heading("Counted in the prediction log")]
     parts.append(
         table(
-            [("Period and segment", "2fr"), ("People", "auto"), ("Predictions", "auto"), ("Share", "auto")],
+            [
+                ("Period and segment", "2fr"),
+                ("People", "auto >"),
+                ("Predictions", "auto >"),
+                ("Share", "auto >"),
+            ],
             (_count(kept.fact) for kept in found.counts),
             "Nothing was counted.",
         )
@@ -131,7 +142,7 @@ def impact(dossier: Dossier) -> dict[str, Any]:
     if groups:
         parts.append(
             table(
-                [("Of these", "2fr"), ("People", "auto"), ("Predictions", "auto")],
+                [("Of these", "2fr"), ("People", "auto >"), ("Predictions", "auto >")],
                 ([one.group, wording.thousands(one.users), f"{one.inferences:,}"] for one in groups),
                 "",
             )
@@ -149,7 +160,7 @@ def impact(dossier: Dossier) -> dict[str, Any]:
 
 def _count(fact: ImpactCounted) -> list[Cell]:
     segment = ", ".join(f"{column}={value}" for column, value in sorted(fact.where.items()))
-    period = f"{wording.utc(fact.start)} to {wording.utc(fact.end)}"
+    period = span(fact.start, fact.end)
     counted = fact.counted
     people = wording.thousands(counted.users, "not identified")
     share = f"{wording.percent(counted.share, 1)} of {counted.total:,}"

@@ -30,7 +30,7 @@ def evidence(dossier: Dossier) -> dict[str, Any]:
     """What was preserved, what could not be, and everybody who touched it."""
     parts: list[Block] = [
         table(
-            [("Item", "auto"), ("What it is", "2fr"), ("Taken from", "1.4fr"), ("Size", "auto")],
+            [("Item", "auto"), ("What it is", "2fr"), ("Taken from", "1.4fr"), ("Size", "auto >")],
             (_item(item) for item in dossier.items),
             "No evidence was preserved.",
         ),
@@ -48,7 +48,7 @@ def evidence(dossier: Dossier) -> dict[str, Any]:
     parts += [
         heading("Custody"),
         table(
-            [("When", "auto"), ("Who", "1fr"), ("What", "2fr"), ("Entry", "auto")],
+            [("When", "auto"), ("Who", "1fr"), ("What", "2fr"), ("Entry", "auto >")],
             _custody(dossier),
             "Nobody has opened or checked the evidence so far.",
         ),
@@ -122,14 +122,14 @@ def _versions(dossier: Dossier) -> Iterator[tuple[str, Cell]]:
 
 def _ledger(dossier: Dossier) -> Iterator[tuple[str, Cell]]:
     yield "Name", dossier.origin
-    yield "Entries when this was written", f"{dossier.entries:,}"
+    yield "Entries then", f"{dossier.entries:,}"
     if dossier.sealed:
         yield "Newest checkpoint", f"{dossier.sealed.size:,} entries, signed {wording.utc(dossier.sealed.at)}"
         yield "Its root hash", mono(dossier.sealed.root.hex())
     else:
         yield "Newest checkpoint", "none so far"
     for one, fact in dossier.of(Closed):
-        yield "Digest of the closed record", mono(fact.record_sha256)
+        yield "Closed record", mono(fact.record_sha256)
         yield "Recorded in", f"entry #{one.seq}, {wording.utc(one.at)}"
 
 
@@ -212,8 +212,18 @@ def verifying(dossier: Dossier) -> dict[str, Any]:
         ),
         heading("Streams of the incident"),
         table(
-            [("Stream", "1fr"), ("Facts", "auto")],
-            ([mono(stream), f"{count:,}"] for stream, count in dossier.streams.items()),
+            [("Stream", "1fr"), ("Facts", "auto >")],
+            _streams(dossier),
             "",
         ),
     )
+
+
+def _streams(dossier: Dossier) -> Iterator[list[Cell]]:
+    """Every stream with its facts; a message has a stream of its own, and they are summed up."""
+    messages = [count for stream, count in dossier.streams.items() if stream.startswith("message/")]
+    for stream, count in dossier.streams.items():
+        if count and not stream.startswith("message/"):
+            yield [mono(stream), f"{count:,}"]
+    if messages:
+        yield [wording.plural(len(messages), "message"), f"{sum(messages):,}"]

@@ -11,7 +11,8 @@ Block = dict[str, Any]
 Cell = str | dict[str, Any]
 Tone = Literal["plain", "good", "warn", "bad"]
 Column = tuple[str, str]
-"""Heading, and width as the template spells it: `auto`, or a share such as `2fr`."""
+"""Heading, and width as the template spells it: `auto`, or a share such as `2fr`; `>` behind it sets figures
+to the right."""
 
 
 def prose(text: str) -> Block:

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from holdfast import wording
+from holdfast import charts, wording
 from holdfast.audit.dossier import Dossier
 from holdfast.audit.record import first_contained
 from holdfast.audit.report import analysis, appendix, response
-from holdfast.audit.report.blocks import Cell, toned
-from holdfast.audit.report.wordings import capital, clock_cell, excerpt, persons
+from holdfast.audit.report.blocks import Block, Cell, chart, toned
+from holdfast.audit.report.figures import figure
+from holdfast.audit.report.wordings import capital, clock_cell, excerpt, few, persons, sentence
 from holdfast.incident.events import Closed, Resolved
 from holdfast.incident.incident import Incident
 from holdfast.people import Actor
@@ -93,7 +94,17 @@ def _summary(dossier: Dossier) -> dict[str, Any]:
         "promises": [[clock.clock.due_word, clock_cell(clock)] for clock in dossier.state.clocks.values()],
         "rows": [[name, value] for name, value in _summary_rows(dossier)],
         "open": _still_open(dossier),
+        "chart": _chart(dossier),
     }
+
+
+def _chart(dossier: Dossier) -> Block | None:
+    """What the monitor that began it showed; None without one, or where charts cannot be drawn."""
+    first = next((watched for watched in dossier.watched if watched.alerts), None)
+    if first is None or not charts.available():
+        return None
+    drawn = figure(first, dossier)
+    return chart(drawn) if drawn else None
 
 
 def _lead(dossier: Dossier) -> Iterator[str]:
@@ -102,15 +113,15 @@ def _lead(dossier: Dossier) -> Iterator[str]:
     where = f" in {system}" if system else ""
     if state.alerts:
         alert = state.alerts[0]
-        yield f"A monitor{where} noticed it: {alert.monitor_name}, {excerpt(alert.reason, 200)}."
+        yield sentence(f"A monitor{where} noticed it: {alert.monitor_name}, {excerpt(alert.reason, 200)}")
     else:
         yield f"A person reported it{where}."
         if state.description:
-            yield excerpt(state.description, 300)
+            yield sentence(excerpt(state.description, 300))
     if state.began_at and state.opened_at and state.opened_at >= state.began_at:
         yield f"It began about {wording.duration(state.opened_at - state.began_at)} before it was noticed."
     for _, fact in dossier.of(Closed):
-        yield excerpt(fact.summary, 300)
+        yield sentence(excerpt(fact.summary, 300))
 
 
 def _moments(dossier: Dossier) -> Iterator[tuple[str, datetime | None, datetime | None]]:
@@ -140,8 +151,8 @@ def _took(length: timedelta, word: str) -> str:
 def _summary_rows(dossier: Dossier) -> Iterator[tuple[str, Cell]]:
     yield "Impact", _impact(dossier)
     yield "Root cause", excerpt(dossier.state.cause, 420) or toned("not established so far", "warn")
-    yield "Containment", "; ".join(_containments(dossier)) or "none was applied"
-    yield "Remediation", "; ".join(_remediations(dossier)) or "none is planned so far"
+    yield "Containment", few(_containments(dossier)) or "none was applied"
+    yield "Remediation", few(_remediations(dossier)) or "none is planned so far"
     resolved = [fact.resolution for _, fact in dossier.of(Resolved)]
     if resolved:
         yield "Resolution", excerpt(resolved[-1], 300)
@@ -190,15 +201,15 @@ def _evidence(dossier: Dossier) -> str:
 
 def _still_open(dossier: Dossier) -> list[str]:
     """What somebody who reads this must know is not finished."""
-    return list(_open(dossier))
+    return [few(_open(dossier), 5)] if any(_open(dossier)) else []
 
 
 def _open(dossier: Dossier) -> Iterable[str]:
     state = dossier.state
     if not state.status.over:
-        yield f"{state.id} is {state.status.value}: this report tells what was known when it was made."
+        yield f"{state.id} is {state.status.value}: this report tells what was known when it was made"
     for item in dossier.remediations.open_items():
-        yield f"{item.item} is {item.standing.value}, due {wording.day(item.deadline)}."
+        yield f"{item.item} is {item.standing.value}, due {wording.day(item.deadline)}"
     for one in dossier.containments:
         if one.in_force:
-            yield f"{one.id} ({one.name}) is in force."
+            yield f"{one.id} ({one.name}) is in force"

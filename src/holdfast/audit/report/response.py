@@ -21,7 +21,7 @@ from holdfast.audit.report.blocks import (
     table,
     toned,
 )
-from holdfast.audit.report.wordings import capital, clock_cell, words
+from holdfast.audit.report.wordings import capital, clock_cell, span, words
 from holdfast.audit.walkthrough import Chapter, Step, walk
 from holdfast.contain.containment import Containment, Deed, Stage
 from holdfast.contain.events import Check, ContainmentProbed, Effect
@@ -177,26 +177,37 @@ def team(dossier: Dossier) -> dict[str, Any]:
         parts,
         heading("Messages"),
         table(
-            [("Queued", "auto"), ("To", "1fr"), ("Subject", "2fr"), ("Delivery", "1.1fr")],
-            (_message(dossier, one) for one in record.messages(dossier)),
+            [("Queued", "auto"), ("To", "1.3fr"), ("Subject", "1.7fr"), ("Delivery", "1.1fr")],
+            _messages(dossier),
             "No message was sent.",
         ),
     )
 
 
-def _message(dossier: Dossier, message: dict[str, Any]) -> list[Cell]:
-    failures = message["failures"]
-    if message["sent_at"]:
-        after = f", after {wording.plural(len(failures), 'failure')}" if failures else ""
-        outcome: Cell = toned(f"sent {wording.utc(message['sent_at'])}{after}", "good")
-    elif failures and failures[-1]["retry_at"] is None:
-        outcome = toned(f"given up: {failures[-1]['reason']}", "bad")
-    elif failures:
-        outcome = toned(f"failed so far: {failures[-1]['reason']}", "warn")
-    else:
-        outcome = "waits to be sent"
-    to = strong(dossier.name_of(message["to"]), message["channel"])
-    return [wording.utc(message["queued_at"]), to, message["subject"], outcome]
+def _messages(dossier: Dossier) -> Iterator[list[Cell]]:
+    """Messages of one subject that left together are one row."""
+    together: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for message in record.messages(dossier):
+        key = wording.utc(message["queued_at"]), message["subject"], message["channel"]
+        together.setdefault(key, []).append(message)
+    for (queued, subject, channel), sent in together.items():
+        to = ", ".join(dict.fromkeys(dossier.name_of(one["to"]) for one in sent))
+        yield [queued, {"text": to, "below": f"by {channel}"}, subject, _delivery(sent)]
+
+
+def _delivery(messages: list[dict[str, Any]]) -> Cell:
+    """What became of messages, the worst first."""
+    failing = [one for one in messages if one["failures"] and not one["sent_at"]]
+    given_up = [one for one in failing if one["failures"][-1]["retry_at"] is None]
+    for found, word, tone in ((given_up, "given up", "bad"), (failing, "failing", "warn")):
+        if found:
+            reason = found[0]["failures"][-1]["reason"]
+            return {"text": f"{len(found)} of {len(messages)} {word}", "tone": tone, "below": reason}
+    sent = [one["sent_at"] for one in messages if one["sent_at"]]
+    if len(sent) < len(messages):
+        return f"{len(messages) - len(sent)} of {len(messages)} wait to be sent"
+    outcome = "sent" if len(sent) == 1 else f"all {len(sent)} sent"
+    return {"text": outcome, "tone": "good", "below": wording.utc(max(sent))}
 
 
 # Containment --------------------------------------------------------------------------------------
@@ -235,7 +246,7 @@ def _contained(dossier: Dossier, one: Containment) -> Iterator[Block]:
             verdict = "proven" if probe.ok else "not proven"
             yield prose(f"{wording.utc(recorded.at)}: asked for proof {proves}; {verdict}.")
             yield table(
-                [("Asked", "2fr"), ("Expected", "1fr"), ("Answered", "1fr"), ("Time", "auto")],
+                [("Asked", "2fr"), ("Expected", "1fr"), ("Answered", "1fr"), ("Time", "auto >")],
                 (_check(check) for check in probe.checks),
                 "Nothing could be asked.",
             )
@@ -290,10 +301,10 @@ def _item(dossier: Dossier, item: Item) -> Iterator[Block]:
     for _, fact in dossier.of(RemediationVerified):
         if fact.item == item.item and fact.windows:
             yield table(
-                [("Window that proves it", "1.6fr"), ("Value (95% interval)", "1fr"), ("n", "auto")],
+                [("Window that proves it", "1.6fr"), ("Value (95% interval)", "1fr"), ("n", "auto >")],
                 (
                     [
-                        f"{wording.utc(one.window_start)} to {wording.utc(one.window_end)}",
+                        span(one.window_start, one.window_end),
                         wording.interval(one.value, one.lower, one.upper, 3, unknown="every group in bounds"),
                         f"{one.n:,}",
                     ]

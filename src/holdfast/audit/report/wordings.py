@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime, time, timedelta
 
 from holdfast import wording
 from holdfast.audit.report.blocks import Cell, toned
@@ -27,6 +28,30 @@ def excerpt(text: str, length: int) -> str:
         return joined
     kept = joined[:length].rpartition(" ")[0] or joined[:length]
     return f"{kept.rstrip(',.;:')} …"
+
+
+def span(start: datetime, end: datetime) -> str:
+    """A window in words: `3 Nov 2026` for a whole day in UTC, else from when to when."""
+    first, last = start.astimezone(UTC), end.astimezone(UTC)
+    if first.time() == last.time() == time():
+        if last - first == timedelta(days=1):
+            return wording.day(first)
+        return f"{wording.day(first)} to {wording.day(last - timedelta(days=1))}"
+    if first.date() == last.date():
+        return f"{wording.day(first)}, {first:%H:%M} to {last:%H:%M} UTC"
+    return f"{wording.utc(first)} to {wording.utc(last)}"
+
+
+def few(texts: Iterable[str], most: int = 3) -> str:
+    """The first of several things, and how many more there are; empty where there are none."""
+    found = list(texts)
+    more = [f"and {len(found) - most} more"] if len(found) > most else []
+    return "; ".join([*found[:most], *more])
+
+
+def sentence(text: str) -> str:
+    """The text with one full stop behind it."""
+    return text if text.endswith((".", "…", "!", "?")) else f"{text}."
 
 
 def persons(team: Iterable[Member]) -> list[str]:
