@@ -1,0 +1,109 @@
+"""Who asks the API, and what they may do.
+
+Only `Authorization: Bearer` is looked at, never a cookie: a page of somebody else's cannot make a browser
+send it, so there is nothing to forge.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, cast
+
+from fastapi import Depends, HTTPException, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from holdfast.interfaces.application import Application
+from holdfast.people import Permission
+from holdfast.prepare.accounts import SignedIn
+
+_bearer = HTTPBearer(
+    auto_error=False, description="An API token; `holdfast people token` issues one, with scope and expiry."
+)
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="holdfast"'}
+NO_TOKEN = "send an API token as `Authorization: Bearer hf_…`; `holdfast people token` issues one"  # noqa: S105
+NOT_VALID = (
+    "this API token is unknown, has expired or was revoked, or its owner left the roster; issue a new one"
+)
+
+
+def _application(request: Request) -> Application:
+    return cast(Application, request.app.state.application)
+
+
+App = Annotated[Application, Depends(_application)]
+"""The workspace this API serves."""
+
+
+def _now(application: App) -> datetime:
+    return application.clock.now()
+
+
+Now = Annotated[datetime, Depends(_now)]
+
+
+def _caller(
+    application: App, now: Now, sent: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> SignedIn:
+    if sent is None:
+        raise HTTPException(401, NO_TOKEN, _CHALLENGE)
+    who = application.accounts.by_token(sent.credentials, now)
+    if who is None:
+        raise HTTPException(401, NOT_VALID, {"WWW-Authenticate": 'Bearer error="invalid_token"'})
+    return who
+
+
+Caller = Annotated[SignedIn, Depends(_caller)]
+
+
+class May:
+    """A dependency: who is asking, when token and person both allow it. Raises HTTPException 403."""
+
+    def __init__(self, permission: Permission, *, agents: bool = False) -> None:
+        """`agents`: whether a token that acts for a person, such as an assistant's, may do it too."""
+        self.permission = permission
+        self.agents = agents
+
+    def __call__(self, who: Caller) -> SignedIn:
+        if not who.may(self.permission):
+            raise HTTPException(403, self._refusal(who))
+        if who.actor.kind != "person" and not self.agents:
+            raise HTTPException(403, f"{who.actor.name} is no person, and a person must decide this")
+        return who
+
+    def _refusal(self, who: SignedIn) -> str:
+        within = who.scope is None or self.permission in who.scope
+        whose = f"{who.actor.name} may not" if within else "this token's scope does not allow to"
+        return f"{whose} {self.permission}"
+
+
+Reads = Annotated[SignedIn, Depends(May(Permission.READ, agents=True))]
+ReadsEvidence = Annotated[SignedIn, Depends(May(Permission.READ_EVIDENCE, agents=True))]
+ReadsLedger = Annotated[SignedIn, Depends(May(Permission.READ_LEDGER, agents=True))]
+# Agents may read, declare, note and propose; everything else a person must do (R-XCT-09).
+Declares = Annotated[SignedIn, Depends(May(Permission.DECLARE, agents=True))]
+Notes = Annotated[SignedIn, Depends(May(Permission.RESPOND, agents=True))]
+Responds = Annotated[SignedIn, Depends(May(Permission.RESPOND))]
+Proposes = Annotated[SignedIn, Depends(May(Permission.CONTAIN, agents=True))]
+Contains = Annotated[SignedIn, Depends(May(Permission.CONTAIN))]
+Signs = Annotated[SignedIn, Depends(May(Permission.APPROVE_PLAYBOOK))]
+
+
+def flags_access(application: Application) -> Callable[[Request], None]:
+    """The gate of the OFREP endpoints: the workspace's flags token, or a token of somebody who may read.
+
+    Raises HTTPException 401.
+    """
+
+    def authorise(request: Request) -> None:
+        scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not secret:
+            raise HTTPException(401, "send the flags token as `Authorization: Bearer …`", _CHALLENGE)
+        if hmac.compare_digest(secret.strip().encode(), application.flags_token.encode()):
+            return
+        who = application.accounts.by_token(secret.strip(), application.clock.now())
+        if who is None or not who.may(Permission.READ):
+            raise HTTPException(401, "this is neither the flags token nor a token that may read", _CHALLENGE)
+
+    return authorise

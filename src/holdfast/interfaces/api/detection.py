@@ -1,0 +1,131 @@
+"""AI systems, monitors and what they measured, alerts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from holdfast.detect import records
+from holdfast.detect.records import Run
+from holdfast.incident.loading import load
+from holdfast.interfaces.api.access import App, Now, Reads, Responds
+from holdfast.interfaces.api.addresses import AlertId, Filter, Limit, Name
+from holdfast.interfaces.api.refusals import Missing
+from holdfast.interfaces.application import Application
+from holdfast.interfaces.shapes import detection as shapes
+from holdfast.interfaces.shapes import incidents
+from holdfast.interfaces.shapes.base import Time
+from holdfast.prepare import versions
+from holdfast.prepare.systems import System
+from holdfast.prepare.versions import Applied
+from holdfast.problems import did_you_mean
+
+router = APIRouter()
+
+
+@router.get("/systems", tags=["AI systems"], summary="The inventory in force, the highest priority first")
+def list_systems(app: App, who: Reads) -> shapes.SystemList:
+    runs = _runs(app)
+    found = versions.active_systems(app.ledger).items()
+    return shapes.SystemList(
+        systems=tuple(shapes.listed_system(applied, runs.get(system)) for system, applied in found)
+    )
+
+
+@router.get("/systems/{system}", tags=["AI systems"], summary="One AI system")
+def show_system(app: App, who: Reads, system: Name) -> shapes.SystemShown:
+    return shapes.shown_system(_system(app, system), _runs(app).get(system))
+
+
+@router.get("/systems/{system}/monitors", tags=["monitors"], summary="Its monitors and what they said last")
+def list_monitors(app: App, who: Reads, system: Name) -> shapes.MonitorList:
+    model = _system(app, system).model
+    with app.ledger.reading() as conn:
+        latest, wrong = records.latest(conn, system), records.false_alarms(conn, system)
+    return shapes.monitors_of(model, latest, wrong, _runs(app).get(system))
+
+
+@router.get(
+    "/systems/{system}/monitors/{monitor}/measurements",
+    tags=["monitors"],
+    summary="What a monitor measured, window by window, the oldest first",
+)
+def measurements(
+    app: App,
+    who: Reads,
+    system: Name,
+    monitor: Name,
+    since: Annotated[Time | None, Query()] = None,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 1_000,
+) -> shapes.Measurements:
+    """The newest `limit` of those since `since`. A monitor of several columns is asked as `id.column`."""
+    known = _system(app, system).model.monitors
+    if not any(shapes.belongs(monitor, one) for one in known):
+        raise Missing(
+            f"{system} has no monitor {monitor}; {did_you_mean(monitor, [one.id for one in known])}"
+        )
+    with app.ledger.reading() as conn:
+        found = records.measurements_of(conn, system, monitor, since)
+    shown = tuple(shapes.MeasurementShown.model_validate(one) for one in found[-limit:])
+    return shapes.Measurements(system=system, monitor=monitor, measurements=shown)
+
+
+@router.post("/systems/{system}/runs", status_code=201, tags=["monitors"], summary="Run its monitors now")
+def run(app: App, who: Responds, now: Now, system: Name) -> shapes.Ran:
+    _system(app, system)
+    ran = app.monitoring.run(system, by=who.actor, at=now)
+    return shapes.Ran(
+        system=system,
+        measured=len(ran.measurements),
+        alarms=sum(one.alarm for one in ran.measurements),
+        raised=ran.raised,
+        failed=ran.failed,
+    )
+
+
+@router.get("/alerts", tags=["alerts"], summary="Alerts, the newest first")
+def list_alerts(
+    app: App, who: Reads, outcome: Filter = "", system: Filter = "", state: Filter = "", limit: Limit = 50
+) -> shapes.AlertList:
+    with app.ledger.reading() as conn:
+        found = records.find_alerts(conn, outcome=outcome, system=system, state=state, limit=limit)
+    return shapes.AlertList(alerts=tuple(shapes.alert(one) for one in found))
+
+
+@router.get("/alerts/{alert}", tags=["alerts"], summary="One alert")
+def show_alert(app: App, who: Reads, alert: AlertId) -> shapes.AlertShown:
+    with app.ledger.reading() as conn:
+        found = records.alert(conn, alert)
+    if found is None:
+        raise Missing(f"there is no alert {alert}; /alerts lists all")
+    return shapes.alert(found)
+
+
+@router.post("/alerts/{alert}/incident", status_code=201, tags=["alerts"], summary="Open an incident for it")
+def open_incident(app: App, who: Responds, now: Now, alert: AlertId) -> incidents.IncidentShown:
+    """The one it belongs to already, where it does."""
+    show_alert(app, who, alert)
+    incident = app.alerting.open_incident(alert, by=who.actor, at=now)
+    return incidents.shown(load(app.ledger, incident).state)
+
+
+@router.put("/alerts/{alert}/setting-aside", tags=["alerts"], summary="It is no incident, and why")
+def set_aside(
+    app: App, who: Responds, now: Now, alert: AlertId, said: shapes.SettingAside
+) -> shapes.AlertShown:
+    show_alert(app, who, alert)
+    app.alerting.set_aside(alert, said.reason, said.false_alarm, by=who.actor, at=now)
+    return show_alert(app, who, alert)
+
+
+def _system(app: Application, system: str) -> Applied[System]:
+    found = versions.active_systems(app.ledger)
+    if system not in found:
+        raise Missing(f"no AI system is called {system}; {did_you_mean(system, found)}")
+    return found[system]
+
+
+def _runs(app: Application) -> dict[str, Run]:
+    with app.ledger.reading() as conn:
+        return records.runs(conn)

@@ -1,0 +1,111 @@
+"""Evidence: what is held, taking more in, giving bytes out under custody, checking them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from fastapi.responses import StreamingResponse
+
+from holdfast.evidence import custody
+from holdfast.evidence.capture import Found
+from holdfast.evidence.events import Kind
+from holdfast.incident.loading import load
+from holdfast.interfaces.api.access import App, Caller, May, Now, Reads, ReadsEvidence, Responds
+from holdfast.interfaces.api.addresses import EvidenceId, IncidentId
+from holdfast.interfaces.shapes import evidence as shapes
+from holdfast.interfaces.shapes.base import Storable
+from holdfast.people import Permission
+
+router = APIRouter(prefix="/incidents/{incident}/evidence", tags=["evidence"])
+
+LARGEST_FILE = 256 << 20
+"""Bytes that can be sent; larger files are added on the server with `holdfast evidence add`."""
+FileName = Annotated[Storable, Query(min_length=1, max_length=200, pattern=r"^[^/\\\x00-\x1f]+$")]
+Words = Annotated[Storable, Query(min_length=1, max_length=300)]
+_FILE = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+@router.get("", summary="What is held, and what could not be preserved")
+def list_evidence(app: App, who: Reads, incident: IncidentId) -> shapes.Evidence:
+    load(app.ledger, incident)
+    return shapes.held(incident, app.ledger.stream(custody.stream_of(incident)).events)
+
+
+async def _sent(request: Request, who: Responds) -> AsyncIterator[Path]:
+    """The file sent, kept aside until it is in the vault. Raises HTTPException for one that is too large."""
+    size = 0
+    with tempfile.TemporaryDirectory(prefix="holdfast-upload-") as folder:
+        path = Path(folder) / "sent"
+        with path.open("wb") as file:
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > LARGEST_FILE:
+                    raise HTTPException(
+                        413,
+                        f"the file is larger than {LARGEST_FILE >> 20} MiB; add it on the server with "
+                        "`holdfast evidence add`",
+                        {"Connection": "close"},
+                    )
+                file.write(chunk)
+        yield path
+
+
+@router.post("", status_code=201, summary="Take one more file in", openapi_extra=_FILE)
+def add(
+    app: App,
+    who: Responds,
+    now: Now,
+    incident: IncidentId,
+    kind: Kind,
+    title: Words,
+    name: FileName,
+    source: Words,
+    sent: Annotated[Path, Depends(_sent)],
+) -> shapes.ItemShown:
+    """The body is the file itself. `source` says where it was taken from, `name` what it is called."""
+    if not sent.stat().st_size:
+        raise HTTPException(422, "the file is empty; send its bytes as the body")
+    found = Found(kind, title, name, sent, source)
+    return shapes.item(app.desk.keep(incident, found, by=who.actor, at=now))
+
+
+@router.get(
+    "/{item}/content",
+    summary="The bytes of one item; the access is recorded before the first of them leaves",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"application/octet-stream": {}}, "description": "The file"}},
+)
+def content(app: App, who: Caller, now: Now, incident: IncidentId, item: EvidenceId) -> StreamingResponse:
+    load(app.ledger, incident)
+    try:
+        May(Permission.READ_EVIDENCE, agents=True)(who)
+    except HTTPException as refused:
+        # Asking without being allowed to is on the record too (R-EVD-06), when there is such an item.
+        custody.find(app.ledger, incident, item)
+        custody.refuse(app.ledger, incident, item, str(refused.detail), by=who.actor, at=now)
+        raise
+    found, blocks = custody.open_item(app.ledger, app.vault, incident, item, by=who.actor, at=now)
+    # Always a download of bytes: evidence may hold a hostile page.
+    headers = {
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(found.name, safe='')}",
+        "Content-Length": str(found.size),
+        "Content-Security-Policy": "sandbox",
+        "X-Content-SHA256": found.sha256,
+    }
+    return StreamingResponse(blocks, media_type="application/octet-stream", headers=headers)
+
+
+@router.post("/verifications", status_code=201, summary="Hash every item again and record the result")
+def verify(app: App, who: ReadsEvidence, now: Now, incident: IncidentId) -> shapes.Verified:
+    load(app.ledger, incident)
+    return shapes.verified(custody.verify(app.ledger, app.vault, incident, by=who.actor, at=now))

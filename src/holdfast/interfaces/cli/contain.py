@@ -1,0 +1,190 @@
+"""Containment: what is possible, who approved it, whether it holds, whether the harm stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Annotated
+
+import typer
+from rich.console import RenderableType
+
+from holdfast import wording
+from holdfast.contain import reading
+from holdfast.contain.containment import Stage
+from holdfast.incident.loading import load
+from holdfast.interfaces.cli.output import cell, facts, listed, table, words_of
+from holdfast.interfaces.cli.session import Session, command, noun
+from holdfast.interfaces.cli.typed import ContainmentId, IncidentId, Reason
+from holdfast.interfaces.shapes import containment as shapes
+from holdfast.interfaces.shapes import incidents
+from holdfast.people import Permission
+
+app = noun("contain", "Containment: stop the harm, and prove that it stopped.")
+Why = Annotated[str, typer.Option("--reason", "-r", help="Why; it becomes part of the record.")]
+
+
+@command(app, "offers")
+def offers(session: Session, incident: IncidentId) -> None:
+    """What the playbook offers for this incident, the fastest first."""
+    found = session.application.containing.offers(incident)
+    session.answer(lambda: shapes.offered(incident, found), _offered)
+
+
+@command(app, "list")
+def list_(session: Session, incident: IncidentId) -> None:
+    """The containments of an incident, in the order they were proposed."""
+    ledger = session.application.ledger
+    load(ledger, incident)
+    with ledger.reading() as conn:
+        found = reading.containments_of(conn, incident)
+
+    def document() -> shapes.Containments:
+        return shapes.Containments(incident=incident, containments=tuple(shapes.shown(one) for one in found))
+
+    session.answer(document, _listed)
+
+
+@command(app, "propose")
+def propose(
+    session: Session,
+    incident: IncidentId,
+    option: Annotated[str, typer.Argument(metavar="OPTION", help="As `contain offers` calls it.")],
+    reason: Why = "",
+) -> None:
+    """Put an offer up for approval. The same one twice is one."""
+    by = session.acting(Permission.CONTAIN)
+    number = session.application.containing.propose(incident, option, reason, by=by, at=session.now)
+    _answer(session, number, lambda made: [f"Approve it: holdfast contain approve {number} --as EMAIL"])
+
+
+@command(app, "approve")
+def approve(session: Session, containment: ContainmentId, reason: Why = "") -> None:
+    """Say yes, with the authority to; this meets the containment clock."""
+    by = session.acting(Permission.CONTAIN)
+    session.application.containing.approve(containment, reason, by=by, at=session.now)
+    _answer(session, containment, lambda made: [f"Apply it: holdfast contain apply {containment} --as EMAIL"])
+
+
+@command(app, "apply")
+def apply(session: Session, containment: ContainmentId) -> None:
+    """Set the switch and ask the live endpoint. Exits 1 while it is not proven."""
+    by = session.acting(Permission.CONTAIN)
+    proven = session.application.containing.carry_out(containment, by=by, at=session.now)
+    _answer(session, containment, _checks)
+    _require(proven)
+
+
+@command(app, "probe")
+def probe(session: Session, containment: ContainmentId) -> None:
+    """Ask the live endpoint again. Exits 1 when it does not prove what there is to prove."""
+    by = session.acting(Permission.CONTAIN)
+    proven = session.application.containing.probe(containment, by=by, at=session.now)
+    _answer(session, containment, _checks)
+    _require(proven)
+
+
+@command(app, "effect")
+def effect(session: Session, containment: ContainmentId) -> None:
+    """Say whether the harm stopped, going by the prediction log and the monitors."""
+    by = session.acting(Permission.CONTAIN)
+    observed = session.application.containing.observe_effect(containment, by=by, at=session.now)
+    words = {"stopped": "The harm stopped", "continuing": "The harm continues", "unknown": "Not known yet"}
+    session.answer(lambda: shapes.effect(observed), lambda made: [f"{words[made.effect]}: {made.sentence}."])
+
+
+@command(app, "revert")
+def revert(session: Session, containment: ContainmentId, reason: Reason) -> None:
+    """Set the switch back and ask the live endpoint. Exits 1 while it is not seen to be back."""
+    by = session.acting(Permission.CONTAIN)
+    back = session.application.containing.revert(containment, reason, by=by, at=session.now)
+    _answer(session, containment, _checks)
+    _require(back)
+
+
+@command(app, "against")
+def against(session: Session, incident: IncidentId, reason: Reason) -> None:
+    """Decide not to contain, with a reason: a decision too, and it meets the clock."""
+    by = session.acting(Permission.CONTAIN)
+    session.application.containing.decide_against(incident, reason, by=by, at=session.now)
+
+    def document() -> incidents.IncidentShown:
+        return incidents.shown(load(session.application.ledger, incident).state)
+
+    session.answer(document, lambda made: [f"{incident} is not contained, by decision: {reason}"])
+
+
+# Words -----------------------------------------------------------------------------------------
+
+
+def _answer(
+    session: Session,
+    containment: str,
+    also: Callable[[shapes.ContainmentShown], Iterable[RenderableType]],
+) -> None:
+    def words(made: shapes.ContainmentShown) -> Iterable[RenderableType]:
+        yield cell(f"{made.containment}  {made.name}: {_STAGES[made.stage]}", "bold")
+        yield from also(made)
+
+    ledger = session.application.ledger
+    session.answer(lambda: shapes.shown(reading.load(ledger, containment).state), words)
+
+
+def _require(proven: bool) -> None:
+    if not proven:
+        raise typer.Exit(1)
+
+
+_STAGES = {
+    Stage.PROPOSED: "proposed, waits for approval",
+    Stage.APPROVED: "approved, not applied yet",
+    Stage.APPLIED: "the switch is set, not proven yet",
+    Stage.HELD: "in force, and the live endpoint obeys",
+    Stage.FAILED: "the switch is set, and NOT proven",
+    Stage.REVERTED: "set back, not seen to be back yet",
+    Stage.RELEASED: "set back, and seen to be back",
+}
+
+
+def _offered(made: shapes.Offers) -> Iterable[RenderableType]:
+    if not made.offers:
+        yield f"Nothing is offered for {made.incident}: its system has no containment prepared that fits."
+        return
+    for offer in made.offers:
+        yield cell(f"{offer.option}  {offer.name}", "bold")
+        segment = "; ".join(f"{key}: {listed(values)}" for key, values in offer.segment.items())
+        yield facts(
+            ("Takes", wording.duration(offer.takes_seconds)),
+            ("When", offer.when),
+            ("Does", offer.does),
+            ("Requests", segment or "all"),
+            ("Undo", offer.undo),
+            ("Needs", f"the authority to {offer.authority.says}"),
+        )
+        yield ""
+    yield f"Propose one: holdfast contain propose {made.incident} OPTION --as EMAIL"
+
+
+def _listed(made: shapes.Containments) -> Iterable[RenderableType]:
+    if not made.containments:
+        yield f"No containment so far. What is possible: holdfast contain offers {made.incident}"
+        return
+    rows = [(one.containment, one.name, _STAGES[one.stage], _effect(one)) for one in made.containments]
+    yield table(("Containment", "What", "Standing", "Harm"), rows, keep=("Containment",))
+
+
+def _effect(one: shapes.ContainmentShown) -> str:
+    return words_of(one.effect.effect) if one.effect else "not looked at"
+
+
+def _checks(made: shapes.ContainmentShown) -> Iterable[RenderableType]:
+    probe = made.last_probe
+    if probe is None:
+        return
+    rows = [
+        (cell("yes", "green") if one.ok else cell("NO", "red"), one.asked, one.expected, one.answered)
+        for one in probe.checks
+    ]
+    yield table(("Right", "Asked", "Expected", "Answered"), rows)
+    yield f"{wording.plural(len(probe.checks), 'question')} in {probe.milliseconds} ms."
+    if made.not_preserved:
+        yield f"Not preserved beforehand: {listed(made.not_preserved)}"

@@ -1,0 +1,343 @@
+"""Incidents: list, show, declare, answer, classify, note, hand over, end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Annotated
+
+import typer
+from rich.console import RenderableType
+from rich.text import Text
+
+from holdfast import wording
+from holdfast.incident import register
+from holdfast.incident.events import Clock
+from holdfast.incident.incident import Status
+from holdfast.incident.loading import load
+from holdfast.incident.responding import Report
+from holdfast.interfaces.cli.output import Style, cell, clipped, facts, heading, table, when, words_of
+from holdfast.interfaces.cli.session import Session, command, noun
+from holdfast.interfaces.cli.typed import IncidentId, Reason, asked, time_option
+from holdfast.interfaces.shapes import incidents as shapes
+from holdfast.interfaces.shapes.base import Shown
+from holdfast.learn import closing
+from holdfast.people import IncidentRole, Permission
+from holdfast.prepare.terms import Category, Severity
+
+app = noun("incident", "Incidents: what went wrong, who answers, and how it ended.")
+
+
+class IncidentWithTimeline(Shown):
+    incident: shapes.IncidentShown
+    timeline: tuple[shapes.EntryShown, ...]
+
+
+@command(app, "list")
+def list_(
+    session: Session,
+    status: Annotated[Status | None, typer.Option(help="Only of this status.")] = None,
+    severity: Annotated[Severity | None, typer.Option(help="Only of this severity.")] = None,
+    system: Annotated[str, typer.Option(help="Only on this AI system.")] = "",
+    text: Annotated[str, typer.Option(help="Only with this text in title, number or system.")] = "",
+    running: Annotated[bool, typer.Option("--running", help="Only those that are not over.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+) -> None:
+    """List incidents, the most severe running ones first."""
+    wanted = register.Filter(status or "", severity or "", system, text, running)
+    ledger = session.application.ledger
+    with ledger.reading() as conn:
+        found, total = register.find(conn, wanted, limit), register.count(conn, wanted)
+
+    def document() -> shapes.IncidentList:
+        return shapes.IncidentList(incidents=tuple(shapes.listed(one) for one in found), total=total)
+
+    session.answer(document, lambda made: _listed(made, session.now))
+
+
+@command(app, "show")
+def show(session: Session, incident: IncidentId) -> None:
+    """Show one incident: how it stands, its clocks and its timeline."""
+    _answer(session, incident, lambda made: _shown(made, session))
+
+
+@command(app, "declare")
+def declare(
+    session: Session,
+    title: Annotated[str, typer.Argument(metavar="TITLE", help="One line that says what went wrong.")],
+    system: Annotated[str, typer.Option(help="The AI system, as the inventory calls it.")] = "",
+    description: Annotated[str, typer.Option(help="What is known so far.")] = "",
+    model_version: Annotated[str, typer.Option(help="The version in production.")] = "",
+    severity: Annotated[Severity | None, typer.Option(help="What you think; the rules propose too.")] = None,
+    category: Annotated[Category | None, typer.Option(help="What you think; the rules propose too.")] = None,
+    began: Annotated[
+        datetime | None, time_option("--began", "When the harm is thought to have begun.")
+    ] = None,
+) -> None:
+    """Declare an incident. Only a title is required; evidence is frozen in the same breath."""
+    by = session.acting(Permission.DECLARE)
+    said = asked(
+        shapes.Declaration,
+        title=title,
+        system=system,
+        description=description,
+        model_version=model_version,
+        severity=severity,
+        category=category,
+        began_at=began,
+    )
+    report = Report(
+        said.title, said.description, said.system, said.model_version, said.began_at, None, severity, category
+    )
+    number = session.application.desk.open(report, by=by, at=session.now)
+    _answer(session, number, lambda made: _declared(made, session))
+
+
+@command(app, "acknowledge")
+def acknowledge(session: Session, incident: IncidentId) -> None:
+    """Answer: somebody is on it. Stops the clock and the escalation."""
+    by = session.acting(Permission.RESPOND)
+    session.application.desk.acknowledge(incident, by=by, at=session.now)
+    _answer(session, incident, lambda made: _after(made, session, "is acknowledged"))
+
+
+@command(app, "classify")
+def classify(
+    session: Session,
+    incident: IncidentId,
+    severity: Annotated[Severity | None, typer.Option(help="As proposed unless given.")] = None,
+    category: Annotated[Category | None, typer.Option(help="As proposed unless given.")] = None,
+    reason: Annotated[
+        str, typer.Option("--reason", "-r", help="Required when it differs from the proposal.")
+    ] = "",
+) -> None:
+    """Confirm what the rules propose, or decide otherwise with a reason."""
+    by = session.acting(Permission.RESPOND)
+    state = load(session.application.ledger, incident).state
+    severity, category = severity or state.severity, category or state.category
+    if severity is None or category is None:
+        raise typer.BadParameter("nothing is proposed; give --severity and --category")
+    session.application.desk.classify(incident, category, severity, reason, by=by, at=session.now)
+    _answer(session, incident, lambda made: _after(made, session, "is classified"))
+
+
+@command(app, "note")
+def note(
+    session: Session,
+    incident: IncidentId,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What happened, or what you found.")],
+    at: Annotated[
+        datetime | None, time_option("--at", "When it happened; the entry is marked as back-filled.")
+    ] = None,
+    evidence: Annotated[
+        list[str] | None, typer.Option("--evidence", help="An item it rests on, EV-1; may be repeated.")
+    ] = None,
+) -> None:
+    """Add to the timeline."""
+    by = session.acting(Permission.RESPOND)
+    said = asked(shapes.NoteAsked, text=text, occurred_at=at, evidence=evidence or [])
+    session.application.desk.note(
+        incident, said.text, by=by, at=session.now, occurred_at=said.occurred_at, evidence=said.evidence
+    )
+    _answer(session, incident, lambda made: _after(made, session, "has a new note"))
+
+
+@command(app, "hand-over")
+def hand_over(
+    session: Session,
+    incident: IncidentId,
+    role: Annotated[
+        IncidentRole, typer.Argument(metavar="ROLE", help="incident_commander, technical_lead, …")
+    ],
+    to: Annotated[str, typer.Argument(metavar="EMAIL", help="Who fills it from now on.")],
+    reason: Reason = "",
+) -> None:
+    """Give a role to somebody else."""
+    by = session.acting(Permission.RESPOND)
+    session.application.desk.hand_over(incident, role, to, reason, by=by, at=session.now)
+    _answer(session, incident, lambda made: _after(made, session, f"has a new {words_of(role)}"))
+
+
+@command(app, "dismiss")
+def dismiss(session: Session, incident: IncidentId, reason: Reason) -> None:
+    """It was not an incident; the reason is kept."""
+    by = session.acting(Permission.RESPOND)
+    session.application.desk.dismiss(incident, reason, by=by, at=session.now)
+    _answer(session, incident, lambda made: _after(made, session, "is dismissed"))
+
+
+@command(app, "resolve")
+def resolve(
+    session: Session,
+    incident: IncidentId,
+    resolution: Annotated[str, typer.Argument(metavar="SENTENCE", help="What resolved it.")],
+    unverified_because: Annotated[
+        str, typer.Option(help="Why it is resolved although no remediation is verified.")
+    ] = "",
+) -> None:
+    """The harm is over and the fix is verified."""
+    by = session.acting(Permission.RESPOND)
+    closing.resolve(session.application.desk, incident, resolution, unverified_because, by=by, at=session.now)
+    _answer(session, incident, lambda made: _after(made, session, "is resolved"))
+
+
+@command(app, "close")
+def close(
+    session: Session,
+    incident: IncidentId,
+    summary: Annotated[str, typer.Argument(metavar="SENTENCE", help="How it ended.")],
+) -> None:
+    """Close and archive: nothing can be added to the record afterwards."""
+    by = session.acting(Permission.RESPOND)
+    digest = closing.close(session.application.desk, incident, summary, by=by, at=session.now)
+    session.answer(
+        lambda: shapes.Closed(incident=incident, record_sha256=digest),
+        lambda made: [f"{made.incident} is closed and archived.", f"Digest of its record: {digest}"],
+    )
+
+
+# Words -----------------------------------------------------------------------------------------
+
+
+def _answer(
+    session: Session, incident: str, words: Callable[[IncidentWithTimeline], Iterable[RenderableType]]
+) -> None:
+    def document() -> IncidentWithTimeline:
+        ledger = session.application.ledger
+        state = load(ledger, incident).state
+        told = shapes.timeline(incident, register.timeline(register.record(ledger, incident)))
+        return IncidentWithTimeline(incident=shapes.shown(state), timeline=told.entries)
+
+    session.answer(document, words)
+
+
+def _listed(made: shapes.IncidentList, now: datetime) -> Iterable[RenderableType]:
+    if not made.incidents:
+        yield "No incident matches. Declare one: holdfast incident declare TITLE --as EMAIL"
+        return
+    rows = [
+        (one.incident, severity(one), one.status, clock_cell(one.next_clock, now), one.title)
+        for one in made.incidents
+    ]
+    yield table(
+        ("Incident", "Severity", "Status", "Next clock", "Title"),
+        rows,
+        keep=("Incident", "Severity", "Status"),
+    )
+    if made.total > len(made.incidents):
+        yield f"{len(made.incidents)} of {made.total:,}; --limit shows more."
+
+
+def severity(one: shapes.IncidentListed) -> Text:
+    """The severity in a word; a proposal is said to be one."""
+    if one.severity is None:
+        return cell("not known", "dim")
+    colours: dict[Severity, Style] = {
+        Severity.CRITICAL: "red",
+        Severity.HIGH: "red",
+        Severity.MEDIUM: "yellow",
+    }
+    return cell(one.severity.label + ("" if one.confirmed else "?"), colours.get(one.severity, ""))
+
+
+_DUE = {Clock.ACKNOWLEDGE: "acknowledge", Clock.CONTAIN: "contain", Clock.REVIEW: "review"}
+
+
+def clock_cell(clock: shapes.ClockShown | None, now: datetime) -> Text:
+    """What is due next, and how long is left."""
+    if clock is None:
+        return cell("none", "dim")
+    left = wording.left(clock.due, now)
+    late, near = clock.due < now, clock.due - now < (clock.due - clock.started) / 4
+    return cell(f"{_DUE[clock.clock]}: {left}", "red" if late else "yellow" if near else "green")
+
+
+def _clock(clock: shapes.ClockShown, now: datetime) -> tuple[str, object, str, str]:
+    due = wording.utc(clock.due)
+    word = clock.clock.due_word
+    if clock.met_at:
+        how = "in time" if clock.kept else f"late by {wording.duration(clock.met_at - clock.due)}"
+        return word, cell(f"met, {how}", "green" if clock.kept else "red"), due, wording.utc(clock.met_at)
+    if not clock.running:
+        return word, cell("stopped", "dim"), due, ""
+    return word, clock_cell(clock, now), due, ""
+
+
+def _shown(made: IncidentWithTimeline, session: Session) -> Iterable[RenderableType]:
+    one, now = made.incident, session.now
+    yield cell(f"{one.incident}  {one.title}", "bold")
+    yield facts(*_standing(one))
+    if one.clocks:
+        yield heading("Clocks")
+        rows = [_clock(clock, now) for clock in one.clocks]
+        yield table(("Clock", "Standing", "Due", "Met"), rows)
+    yield heading("Team")
+    yield facts(*((member.name, words_of(member.role)) for member in one.team))
+    yield heading("Timeline (UTC)")
+    yield table(
+        ("Time", "Entry", "What", "By"), [_entry(entry) for entry in made.timeline], keep=("Time", "Entry")
+    )
+
+
+def _standing(one: shapes.IncidentShown) -> Iterable[tuple[str, object]]:
+    proposal = "" if one.confirmed else "  (proposed by the rules; confirm with classify)"
+    category = f", {one.category.label.lower()}" if one.category else ""
+    label = one.severity.label if one.severity else "not known"
+    yield "Severity", f"{label}{category}{proposal}"
+    if one.proposed and not one.confirmed:
+        yield "Because", one.proposed.reason
+    yield "Status", f"{one.status}; next: {one.phase.value.lower()}"
+    yield "System", one.system + (f", model {one.model_version}" if one.model_version else "")
+    yield "Opened", f"{when(one.opened_at)}, by {'an alert' if one.source == 'alert' else 'a person'}"
+    yield "Began", when(one.began_at, "not known")
+    yield "Acknowledged", when(one.acknowledged_at)
+    yield "Contained", when(one.contained_at)
+    yield "Root cause", one.cause or "not established"
+    yield "Impact", _impact(one.impact)
+    yield "Alerts", ", ".join(alert.alert for alert in one.alerts)
+    yield "Playbook", f"{one.playbook_version} ({wording.short_hash(one.playbook)})"
+
+
+def _impact(known: shapes.ImpactKnown | None) -> str:
+    if known is None:
+        return "not known"
+    people = f"{wording.thousands(known.users)} people"
+    return f"{people}, {wording.thousands(known.inferences)} predictions"
+
+
+def _entry(entry: shapes.EntryShown) -> tuple[str, str, Text, str]:
+    style: Style = "red" if entry.tone == "alarm" else "bold" if entry.tone in ("act", "note") else ""
+    said = cell(clipped(entry.title, 400), style)
+    if entry.detail:
+        said.append(f"\n{cell(clipped(entry.detail, 240))}", style="dim")
+    if entry.back_filled:
+        said.append(f"\nadded later, {wording.utc(entry.recorded_at)}", style="dim")
+    return f"{entry.at:%d %b %H:%M}", f"#{entry.seq}", said, entry.by
+
+
+def _declared(made: IncidentWithTimeline, session: Session) -> Iterable[RenderableType]:
+    one = made.incident
+    yield cell(f"{one.incident} is open: {one.title}", "bold")
+    frozen = next((entry for entry in made.timeline if entry.type == "evidence.frozen"), None)
+    if frozen:
+        yield frozen.title
+    yield from _proposed(one)
+    yield facts(("Next clock", clock_cell(one.next_clock, session.now)))
+    yield f"Show it: holdfast incident show {one.incident}"
+
+
+def _proposed(one: shapes.IncidentShown) -> Iterable[RenderableType]:
+    if one.proposed:
+        said = f"{one.proposed.severity.label}, {one.proposed.category.label.lower()}"
+        yield facts(("Proposed", said), ("Because", one.proposed.reason))
+
+
+def _after(made: IncidentWithTimeline, session: Session, what: str) -> Iterable[RenderableType]:
+    """The deed in a sentence, and what is due next."""
+    one = made.incident
+    yield f"{one.incident} {what}: {one.status}, {one.severity.label if one.severity else 'not classified'}."
+    newest = made.timeline[-1] if made.timeline else None
+    if newest and newest.detail and newest.tone == "act":
+        yield clipped(newest.detail, 300)
+    if one.next_clock:
+        yield facts(("Next clock", clock_cell(one.next_clock, session.now)))

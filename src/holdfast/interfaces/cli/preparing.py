@@ -1,0 +1,237 @@
+"""Preparing: write a workspace, check its files, put them on the record."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import RenderableType
+from rich.text import Text
+
+from holdfast import wording
+from holdfast.interfaces.cli.output import cell, facts, plain
+from holdfast.interfaces.cli.session import Session, command
+from holdfast.interfaces.shapes.base import Shown
+from holdfast.ledger.facts import Recorded
+from holdfast.ledger.ledger import NotALedger
+from holdfast.prepare import versions
+from holdfast.prepare.documents import Unusable
+from holdfast.prepare.events import PlaybookApplied, RosterApplied, SystemApplied, SystemWithdrawn
+from holdfast.prepare.starting import AlreadyThere, write_workspace
+from holdfast.prepare.workspace import PLAYBOOK, ROSTER, Workspace, load_workspace
+from holdfast.problems import Problem
+from holdfast.settings import FILE_NAME, Settings, SettingsError
+
+# Documents -------------------------------------------------------------------------------------
+
+
+class Initialised(Shown):
+    workspace: str
+    written: tuple[str, ...]
+
+
+class ProblemShown(Shown):
+    file: str
+    line: int
+    column: int
+    path: str
+    cause: str
+    fix: str
+
+
+class CheckedFiles(Shown):
+    files: tuple[str, ...]
+    problems: tuple[ProblemShown, ...]
+
+
+class Change(Shown):
+    type: str
+    what: str
+    seq: int
+
+
+class Waiting(Shown):
+    function: str
+    signers: tuple[str, ...]
+    """E-mail addresses of those who may sign for it."""
+
+
+class AppliedFiles(Shown):
+    changes: tuple[Change, ...]
+    waits_for: tuple[Waiting, ...]
+    """Signatures that the newest playbook version waits for."""
+
+
+# Commands --------------------------------------------------------------------------------------
+
+
+def register(app: typer.Typer) -> None:
+    command(app, "init")(init)
+    command(app, "check")(check)
+    command(app, "apply")(apply)
+
+
+def init(session: Session, folder: Annotated[Path, typer.Argument(metavar="DIR")] = Path()) -> None:
+    """Write a workspace that works as it is, with its keys and its ledger.
+
+    On a workspace that has its files already and no ledger yet, for example after [database] url was
+    changed, only what is missing is made.
+    """
+    if (folder / FILE_NAME).exists():
+        _require_no_ledger(session, folder)
+        written = []
+    else:
+        written = write_workspace(folder)
+    session.wiring.initialise(Settings.load(folder, os.environ))
+    names = tuple(path.relative_to(folder).as_posix() for path in written)
+    session.answer(lambda: Initialised(workspace=str(folder.resolve()), written=names), _started)
+
+
+def _require_no_ledger(session: Session, folder: Path) -> None:
+    """Keys are made together with a ledger; beside one that exists, a new key could not sign for it."""
+    try:
+        session.wiring.open_workspace(folder, None, None)
+    except NotALedger:
+        return
+    except Exception as error:
+        if "ledger_head" in str(error):
+            return
+        raise
+    raise AlreadyThere([folder / FILE_NAME])
+
+
+def _started(made: Initialised) -> Iterable[RenderableType]:
+    folder = os.path.relpath(made.workspace)
+    yield f"The workspace {folder} is ready, with a signing key and an empty ledger."
+    if made.written:
+        yield facts(*((name, _MEANING.get(name, "")) for name in made.written if name in _MEANING))
+    yield ""
+    yield "What to do next:"
+    steps = [
+        ("Make the files yours, then check them", "holdfast check"),
+        ("Put them on the record, as somebody of the roster", "holdfast apply --as EMAIL"),
+        ("Have the playbook signed, once for each function", "holdfast playbook approve FUNCTION --as EMAIL"),
+        ("Give people an account", "holdfast people add EMAIL --as ADMINISTRATOR"),
+        ("Serve pages, API and worker", "holdfast serve"),
+    ]
+    if folder != ".":
+        steps.insert(0, ("Go there", f"cd {folder}"))
+    for number, (what, typed) in enumerate(steps, 1):
+        yield f"  {number}. {what}"
+        yield Text(f"       {plain(typed)}", style="bold")
+
+
+_MEANING = {
+    "holdfast.toml": "database, vault, mail, addresses",
+    "playbook.yaml": "how your organisation responds, and by which rules",
+    "roster.yaml": "people, their access and roles",
+    "systems/loan-approval.yaml": "an AI system with monitors and ways to contain it",
+    "systems/customer-assistant.yaml": "an AI system that is not watched yet",
+}
+
+
+def check(session: Session) -> None:
+    """Check every file of the workspace: problems with line, cause and fix. Exits 1 if there are any."""
+    root = session.workspace
+    problems: list[Problem] = []
+    workspace: Workspace | None = None
+    try:
+        Settings.load(root, os.environ)
+    except SettingsError as error:
+        problems += error.problems
+    try:
+        workspace = load_workspace(root)
+    except Unusable as error:
+        problems += error.problems
+    excerpts = {_key(one): one.excerpt for one in problems}
+    shown = tuple(
+        ProblemShown(file=p.file, line=p.line, column=p.column, path=p.path, cause=p.cause, fix=p.fix)
+        for p in sorted(problems)
+    )
+    files = (FILE_NAME, *_names(workspace)) if workspace else ()
+
+    def words(made: CheckedFiles) -> Iterable[RenderableType]:
+        yield from _problems(sorted(problems)) if excerpts else _right(made.files)
+
+    session.answer(lambda: CheckedFiles(files=files, problems=shown), words)
+    if problems:
+        raise typer.Exit(1)
+
+
+def _key(problem: Problem) -> tuple[str, int, int, str]:
+    return problem.file, problem.line, problem.column, problem.path
+
+
+def _names(workspace: Workspace) -> Sequence[str]:
+    return [PLAYBOOK, ROSTER, *(read.document.name for read in workspace.systems.values())]
+
+
+def _right(files: Sequence[str]) -> Iterable[RenderableType]:
+    yield f"{wording.plural(len(files), 'file')} checked, nothing to correct:"
+    for name in files:
+        yield f"  {name}"
+
+
+def _problems(problems: Sequence[Problem]) -> Iterable[RenderableType]:
+    for problem in problems:
+        place = f"{problem.file}:{problem.line}:{problem.column}" if problem.line else problem.file
+        yield cell(f"{place}  {problem.path}", "bold")
+        yield f"  {problem.cause}"
+        if problem.fix:
+            yield f"  → {problem.fix}"
+        for line in problem.excerpt.splitlines():
+            yield cell(f"    {line}", "dim")
+        yield ""
+    yield f"{wording.plural(len(problems), 'problem')} to correct."
+
+
+def apply(session: Session) -> None:
+    """Put the files on the record as versions. Systems and roster are in force at once, the playbook when
+    the functions it names have signed."""
+    workspace = load_workspace(session.workspace)
+    application = session.application
+    by = session.first(workspace.roster.model)
+    recorded = versions.apply_workspace(application.ledger, workspace, by, session.now)
+
+    def document() -> AppliedFiles:
+        newest = versions.playbook_versions_of(application.ledger)[0]
+        missing = newest.missing if newest.state == "proposed" else ()
+        signers = workspace.roster.model.signers
+        waits = tuple(
+            Waiting(function=one.value, signers=tuple(person.id for person in signers(one)))
+            for one in missing
+        )
+        changes = tuple(Change(type=one.fact.type, what=_what(one), seq=one.seq) for one in recorded)
+        return AppliedFiles(changes=changes, waits_for=waits)
+
+    session.answer(document, _applied)
+
+
+def _what(recorded: Recorded) -> str:
+    match recorded.fact:
+        case PlaybookApplied() as fact:
+            return f"playbook version {fact.label}"
+        case RosterApplied() as fact:
+            return f"roster, {wording.plural(len(fact.people), 'person', 'people')}"
+        case SystemApplied() as fact:
+            return f"AI system {fact.system} ({fact.file})"
+        case SystemWithdrawn() as fact:
+            return f"AI system {fact.system} withdrawn: its file is gone"
+        case other:
+            return other.type
+
+
+def _applied(made: AppliedFiles) -> Iterable[RenderableType]:
+    if not made.changes:
+        yield "Nothing changed since the files were applied last."
+    else:
+        yield "On the record:"
+        for change in made.changes:
+            yield f"  {change.what}  (entry #{change.seq})"
+    if made.waits_for:
+        yield "The playbook is in force once these have signed it:"
+        for one in made.waits_for:
+            yield cell(f"  holdfast playbook approve {one.function} --as {one.signers[0]}", "bold")

@@ -1,0 +1,87 @@
+"""Every known error in one place: a sentence on standard error, and the exit code.
+
+0: done, or the check holds. 1: refused, or the check does not hold. 2: the command was not understood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import typer
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
+
+from holdfast.contain.reading import NoSuchContainment
+from holdfast.detect.tables import LogError
+from holdfast.evidence.custody import NoSuchItem
+from holdfast.evidence.vault import VaultProblem
+from holdfast.incident.loading import NoSuchIncident
+from holdfast.interfaces.shapes.record import NotThere
+from holdfast.ledger.database import DatabaseProblem
+from holdfast.ledger.facts import UnknownFact
+from holdfast.ledger.keys import KeyProblem
+from holdfast.ledger.ledger import Conflict, NotALedger
+from holdfast.ledger.sealing import RefusedToSeal
+from holdfast.prepare.documents import Unusable
+from holdfast.prepare.starting import AlreadyThere
+from holdfast.problems import Fault, NotAllowed
+from holdfast.settings import SettingsError
+
+REFUSED = 1
+
+_SENTENCES: tuple[type[Exception], ...] = (
+    NotAllowed,
+    NoSuchIncident,
+    NoSuchContainment,
+    NoSuchItem,
+    NotThere,
+    NotALedger,
+    AlreadyThere,
+    SettingsError,
+    Unusable,
+    Fault,
+    LogError,
+    DatabaseProblem,
+    KeyProblem,
+    VaultProblem,
+    RefusedToSeal,
+    UnknownFact,
+)
+"""Errors whose message is a sentence for the person who runs the command."""
+
+
+@contextmanager
+def spoken(warn: Callable[[str], None]) -> Iterator[None]:
+    """Turn what a command is refused into a sentence and exit code 1."""
+    try:
+        yield
+    except Conflict as conflict:
+        warn(f"somebody else was faster: {conflict}. Nothing was changed; look again and try again")
+        raise typer.Exit(REFUSED) from None
+    except _SENTENCES as refused:
+        for line in (str(refused) or type(refused).__name__).splitlines():
+            warn(line)
+        raise typer.Exit(REFUSED) from None
+    except DBAPIError as error:
+        warn(_of_database(error))
+        raise typer.Exit(REFUSED) from None
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        warn(_of_system(error))
+        raise typer.Exit(REFUSED) from None
+    except UnicodeError as error:
+        warn(f"what was typed is not text in UTF-8 ({error.reason if hasattr(error, 'reason') else error})")
+        raise typer.Exit(REFUSED) from None
+
+
+def _of_database(error: DBAPIError) -> str:
+    reason = " ".join(str(error.orig).split())
+    if isinstance(error, (OperationalError, ProgrammingError)) and "ledger_head" in reason:
+        return "the database holds no ledger yet; run `holdfast init` on this workspace to make it"
+    return f"the database cannot be used: {reason}; check [database] url in holdfast.toml"
+
+
+def _of_system(error: OSError) -> str:
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}"

@@ -1,0 +1,107 @@
+"""What stays running: pages and API with the worker beside them, or a worker alone."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterable
+from typing import Annotated
+
+import structlog
+import typer
+from rich.console import RenderableType
+
+from holdfast import wording
+from holdfast.interfaces.cli.session import Session, command
+from holdfast.interfaces.shapes.base import Shown
+
+
+class Served(Shown):
+    address: str
+    health: str
+    worker: bool
+
+
+class Round(Shown):
+    done: int
+    """How many things were done."""
+    failing: dict[str, str]
+    refused_to_seal: str
+
+
+def register(app: typer.Typer) -> None:
+    command(app, "serve")(serve)
+    command(app, "worker")(worker)
+
+
+def serve(
+    session: Session,
+    with_worker: Annotated[
+        bool, typer.Option("--worker/--no-worker", help="Run the worker in this process too.")
+    ] = True,
+) -> None:
+    """Serve pages and API until interrupted."""
+    application = session.application
+    service = session.wiring.service(application, with_worker=with_worker)
+    web = application.settings.web
+    _log_to_stderr()
+
+    def document() -> Served:
+        return Served(address=web.public_url, health=f"{web.public_url}/healthz", worker=with_worker)
+
+    session.answer(document, _serving)
+    sys.stdout.flush()
+    service.run()
+
+
+def _serving(made: Served) -> Iterable[RenderableType]:
+    yield f"Serving at {made.address} {'with' if made.worker else 'without'} the worker; Ctrl-C ends it."
+
+
+def worker(
+    session: Session,
+    once: Annotated[bool, typer.Option("--once", help="Do what is due now and end.")] = False,
+) -> None:
+    """Run monitors, clocks and messages, and seal the ledger, until interrupted."""
+    application = session.application
+    working = session.wiring.worker(application)
+    if once:
+        done = working.round(session.now)
+        health = application.health
+
+        def document() -> Round:
+            return Round(done=done, failing=dict(health.failing), refused_to_seal=health.refused_to_seal)
+
+        made = session.answer(document, _worked)
+        if made.failing or made.refused_to_seal:
+            raise typer.Exit(1)
+        return
+    _log_to_stderr()
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    session.warn("the worker runs; Ctrl-C ends it after the round it is in")
+    working.run(stop)
+
+
+def _worked(made: Round) -> Iterable[RenderableType]:
+    yield f"One round: {wording.plural(made.done, 'thing')} done."
+    for step, reason in made.failing.items():
+        yield f"  {step} fails: {reason}"
+    if made.refused_to_seal:
+        yield f"  Not sealed: {made.refused_to_seal}"
+
+
+def _log_to_stderr() -> None:
+    """One line for each event, as JSON, so that a collector can read it (R-XCT-07)."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger("info"),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

@@ -1,0 +1,68 @@
+"""What people type as options: times, lengths, and files in YAML."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from pydantic import BaseModel, ValidationError
+
+from holdfast.interfaces.shapes.base import moment
+from holdfast.prepare import durations
+from holdfast.prepare.documents import parse_document, read_document, understand
+from holdfast.problems import Fault, explain
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+IncidentId = Annotated[str, typer.Argument(metavar="INCIDENT", help="Its number: INC-1.")]
+ContainmentId = Annotated[str, typer.Argument(metavar="CONTAINMENT", help="Its number: INC-1-C1.")]
+ItemId = Annotated[str, typer.Argument(metavar="ITEM", help="Its number: INC-1-R1.")]
+AlertId = Annotated[str, typer.Argument(metavar="ALERT", help="Its number: ALR-1.")]
+YamlFile = Annotated[Path, typer.Argument(metavar="FILE", help="A file in YAML; - reads standard input.")]
+Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; it becomes part of the record.")]
+
+
+def _time(text: str) -> datetime:
+    try:
+        return moment(text)
+    except Fault as fault:
+        raise typer.BadParameter(str(fault)) from None
+
+
+def _length(text: str) -> timedelta:
+    try:
+        return durations.parse(text)
+    except Fault as fault:
+        raise typer.BadParameter(str(fault)) from None
+
+
+def time_option(flag: str, help_: str) -> typer.models.OptionInfo:
+    """An option that takes a time; UTC unless it states an offset."""
+    found: typer.models.OptionInfo = typer.Option(flag, parser=_time, metavar="TIME", help=help_)
+    return found
+
+
+def length_option(flag: str, help_: str) -> typer.models.OptionInfo:
+    """An option that takes a length of time: 30m, 12h, 14d."""
+    found: typer.models.OptionInfo = typer.Option(flag, parser=_length, metavar="LENGTH", help=help_)
+    return found
+
+
+def from_yaml(path: Path, model: type[ModelT]) -> ModelT:
+    """What a file says. Raises Unusable naming line and column of everything that cannot be accepted."""
+    if str(path) == "-":
+        content = typer.get_binary_stream("stdin").read(1 << 20)
+        return understand(parse_document("standard input", content), model)
+    return understand(read_document(path.parent, path), model)
+
+
+def asked(model: type[ModelT], **given: object) -> ModelT:
+    """What was typed, checked like a request. Raises Fault."""
+    try:
+        return model.model_validate({key: value for key, value in given.items() if value is not None})
+    except ValidationError as error:
+        item = error.errors()[0]
+        cause, fix = explain(item)
+        raise Fault(f"{'.'.join(str(part) for part in item['loc'])}: {cause}", fix) from None

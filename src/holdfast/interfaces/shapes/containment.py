@@ -1,0 +1,149 @@
+"""Containments: what is offered, how far one has come, and what is said about it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field
+
+from holdfast.contain.containment import Containment, Stage
+from holdfast.contain.events import Effect, EffectObserved, Purpose
+from holdfast.contain.offering import Offer
+from holdfast.interfaces.shapes.base import Asked, Seconds, Shown, Text, Word
+from holdfast.prepare.terms import Authority, ContainmentKind
+
+
+class OfferShown(Shown):
+    """One way to contain, ready to be proposed."""
+
+    option: str
+    name: str
+    action: str
+    kind: ContainmentKind
+    flag: str
+    segment: dict[str, tuple[str, ...]]
+    does: str
+    """What people notice."""
+    when: str
+    undo: str
+    takes_seconds: Seconds = Field(validation_alias="takes")
+    authority: Authority
+    preserve_first: tuple[str, ...]
+    watch: str | None
+
+
+class Offers(Shown):
+    incident: str
+    offers: tuple[OfferShown, ...]
+
+
+class DeedShown(Shown):
+    person: str
+    name: str
+    at: datetime
+
+
+class CheckShown(Shown):
+    """One question to the live endpoint, and its answer."""
+
+    asked: str
+    expected: str
+    answered: str
+    ok: bool
+    milliseconds: int
+
+
+class ProbeShown(Shown):
+    purpose: Purpose
+    ok: bool
+    checks: tuple[CheckShown, ...]
+    milliseconds: int
+
+
+class TrafficShown(Shown):
+    """What the prediction log holds of the contained scope."""
+
+    since: datetime
+    until: datetime
+    answered: int
+    settling: int
+    others: int
+    expected: float
+
+
+class SeenWindowShown(Shown):
+    monitor: str
+    window_start: datetime
+    window_end: datetime
+    value: float | None
+    n: int
+    alarm: bool
+
+
+class EffectShown(Shown):
+    """Whether the harm stopped."""
+
+    effect: Effect
+    sentence: str
+    traffic: TrafficShown | None
+    windows: tuple[SeenWindowShown, ...]
+    next_look: datetime | None
+
+
+class ContainmentShown(Shown):
+    containment: str = Field(validation_alias="id")
+    incident: str
+    system: str
+    option: str
+    action: str
+    name: str
+    kind: ContainmentKind
+    flag: str
+    segment: dict[str, tuple[str, ...]]
+    does: str
+    undo: str
+    stage: Stage
+    in_force: bool
+    """Whether the switch is set now, whether or not it was seen to be obeyed."""
+    reason: str
+    proposed: DeedShown | None
+    approved: DeedShown | None
+    applied: DeedShown | None
+    reverted: DeedShown | None
+    not_preserved: tuple[str, ...]
+    verified_at: datetime | None
+    """When the live endpoint was first seen to obey."""
+    released_at: datetime | None
+    failure: str
+    last_probe: ProbeShown | None
+    effect: EffectShown | None
+    effect_at: datetime | None
+    revert_reason: str
+
+
+class Containments(Shown):
+    incident: str
+    containments: tuple[ContainmentShown, ...]
+
+
+class Proposal(Asked):
+    """Puts an offered option up for approval."""
+
+    option: Word
+    reason: Text = ""
+
+
+class Approval(Asked):
+    reason: Text = ""
+
+
+def shown(state: Containment) -> ContainmentShown:
+    return ContainmentShown.model_validate(state)
+
+
+def offered(incident: str, offers: tuple[Offer, ...]) -> Offers:
+    return Offers(incident=incident, offers=tuple(OfferShown.model_validate(offer) for offer in offers))
+
+
+def effect(observed: EffectObserved) -> EffectShown:
+    return EffectShown.model_validate(observed)

@@ -1,0 +1,286 @@
+"""AI systems, what their monitors measured, and alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from holdfast.detect.measurement import Measurement, Status
+from holdfast.detect.records import Alert, Run
+from holdfast.interfaces.shapes.base import Asked, Seconds, Shown, Text
+from holdfast.interfaces.shapes.incidents import AlertFactsShown
+from holdfast.prepare import durations
+from holdfast.prepare.systems import Metric, Monitor, Rows, System
+from holdfast.prepare.terms import ContainmentKind, Dimension
+from holdfast.prepare.versions import Applied
+
+
+class ModelShown(Shown):
+    name: str
+    version: str
+    in_production_since: date
+
+
+class ContainmentPrepared(Shown):
+    """A way to contain the system that was thought through beforehand."""
+
+    id: str
+    name: str
+    kind: ContainmentKind
+    flag: str
+    segment: dict[str, tuple[str, ...]]
+    when: str
+
+
+class RunShown(Shown):
+    """When the system's monitors last ran: "no alerts" and "monitoring is dead" look different."""
+
+    state: str
+    """scheduled, running, failing or stopped"""
+    last_run: datetime | None
+    last_failure: datetime | None
+    reason: str
+    rows: int | None
+    newest: datetime | None
+    next_due: datetime | None
+
+
+class SystemListed(Shown):
+    system: str
+    name: str
+    owner: str
+    priority: int
+    covered: bool
+    """Whether anything watches it."""
+    monitors: int
+    file: str
+    content: str
+    """SHA-256 of the file in force."""
+    applied_at: datetime
+    applied_by: str
+    monitoring: RunShown | None
+
+
+class SystemShown(SystemListed):
+    purpose: str
+    business_impact: str
+    compliance_risk: str
+    subject: str
+    models: tuple[ModelShown, ...]
+    data_used: tuple[str, ...]
+    depends_on_it: tuple[str, ...]
+    containment: tuple[ContainmentPrepared, ...]
+
+
+class SystemList(Shown):
+    systems: tuple[SystemListed, ...]
+
+
+class MeasurementShown(Shown):
+    """What a monitor said about one window."""
+
+    monitor: str
+    quantity: str
+    window_start: datetime
+    window_end: datetime
+    group: str | None
+    """null: everybody"""
+    value: float | None
+    lower: float | None
+    upper: float | None
+    n: int
+    labelled_share: float | None
+    status: Status
+    alarm: bool
+    reason: str
+    as_of: datetime
+    """When this was known."""
+
+
+class MonitorListed(Shown):
+    system: str
+    monitor: str
+    name: str
+    metric: Metric
+    dimension: Dimension
+    window: str
+    threshold: str
+    reason: str
+    tells: tuple[str, ...]
+    schedule_seconds: Seconds
+    group_by: tuple[str, ...]
+    latest: MeasurementShown | None
+    """The newest window that says something for everybody; of several columns the newest of any."""
+    alerts: int
+    """Alerts it ever raised."""
+    false_alarms: int
+    """Alerts a person set aside as false."""
+
+
+class MonitorList(Shown):
+    system: str
+    monitors: tuple[MonitorListed, ...]
+    monitoring: RunShown | None
+
+
+class Measurements(Shown):
+    system: str
+    monitor: str
+    measurements: tuple[MeasurementShown, ...]
+
+
+class Ran(Shown):
+    """What one run of a system's monitors found."""
+
+    system: str
+    measured: int
+    """New or changed measurements."""
+    alarms: int
+    raised: tuple[str, ...]
+    """Alerts raised."""
+    failed: str
+    """Why nothing could be measured; empty when it went well."""
+
+
+class AlertShown(Shown):
+    alert: str
+    system: str
+    state: str
+    """open (out of bounds) or cleared"""
+    raised_at: datetime
+    firings: int
+    last_fired_at: datetime
+    cleared_at: datetime | None
+    outcome: str
+    """waiting, opened, joined, none, or set aside"""
+    incident: str
+    reason: str
+    false_alarm: bool
+    facts: AlertFactsShown
+
+
+class AlertList(Shown):
+    alerts: tuple[AlertShown, ...]
+
+
+class SettingAside(Asked):
+    """Why an alert is no incident; a false alarm counts against its monitor."""
+
+    reason: Text
+    false_alarm: bool = False
+
+
+# Building --------------------------------------------------------------------------------------
+
+
+def listed_system(applied: Applied[System], run: Run | None) -> SystemListed:
+    return SystemListed.model_validate(_system(applied, run))
+
+
+def shown_system(applied: Applied[System], run: Run | None) -> SystemShown:
+    model = applied.model
+    details = {name: getattr(model, name) for name in _DETAILS}
+    return SystemShown.model_validate({**_system(applied, run), **details})
+
+
+_DETAILS = (
+    "purpose",
+    "business_impact",
+    "compliance_risk",
+    "subject",
+    "models",
+    "data_used",
+    "depends_on_it",
+    "containment",
+)
+
+
+def _system(applied: Applied[System], run: Run | None) -> dict[str, Any]:
+    model = applied.model
+    return {
+        "system": model.id,
+        "name": model.name,
+        "owner": model.owner,
+        "priority": model.priority,
+        "covered": model.is_covered,
+        "monitors": len(model.monitors),
+        "file": applied.file,
+        "content": applied.content,
+        "applied_at": applied.applied_at,
+        "applied_by": applied.applied_by,
+        "monitoring": run,
+    }
+
+
+def monitors_of(
+    system: System,
+    latest: Mapping[str, Measurement],
+    false_alarms: Mapping[str, tuple[int, int]],
+    run: Run | None,
+) -> MonitorList:
+    """`latest` and `false_alarms` by monitor id, as `detect.records` reads them."""
+    found = tuple(_monitor(system, one, latest, false_alarms) for one in system.monitors)
+    seen = RunShown.model_validate(run) if run else None
+    return MonitorList(system=system.id, monitors=found, monitoring=seen)
+
+
+def _monitor(
+    system: System,
+    monitor: Monitor,
+    latest: Mapping[str, Measurement],
+    false_alarms: Mapping[str, tuple[int, int]],
+) -> MonitorListed:
+    own = [name for name in {*latest, *false_alarms} if belongs(name, monitor)]
+    newest = max((latest[name] for name in own if name in latest), key=lambda m: m.window_end, default=None)
+    counts = [false_alarms.get(name, (0, 0)) for name in own]
+    return MonitorListed(
+        system=system.id,
+        monitor=monitor.id,
+        name=monitor.name,
+        metric=monitor.metric,
+        dimension=monitor.metric.dimension,
+        window=window_words(monitor),
+        threshold=threshold_words(monitor),
+        reason=monitor.reason,
+        tells=tuple(role.value for role in monitor.tells),
+        schedule_seconds=round(monitor.schedule.total_seconds()),
+        group_by=monitor.group_by,
+        latest=MeasurementShown.model_validate(newest) if newest else None,
+        alerts=sum(of for _, of in counts),
+        false_alarms=sum(wrong for wrong, _ in counts),
+    )
+
+
+def belongs(measured: str, monitor: Monitor) -> bool:
+    """Whether `drift.income` was measured by this monitor: by id, or as one of its columns."""
+    return measured == monitor.id or (monitor.columns is not None and measured.startswith(f"{monitor.id}."))
+
+
+def window_words(monitor: Monitor) -> str:
+    """`1d` or `5,000 rows`."""
+    window = monitor.window
+    return f"{window.rows:,} rows" if isinstance(window, Rows) else durations.show(window)
+
+
+def threshold_words(monitor: Monitor) -> str:
+    """`below 0.8`, `20% down against 7d`, `e-detector, down by 2% or 5%`; several joined by `; `."""
+    said = []
+    if limit := monitor.limit:
+        bounds = [("below", limit.below), ("above", limit.above)]
+        said.append(" or ".join(f"{word} {value:g}" for word, value in bounds if value is not None))
+    if relative := monitor.relative:
+        change = f"{relative.down:.0%} down" if relative.down else f"{relative.up or 0:.0%} up"
+        said.append(f"{change} against {_against(relative.against)}")
+    if detector := monitor.e_detector:
+        shifts = " or ".join(f"{shift:.0%}" for shift in detector.shifts)
+        said.append(f"e-detector, {detector.direction} by {shifts}")
+    return "; ".join(said)
+
+
+def _against(value: Any) -> str:
+    return value if isinstance(value, str) else durations.show(value)
+
+
+def alert(found: Alert) -> AlertShown:
+    return AlertShown.model_validate(found)

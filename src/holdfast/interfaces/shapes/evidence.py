@@ -1,0 +1,65 @@
+"""Evidence items, what could not be preserved, and the check of their bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from holdfast.evidence import custody
+from holdfast.evidence.events import EvidenceVerified, Item, Kind
+from holdfast.interfaces.shapes.base import Shown
+from holdfast.ledger.facts import Fact
+
+
+class ItemShown(Shown):
+    item: str
+    kind: Kind
+    title: str
+    name: str
+    sha256: str
+    size: int
+    """Bytes."""
+    media_type: str
+    source: str
+    retain_until: datetime
+
+
+class GapShown(Shown):
+    """What could not be preserved, and why."""
+
+    kind: Kind
+    title: str
+    reason: str
+
+
+class Evidence(Shown):
+    incident: str
+    items: tuple[ItemShown, ...]
+    missing: tuple[GapShown, ...]
+
+
+class Verified(Shown):
+    """The stored bytes hashed again."""
+
+    incident: str
+    items: int
+    holds: bool
+    problems: tuple[str, ...]
+
+
+def held(incident: str, facts: Iterable[Fact]) -> Evidence:
+    """`facts` are those of the incident's evidence stream."""
+    known = tuple(facts)
+    return Evidence(
+        incident=incident,
+        items=tuple(item(one) for one in custody.items(known)),
+        missing=tuple(GapShown.model_validate(gap) for gap in custody.gaps(known)),
+    )
+
+
+def item(found: Item) -> ItemShown:
+    return ItemShown.model_validate(found)
+
+
+def verified(fact: EvidenceVerified) -> Verified:
+    return Verified(incident=fact.incident, items=fact.items, holds=not fact.problems, problems=fact.problems)

@@ -1,0 +1,244 @@
+"""Incidents, their clocks and timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from holdfast.incident.events import Clock
+from holdfast.incident.incident import Incident, Phase, Status
+from holdfast.incident.register import Entry
+from holdfast.interfaces.shapes.base import Asked, Seconds, Shown, Storable, Text, Time, Title, Values, Word
+from holdfast.prepare.terms import Category, Severity
+
+# Shown -----------------------------------------------------------------------------------------
+
+
+class ClockShown(Shown):
+    """What was promised, until when, and whether it was kept."""
+
+    clock: Clock
+    started: datetime
+    due: datetime
+    limit_seconds: Seconds = Field(validation_alias="limit")
+    met_at: datetime | None
+    breached_at: datetime | None
+    running: bool
+    """Neither met nor stopped."""
+    kept: bool
+    """Met before it was due."""
+
+
+class MemberShown(Shown):
+    role: str
+    person: str
+    name: str
+
+
+class ProposalShown(Shown):
+    """What the playbook's rules propose, and why."""
+
+    category: Category
+    severity: Severity
+    reason: str
+
+
+class AlertFactsShown(Shown):
+    """What a monitor measured when it alarmed."""
+
+    alert: str
+    monitor: str
+    monitor_name: str
+    dimension: str
+    metric: str
+    value: float
+    lower: float | None
+    upper: float | None
+    limit: float | None
+    n: int
+    drop: float | None
+    """Relative fall against the reference or the week before; 0.2 is a fall by a fifth."""
+    group: str
+    window_start: datetime
+    window_end: datetime
+    reason: str
+
+
+class ImpactKnown(Shown):
+    """What the rules of classification and escalation read; null is not known."""
+
+    users: int | None
+    inferences: int | None
+    share: float | None
+    outage: bool | None
+    sensitive_data: bool | None
+    breach: bool | None
+    regulatory: bool | None
+    external_notice: bool | None
+
+
+class IncidentListed(Shown):
+    """One line of the list."""
+
+    incident: str = Field(validation_alias="id")
+    title: str
+    status: Status
+    severity: Severity | None
+    category: Category | None
+    confirmed: bool
+    """Whether a person confirmed severity and category; before that they are the rules' proposal."""
+    system: str
+    opened_at: datetime | None
+    acknowledged_at: datetime | None
+    contained_at: datetime | None
+    resolved_at: datetime | None
+    closed_at: datetime | None
+    next_clock: ClockShown | None
+    """The running clock that is due first."""
+
+
+class IncidentShown(IncidentListed):
+    """One incident as it stands."""
+
+    description: str
+    source: str
+    """alert or person"""
+    model_version: str
+    began_at: datetime | None
+    phase: Phase
+    tier: int
+    proposed: ProposalShown | None
+    classified_at: datetime | None
+    reviewed_at: datetime | None
+    cause: str
+    """The root cause, once it is established."""
+    containment_decided: bool
+    impact: ImpactKnown | None
+    team: tuple[MemberShown, ...]
+    clocks: Annotated[tuple[ClockShown, ...], Values]
+    alerts: tuple[AlertFactsShown, ...]
+    playbook: str
+    """Hash of the playbook version it is pinned to."""
+    playbook_version: str
+
+
+class IncidentList(Shown):
+    incidents: tuple[IncidentListed, ...]
+    total: int
+    """How many match, whatever the limit."""
+
+
+class EntryShown(Shown):
+    """One line of the timeline."""
+
+    seq: int
+    """Number of the ledger entry it is read from."""
+    at: datetime
+    """When it happened; for a back-filled entry as a person said."""
+    recorded_at: datetime
+    back_filled: bool
+    by: str
+    by_kind: Literal["person", "system", "agent"]
+    type: str
+    title: str
+    detail: str
+    tone: Literal["plain", "alarm", "act", "note"]
+
+
+class Timeline(Shown):
+    incident: str
+    entries: tuple[EntryShown, ...]
+
+
+def listed(state: Incident) -> IncidentListed:
+    return IncidentListed.model_validate(_attributes(state, IncidentListed))
+
+
+def shown(state: Incident) -> IncidentShown:
+    return IncidentShown.model_validate(_attributes(state, IncidentShown))
+
+
+def _attributes(state: Incident, shape: type[IncidentListed]) -> dict[str, object]:
+    names = {str(field.validation_alias or name) for name, field in shape.model_fields.items()}
+    given = {name: getattr(state, name) for name in names - {"confirmed"}}
+    return {**given, "confirmed": state.classified_at is not None}
+
+
+def timeline(incident: str, entries: Sequence[Entry]) -> Timeline:
+    return Timeline(incident=incident, entries=tuple(_entry(entry) for entry in entries))
+
+
+def _entry(entry: Entry) -> EntryShown:
+    return EntryShown(
+        seq=entry.seq,
+        at=entry.at,
+        recorded_at=entry.recorded_at,
+        back_filled=entry.back_filled,
+        by=entry.by,
+        by_kind=entry.by_kind,
+        type=entry.type,
+        title=entry.line.title,
+        detail=entry.line.detail,
+        tone=entry.line.tone,
+    )
+
+
+# Asked -----------------------------------------------------------------------------------------
+
+
+class Declaration(Asked):
+    """What somebody says went wrong; only a title is required."""
+
+    title: Title
+    description: Text = ""
+    system: Word = ""
+    model_version: Word = ""
+    began_at: Time | None = None
+    severity: Severity | None = None
+    category: Category | None = None
+
+
+class Classification(Asked):
+    """Confirms what the rules propose, or decides otherwise with a reason."""
+
+    category: Category
+    severity: Severity
+    reason: Text = ""
+
+
+class NoteAsked(Asked):
+    """An entry for the timeline; with `occurred_at` it is back-filled, and marked as such."""
+
+    text: Annotated[Text, Field(min_length=1)]
+    occurred_at: Time | None = None
+    evidence: tuple[Word, ...] = Field((), max_length=50)
+
+
+class HandOver(Asked):
+    """Gives a role to somebody else of the roster."""
+
+    person: Word
+    reason: Text
+
+
+class Reason(Asked):
+    reason: Text
+
+
+class Resolution(Asked):
+    resolution: Text
+    unverified_because: Text = ""
+    """Why it is resolved although no remediation is verified."""
+
+
+class Closure(Asked):
+    summary: Text
+
+
+class Closed(Shown):
+    incident: str
+    record_sha256: Storable
+    """Digest of the record as archived."""

@@ -1,0 +1,119 @@
+"""Playbook versions and people, as shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+
+from holdfast.interfaces.shapes.base import Shown
+from holdfast.people import AccessRole, Permission
+from holdfast.prepare.accounts import ApiToken, SignedIn
+from holdfast.prepare.terms import Function
+from holdfast.prepare.versions import Passage, PlaybookVersion
+
+
+class SignatureShown(Shown):
+    function: Function
+    person: str
+    name: str
+    at: datetime
+
+
+class VersionListed(Shown):
+    """One version of the playbook, who signed it, and whether it is in force."""
+
+    content: str
+    """SHA-256 of the file's bytes: what an incident is pinned to."""
+    version: str
+    title: str
+    state: Literal["proposed", "active", "superseded", "withdrawn"]
+    sign_off: tuple[Function, ...]
+    approvals: tuple[SignatureShown, ...]
+    missing: tuple[Function, ...]
+    applied_at: datetime
+    applied_by: str
+    activated_at: datetime | None
+    review_due: datetime | None
+
+
+class VersionShown(VersionListed):
+    text: str
+    """The file as it was applied."""
+
+
+class Versions(Shown):
+    versions: tuple[VersionListed, ...]
+
+
+class DiffLineShown(Shown):
+    sign: Literal[" ", "-", "+"]
+    text: str
+    old: int | None
+    new: int | None
+
+
+class Difference(Shown):
+    older: str
+    newer: str
+    passages: tuple[tuple[DiffLineShown, ...], ...]
+    """Changed lines with a few unchanged ones around them; empty when nothing differs."""
+
+
+class Me(Shown):
+    """Who is asking, and what they may do with this token."""
+
+    person: str
+    name: str
+    kind: Literal["person", "system", "agent"]
+    access: tuple[AccessRole, ...]
+    may: tuple[Permission, ...]
+
+
+class PersonShown(Shown):
+    person: str
+    name: str
+    titles: tuple[str, ...]
+    access: tuple[AccessRole, ...]
+    functions: tuple[Function, ...]
+    account: bool
+    """Whether they can sign in with a password."""
+
+
+class TokenShown(Shown):
+    token: str
+    """Public handle; the secret is shown once, when it is issued."""
+    person: str
+    name: str
+    kind: Literal["person", "agent"]
+    scope: tuple[Permission, ...]
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None
+
+
+class TokenIssued(TokenShown):
+    secret: str
+
+
+def listed_version(found: PlaybookVersion) -> VersionListed:
+    return VersionListed.model_validate(found)
+
+
+def shown_version(found: PlaybookVersion) -> VersionShown:
+    return VersionShown.model_validate(found)
+
+
+def difference(older: str, newer: str, passages: Sequence[Passage]) -> Difference:
+    """`older` and `newer` name the two texts."""
+    lines = tuple(tuple(DiffLineShown.model_validate(line) for line in passage.lines) for passage in passages)
+    return Difference(older=older, newer=newer, passages=lines)
+
+
+def me(who: SignedIn) -> Me:
+    may = tuple(permission for permission in Permission if who.may(permission))
+    return Me(person=who.actor.id, name=who.actor.name, kind=who.actor.kind, access=who.access, may=may)
+
+
+def token(found: ApiToken) -> TokenShown:
+    return TokenShown.model_validate(found)
