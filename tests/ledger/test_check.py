@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select, text, update
 
 from holdfast.ledger import keys, tables, tiles
 from holdfast.ledger.check import Report, check
@@ -66,6 +66,15 @@ def test_an_honest_ledger_holds(checked: Checked) -> None:
 )
 def test_edit_any_column_of_a_fact(checked: Checked, ledger: Ledger, column: str, value: object) -> None:
     change(ledger, update(tables.facts).where(tables.facts.c.seq == 17).values({column: value}))
+    assert problem(checked()).startswith("fact 17 ")
+
+
+@pytest.mark.parametrize("column", ["leaf", "leaf_hash", "salt", "payload"])
+def test_edit_a_fact_so_that_its_type_changes(checked: Checked, ledger: Ledger, column: str) -> None:
+    """What a hand with an SQL shell does: `replace(payload, …)` turns bytes into text on SQLite."""
+    if not ledger.database.is_sqlite:
+        pytest.skip("PostgreSQL keeps the type of a column, so a row cannot hold another")
+    change(ledger, text(f"UPDATE facts SET {column} = 'edited' WHERE seq = 17"))
     assert problem(checked()).startswith("fact 17 ")
 
 

@@ -97,8 +97,8 @@ class _Checker:
             if row.seq != position:
                 yield f"{where}: fact {position} is missing before it"
                 position = row.seq
-            yield from (f"{where}: {what}" for what in self._fact(row))
-            hashed = leaf_hash(bytes(row.leaf))
+            yield from (f"{where}: {what}" for what in self._guarded(row))
+            hashed = leaf_hash(_raw(row.leaf))
             tree.append(hashed)
             if tree.size <= sealed:
                 self.built.extend(tree.size - 1, [hashed])
@@ -114,8 +114,21 @@ class _Checker:
         if self.head.last_at != self.last_at:
             yield f"the head says the newest fact is of {self.head.last_at}, it is of {self.last_at}"
 
+    def _guarded(self, row: Any) -> list[str]:
+        """The fact's problems. Whatever somebody has put into a row is a problem, never a crash."""
+        found: list[str] = []
+        try:
+            found.extend(self._fact(row))
+        except Exception as error:
+            found.append(f"cannot be checked: {error}")
+            self.readable = False
+        return found
+
     def _fact(self, row: Any) -> Iterator[str]:
-        leaf, stored_hash = bytes(row.leaf), bytes(row.leaf_hash)
+        leaf, stored_hash = _raw(row.leaf), _raw(row.leaf_hash)
+        for name in ("leaf", "leaf_hash", "salt", "payload"):
+            if not isinstance(getattr(row, name), bytes):
+                yield f"column {name} does not hold bytes any more: it was edited"
         if leaf_hash(leaf) != stored_hash:
             yield "the stored leaf hash is not the hash of its header"
         try:
@@ -138,7 +151,7 @@ class _Checker:
         if (header.prev_stream_hash or "") != previous.hex():
             yield "does not continue the fact before it in its stream"
         self.streams[row.stream] = (count + 1, stored_hash)
-        if payload_commitment(bytes(row.salt), bytes(row.payload)) != header.payload_commitment:
+        if payload_commitment(_raw(row.salt), _raw(row.payload)) != header.payload_commitment:
             yield "its content is not what the header commits to: it was changed"
         yield from self._content(row)
 
@@ -168,7 +181,7 @@ class _Checker:
             where = f"{what} of size {each.size}"
             try:
                 claimed = Checkpoint.parse(note.verify(each.note.encode(), [self.key]).text)
-            except ValueError as error:
+            except (ValueError, AttributeError) as error:
                 yield f"{where}: {error}"
                 continue
             if claimed.size != each.size or claimed.origin != self.head.origin:
@@ -180,7 +193,7 @@ class _Checker:
 
     def _tiles(self) -> Iterator[str]:
         stored = {
-            (row.level, row.position): bytes(row.hashes) for row in self.conn.execute(select(tables.tiles))
+            (row.level, row.position): _raw(row.hashes) for row in self.conn.execute(select(tables.tiles))
         }
         for level, position in sorted(stored.keys() | self.built.tiles.keys()):
             if stored.get((level, position)) != bytes(self.built.tiles.get((level, position), b"")):
@@ -188,7 +201,12 @@ class _Checker:
 
     def _streams(self) -> Iterator[str]:
         rows = self.conn.execute(select(tables.streams))
-        stored = {row.stream: (row.version, bytes(row.last_hash)) for row in rows}
+        stored = {row.stream: (row.version, _raw(row.last_hash)) for row in rows}
         for stream in sorted(stored.keys() | self.streams.keys()):
             if stored.get(stream) != self.streams.get(stream):
                 yield f"stream {stream}: its stored version or last hash is not that of its facts"
+
+
+def _raw(value: Any) -> bytes:
+    """A column's bytes, whatever type somebody has given it by hand."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "backslashreplace")
