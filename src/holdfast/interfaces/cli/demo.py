@@ -62,7 +62,7 @@ def register(app: typer.Typer) -> None:
 def demonstrate(wiring: Wiring, folder: Path, *, serve: bool, as_json: bool) -> int:
     """Play the demonstration into `folder`; returns the exit code: 0 only if all of it happened."""
     console = Console(stderr=True) if as_json else Console()
-    if (folder / SIGN_IN).exists():
+    if (folder / "packs" / "policy.txt").exists():
         console.print(f"The story was already played in {folder}; it is served as it is.")
         result = None
     else:
@@ -123,16 +123,22 @@ def _inherited() -> dict[str, str]:
 
 def _settle_address(folder: Path, wanted: int) -> None:
     """Write a free port into the workspace's settings: the wanted one, or any other."""
+    port = _free(wanted)
+    path = folder / FILE_NAME
+    text = re.sub(r"(?m)^port = 8080$", f"port = {port}", path.read_text())
+    path.write_text(text.replace("http://127.0.0.1:8080", f"http://127.0.0.1:{port}"))
+
+
+def _free(wanted: int) -> int:
+    """The wanted port of loopback, or another one where somebody listens on it."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", wanted))
         except OSError:
             probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    path = folder / FILE_NAME
-    text = re.sub(r"(?m)^port = 8080$", f"port = {port}", path.read_text())
-    path.write_text(text.replace("http://127.0.0.1:8080", f"http://127.0.0.1:{port}"))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 @contextmanager
@@ -169,6 +175,8 @@ def _serve(wiring: Wiring, folder: Path, console: Console) -> None:
             "HOLDFAST_MAIL_HOST": "127.0.0.1",
             "HOLDFAST_MAIL_PORT": str(mailbox.port),
         }
+        port = _free(Settings.load(folder, environ).web.port)
+        environ |= {"HOLDFAST_WEB_PORT": str(port), "HOLDFAST_WEB_PUBLIC_URL": f"http://127.0.0.1:{port}"}
         application = wiring.open_workspace(folder, environ, None)
         password = _accounts(application, folder / SIGN_IN)
         address = application.settings.web.public_url
