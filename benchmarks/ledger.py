@@ -52,7 +52,7 @@ class Plain:
         self.database = Database(f"sqlite:///{folder / 'plain.db'}")
         copied = MetaData()
         self.table = Table(
-            "plain", copied, *(Column(c.name, c.type, primary_key=c.primary_key) for c in tables.facts.columns)
+            "plain", copied, *(Column(c.name, c.type, primary_key=c.primary_key) for c in tables.facts.c)
         )
         copied.create_all(self.database.engine)
 

@@ -65,7 +65,9 @@ GRANTS: dict[AccessRole, frozenset[Permission]] = {
     AccessRole.AUDITOR: frozenset(
         {Permission.READ, Permission.READ_EVIDENCE, Permission.READ_LEDGER, Permission.BUILD_PACK}
     ),
-    AccessRole.ADMINISTRATOR: frozenset({Permission.READ, Permission.MANAGE_PEOPLE, Permission.CHANGE_PLAYBOOK}),
+    AccessRole.ADMINISTRATOR: frozenset(
+        {Permission.READ, Permission.MANAGE_PEOPLE, Permission.CHANGE_PLAYBOOK}
+    ),
 }
 
 

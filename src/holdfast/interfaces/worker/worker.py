@@ -20,6 +20,7 @@ from holdfast.ledger.sealing import RefusedToSeal
 from holdfast.people import SYSTEM
 
 _log = structlog.get_logger("holdfast.worker")
+_TIDY = timedelta(minutes=5)
 _PAUSE = timedelta(seconds=30)
 """How long a step that failed waits before it is tried again."""
 
@@ -36,7 +37,9 @@ class Worker:
         self.channels = application.channels
         self.poll_seconds = application.settings.worker.poll_seconds
         self.health = application.health
+        self.accounts = application.accounts
         self._not_before: dict[str, datetime] = {}
+        self._sessions_ended: datetime | None = None
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; finishes the round it is in."""
@@ -50,6 +53,7 @@ class Worker:
         did = self.react(now)
         did += self._guarded("firing timers", now, lambda: self.fire(now))
         did += self._guarded("sending messages", now, lambda: self.send(now))
+        did += self._guarded("ending sessions", now, lambda: self.end_sessions(now))
         # Sealing last: what the round appended is sealed within it.
         self._guarded("sealing", now, lambda: self.seal(now))
         self.health.last_round = now
@@ -87,6 +91,13 @@ class Worker:
         for message in leased:
             outbox.deliver(self.ledger, self.channels, message, SYSTEM, now)
         return len(leased)
+
+    def end_sessions(self, now: datetime) -> int:
+        """End sessions that ran out, every few minutes: their end belongs on the record too."""
+        if self._sessions_ended and now - self._sessions_ended < _TIDY:
+            return 0
+        self._sessions_ended = now
+        return self.accounts.end_expired(now)
 
     def seal(self, now: datetime) -> int:
         """Put what was appended under a signed checkpoint; refuses to sign a second history."""

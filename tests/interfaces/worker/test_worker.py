@@ -1,0 +1,110 @@
+"""The worker: one broken step does not stop the others, and what fails is said (R-XCT-05, R-XCT-07)."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from holdfast import app
+from holdfast.incident.events import Escalated
+from holdfast.incident.responding import Report
+from holdfast.interfaces.application import Application
+from holdfast.interfaces.worker.worker import Worker
+from holdfast.ledger.facts import Recorded
+from holdfast.ledger.reactions import Reaction
+from holdfast.ledger.timers import armed
+from holdfast.people import SYSTEM
+from holdfast.prepare.starting import write_workspace
+from holdfast.rehearse.clock import StoryClock
+from holdfast.settings import Settings
+from support.company import INES, put_in_force
+
+
+@dataclass
+class Opened:
+    application: Application
+    clock: StoryClock
+
+
+@pytest.fixture
+def opened(database_url: str, tmp_path: Path, now: datetime) -> Opened:
+    """The starter's company, opened as `holdfast worker` opens it."""
+    folder = tmp_path / "workspace"
+    write_workspace(folder)
+    environ = {"HOLDFAST_DATABASE_URL": database_url, "HOLDFAST_MAIL_PORT": "1"}
+    app.initialise(Settings.load(folder, environ))
+    clock = StoryClock(now)
+    application = app.open_workspace(folder, environ, clock)
+    put_in_force(application.ledger, tmp_path / "another", now)
+    return Opened(application, clock)
+
+
+def rounds(worker: Worker, now: datetime, most: int = 10) -> None:
+    for _ in range(most):
+        if not worker.round(now):
+            return
+
+
+def test_what_a_round_appends_is_sealed_within_it(opened: Opened, now: datetime) -> None:
+    worker = Worker(opened.application)
+    rounds(worker, now)
+    assert opened.application.anchor.newest() is not None
+    assert opened.application.check().problems == []
+
+
+def test_silence_escalates_by_the_worker_alone(opened: Opened, now: datetime) -> None:
+    """R-ESC-03: nobody calls anything; time passes."""
+    application, worker = opened.application, Worker(opened.application)
+    application.desk.open(Report("Refusals without a reason"), by=INES, at=now)
+    for hours in (0, 24, 28, 32, 36):
+        rounds(worker, now + timedelta(hours=hours))
+    rungs = [r.fact.rung for r in application.ledger.facts() if isinstance(r.fact, Escalated)]
+    assert rungs == [1, 2, 3]
+    assert armed(application.ledger, "INC-1/escalation") == []
+
+
+def test_a_reaction_that_fails_is_said_and_tried_again_and_the_others_go_on(
+    opened: Opened, now: datetime
+) -> None:
+    tried: list[int] = []
+
+    def broken(recorded: Recorded, at: datetime) -> None:
+        tried.append(recorded.seq)
+        if len(tried) == 1:
+            raise RuntimeError("the disk is full")
+
+    reaction = Reaction("break once", (type(next(iter(opened.application.ledger.facts())).fact),), broken)
+    changed = replace(opened.application, reactions=(reaction, *opened.application.reactions))
+    worker = Worker(changed)
+    worker.round(now)
+    assert worker.health.failing["reaction break once"] == "the disk is full"
+    assert armed(changed.ledger, "monitoring/"), "the reactions behind it went on"
+    worker.round(now + timedelta(seconds=1))
+    assert len(tried) == 1, "it waits before it is tried again"
+    worker.round(now + timedelta(minutes=1))
+    assert "reaction break once" not in worker.health.failing
+    assert tried[0] == tried[1], "the fact it failed on is handed over again"
+
+
+def test_mail_that_cannot_be_sent_stays_in_the_outbox(opened: Opened, now: datetime) -> None:
+    """R-ESC-06: there is no server on that port; the message waits, and the record says why."""
+    opened.application.desk.open(Report("Refusals without a reason"), by=INES, at=now)
+    rounds(Worker(opened.application), now)
+    failed = [r for r in opened.application.ledger.facts() if r.fact.type == "message.failed"]
+    assert failed
+    assert all(recorded.by == SYSTEM for recorded in failed)
+
+
+def test_it_stops_when_it_is_told_to(opened: Opened) -> None:
+    stop = threading.Event()
+    worker = Worker(opened.application)
+    thread = threading.Thread(target=worker.run, args=(stop,))
+    thread.start()
+    stop.set()
+    thread.join(20)
+    assert not thread.is_alive()
+    assert worker.health.last_round is not None
