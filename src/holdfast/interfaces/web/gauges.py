@@ -1,0 +1,297 @@
+"""A monitor as people read it: its last windows, what they are held against, and the words for both.
+
+Pure: measurements in, words and chart points out. The rules themselves are in `holdfast.detect.alarms`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from holdfast import charts, wording
+from holdfast.detect import maturity
+from holdfast.detect.alarms.relative import compared_with
+from holdfast.detect.judging import average_run_length
+from holdfast.detect.measurement import Measurement, series_key
+from holdfast.prepare import durations
+from holdfast.prepare.playbook import Playbook
+from holdfast.prepare.systems import Metric, Monitor, Rows, System
+from holdfast.prepare.terms import Dimension
+
+_DIGITS = {Metric.VOLUME: 0, Metric.DRIFT: 3, Metric.MISSING: 3, Metric.UNSEEN: 3}
+_UNBOUNDED = (Metric.VOLUME, Metric.MEAN, Metric.DRIFT, Metric.PARITY_RATIO)
+_WORDS = {
+    Metric.AUC: "AUC",
+    Metric.F1: "F1",
+    Metric.PARITY_DIFFERENCE: "Difference of approval between groups",
+    Metric.PARITY_RATIO: "Lowest rate of any group by the highest",
+    Metric.EQUALISED_ODDS: "Largest difference of errors between groups",
+}
+_METHODS = {
+    "psi": "population stability index (PSI)",
+    "ks": "Kolmogorov–Smirnov distance",
+    "jensen_shannon": "Jensen–Shannon distance",
+    "wasserstein": "Wasserstein distance, in standard deviations",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """One monitor with its newest windows, the newest first."""
+
+    monitor: Monitor
+    windows: Sequence[Measurement] = ()
+    alerts: int = 0
+    """Alerts that are open."""
+
+    @property
+    def latest(self) -> Measurement | None:
+        return self.windows[0] if self.windows else None
+
+    @property
+    def known(self) -> Measurement | None:
+        """The newest window that has a value."""
+        return next((one for one in self.windows if one.value is not None), None)
+
+    @property
+    def course(self) -> list[tuple[float | None, charts.Status]]:
+        """Values with their status, the oldest first, as small lines show them."""
+        return [(one.value, one.status.value) for one in reversed(self.windows)]
+
+    @property
+    def limit(self) -> charts.Limit | None:
+        """The limit that is nearest to the newest value: charts show one."""
+        limit = self.monitor.limit
+        if limit is None:
+            return None
+        if limit.below is None or (limit.above is not None and self._is_nearer(limit.above, limit.below)):
+            assert limit.above is not None
+            return charts.Limit(value=limit.above, breached="above")
+        return charts.Limit(value=limit.below, breached="below")
+
+    def _is_nearer(self, one: float, other: float) -> bool:
+        value = self.known.value if self.known else None
+        return value is not None and abs(value - one) < abs(value - other)
+
+    @property
+    def digits(self) -> int:
+        return digits(self.monitor)
+
+    def said(self, one: Measurement | None) -> str:
+        """A measurement in figures: `0.71 (0.66 to 0.76)`, or why there is none."""
+        if one is None:
+            return "not measured yet"
+        unknown = "pending" if one.status.value == "pending" else "not computable"
+        against = self.limit.value if self.limit else None
+        return wording.interval(one.value, one.lower, one.upper, self.digits, against, unknown)
+
+    def figure(self, value: float | None) -> str:
+        """One value of this monitor, never looking equal to its limit when it is not."""
+        return wording.figure(value, self.digits, self.limit.value if self.limit else None, "not computable")
+
+    @property
+    def course_said(self) -> str:
+        """The small line in words, for those who do not see it."""
+        values = [one.value for one in reversed(self.windows) if one.value is not None]
+        if not values:
+            return "no values yet"
+        first, last = self.figure(values[0]), self.figure(values[-1])
+        return f"{wording.plural(len(values), 'window')}, {first} to {last}, {limits_said(self.monitor)}"
+
+
+def series_of(monitor: Monitor) -> str:
+    """The series of a monitor that speaks for everybody."""
+    return series_key(monitor.id, None, monitor.metric.value)
+
+
+def digits(monitor: Monitor) -> int:
+    return _DIGITS.get(monitor.metric, 2)
+
+
+def expanded(system: System, measured: Iterable[str]) -> list[Monitor]:
+    """The monitors as they measure: one for each column where the file speaks of several."""
+    known = sorted(measured)
+    found: list[Monitor] = []
+    for monitor in system.monitors:
+        if monitor.columns is None:
+            found.append(monitor)
+        elif monitor.columns == "features":
+            start = f"{monitor.id}."
+            columns = [name.removeprefix(start) for name in known if name.startswith(start)]
+            found += [monitor.of(column) for column in columns] or [monitor]
+        else:
+            found += [monitor.of(column) for column in monitor.columns]
+    return found
+
+
+def find(system: System, name: str) -> Monitor | None:
+    """The monitor of this id; `missing-values.income` is `missing-values` for one of its columns."""
+    for monitor in system.monitors:
+        if monitor.id == name:
+            return monitor
+        column = name.removeprefix(f"{monitor.id}.")
+        several = monitor.columns is not None and column != name and column
+        if several and (monitor.columns == "features" or column in (monitor.columns or ())):
+            return monitor.of(column)
+    return None
+
+
+# Words ---------------------------------------------------------------------------------------------
+
+
+def metric_said(monitor: Monitor) -> str:
+    """What is measured: `Accuracy`, `PSI of income`."""
+    if monitor.metric is Metric.DRIFT:
+        words = _METHODS[monitor.drift_method.value]
+    else:
+        words = _WORDS.get(monitor.metric, monitor.metric.value.replace("_", " "))
+    said = f"{words} of {monitor.column}" if monitor.column else words
+    return said[:1].upper() + said[1:]
+
+
+def window_said(monitor: Monitor) -> str:
+    """`daily windows`, `windows of 6 hours`, `windows of 5,000 rows`."""
+    if isinstance(monitor.window, Rows):
+        return f"windows of {monitor.window.rows:,} rows"
+    lengths = {timedelta(hours=1): "hourly", timedelta(days=1): "daily", timedelta(weeks=1): "weekly"}
+    named = lengths.get(monitor.window)
+    return f"{named} windows" if named else f"windows of {durations.spoken(monitor.window)}"
+
+
+def limits_said(monitor: Monitor) -> str:
+    """What raises the alarm, in a few words."""
+    return "; ".join(_limits(monitor))
+
+
+def _limits(monitor: Monitor) -> Iterable[str]:
+    limit = monitor.limit
+    if limit is not None:
+        bounds = [bound_said(monitor, bound) for bound in (limit.below, limit.above) if bound is not None]
+        yield f"limit {bounds[0]}" if len(bounds) == 1 else f"limits {bounds[0]} and {bounds[1]}"
+    if relative := monitor.relative:
+        change = f"{relative.down or relative.up:.0%} {'down' if relative.down else 'up'}"
+        yield f"{change} {compared_with(relative)}"
+    if rule := monitor.e_detector:
+        good = "the reference" if rule.baseline == "reference" else f"{rule.baseline:g}"
+        yield f"a lasting {'fall below' if rule.direction == 'down' else 'rise above'} {good}"
+
+
+def bound_said(monitor: Monitor, bound: float) -> str:
+    """A limit as it was written: `0.80`, `0.025`, `100`."""
+    written = len(f"{bound:.4f}".rstrip("0").partition(".")[2])
+    return wording.figure(bound, max(min(digits(monitor), 2), written))
+
+
+def harm_said(monitor: Monitor) -> str:
+    """On which side the harm lies: `alarms below`, `alarms above`."""
+    limit = monitor.limit
+    if limit is None:
+        return ""
+    if limit.below is not None and limit.above is not None:
+        return "alarms outside of them"
+    return "alarms below it" if limit.below is not None else "alarms above it"
+
+
+def waits_said(monitor: Monitor) -> str:
+    """When a window is judged."""
+    if not monitor.metric.needs_labels:
+        return "as soon as its window is complete"
+    return f"once {maturity.waits_for(monitor.maturity)}"
+
+
+def rarity_said(monitor: Monitor) -> str:
+    """How rarely the e-detector errs by design: `one false alarm in 10 years by design`."""
+    if monitor.e_detector is None:
+        return ""
+    length = average_run_length(monitor)
+    if isinstance(monitor.window, Rows):
+        return f"one false alarm in {length:,.0f} windows by design"
+    years = length * monitor.window.total_seconds() / (365.25 * 86_400)
+    spoken = f"{years:.0f} years" if years >= 2 else f"{length:,.0f} windows"
+    return f"one false alarm in {spoken} by design"
+
+
+# Charts --------------------------------------------------------------------------------------------
+
+
+def points(windows: Iterable[Measurement]) -> list[charts.Point]:
+    """Windows, the newest first, as the chart takes them."""
+    return [
+        charts.Point(
+            start=one.window_start,
+            end=one.window_end,
+            status=one.status.value,
+            value=one.value,
+            lower=one.lower,
+            upper=one.upper,
+            labelled_share=one.labelled_share,
+            alarm=one.alarm,
+        )
+        for one in reversed(list(windows))
+    ]
+
+
+def bounds(monitor: Monitor) -> tuple[float, float] | None:
+    """The least and greatest values the metric can take; None where there is no greatest.
+
+    A ratio of rates is at most 1, but its interval may reach further.
+    """
+    return None if monitor.metric in _UNBOUNDED else (0.0, 1.0)
+
+
+def draw(
+    gauge: Gauge, windows: Sequence[Measurement], title: str, marks: Sequence[charts.Mark]
+) -> tuple[str | None, str | None]:
+    """The chart of a monitor, wide and narrow; nothing without a renderer, or before anything is measured."""
+    if not windows or not charts.available():
+        return None, None
+    colours = charts.palette("page")
+
+    def drawn(shown: Sequence[Measurement], width: int, height: int) -> str:
+        spec = charts.monitor_chart(
+            points(shown),
+            title=title,
+            limit=gauge.limit,
+            marks=marks,
+            colours=colours,
+            width=width,
+            height=height,
+            bounds=bounds(gauge.monitor),
+        )
+        return charts.render_svg(spec)
+
+    return drawn(windows, 1080, 260), drawn(windows[: len(windows) // 2 or 1][:30], 358, 200)
+
+
+# What the playbook asks to be watched --------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """One dimension of one system: whether it must be watched, and by how many monitors it is."""
+
+    dimension: Dimension
+    requires: str
+    """What the playbook asks for; empty where it asks for nothing at this priority."""
+    monitors: int
+
+    @property
+    def is_gap(self) -> bool:
+        return bool(self.requires) and not self.monitors
+
+
+def coverage(playbook: Playbook | None, system: System) -> tuple[Coverage, ...]:
+    """Each dimension the playbook speaks of or a monitor watches, in the playbook's order (R-PRE-01)."""
+    asked: dict[Dimension, list[str]] = {}
+    for requirement in playbook.detection.requirements if playbook else ():
+        wanted = system.priority <= requirement.down_to_priority
+        asked.setdefault(requirement.dimension, []).extend([requirement.requires] if wanted else [])
+    watched: Mapping[Dimension, int] = {
+        dimension: sum(monitor.metric.dimension is dimension for monitor in system.monitors)
+        for dimension in Dimension
+    }
+    shown = [*asked, *(dimension for dimension in Dimension if watched[dimension] and dimension not in asked)]
+    return tuple(
+        Coverage(dimension, "; ".join(asked.get(dimension, ())), watched[dimension]) for dimension in shown
+    )

@@ -1,0 +1,97 @@
+"""The alert inbox: what monitors raised and what became of it (R-DET-09)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from fastapi import APIRouter, Response
+
+from holdfast.detect import records
+from holdfast.interfaces.web import lists
+from holdfast.interfaces.web.access import Visit, visit
+from holdfast.interfaces.web.typed import NOTHING, Typed, refuse, typed
+from holdfast.people import Permission
+from holdfast.prepare import versions
+from holdfast.problems import NotAllowed
+
+router = APIRouter()
+
+SHOWN: dict[str, tuple[str, Sequence[str]]] = {
+    "": ("Waiting for a person", ("waiting", "none")),
+    "incidents": ("In an incident", ("opened", "joined")),
+    "aside": ("Set aside", ("set aside",)),
+    "all": ("All", ()),
+}
+"""The tabs of the inbox: the word in the address, its name, and the outcomes it shows."""
+
+
+@router.get("/alerts")
+def alerts(visit: visit, shown: str = "", system: str = "", page: int = 1) -> Response:
+    return _inbox(visit, NOTHING, shown, system, page)
+
+
+def _inbox(
+    visit: Visit, form: Typed, shown: str = "", system: str = "", page: int = 1, status: int = 200
+) -> Response:
+    chosen = shown if shown in SHOWN else ""
+    ledger = visit.application.ledger
+    inventory = versions.active_systems(ledger)
+    with ledger.reading() as conn:
+        found = lists.alerts(conn, SHOWN[chosen][1], system, lists.bounded(page))
+        counts = {
+            key: lists.alerts(conn, outcomes, system, size=1).total for key, (_, outcomes) in SHOWN.items()
+        }
+        runs = records.runs(conn)
+    silent = [
+        applied.model.name
+        for name, applied in inventory.items()
+        if applied.model.is_covered and ((run := runs.get(name)) is None or run.is_silent(visit.now))
+    ]
+    tabs = [(title, _address(key, system), key == chosen, counts[key]) for key, (title, _) in SHOWN.items()]
+    return visit.page(
+        "pages/alerts.html",
+        "alerts",
+        status=status,
+        found=found,
+        tabs=tabs,
+        turn=found.addresses("/alerts", {"shown": chosen, "system": system}),
+        shown=chosen,
+        chosen_system=system,
+        systems={name: applied.model.name for name, applied in inventory.items()},
+        silent=silent,
+        watched=sum(applied.model.is_covered for applied in inventory.values()),
+        typed=form,
+    )
+
+
+def _address(shown: str, system: str) -> str:
+    asked = "&".join(
+        f"{key}={quote(value, safe='')}" for key, value in (("shown", shown), ("system", system)) if value
+    )
+    return f"/alerts?{asked}" if asked else "/alerts"
+
+
+@router.post("/alerts/{alert}/incident")
+def open_incident(visit: visit, alert: str) -> Response:
+    """Open an incident for an alert that opened none by itself."""
+    visit.require(Permission.DECLARE)
+    incident = visit.application.alerting.open_incident(alert, by=visit.actor, at=visit.now)
+    visit.notice(f"{incident} is open.", f"It was opened for {alert}, and its evidence is frozen.")
+    return visit.back(f"/incidents/{quote(incident)}")
+
+
+@router.post("/alerts/{alert}/dismissal")
+def set_aside(visit: visit, alert: str, form: typed) -> Response:
+    """Decide that an alert is no incident, and whether it was a false alarm."""
+    visit.require(Permission.RESPOND)
+    false_alarm = form.ticked(f"false-{alert}")
+    try:
+        visit.application.alerting.set_aside(
+            alert, form.text(f"reason-{alert}"), false_alarm, by=visit.actor, at=visit.now
+        )
+    except NotAllowed as refused:
+        return _inbox(visit, refuse(visit, form, f"reason-{alert}", refused), status=422)
+    counted = "It counts as a false alarm of its monitor." if false_alarm else ""
+    visit.notice(f"{alert} is set aside.", counted)
+    return visit.back("/alerts")

@@ -1,0 +1,166 @@
+"""AI systems: the inventory with its gaps, and one system with everything known of it (R-PRE-01)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import quote
+
+from fastapi import APIRouter, HTTPException, Response
+from sqlalchemy import Connection
+
+from holdfast.contain import reading as containments
+from holdfast.detect import records
+from holdfast.detect.records import Run
+from holdfast.incident import register
+from holdfast.incident.register import Filter
+from holdfast.interfaces.web import gauges, lists
+from holdfast.interfaces.web.access import Visit, visit
+from holdfast.interfaces.web.gauges import Coverage, Gauge
+from holdfast.people import Permission
+from holdfast.prepare import versions
+from holdfast.prepare.systems import System
+from holdfast.prepare.versions import Applied
+from holdfast.wording import plural
+
+router = APIRouter()
+
+_COURSE = 30
+"""Windows of a small line."""
+_SHOWN_INCIDENTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One system of the inventory."""
+
+    system: System
+    coverage: tuple[Coverage, ...]
+    run: Run | None
+    failing: int
+    """Monitors with an open alert."""
+    incidents: int
+
+    @property
+    def gaps(self) -> tuple[Coverage, ...]:
+        return tuple(one for one in self.coverage if one.is_gap)
+
+    def covers(self, dimension: str) -> Coverage | None:
+        return next((one for one in self.coverage if one.dimension.value == dimension), None)
+
+
+@router.get("/systems")
+def systems(visit: visit) -> Response:
+    ledger = visit.application.ledger
+    active = versions.active_playbook(ledger)
+    playbook = active.playbook if active else None
+    inventory = versions.active_systems(ledger)
+    with ledger.reading() as conn:
+        runs, alerts = records.runs(conn), lists.open_alerts(conn)
+        rows = [
+            Row(
+                applied.model,
+                gauges.coverage(playbook, applied.model),
+                runs.get(name),
+                sum(one == name for one, _ in alerts),
+                register.count(conn, Filter(system=name, running=True)),
+            )
+            for name, applied in inventory.items()
+        ]
+    dimensions = list(dict.fromkeys(one.dimension.value for row in rows for one in row.coverage))
+    return visit.page(
+        "pages/systems.html", "systems", rows=rows, dimensions=dimensions, playbook=active, state=state_said
+    )
+
+
+def state_said(run: Run | None, system: System, now: datetime) -> tuple[str, str]:
+    """How monitoring of a system stands, as tone and word. "No alerts" and "dead" differ (R-XCT-07)."""
+    if not system.is_covered:
+        return "bad", "not watched"
+    if run is None or (run.last_run is None and run.state == "scheduled"):
+        return "idle", "not run yet"
+    if run.state == "failing":
+        return "bad", "failing"
+    if run.state == "stopped":
+        return "bad", "stopped"
+    return ("warn", "silent") if run.is_silent(now) else ("good", "running")
+
+
+@router.get("/systems/{system}")
+def one_system(visit: visit, system: str, version: int = 0) -> Response:
+    """One system; `version` counts back through the history of its file, 0 being the newest."""
+    ledger = visit.application.ledger
+    applied = require(visit, system)
+    history = versions.system_history(ledger, system)
+    active = versions.active_playbook(ledger)
+    with ledger.reading() as conn:
+        found = gauges_of(conn, applied.model)
+        run = records.runs(conn).get(system)
+        standing = containments.active(conn, system)
+        wanted = Filter(system=system)
+        incidents = register.find(conn, wanted, _SHOWN_INCIDENTS)
+        many = register.count(conn, wanted)
+        false = records.false_alarms(conn, system)
+    tone, word = state_said(run, applied.model, visit.now)
+    return visit.page(
+        "pages/system.html",
+        "systems",
+        system=applied.model,
+        applied=applied,
+        gauges=found,
+        coverage=gauges.coverage(active.playbook if active else None, applied.model),
+        run=run,
+        state=(tone, word),
+        standing=standing,
+        incidents=incidents,
+        many=many,
+        false_alarms=sum(wrong for wrong, _ in false.values()),
+        alerts_so_far=sum(of for _, of in false.values()),
+        history=history,
+        chosen=min(max(version, 0), len(history) - 1),
+        said=gauges,
+    )
+
+
+def require(visit: Visit, system: str) -> Applied[System]:
+    """The system in force; there is no page for any other."""
+    found = versions.active_systems(visit.application.ledger).get(system)
+    if found is None:
+        raise HTTPException(404)
+    return found
+
+
+def gauges_of(conn: Connection, system: System, windows: int = _COURSE) -> list[Gauge]:
+    """Every monitor of a system with its newest windows, those out of bounds first."""
+    alerts = lists.open_alerts(conn, system.id)
+    monitors = gauges.expanded(system, lists.monitors_measured(conn, system.id))
+    found = [
+        Gauge(
+            monitor,
+            lists.windows(conn, system.id, gauges.series_of(monitor), size=windows).entries,
+            alerts.get((system.id, monitor.id), 0),
+        )
+        for monitor in monitors
+    ]
+    return sorted(found, key=lambda gauge: gauge.alerts == 0)
+
+
+@router.post("/systems/{system}/runs")
+def run(visit: visit, system: str) -> Response:
+    """Run the system's monitors now."""
+    visit.require(Permission.RESPOND)
+    require(visit, system)
+    ran = visit.application.monitoring.run(system, by=visit.actor, at=visit.now)
+    if ran.failed:
+        visit.notice("The log could not be read.", ran.failed, "bad")
+    else:
+        visit.notice(
+            f"Monitors of {system} ran.",
+            f"{plural(len(ran.measurements), 'measurement')} new or changed{_raised(ran.raised)}.",
+        )
+    return visit.back(f"/systems/{quote(system)}")
+
+
+def _raised(alerts: Sequence[str]) -> str:
+    return f", {plural(len(alerts), 'alert')} raised: {', '.join(alerts)}" if alerts else ", no alert raised"
