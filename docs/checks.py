@@ -81,7 +81,7 @@ def _names(prose: str) -> Iterator[str]:
         file = next((base / path for base in (ROOT, HOUSE) if (base / path).exists()), None)
         if file is None:
             yield f"{path}, which should hold {name}, does not exist"
-        elif name not in _defined(file):
+        elif not any(known == name or known.endswith(f".{name}") for known in _defined(file)):
             yield f"{path} holds no {name}"
 
 

@@ -14,11 +14,19 @@ import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import typer.main
+from fastapi import FastAPI
 from pydantic import BaseModel, SecretStr, TypeAdapter
+from starlette.routing import Mount
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
+from holdfast.interfaces.api.resources import PREFIX as API
+from holdfast.interfaces.api.resources import api, describe
+from holdfast.interfaces.cli.main import build
 from holdfast.ledger.facts import Fact, declared
 from holdfast.people import GRANTS, AccessRole, Permission
 from holdfast.prepare import durations, terms
@@ -62,6 +70,8 @@ def pages() -> dict[Path, str]:
         REFERENCE / "rule-facts.md": rule_facts_page(),
         REFERENCE / "facts.md": facts_page(),
         REFERENCE / "permissions.md": permissions_page(),
+        REFERENCE / "commands.md": commands_page(),
+        REFERENCE / "api.md": api_page(),
     }
 
 
@@ -439,6 +449,93 @@ def _field_docs(cls: type) -> dict[str, str]:
         if isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant):
             found[statement.target.id] = " ".join(str(following.value.value).split())
     return found
+
+
+# Commands ------------------------------------------------------------------------------------------
+
+_EXIT_CODES = (
+    ("0", "done, or what was checked holds", "every step holds"),
+    ("1", "refused, or what was checked does not hold", "a step failed; the member at fault is named"),
+    ("2", "the command was not understood", "the command could not be carried out"),
+)
+
+
+def command_line() -> TyperGroup:
+    """The command `holdfast`, not wired to anything."""
+    made = typer.main.get_command(build(cast(Any, None)))
+    assert isinstance(made, TyperGroup)
+    return made
+
+
+def commands_page() -> str:
+    root = command_line()
+    everywhere = frozenset(str(option.name) for option in root.params)
+    about = (
+        "`holdfast` works in the current folder, or the nearest above it that holds `holdfast.toml`. It "
+        "prints tables on a terminal and JSON in a pipe; the JSON is what the API answers. These options "
+        "stand before or behind every command:"
+    )
+    parts = [paragraph(about), _options(root, frozenset())]
+    for name, one in root.commands.items():
+        if isinstance(one, TyperCommand):
+            parts.append(_command(f"holdfast {name}", one, everywhere))
+    for name, group in root.commands.items():
+        if isinstance(group, TyperGroup):
+            parts += [f"## {name}", paragraph(group.help or "")]
+            for inner, one in group.commands.items():
+                assert isinstance(one, TyperCommand)
+                parts.append(_command(f"holdfast {name} {inner}", one, everywhere))
+    codes = table(("code", "`holdfast`", "`holdfast-verify`"), _EXIT_CODES)
+    return page("Commands", *parts, "## Exit codes", codes)
+
+
+def _command(name: str, command: TyperCommand, everywhere: frozenset[str]) -> str:
+    arguments = [one for one in command.params if isinstance(one, TyperArgument)]
+    typed = " ".join([name, *(one.metavar or str(one.name).upper() for one in arguments)])
+    parts = [f"### {name}", code(typed) if arguments else "", paragraph(command.help or "")]
+    return "\n\n".join(filter(None, [*parts, _options(command, everywhere)]))
+
+
+def _options(command: TyperCommand | TyperGroup, without: frozenset[str]) -> str:
+    rows = []
+    for option in command.params:
+        if isinstance(option, TyperArgument) and option.help:
+            rows.append((code(option.metavar or str(option.name).upper()), option.help))
+        elif isinstance(option, TyperOption) and option.name not in {*without, "help"}:
+            names = ", ".join([*option.opts, *option.secondary_opts])
+            value = "" if option.is_flag else f" {option.metavar or _value(option)}"
+            rows.append((code(names + value), option.help or ""))
+    return table(("", "meaning"), rows) if rows else ""
+
+
+def _value(option: TyperOption) -> str:
+    """What an option takes: its words, or what it is."""
+    kind = option.bare_type
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return "|".join(str(one.value) for one in kind)
+    return {int: "NUMBER", float: "NUMBER", Path: "PATH"}.get(cast(Any, kind), "TEXT")
+
+
+# API -----------------------------------------------------------------------------------------------
+
+
+def api_page() -> str:
+    (mounted,) = (route.app for route in api(cast(Any, None)).routes if isinstance(route, Mount))
+    assert isinstance(mounted, FastAPI)
+    document = describe(mounted)
+    about = (
+        f"The same steps as the pages and the commands, under `{API}`. Send `Authorization: Bearer` with a "
+        "token that `holdfast people token` issues. Errors are problem documents (RFC 9457). "
+        f"`{API}/openapi.json` describes every parameter and answer. Beside it: `/healthz` for everybody, "
+        "`/metrics` for a token that may read, and the OFREP endpoints of "
+        "[obey containment](../how-to/obey-containment.md)."
+    )
+    rows = [
+        (code(f"{method.upper()} {path}"), operation.get("summary", ""))
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+    ]
+    return page("JSON API", paragraph(about), table(("request", "what it does"), rows))
 
 
 def main() -> int:
