@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from fastapi import Depends, FastAPI
+from jinja2 import Environment
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
@@ -39,7 +41,7 @@ def site(application: Application) -> FastAPI:
     """Everything a browser may ask for, to be mounted at the root."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, dependencies=[Depends(unforged)])
     app.state.application = application
-    app.state.templates = rendering.environment()
+    app.state.templates = _templates()
     app.state.news = News(application.ledger)
     headers = security_headers(application)
     app.add_middleware(_Limited, largest=LARGEST_POST)
@@ -49,6 +51,12 @@ def site(application: Application) -> FastAPI:
     for router in VIEWS:
         app.include_router(router)
     return app
+
+
+@cache
+def _templates() -> Environment:
+    """Compiled once for every site of the process; templates hold no state."""
+    return rendering.environment()
 
 
 def security_headers(application: Application) -> Mapping[str, str]:

@@ -32,6 +32,8 @@ _SHOWN = 8
 """Rows of each list on this page; the rest stands on its own page."""
 _WINDOWS = 26
 """Windows in a small line."""
+_RECENT = timedelta(days=365)
+"""How far back a small line may reach: 26 windows are half a year at most."""
 _LATE = timedelta(minutes=2)
 """A worker looks every second; what is due for so long is not being looked at."""
 
@@ -44,7 +46,7 @@ def home(visit: visit) -> Response:
         running = register.find(conn, Filter(running=True), limit=500)
         alerts = records.find_alerts(conn, state="open", limit=500)
         runs = records.runs(conn)
-        failing = [_failing(conn, alert) for alert in alerts[:_SHOWN]]
+        failing = [_failing(conn, alert, now) for alert in alerts[:_SHOWN]]
     return visit.page(
         "pages/home.html",
         "home",
@@ -138,8 +140,8 @@ class Failing:
         return f"from {wording.figure(known[0])} to {wording.figure(known[-1])}"
 
 
-def _failing(conn: Connection, alert: Alert) -> Failing:
-    measured = records.measurements_of(conn, alert.system, alert.facts.monitor)
+def _failing(conn: Connection, alert: Alert, now: datetime) -> Failing:
+    measured = records.measurements_of(conn, alert.system, alert.facts.monitor, now - _RECENT)
     course = [one for one in measured if one.series == alert.series][-_WINDOWS:]
     points: list[tuple[float | None, charts.Status]] = [(one.value, one.status.value) for one in course]
     newest = next((one for one in reversed(course) if one.value is not None), None)
