@@ -15,7 +15,7 @@ from fastapi import Depends, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from holdfast.interfaces.application import Application
-from holdfast.people import Permission
+from holdfast.people import Permission, allowed
 from holdfast.prepare.accounts import SignedIn
 
 _bearer = HTTPBearer(
@@ -73,8 +73,8 @@ class May:
         return who
 
     def _refusal(self, who: SignedIn) -> str:
-        within = who.scope is None or self.permission in who.scope
-        whose = f"{who.actor.name} may not" if within else "this token's scope does not allow to"
+        own = allowed(who.access, self.permission)
+        whose = "this token's scope does not allow to" if own else f"{who.actor.name} may not"
         return f"{whose} {self.permission}"
 
 

@@ -31,11 +31,9 @@ class Asked(Entry):
 
 
 def _storable(value: str) -> str:
-    """No database stores a NUL character, and half of a surrogate pair is no text."""
+    """PostgreSQL cannot store a NUL character. (Half of a surrogate pair is no text to pydantic.)"""
     if "\x00" in value:
         raise Fault("holds a NUL character", "remove it")
-    if any("\ud800" <= char <= "\udfff" for char in value):
-        raise Fault("holds half of a surrogate pair", "send it as UTF-8")
     return value
 
 

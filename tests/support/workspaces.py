@@ -1,0 +1,74 @@
+"""A whole workspace of the starter's company, opened as the product opens it, on any database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+
+from holdfast.app import initialise, open_workspace
+from holdfast.clock import Clock
+from holdfast.interfaces.application import Application
+from holdfast.interfaces.worker.worker import Worker
+from holdfast.people import Permission
+from holdfast.prepare.starting import write_workspace
+from holdfast.prepare.versions import apply_workspace, approve_playbook, playbook_versions_of
+from holdfast.prepare.workspace import load_workspace
+from holdfast.rehearse.lending import Lender
+from holdfast.settings import Settings
+from support.company import HELEN, SIGNATURES, person
+
+NADIA = person("Nadia Petrov")
+"""Administrator: manages accounts, responds to nothing."""
+EVERYTHING = frozenset(Permission)
+
+
+class HandClock:
+    """Stands still until a test moves it."""
+
+    def __init__(self, moment: datetime) -> None:
+        self.moment = moment
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def pass_by(self, length: timedelta) -> datetime:
+        self.moment += length
+        return self.moment
+
+
+def environment(url: str) -> Mapping[str, str]:
+    return {"HOLDFAST_DATABASE_URL": url}
+
+
+def opened(folder: Path, url: str, clock: Clock, *, in_force: bool = True) -> Application:
+    """A workspace written, initialised and opened; with the playbook signed unless asked otherwise."""
+    write_workspace(folder)
+    initialise(Settings.load(folder, environment(url)))
+    application = open_workspace(folder, environment(url), clock)
+    if in_force:
+        at = clock.now()
+        apply_workspace(application.ledger, load_workspace(folder), HELEN, at)
+        content = playbook_versions_of(application.ledger)[0].content
+        for function, signer in SIGNATURES.items():
+            approve_playbook(application.ledger, content, function, signer, at)
+    return application
+
+
+def with_log(folder: Path, until: datetime, days: int = 12) -> None:
+    """A lender's prediction log up to a day, wrong from the sixth day before it."""
+    last = until.date()
+    wrong = datetime.combine(last - timedelta(days=5), time(), UTC)
+    lender = Lender(folder, wrong, until + timedelta(days=1))
+    lender.write_model()
+    lender.write_reference(last - timedelta(days=days))
+    for before in range(days, 0, -1):
+        lender.write_day(last - timedelta(days=before))
+
+
+def settle(application: Application) -> None:
+    """What a worker does: reactions, timers, seal; no mail."""
+    worker = Worker(application)
+    worker.react(application.clock.now())
+    worker.fire(application.clock.now())
+    worker.seal(application.clock.now())
