@@ -17,7 +17,6 @@ from holdfast.interfaces.cli import (
     cause,
     contain,
     demo,
-    demo,
     evidence,
     impact,
     incident,
@@ -77,7 +76,6 @@ def build(wiring: Wiring) -> typer.Typer:
 
     preparing.register(app)
     running.register(app)
-    demo.register(app)
     demo.register(app)
     for noun in _NOUNS:
         app.add_typer(noun)
