@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.audit.dossier import Dossier, gather
 from holdfast.audit.packing import build_pack
 from holdfast.incident.responding import Report
 from holdfast.ledger.database import Database
@@ -64,3 +65,9 @@ def packed(told: Lending, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_pack(
         told, "INC-1", tmp_path_factory.mktemp("packed") / "INC-1.zip", by=HELEN, at=told.now
     ).path
+
+
+@pytest.fixture(scope="session")
+def dossier(told: Lending) -> Dossier:
+    """Everything the ledger held about it, once."""
+    return gather(told.ledger, "INC-1")

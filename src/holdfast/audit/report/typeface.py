@@ -47,10 +47,10 @@ def _mapped(data: bytes, cmap: int) -> frozenset[int]:
     raise ValueError(f"{_FACE} has no cmap of format 12")
 
 
-def shown(text: str) -> str:
+def shown(text: str, *, breakable: bool = True) -> str:
     """The text as the report can show it: `[U+4FE1 U+7528]` for a run of characters without a glyph.
 
-    Words longer than a line get places to break at.
+    Words longer than a line get places to break at, unless they are to be copied as they are: a hash.
     """
     parts: list[str] = []
     missing: list[str] = []
@@ -60,7 +60,8 @@ def shown(text: str) -> str:
             missing = []
         else:
             missing.append(letter)
-    return _LONG.sub(_breakable, "".join([*parts, _numbers(missing)]))
+    found = "".join([*parts, _numbers(missing)])
+    return _LONG.sub(_breakable, found) if breakable else found
 
 
 def _has_glyph(letter: str) -> bool:

@@ -43,12 +43,13 @@ def typeset(content: Mapping[str, Any], at: datetime) -> bytes:
     return bytes(pdf)
 
 
-def _shown(value: Any) -> Any:
+def _shown(value: Any, breakable: bool = True) -> Any:
     """Every word as the typeface can show it."""
     if isinstance(value, str):
-        return shown(value)
+        return shown(value, breakable=breakable)
     if isinstance(value, Mapping):
-        return {key: item if key == DRAWING else _shown(item) for key, item in value.items()}
+        whole = bool(value.get("mono"))
+        return {key: item if key == DRAWING else _shown(item, not whole) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_shown(item) for item in value]
+        return [_shown(item, breakable) for item in value]
     return value
