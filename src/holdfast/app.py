@@ -66,7 +66,7 @@ from holdfast.ledger.timers import Timers
 from holdfast.people import SYSTEM
 from holdfast.prepare import versions
 from holdfast.prepare.accounts import Accounts
-from holdfast.prepare.events import SystemApplied, SystemWithdrawn
+from holdfast.prepare.events import REVIEW_TIMER, SystemApplied, SystemWithdrawn
 from holdfast.prepare.records import Preparation
 from holdfast.problems import NotAllowed
 from holdfast.rehearse import events as _rehearsed  # noqa: F401 - so that its facts are known
@@ -170,6 +170,7 @@ def _handlers(desk: Desk, monitoring: Monitoring, containing: Containing) -> dic
     return {
         "clock.breach": lambda timer, by, at: desk.breach_clock(timer, by=by, at=at),
         "escalation.step": lambda timer, by, at: desk.escalate(timer, by=by, at=at),
+        REVIEW_TIMER: lambda timer, by, at: versions.remind_of_review(desk.ledger, timer, by, at),
         "monitoring.run": monitoring.fire,
         EFFECT_TIMER: containing.look_again,
         REMINDER_TIMER: lambda timer, by, at: remedying.remind(desk, timer, by=by, at=at),

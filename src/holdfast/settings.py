@@ -139,10 +139,9 @@ class MailSettings(_Section):
 
 
 class WorkerSettings(_Section):
-    """How often the worker looks for due work, and how long a fact may wait for its seal."""
+    """How often the worker looks for due work; what a round appends is sealed within it."""
 
     poll_seconds: Seconds = 1.0
-    seal_seconds: Seconds = 1.0
 
 
 class Settings(BaseModel):

@@ -136,3 +136,13 @@ class TestTimers:
         with pytest.raises(ValueError, match="fire for ever"):
             ledger.append(Draft("kettle/blue", 1, [filled()]), by=ANA, at=now, fires=timer)
         assert ledger.size() == 1
+
+
+def test_what_is_read_together_is_of_one_moment(ledger: Ledger, now: datetime) -> None:
+    """`ledger check` beside a running worker must not see half of what the worker does."""
+    ledger.append(Draft("kettle/blue", 0, [filled()]), by=ANA, at=now)
+    with ledger.reading() as conn:
+        before = conn.execute(select(kettles.c.fillings)).scalar_one()
+        ledger.append(Draft("kettle/blue", 1, [filled()]), by=ANA, at=now)
+        assert conn.execute(select(kettles.c.fillings)).scalar_one() == before
+    assert fillings(ledger) == {"blue": 2}

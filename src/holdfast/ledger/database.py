@@ -68,9 +68,15 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A consistent view; nothing is written."""
-        with self.engine.connect() as conn, conn.begin():
-            yield conn
+        """A consistent view; nothing is written.
+
+        PostgreSQL must be told: by default every statement sees what was committed meanwhile.
+        """
+        with self.engine.connect() as conn:
+            if not self.is_sqlite:
+                conn.execution_options(isolation_level="REPEATABLE READ")
+            with conn.begin():
+                yield conn
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:

@@ -6,12 +6,16 @@ whoever holds the ledger can read every version anything was ever run under.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from holdfast.ledger.facts import Fact, Line, fact
+from holdfast.ledger.facts import Arm, Disarm, Fact, Line, fact
 from holdfast.prepare.terms import Function
+
+REVIEW_TIMER = "playbook.review"
+"""Name and kind of the timer of the regular review."""
 
 # Files ---------------------------------------------------------------------------------------------
 
@@ -54,8 +58,27 @@ class PlaybookActivated(Fact):
     label: str
     review_due: datetime
 
+    def timers(self) -> Iterable[Arm | Disarm]:
+        # A newer version in force moves the date: the timer has one name.
+        yield Arm(REVIEW_TIMER, REVIEW_TIMER, self.review_due, {"content": self.content})
+
     def line(self) -> Line:
         return Line(f"Playbook {self.label} is active", f"review due {self.review_due:%d %B %Y}", "act")
+
+
+@fact("playbook.review_fell_due")
+class PlaybookReviewFellDue(Fact):
+    """The regular review of the version in force is due; its owner was told (R-PRE-05)."""
+
+    content: str
+    label: str
+    owner: str
+
+    def timers(self) -> Iterable[Arm | Disarm]:
+        yield Disarm(REVIEW_TIMER)
+
+    def line(self) -> Line:
+        return Line(f"Review of playbook {self.label} is due", f"told {self.owner}", "alarm")
 
 
 @fact("system.applied")

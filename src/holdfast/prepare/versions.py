@@ -18,14 +18,16 @@ from typing import Any, Generic, Literal, TypeVar
 from sqlalchemy import Connection, Select, select
 
 from holdfast import clock
+from holdfast.ledger import outbox
 from holdfast.ledger.facts import Fact, Recorded
-from holdfast.ledger.ledger import Conflict, Draft, Ledger
+from holdfast.ledger.ledger import Conflict, Draft, Ledger, Timer
 from holdfast.people import Actor, Permission, allowed
 from holdfast.prepare.events import (
     Listed,
     PlaybookActivated,
     PlaybookApplied,
     PlaybookApproved,
+    PlaybookReviewFellDue,
     RosterApplied,
     SystemApplied,
     SystemWithdrawn,
@@ -285,6 +287,21 @@ def approve_playbook(
         by=by,
         at=at,
     )
+
+
+def remind_of_review(ledger: Ledger, timer: Timer, by: Actor, at: datetime) -> None:
+    """The regular review is due: tell the playbook's owner, exactly once (R-PRE-05)."""
+    active = require_playbook(ledger)
+    playbook, stream = active.playbook, ledger.stream(PLAYBOOK_STREAM)
+    due = PlaybookReviewFellDue(content=active.content, label=active.version, owner=playbook.owner)
+    told = outbox.queue(
+        "email",
+        playbook.owner,
+        f"Review of the playbook {active.version} is due",
+        f"The regular review of {playbook.title}, version {active.version}, is due today.\n\n"
+        f"{playbook.governance.review}\n\nA changed playbook gets a new version label and is signed again.\n",
+    )
+    ledger.append(Draft(stream.name, stream.version, [due]), told, by=by, at=at, fires=timer)
 
 
 def _function(function: Function | str) -> Function:

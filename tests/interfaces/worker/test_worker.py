@@ -15,13 +15,14 @@ from holdfast.incident.responding import Report
 from holdfast.interfaces.application import Application
 from holdfast.interfaces.worker.worker import Worker
 from holdfast.ledger.facts import Recorded
+from holdfast.ledger.outbox import MessageQueued
 from holdfast.ledger.reactions import Reaction
 from holdfast.ledger.timers import armed
 from holdfast.people import SYSTEM
 from holdfast.prepare.starting import write_workspace
 from holdfast.rehearse.clock import StoryClock
 from holdfast.settings import Settings
-from support.company import INES, put_in_force
+from support.company import HELEN, INES, put_in_force
 
 
 @dataclass
@@ -108,3 +109,14 @@ def test_it_stops_when_it_is_told_to(opened: Opened) -> None:
     thread.join(20)
     assert not thread.is_alive()
     assert worker.health.last_round is not None
+
+
+def test_the_owner_is_told_once_when_the_playbook_is_due_for_review(opened: Opened, now: datetime) -> None:
+    """R-PRE-05."""
+    worker = Worker(opened.application)
+    rounds(worker, now + timedelta(days=89))
+    assert not [r for r in opened.application.ledger.facts() if r.fact.type == "playbook.review_fell_due"]
+    for days in (90, 91):
+        rounds(worker, now + timedelta(days=days))
+    told = [r.fact for r in opened.application.ledger.facts() if isinstance(r.fact, MessageQueued)]
+    assert [message.to for message in told if "Review of the playbook" in message.subject] == [HELEN.id]
