@@ -225,7 +225,7 @@ def test_what_people_write_is_text_and_never_markup(application: Application, ma
 def test_a_role_is_handed_over_by_who_may_r_esc_08(
     application: Application, maya: Reader, incident: str
 ) -> None:
-    sent = {"role": "incident_commander", "to": TOMAS.id, "reason": "My shift ends."}
+    sent = {"role": "incident_commander", "to": TOMAS.id, "because": "My shift ends."}
     refused = signed_in(application, INES).post(f"/incidents/{incident}/team", sent)
     assert refused.status_code == 409
     assert "may not hand over the incident commander" in Page(refused.text).text

@@ -7,7 +7,7 @@ Pages fetch the regions that show them again, with the reader's own access.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import suppress
 
 from anyio import to_thread
@@ -42,7 +42,7 @@ class News:
         self._listeners: set[_Listener] = set()
         self._looking: asyncio.Task[None] | None = None
 
-    async def listen(self, still_welcome: Callable[[], bool]) -> AsyncIterator[str]:
+    async def listen(self, still_welcome: Callable[[], bool]) -> AsyncGenerator[str, None]:
         """The events of one page, until it leaves or is no longer welcome. Raises TooManyListeners."""
         if len(self._listeners) >= MOST_LISTENERS:
             raise TooManyListeners

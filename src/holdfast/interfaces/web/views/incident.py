@@ -290,12 +290,12 @@ def hand_over(
     incident: IncidentNumber,
     role: Annotated[str, Form()] = "",
     to: Annotated[str, Form()] = "",
-    reason: Annotated[str, Form()] = "",
+    because: Annotated[str, Form()] = "",
 ) -> Response:
     visit.require(Permission.RESPOND)
     given = fields.word(IncidentRole, role, "role")
-    because = fields.text(reason, fields.LONGEST_TEXT, "reason")
-    visit.application.desk.hand_over(incident, given, to, because, by=visit.actor, at=visit.now)
+    reason = fields.text(because, fields.LONGEST_TEXT, "reason")
+    visit.application.desk.hand_over(incident, given, to, reason, by=visit.actor, at=visit.now)
     visit.notice(f"{given.value.replace('_', ' ').capitalize()} handed over.")
     return visit.back(_home(incident))
 
