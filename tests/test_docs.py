@@ -56,6 +56,7 @@ PAST_TENSE_OF_ITS_OWN = {
     "aside",
     "began",
     "done",
+    "due",
     "frozen",
     "lost",
     "met",
