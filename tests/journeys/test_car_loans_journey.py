@@ -41,7 +41,7 @@ class Journey:
     # Before ------------------------------------------------------------------------------------
 
     def a_quiet_morning(self) -> None:
-        home = self.office.sign_in(MAYA)
+        home = self.office.see(MAYA)
         expect(home.get_by_text("No incident is open.")).to_be_visible()
         expect(home.get_by_text("Every monitor is in bounds")).to_be_visible()
         assert self.office.model_answers()
@@ -51,7 +51,7 @@ class Journey:
 
     def an_alert_opens_the_incident_with_its_evidence(self) -> None:
         self.office.morning(SEEN)
-        maya = self.office.sign_in(MAYA)
+        maya = self.office.see(MAYA)
         expect(self.card(maya, "Open incidents")).to_contain_text("not acknowledged")
         self.look(maya, "home with an incident")
         maya.goto("/alerts?shown=incidents")
@@ -113,8 +113,7 @@ class Journey:
         offered.get_by_role("button", name="Propose").click()
         assert self.office.model_answers(), "a proposal switches nothing"
         self.office.pass_by(minutes=3)
-        maya = self.office.sign_in(MAYA)
-        maya.goto(f"/incidents/{INCIDENT}/containment")
+        maya = self.office.see(MAYA, f"/incidents/{INCIDENT}/containment")
         self.confirm(
             maya, "Approve…", "Approve", "Why this, and why now?", "Every hour approves wrong loans."
         )
@@ -129,8 +128,7 @@ class Journey:
     def the_harm_stops(self) -> None:
         """A day later, the log has no row that the model decided."""
         self.office.morning(datetime(2019, 5, 2, 6, tzinfo=UTC))
-        maya = self.office.sign_in(MAYA)
-        maya.goto(f"/incidents/{INCIDENT}/containment")
+        maya = self.office.see(MAYA, f"/incidents/{INCIDENT}/containment")
         maya.get_by_role("button", name="Look at the effect").click()
         expect(maya.get_by_text("the harm stopped").first).to_be_visible()
         self.look(maya, "effect")
@@ -209,8 +207,7 @@ class Journey:
         self.office.lender.live_until(FIXED, self.office.model_answers)
         self.office.clock.move_to(FIXED)
         self.office.work()
-        tomas = self.office.sign_in(TOMAS)
-        tomas.goto(f"/incidents/{INCIDENT}/remediation")
+        tomas = self.office.see(TOMAS, f"/incidents/{INCIDENT}/remediation")
         tomas.get_by_text("Done…").click()
         tomas.get_by_label("What was done?").fill("Price source 7 is read again, release 2019-18.")
         tomas.get_by_role("button", name="It is done").click()
@@ -220,8 +217,7 @@ class Journey:
 
     def the_model_answers_again(self) -> None:
         """Without its answers there is nothing to prove the fix by; whoever may undo it lifts containment."""
-        maya = self.office.sign_in(MAYA)
-        maya.goto(f"/incidents/{INCIDENT}/containment")
+        maya = self.office.see(MAYA, f"/incidents/{INCIDENT}/containment")
         self.confirm(maya, "Revert…", "Revert", "Why may it be undone?", "The inputs are as validated again.")
         expect(maya.get_by_text("The live endpoint is seen to be back.")).to_be_visible()
         assert self.office.model_answers(), "and the application is answered by the model again"
@@ -233,8 +229,7 @@ class Journey:
             morning = datetime(2019, 5, day, 6, tzinfo=UTC)
             self.office.lender.live_as_in_the_reference(self.office.clock.now(), morning)
             self.office.morning(morning)
-        priya = self.office.sign_in(PRIYA)
-        priya.goto(f"/incidents/{INCIDENT}/remediation")
+        priya = self.office.see(PRIYA, f"/incidents/{INCIDENT}/remediation")
         expect(self.card(priya, f"{INCIDENT}-R1")).to_contain_text("3 windows in a row")
         self.look(priya, "remediation verified")
         (item,) = remediations_of(self.office.application.ledger, INCIDENT).verified()
@@ -285,8 +280,7 @@ class Journey:
         expect(page.get_by_role("button", name="Save and complete the review")).to_have_count(0)
 
     def the_review_is_completed(self, person: Actor) -> None:
-        page = self.office.sign_in(person)
-        page.goto(f"/incidents/{INCIDENT}/review")
+        page = self.office.see(person, f"/incidents/{INCIDENT}/review")
         expect(page.get_by_label("6. What went well?")).to_have_value(
             "The morning after the window was complete, we knew."
         )
@@ -301,7 +295,7 @@ class Journey:
 
     def the_auditor_verifies_it_offline_and_changes_nothing(self) -> None:
         self.office.work()
-        victor = self.office.sign_in(VICTOR)
+        victor = self.office.see(VICTOR)
         pack, policy = self.downloads(victor)
         command = [sys.executable, "-m", "holdfast_verify", str(pack), "--policy", str(policy)]
         verified = subprocess.run(command, capture_output=True, text=True, check=False, cwd=self.folder)
@@ -350,7 +344,7 @@ class Journey:
             self.look(page, f"auditor {path}")
 
     def no_step_is_open_to_an_auditor(self, page: Page) -> None:
-        """A form that a page never showed, sent with the session's own token, is refused and changes nothing."""
+        """A form that no page showed, sent with the session's own token, is refused and changes nothing."""
         page.goto("/")
         token = page.locator("input[name=csrf]").first.get_attribute("value") or ""
         size = self.office.application.ledger.size()
@@ -383,9 +377,7 @@ class Journey:
         return load(self.office.application.ledger, INCIDENT).state
 
     def on_the_incident(self, person: Actor) -> Page:
-        page = self.office.sign_in(person)
-        page.goto(f"/incidents/{INCIDENT}")
-        return page
+        return self.office.see(person, f"/incidents/{INCIDENT}")
 
     def card(self, page: Page, title: str):  # type: ignore[no-untyped-def]
         return page.get_by_role("region", name=title, exact=True)

@@ -134,7 +134,7 @@ class Lender:
         )
 
     def live_until(self, moment: datetime, model_answers: Callable[[], bool] = lambda: True) -> int:
-        """Decide what was applied for until `moment`; returns the rows the model wrote, none while it is off."""
+        """Decide what was applied for until `moment`; returns the rows written, none without the model."""
         rows = f"(SELECT * FROM '{self._file('analysis')}' WHERE {_between(self._until, moment)})"
         self._until = moment
         if not model_answers():
@@ -148,7 +148,8 @@ class Lender:
         self._reread += wanted
         moment = f"TIMESTAMP '{start:%Y-%m-%d %H:%M:%S}' + to_seconds({_EVERY.seconds} * (id - {since}))"
         rows = (
-            f"SELECT * REPLACE (id + 1000000 AS id, strftime({moment}, '%Y-%m-%d %H:%M:%S.000') AS timestamp) "
+            "SELECT * REPLACE (id + 1000000 AS id, "
+            f"strftime({moment}, '%Y-%m-%d %H:%M:%S.000') AS timestamp) "
             f"FROM '{self._file('reference')}' WHERE id >= {since} AND id < {self._reread}"
         )
         self._until = max(self._until, end)

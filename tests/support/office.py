@@ -11,7 +11,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
@@ -51,6 +51,8 @@ class Office:
     windows: Windows
     flags: OpenFeatureClient
     """What the lender's own application asks before every decision."""
+    pages: dict[str, Page] = field(default_factory=dict)
+    """Everybody's window, by person."""
 
     @property
     def address(self) -> str:
@@ -88,14 +90,13 @@ class Office:
             ROUTE, "human_review", EvaluationContext("application", {"salary_range": salary_range})
         )
 
-    def sign_in(self, person: Actor, *, scripts: bool = True) -> Page:
-        """A window in which this person is signed in."""
-        page = self.windows.open(scripts=scripts)
-        page.goto("/")
-        page.get_by_label("E-mail address").fill(person.id)
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Sign in").click()
-        expect(page.get_by_role("heading", level=1)).to_contain_text(person.name.split()[0])
+    def see(self, person: Actor, path: str = "/") -> Page:
+        """The person's window on a page. Whose session has ended signs in, and lands where they wanted."""
+        page = self.pages.get(person.id) or self.pages.setdefault(person.id, self.windows.open())
+        page.goto(path)
+        if "/sign-in" in page.url:
+            sign_in(page, person)
+            expect(page).to_have_url(f"{self.address}{path}")
         return page
 
     def letters(self) -> list[EmailMessage]:
@@ -104,6 +105,13 @@ class Office:
             email.message_from_bytes(file.read_bytes(), policy=email.policy.default)  # type: ignore[misc]
             for file in sorted(self.mail.glob("*.eml"))
         ]
+
+
+def sign_in(page: Page, person: Actor) -> None:
+    """Fill in the form that the page shows."""
+    page.get_by_label("E-mail address").fill(person.id)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
 
 
 def _free_port() -> int:
@@ -132,12 +140,15 @@ def at_work(folder: Path, data: Path, database_url: str, browser: Browser) -> It
         application = app.open_workspace(lender.workspace, environ, clock)
         try:
             _put_in_force(application, clock)
-            with app.Service(application).in_background(), windows(browser, address) as opened:
-                with _asking(application, address) as flags:
-                    office = Office(application, clock, lender, folder / "mail", opened, flags)
-                    lender.live_until(BEGINS)
-                    office.work()
-                    yield office
+            with (
+                app.Service(application, with_worker=False).in_background(),
+                windows(browser, address) as opened,
+                _asking(application, address) as flags,
+            ):
+                lender.live_until(BEGINS)
+                office = Office(application, clock, lender, folder / "mail", opened, flags)
+                office.work()
+                yield office
         finally:
             application.ledger.database.close()
 
