@@ -104,6 +104,9 @@ def test_a_naive_time_is_refused_because_it_could_mean_any_zone() -> None:
 def test_a_number_has_its_interval_or_a_word() -> None:
     assert wording.interval(0.71, 0.66, 0.76) == "0.71 (0.66 to 0.76)"
     assert wording.interval(0.71, None, None) == "0.71"
+    assert wording.interval(0.9149, 0.9071, 0.9222) == "0.915 (0.907 to 0.922)"
+    assert wording.interval(0.7964, 0.75, 0.84, against=0.80) == "0.796 (0.750 to 0.840)"
+    assert wording.interval(0.8, 0.8, 0.8, against=0.8) == "0.80 (0.80 to 0.80)"
     assert wording.interval(None, None, None) == "not computable"
     assert wording.figure(None) == "not known"
     assert wording.figure(12345.678) == "12,345.68"

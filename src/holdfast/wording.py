@@ -132,11 +132,18 @@ def interval(
     against: float | None = None,
     unknown: str = "not computable",
 ) -> str:
-    """`0.71 (0.66 to 0.76)`; without an interval the value alone; the words for an unknown value."""
-    shown = figure(value, digits, against, unknown)
-    if value is None or lower is None or upper is None:
-        return shown
-    return f"{shown} ({figure(lower, digits)} to {figure(upper, digits)})"
+    """`0.71 (0.66 to 0.76)`; without an interval the value alone; the words for an unknown value.
+
+    Numbers that differ never look equal: decimals are added until they differ, to all of them alike.
+    """
+    if value is None:
+        return unknown
+    if lower is None or upper is None:
+        return figure(value, digits, against)
+    numbers = {number for number in (value, lower, upper, against) if number is not None}
+    while len({f"{number:.{digits}f}" for number in numbers}) < len(numbers) and digits < 8:
+        digits += 1
+    return f"{figure(value, digits)} ({figure(lower, digits)} to {figure(upper, digits)})"
 
 
 def percent(share: float | None, digits: int = 0, unknown: str = "not known") -> str:

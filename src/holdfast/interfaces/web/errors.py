@@ -20,7 +20,7 @@ from holdfast.interfaces.web import access
 from holdfast.interfaces.web.access import Forbidden, Forged, SignInFirst, Visit
 from holdfast.interfaces.web.rendering import fragment, sentence
 from holdfast.ledger.ledger import Conflict
-from holdfast.problems import NotAllowed
+from holdfast.problems import NoAuthority, NotAllowed
 
 _log = structlog.get_logger("holdfast.web")
 
@@ -44,11 +44,17 @@ def handle_errors(app: FastAPI, headers: Mapping[str, str]) -> None:
     app.add_exception_handler(RequestValidationError, _incomplete)
     app.add_exception_handler(Forbidden, _refused(403, "You may not do this"))
     app.add_exception_handler(Forged, _refused(403, "This was not carried out"))
+    app.add_exception_handler(NoAuthority, _refused(403, "Somebody else has to decide this"))
     app.add_exception_handler(NotAllowed, _refused(409, "Not done"))
     app.add_exception_handler(Conflict, _conflict)
     for missing in (NoSuchIncident, NoSuchContainment, NoSuchItem):
         app.add_exception_handler(missing, _refused(404, "Not found"))
     app.add_exception_handler(Exception, failed)
+
+
+def status_of(refused: NotAllowed) -> int:
+    """403 where somebody else may decide it, 409 where nobody may at the moment."""
+    return 403 if isinstance(refused, NoAuthority) else 409
 
 
 def _sign_in_first(request: Request, error: Exception) -> Response:
@@ -58,7 +64,10 @@ def _sign_in_first(request: Request, error: Exception) -> Response:
     if lost:
         came_from = urlsplit(request.headers.get("referer", ""))
         address = came_from.path if came_from.netloc == request.headers.get("host") else "/"
-    target = f"/sign-in?next={quote(access.local_path(address), safe='/')}" + ("&lost=1" if lost else "")
+    application = access.application_of(request)
+    ended = access.session_cookie(application) in request.cookies
+    why = "&because=lost" if lost else "&because=ended" if ended else ""
+    target = f"/sign-in?next={quote(access.local_path(address), safe='/')}{why}"
     if _is_script(request):
         return PlainTextResponse("Sign in first.", 401, {"HX-Redirect": target})
     return RedirectResponse(target, 303)

@@ -20,10 +20,35 @@ from holdfast.interfaces.web import rendering
 from holdfast.interfaces.web.access import unforged
 from holdfast.interfaces.web.errors import handle_errors
 from holdfast.interfaces.web.live import News
-from holdfast.interfaces.web.views import declaring, events, finding, home, incident, incidents, sessions
+from holdfast.interfaces.web.rendering import sentence
+from holdfast.interfaces.web.views import (
+    alerts,
+    cause,
+    containment,
+    declaring,
+    events,
+    evidence,
+    finding,
+    home,
+    impact,
+    incident,
+    incidents,
+    ledger,
+    monitors,
+    pack,
+    playbook,
+    remediation,
+    review,
+    sessions,
+    styleguide,
+    systems,
+)
+from holdfast.wording import filesize
 
 LARGEST_POST = 1024 * 1024
 """Bytes a form may have: a long note is a hundredth of it."""
+_UPLOAD = re.compile(r"/incidents/[^/]+/evidence/?")
+"""Where a file may be sent; a little more than the largest one fits, for the form around it."""
 
 VIEWS = (
     sessions.router,
@@ -33,6 +58,19 @@ VIEWS = (
     declaring.router,
     incidents.router,
     incident.router,
+    containment.router,
+    evidence.router,
+    impact.router,
+    cause.router,
+    remediation.router,
+    review.router,
+    pack.router,
+    alerts.router,
+    systems.router,
+    monitors.router,
+    playbook.router,
+    ledger.router,
+    styleguide.router,
 )
 """Every page of the product."""
 
@@ -44,7 +82,7 @@ def site(application: Application) -> FastAPI:
     app.state.templates = _templates()
     app.state.news = News(application.ledger)
     headers = security_headers(application)
-    app.add_middleware(_Limited, largest=LARGEST_POST)
+    app.add_middleware(_Limited)
     app.add_middleware(_Guarded, headers=headers)
     handle_errors(app, headers)
     app.mount("/static", _Static(packages=[("holdfast.interfaces.web", "static")]))
@@ -101,24 +139,26 @@ class _Guarded:
 class _Limited:
     """Refuses a body that is larger than any form of ours, without reading it to its end."""
 
-    def __init__(self, app: ASGIApp, largest: int) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.largest = largest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        upload = _UPLOAD.fullmatch(scope["path"]) is not None
+        largest = evidence.LARGEST_UPLOAD + LARGEST_POST if upload else LARGEST_POST
         read = 0
 
         async def limited() -> Message:
             nonlocal read
             message = await receive()
             read += len(message.get("body", b""))
-            if read > self.largest:
-                raise HTTPException(
-                    413, f"A form may send {self.largest // 1024} KiB at most.", {"Connection": "close"}
-                )
+            if read > largest:
+                what = f"at most {filesize(largest)} may be sent here; shorten it"
+                raise HTTPException(413, sentence(what), {"Connection": "close"})
             return message
 
-        await self.app(scope, limited if scope["type"] == "http" else receive, send)
+        await self.app(scope, limited, send)
 
 
 class _Static(StaticFiles):

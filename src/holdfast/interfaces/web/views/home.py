@@ -23,6 +23,7 @@ from holdfast.interfaces.web.access import visit
 from holdfast.interfaces.web.rendering import Tone
 from holdfast.learn import measures, tracker
 from holdfast.ledger import timers
+from holdfast.ledger.ledger import Ledger
 from holdfast.prepare import versions
 from holdfast.prepare.systems import System
 
@@ -52,7 +53,7 @@ def home(visit: visit) -> Response:
         "home",
         greeting=_greeting(visit.actor.name, now, visit.zone),
         lead=_lead(running, visit.actor.id),
-        rows=[Row(state, clocks.next_of(state, now)) for state in running[:_SHOWN]],
+        rows=rows(running[:_SHOWN], application.ledger, now),
         running=running,
         pressing=_pressing(running, now),
         by_severity=_by_severity(running),
@@ -77,6 +78,8 @@ class Row:
 
     state: Incident
     clock: clocks.Next | None
+    system: str
+    """The system's name; empty where none is named."""
 
     @property
     def phase(self) -> str:
@@ -87,6 +90,17 @@ class Row:
     def commander(self) -> str:
         member = self.state.holder_of("incident_commander")
         return member.name if member else ""
+
+
+def rows(states: Iterable[Incident], ledger: Ledger, now: datetime) -> list[Row]:
+    """Incidents as lists show them."""
+    systems = versions.active_systems(ledger)
+
+    def named(system: str) -> str:
+        found = systems.get(system)
+        return found.model.name if found else system
+
+    return [Row(state, clocks.next_of(state, now), named(state.system)) for state in states]
 
 
 def _greeting(name: str, now: datetime, zone: str | None) -> str:

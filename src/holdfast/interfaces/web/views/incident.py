@@ -19,6 +19,7 @@ from holdfast.incident.register import record as record_of
 from holdfast.incident.responding import Ground
 from holdfast.interfaces.web import clocks, fields, storyline
 from holdfast.interfaces.web.access import Visit, visit
+from holdfast.interfaces.web.errors import status_of
 from holdfast.interfaces.web.fields import IncidentNumber
 from holdfast.interfaces.web.rendering import sentence
 from holdfast.interfaces.web.steps import Situation, next_actions
@@ -360,12 +361,14 @@ def classify(
         )
     except NotAllowed as refused:
         given = {"severity": severity, "category": category, "reason": reason}
-        return _classification(visit, _situation(visit, incident), given, sentence(str(refused)))
+        return _classification(visit, _situation(visit, incident), given, refused)
     visit.notice("Classified.", "Clocks, team and messages follow the severity.")
     return visit.back(_home(incident))
 
 
-def _classification(visit: Visit, situation: Situation, given: dict[str, str], error: str = "") -> Response:
+def _classification(
+    visit: Visit, situation: Situation, given: dict[str, str], refused: NotAllowed | None = None
+) -> Response:
     playbook, state = situation.ground.playbook, situation.state
     severities = [
         (level.value, level.label, f"{entry.means} {_promises(entry.clocks)}")
@@ -375,10 +378,10 @@ def _classification(visit: Visit, situation: Situation, given: dict[str, str], e
     return visit.page(
         "pages/classification.html",
         "incidents",
-        status=409 if error else 200,
+        status=status_of(refused) if refused else 200,
         state=state,
         given=given,
-        error=error,
+        error=sentence(str(refused)) if refused else "",
         severities=severities,
         categories=categories,
         authority=situation.whose(Authority.OVERRIDE_SEVERITY),
@@ -421,19 +424,21 @@ def resolve(
         )
     except NotAllowed as refused:
         given = {"resolution": resolution, "because": because}
-        return _resolution(visit, _situation(visit, incident), given, sentence(str(refused)))
+        return _resolution(visit, _situation(visit, incident), given, refused)
     visit.notice(f"{incident} is resolved.", "What remains stands under Next.")
     return visit.back(_home(incident))
 
 
-def _resolution(visit: Visit, situation: Situation, given: dict[str, str], error: str = "") -> Response:
+def _resolution(
+    visit: Visit, situation: Situation, given: dict[str, str], refused: NotAllowed | None = None
+) -> Response:
     return visit.page(
         "pages/resolution.html",
         "incidents",
-        status=409 if error else 200,
+        status=status_of(refused) if refused else 200,
         state=situation.state,
         given=given,
-        error=error,
+        error=sentence(str(refused)) if refused else "",
         remediations=situation.remediations,
         containments=[one for one in situation.containments if one.in_force],
         may_respond=visit.may(Permission.RESPOND) and not situation.state.status.over,
@@ -457,21 +462,23 @@ def close(visit: visit, incident: IncidentNumber, summary: Annotated[str, Form()
             at=visit.now,
         )
     except NotAllowed as refused:
-        return _closure(visit, _situation(visit, incident), {"summary": summary}, sentence(str(refused)))
+        return _closure(visit, _situation(visit, incident), {"summary": summary}, refused)
     visit.notice(
         f"{incident} is closed and archived.", f"Its record has the digest {wording.short_hash(digest)}."
     )
     return visit.back(_home(incident))
 
 
-def _closure(visit: Visit, situation: Situation, given: dict[str, str], error: str = "") -> Response:
+def _closure(
+    visit: Visit, situation: Situation, given: dict[str, str], refused: NotAllowed | None = None
+) -> Response:
     return visit.page(
         "pages/closure.html",
         "incidents",
-        status=409 if error else 200,
+        status=status_of(refused) if refused else 200,
         state=situation.state,
         given=given,
-        error=error,
+        error=sentence(str(refused)) if refused else "",
         checks=_before_closing(situation),
         authority=situation.whose(Authority.CLOSE),
         may_close=visit.may(Permission.RESPOND) and situation.may(visit.signed_in, Authority.CLOSE),

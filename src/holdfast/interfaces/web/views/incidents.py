@@ -11,9 +11,8 @@ from fastapi import APIRouter, Query, Response
 from holdfast.incident import register
 from holdfast.incident.incident import Status
 from holdfast.incident.register import Filter
-from holdfast.interfaces.web import clocks
 from holdfast.interfaces.web.access import visit
-from holdfast.interfaces.web.views.home import Row
+from holdfast.interfaces.web.views.home import rows
 from holdfast.prepare import versions
 from holdfast.prepare.terms import Severity
 
@@ -49,7 +48,7 @@ def incidents(
     return visit.page(
         "pages/incidents.html",
         "incidents",
-        rows=[Row(state, clocks.next_of(state, visit.now)) for state in found],
+        rows=rows(found, ledger, visit.now),
         tabs=[(text, _address(asked, show=tab), show == tab, counts[tab]) for text, tab in _TABS],
         asked=asked,
         systems=sorted(versions.active_systems(ledger)),

@@ -21,11 +21,11 @@ def form(
     request: Request,
     signed_in: Annotated[SignedIn | None, Depends(access.known)],
     next: str = "/",  # noqa: A002 - the name readers see in the address
-    lost: bool = False,
+    because: str = "",
 ) -> Response:
     if signed_in is not None:
         return RedirectResponse(access.local_path(next), 303)
-    return _form(request, next, lost=lost)
+    return _form(request, next, because=because)
 
 
 @router.post("/sign-in")
@@ -68,7 +68,7 @@ def _form(
     *,
     person: str = "",
     error: str = "",
-    lost: bool = False,
+    because: str = "",
     status: int = 200,
 ) -> HTMLResponse:
     cookie, token = access.knock(request)
@@ -79,7 +79,7 @@ def _form(
         next=access.local_path(next_),
         person=person,
         error=error,
-        lost=lost,
+        because=because,
     )
     response = HTMLResponse(html, status)
     access.keep_knock(response, access.application_of(request), cookie)
