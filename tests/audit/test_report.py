@@ -18,7 +18,7 @@ from holdfast.audit.report.typeface import covered, shown
 from holdfast.audit.report.typesetting import STANDARDS, TEMPLATES
 from holdfast.audit.report.wordings import excerpt, span
 from holdfast.incident.responding import Report
-from support.company import HELEN, INES
+from support.company import HELEN, INES, MAYA
 from support.lending import Lending
 
 AT = datetime(2026, 11, 23, 10, 42, tzinfo=UTC)
@@ -155,6 +155,13 @@ class TestContent:
             "Could not be preserved",
         ):
             assert gap in told, gap
+
+    def test_what_was_no_incident_says_so_and_why(self, declared: Lending) -> None:
+        """R-PRE-07."""
+        declared.desk.dismiss("INC-1", "It was a rehearsal.", by=MAYA, at=declared.now)
+        told = words(report_pdf(gather(declared.ledger, "INC-1"), by=HELEN, at=AT))
+        assert "It was dismissed as no incident: It was a rehearsal." in told
+        assert "not established so far" not in told
 
     def test_without_the_renderer_the_report_says_so_and_holds_the_numbers(
         self, dossier: Dossier, without_charts: None

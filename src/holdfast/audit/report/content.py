@@ -10,11 +10,11 @@ from holdfast import charts, wording
 from holdfast.audit.dossier import Dossier
 from holdfast.audit.record import first_contained
 from holdfast.audit.report import analysis, appendix, response
-from holdfast.audit.report.blocks import Block, Cell, chart, toned
+from holdfast.audit.report.blocks import Block, Cell, cell, chart, toned
 from holdfast.audit.report.figures import figure
 from holdfast.audit.report.wordings import capital, clock_cell, excerpt, few, persons, sentence
-from holdfast.incident.events import Closed, Resolved
-from holdfast.incident.incident import Incident
+from holdfast.incident.events import Closed, Dismissed, Resolved
+from holdfast.incident.incident import Incident, Status
 from holdfast.people import Actor
 from holdfast.rehearse.events import DemonstrationBegan
 
@@ -60,7 +60,7 @@ def _cover(dossier: Dossier, by: Actor, at: datetime) -> dict[str, Any]:
         "rank": state.severity.rank if state.severity else 4,
         "category": state.category.label if state.category else "Category not decided",
         "status": capital(state.status.value),
-        "rows": [[name, value] for name, value in _cover_rows(dossier, by, at)],
+        "rows": [[name, cell(value)] for name, value in _cover_rows(dossier, by, at)],
         "rehearsal": rehearsal(dossier),
     }
 
@@ -91,8 +91,10 @@ def _summary(dossier: Dossier) -> dict[str, Any]:
     return {
         "lead": " ".join(_lead(dossier)),
         "moments": [_moment(*each) for each in _moments(dossier)],
-        "promises": [[clock.clock.due_word, clock_cell(clock)] for clock in dossier.state.clocks.values()],
-        "rows": [[name, value] for name, value in _summary_rows(dossier)],
+        "promises": [
+            [clock.clock.due_word, cell(clock_cell(clock))] for clock in dossier.state.clocks.values()
+        ],
+        "rows": [[name, cell(value)] for name, value in _summary_rows(dossier)],
         "open": _still_open(dossier),
         "chart": _chart(dossier),
     }
@@ -122,6 +124,8 @@ def _lead(dossier: Dossier) -> Iterator[str]:
         yield f"It began about {wording.duration(state.opened_at - state.began_at)} before it was noticed."
     for _, fact in dossier.of(Closed):
         yield sentence(excerpt(fact.summary, 300))
+    for _, dismissed in dossier.of(Dismissed):
+        yield sentence(f"It was dismissed as no incident: {excerpt(dismissed.reason, 300)}")
 
 
 def _moments(dossier: Dossier) -> Iterator[tuple[str, datetime | None, datetime | None]]:
@@ -150,7 +154,8 @@ def _took(length: timedelta, word: str) -> str:
 
 def _summary_rows(dossier: Dossier) -> Iterator[tuple[str, Cell]]:
     yield "Impact", _impact(dossier)
-    yield "Root cause", excerpt(dossier.state.cause, 420) or toned("not established so far", "warn")
+    if dossier.state.status is not Status.DISMISSED:
+        yield "Root cause", excerpt(dossier.state.cause, 420) or toned("not established so far", "warn")
     yield "Containment", few(_containments(dossier)) or "none was applied"
     yield "Remediation", few(_remediations(dossier)) or "none is planned so far"
     resolved = [fact.resolution for _, fact in dossier.of(Resolved)]
