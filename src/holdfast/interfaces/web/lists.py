@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 
 from pydantic import TypeAdapter
@@ -22,7 +22,7 @@ from holdfast.incident import register
 from holdfast.incident.incident import Incident
 from holdfast.incident.register import Filter
 from holdfast.ledger import tables
-from holdfast.ledger.facts import Recorded
+from holdfast.ledger.facts import Recorded, UnknownFact
 from holdfast.ledger.ledger import recorded_from
 from holdfast.ledger.sealing import Sealed
 from holdfast.prepare.terms import Severity
@@ -171,12 +171,74 @@ def reviews_to_do(conn: Connection, severities: Sequence[Severity], limit: int =
 # Facts -------------------------------------------------------------------------------------------
 
 
-def newest_facts(conn: Connection, before: int | None = None, size: int = 50) -> list[Recorded]:
-    """Facts in front of position `before`, the newest first."""
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One row of the facts table as it is stored, also when nobody can read it any more."""
+
+    seq: int
+    stream: str
+    stream_seq: int
+    type: str
+    recorded_at: str
+    leaf: bytes
+    leaf_hash: bytes
+    salt: bytes
+    payload: bytes
+    recorded: Recorded | None
+    """What it says; None where its bytes were changed or a newer release wrote it."""
+
+
+def stored_facts(
+    conn: Connection, before: int | None = None, stream: str = "", size: int = 50
+) -> list[Stored]:
+    """Facts in front of position `before`, of one stream or of all, the newest first."""
     query = select(tables.facts)
     if before is not None:
         query = query.where(tables.facts.c.seq < before)
-    return [recorded_from(row) for row in conn.execute(query.order_by(tables.facts.c.seq.desc()).limit(size))]
+    if stream:
+        query = query.where(tables.facts.c.stream == stream)
+    return [_stored(row) for row in conn.execute(query.order_by(tables.facts.c.seq.desc()).limit(size))]
+
+
+def stored_fact(conn: Connection, seq: int) -> Stored | None:
+    """The fact at one position."""
+    row = conn.execute(select(tables.facts).where(tables.facts.c.seq == seq)).first()
+    return _stored(row) if row else None
+
+
+def beside(conn: Connection, fact: Stored) -> tuple[int | None, int | None]:
+    """Positions of the facts before and after this one in its stream."""
+    table = tables.facts
+    found = {
+        row.stream_seq: row.seq
+        for row in conn.execute(
+            select(table.c.seq, table.c.stream_seq).where(
+                table.c.stream == fact.stream,
+                table.c.stream_seq.in_([fact.stream_seq - 1, fact.stream_seq + 1]),
+            )
+        )
+    }
+    return found.get(fact.stream_seq - 1), found.get(fact.stream_seq + 1)
+
+
+def _stored(row: Any) -> Stored:
+    recorded: Recorded | None
+    try:
+        recorded = recorded_from(row)
+    except (UnknownFact, ValueError, KeyError, TypeError):
+        recorded = None  # the ledger's page must stand when the ledger does not
+    return Stored(
+        row.seq,
+        row.stream,
+        row.stream_seq,
+        row.type,
+        row.recorded_at,
+        bytes(row.leaf),
+        bytes(row.leaf_hash),
+        bytes(row.salt),
+        bytes(row.payload),
+        recorded,
+    )
 
 
 def newest_of_stream(

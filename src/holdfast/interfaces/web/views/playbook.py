@@ -1,0 +1,128 @@
+"""The playbook as a document people read, its signatures, and what changed between versions
+(R-PRE-02, R-PRE-05, R-PRE-08)."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from fastapi import APIRouter, HTTPException, Response
+
+from holdfast.interfaces.web.access import Visit, visit
+from holdfast.interfaces.web.typed import NOTHING, Typed, refuse, typed
+from holdfast.people import Permission
+from holdfast.prepare import versions
+from holdfast.prepare.documents import Unusable
+from holdfast.prepare.playbook import Playbook
+from holdfast.prepare.roster import Who
+from holdfast.prepare.terms import Function
+from holdfast.prepare.versions import PlaybookVersion
+from holdfast.problems import NotAllowed
+
+router = APIRouter()
+
+_LISTED = 20
+
+
+@router.get("/playbook")
+def playbook(visit: visit, version: str = "") -> Response:
+    """The version in force, or the one that `version` names by its content hash or the beginning of it."""
+    return _playbook(visit, version, NOTHING)
+
+
+def _playbook(visit: Visit, version: str, form: Typed, status: int = 200) -> Response:
+    ledger = visit.application.ledger
+    known = versions.playbook_versions_of(ledger)
+    active = next((one for one in known if one.state == "active"), None)
+    waiting = next((one for one in known if one.state == "proposed"), None)
+    shown = _named(known, version) if version else active or waiting
+    document, unreadable = _document(shown)
+    return visit.page(
+        "pages/playbook.html",
+        "playbook",
+        status=status,
+        shown=shown,
+        active=active,
+        waiting=waiting,
+        playbook=document,
+        unreadable=unreadable,
+        mine=_mine(visit, shown),
+        who=who_said,
+        typed=form,
+    )
+
+
+def _named(known: list[PlaybookVersion], version: str) -> PlaybookVersion:
+    for one in known:
+        if len(version) >= 8 and one.content.startswith(version.lower()):
+            return one
+    raise HTTPException(404)
+
+
+def _document(version: PlaybookVersion | None) -> tuple[Playbook | None, str]:
+    """The typed document, and why there is none."""
+    if version is None:
+        return None, ""
+    try:
+        return version.playbook, ""
+    except Unusable as problem:
+        return None, str(problem)
+
+
+def _mine(visit: Visit, version: PlaybookVersion | None) -> list[Function]:
+    """Functions whose signature is missing and that the reader may sign for."""
+    roster = versions.active_roster(visit.application.ledger)
+    if version is None or version.state != "proposed" or roster is None:
+        return []
+    if not visit.may(Permission.APPROVE_PLAYBOOK):
+        return []
+    return [one for one in version.missing if roster.model.may_sign(visit.actor.id, one)]
+
+
+def who_said(who: Who) -> str:
+    """The people a part of the playbook speaks of, in words."""
+    parts = [role.value.replace("_", " ") for role in who.roles] + list(who.titles)
+    if who.on_call:
+        parts.append("whoever is on call")
+    return ", ".join(parts)
+
+
+@router.get("/playbook/versions")
+def history(visit: visit, version: str = "", page: int = 1) -> Response:
+    """Every version, and what one of them changed against the one before it."""
+    known = versions.playbook_versions_of(visit.application.ledger)
+    chosen = _named(known, version) if version else (known[0] if known else None)
+    before = None
+    if chosen:
+        place = known.index(chosen)
+        before = known[place + 1] if place + 1 < len(known) else None
+    last = max(1, -(-len(known) // _LISTED))
+    number = min(max(page, 1), last)
+    return visit.page(
+        "pages/playbook_versions.html",
+        "playbook",
+        versions=known[(number - 1) * _LISTED : number * _LISTED],
+        total=len(known),
+        number=number,
+        last=last,
+        size=_LISTED,
+        chosen=chosen,
+        before=before,
+    )
+
+
+@router.post("/playbook/versions/{content}/approvals")
+def approve(visit: visit, content: str, form: typed) -> Response:
+    """Sign a version for one function; the last required signature puts it in force."""
+    visit.require(Permission.APPROVE_PLAYBOOK)
+    ledger = visit.application.ledger
+    try:
+        versions.approve_playbook(ledger, content, form.text("function"), visit.actor, visit.now)
+    except NotAllowed as refused:
+        return _playbook(visit, content, refuse(visit, form, "sign", refused), 409)
+    signed = versions.playbook_version(ledger, content)
+    if signed and signed.state == "active":
+        visit.notice("Signed, and in force.", f"New incidents run under version {signed.version}.")
+    else:
+        missing = ", ".join(one.label.lower() for one in signed.missing) if signed else ""
+        visit.notice("Signed.", f"Still missing: {missing}." if missing else "")
+    return visit.back(f"/playbook?version={quote(content)}")
