@@ -37,6 +37,8 @@ class Situation:
     impact: Impact
     remediations: Remediations
     review: Review
+    proposed_since: bool
+    """Whether the rules have proposed something after a person classified it."""
     now: datetime
 
     def whose(self, authority: Authority) -> str:
@@ -110,19 +112,13 @@ def _answering(situation: Situation) -> Iterator[NextAction]:
             values={"severity": proposed.severity.value, "category": proposed.category.value},
             other=("Why, or change it", page),
         )
-    elif (proposed.severity, proposed.category) != (state.severity, state.category) and _newer(situation):
+    elif situation.proposed_since and proposed.severity.rank < state.severity.rank:
         yield NextAction(
             title="Look at the classification again",
             verb="Look",
-            detail=f"The rules propose {what}.",
+            detail=f"The rules now propose {what}.",
             href=page,
         )
-
-
-def _newer(situation: Situation) -> bool:
-    """Whether the rules now see something graver than what a person confirmed."""
-    state = situation.state
-    return bool(state.proposed and state.severity and state.proposed.severity.rank < state.severity.rank)
 
 
 def _containing(situation: Situation, who: SignedIn) -> Iterator[NextAction]:

@@ -12,7 +12,7 @@ from holdfast import wording
 from holdfast.contain.reading import containments_of
 from holdfast.evidence import custody
 from holdfast.evidence.events import EvidenceVerified, Gap, Item
-from holdfast.incident.events import AlertFacts, Clock
+from holdfast.incident.events import AlertFacts, ClassificationProposed, Classified, Clock
 from holdfast.incident.incident import Incident, Phase, Status
 from holdfast.incident.loading import load
 from holdfast.incident.register import record as record_of
@@ -27,7 +27,7 @@ from holdfast.investigate import assessing
 from holdfast.investigate.impact import Impact
 from holdfast.learn import closing, remedying, reviewing
 from holdfast.ledger import outbox, timers
-from holdfast.ledger.facts import Recorded
+from holdfast.ledger.facts import Fact, Recorded
 from holdfast.people import IncidentRole, Permission
 from holdfast.prepare.terms import Authority, Category, Severity
 from holdfast.problems import NotAllowed
@@ -76,7 +76,8 @@ def _situation(visit: Visit, incident: str) -> Situation:
     """Everything that is known of an incident. Raises NoSuchIncident."""
     application = visit.application
     ledger = application.ledger
-    state = load(ledger, incident).state
+    loaded = load(ledger, incident)
+    state = loaded.state
     with ledger.reading() as conn:
         contained = containments_of(conn, incident)
     return Situation(
@@ -87,8 +88,15 @@ def _situation(visit: Visit, incident: str) -> Situation:
         impact=assessing.impact_of(ledger, incident),
         remediations=remedying.remediations_of(ledger, incident),
         review=reviewing.review_of(ledger, incident),
+        proposed_since=_proposed_since(loaded.stream.events),
         now=visit.now,
     )
+
+
+def _proposed_since(facts: Sequence[Fact]) -> bool:
+    """Whether the last word on the classification is the rules' and not a person's."""
+    spoken = [fact for fact in facts if isinstance(fact, (ClassificationProposed, Classified))]
+    return bool(spoken) and isinstance(spoken[-1], ClassificationProposed)
 
 
 # What the page says ----------------------------------------------------------------------------
