@@ -11,14 +11,24 @@ from playwright.sync_api import Browser
 from support.browsing import chromium
 from support.office import Office, at_work
 
+CAR_LOANS = Path(__file__).resolve().parents[3] / "shared" / "data" / "nannyml"
+
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     yield from chromium()
 
 
+@pytest.fixture(scope="session")
+def car_loan_files() -> Path:
+    """The folder with NannyML's car loans."""
+    if not (CAR_LOANS / "synthetic_car_loan_analysis.parquet").exists():
+        pytest.skip("NannyML's car loans are not beside this checkout (../shared/data/nannyml)")
+    return CAR_LOANS
+
+
 @pytest.fixture
-def office(tmp_path: Path, shared_data: Path, database_url: str, browser: Browser) -> Iterator[Office]:
+def office(tmp_path: Path, car_loan_files: Path, database_url: str, browser: Browser) -> Iterator[Office]:
     """A company at work on the car loans, the day before its monitors see the fault."""
-    with at_work(tmp_path, shared_data / "nannyml", database_url, browser) as working:
+    with at_work(tmp_path, car_loan_files, database_url, browser) as working:
         yield working
