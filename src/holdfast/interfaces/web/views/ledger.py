@@ -90,7 +90,7 @@ def _ledger(
 
 @router.post("/ledger/checks")
 def check(visit: visit) -> Response:
-    """Rebuild every claim of the ledger from its stored bytes. Nothing is recorded; the report is the page."""
+    """Rebuild every claim of the ledger from its stored bytes. It records nothing: the page is the report."""
     visit.require(Permission.READ_LEDGER)
     return _ledger(visit, report=visit.application.check())
 
