@@ -83,7 +83,9 @@ def _answer(session: Session, incident: str) -> None:
 def _words(made: shapes.CauseShown) -> Iterable[RenderableType]:
     found = made.analysis
     if found is None:
-        yield f"Not analysed yet. Begin: holdfast cause show {made.incident} --yaml > cause.yaml"
+        yield "Not analysed yet. Write the analysis and record it:"
+        yield f"  holdfast cause show {made.incident} --yaml > cause.yaml"
+        yield f"  holdfast cause set {made.incident} cause.yaml --as EMAIL"
         return
     yield cell(f"Root cause: {made.established or 'not established yet'}", "bold")
     yield from _section("Facts", [("", one) for one in found.facts])

@@ -71,7 +71,7 @@ def apply(session: Session, containment: ContainmentId) -> None:
     by = session.acting(Permission.CONTAIN)
     proven = session.application.containing.carry_out(containment, by=by, at=session.now)
     _answer(session, containment, _checks)
-    _require(proven)
+    _require(session, containment, proven)
 
 
 @command(app, "probe")
@@ -80,7 +80,7 @@ def probe(session: Session, containment: ContainmentId) -> None:
     by = session.acting(Permission.CONTAIN)
     proven = session.application.containing.probe(containment, by=by, at=session.now)
     _answer(session, containment, _checks)
-    _require(proven)
+    _require(session, containment, proven)
 
 
 @command(app, "effect")
@@ -98,7 +98,7 @@ def revert(session: Session, containment: ContainmentId, reason: Reason) -> None
     by = session.acting(Permission.CONTAIN)
     back = session.application.containing.revert(containment, reason, by=by, at=session.now)
     _answer(session, containment, _checks)
-    _require(back)
+    _require(session, containment, back)
 
 
 @command(app, "against")
@@ -129,8 +129,13 @@ def _answer(
     session.answer(lambda: shapes.shown(reading.load(ledger, containment).state), words)
 
 
-def _require(proven: bool) -> None:
+def _require(session: Session, containment: str, proven: bool) -> None:
     if not proven:
+        address = session.application.settings.web.public_url
+        session.warn(
+            f"not proven. Applications ask {address}: is `holdfast serve` running there? Ask again with "
+            f"`holdfast contain probe {containment}`"
+        )
         raise typer.Exit(1)
 
 

@@ -320,7 +320,7 @@ class Story:
             self.morning(day + 1)
         found = remedying.remediations_of(self.app.ledger, self.id).item(item)
         self.expect(found.standing is Standing.VERIFIED, "the monitor verifies the fix")
-        self.tell("Fix verified", found.result)
+        self.tell("Fix verified", found.result.partition(": ")[0])
 
     def review_and_close(self) -> None:
         """What the record knows is filled in; what only people know, they add."""

@@ -128,7 +128,9 @@ def _words(made: shapes.ImpactShown) -> Iterable[RenderableType]:
             yield table(("Group", "Predictions", "People"), rows, right=("Predictions", "People"))
     yield heading("Assessment")
     if made.assessment is None:
-        yield f"None yet: holdfast impact show {made.incident} --yaml > impact.yaml, then impact assess."
+        yield "None yet. Write one and record it:"
+        yield f"  holdfast impact show {made.incident} --yaml > impact.yaml"
+        yield f"  holdfast impact assess {made.incident} impact.yaml --as EMAIL"
         return
     yield f"Version {made.assessment.number}, {wording.utc(made.assessment.at)}, {made.assessment.by}:"
     for sentence in made.assessment.sentences:

@@ -247,9 +247,14 @@ def clock_cell(clock: shapes.ClockShown | None, now: datetime) -> Text:
     """What is due next, and how long is left."""
     if clock is None:
         return cell("none", "dim")
-    left = wording.left(clock.due, now)
-    late, near = clock.due < now, clock.due - now < (clock.due - clock.started) / 4
-    return cell(f"{_DUE[clock.clock]}: {left}", "red" if late else "yellow" if near else "green")
+    return cell(f"{_DUE[clock.clock]}: {wording.left(clock.due, now)}", _urgency(clock, now))
+
+
+def _urgency(clock: shapes.ClockShown, now: datetime) -> Style:
+    """Red when breached, amber in the last quarter, else green."""
+    if clock.due < now:
+        return "red"
+    return "yellow" if clock.due - now < (clock.due - clock.started) / 4 else "green"
 
 
 def _clock(clock: shapes.ClockShown, now: datetime) -> tuple[str, object, str, str]:
@@ -260,7 +265,7 @@ def _clock(clock: shapes.ClockShown, now: datetime) -> tuple[str, object, str, s
         return word, cell(f"met, {how}", "green" if clock.kept else "red"), due, wording.utc(clock.met_at)
     if not clock.running:
         return word, cell("stopped", "dim"), due, ""
-    return word, clock_cell(clock, now), due, ""
+    return word, cell(wording.left(clock.due, now), _urgency(clock, now)), due, ""
 
 
 def _shown(made: IncidentWithTimeline, session: Session) -> Iterable[RenderableType]:
@@ -286,7 +291,7 @@ def _standing(one: shapes.IncidentShown) -> Iterable[tuple[str, object]]:
     yield "Severity", f"{label}{category}{proposal}"
     if one.proposed and not one.confirmed:
         yield "Because", one.proposed.reason
-    yield "Status", f"{one.status}; next: {one.phase.value.lower()}"
+    yield "Status", one.status
     yield "System", one.system + (f", model {one.model_version}" if one.model_version else "")
     yield "Opened", f"{when(one.opened_at)}, by {'an alert' if one.source == 'alert' else 'a person'}"
     yield "Began", when(one.began_at, "not known")
@@ -335,9 +340,8 @@ def _proposed(one: shapes.IncidentShown) -> Iterable[RenderableType]:
 def _after(made: IncidentWithTimeline, session: Session, what: str) -> Iterable[RenderableType]:
     """The deed in a sentence, and what is due next."""
     one = made.incident
-    yield f"{one.incident} {what}: {one.status}, {one.severity.label if one.severity else 'not classified'}."
-    newest = made.timeline[-1] if made.timeline else None
-    if newest and newest.detail and newest.tone == "act":
-        yield clipped(newest.detail, 300)
+    label = one.severity.label if one.severity else "not classified"
+    yield f"{one.incident} {what}."
+    yield facts(("Status", f"{one.status}, {label}"))
     if one.next_clock:
         yield facts(("Next clock", clock_cell(one.next_clock, session.now)))

@@ -23,7 +23,7 @@ from holdfast.interfaces.shapes.base import Shown
 from holdfast.people import Permission
 from holdfast.prepare import versions
 from holdfast.prepare.documents import Unusable, read_document, understand
-from holdfast.prepare.systems import System
+from holdfast.prepare.systems import Metric, System
 from holdfast.prepare.workspace import SYSTEMS
 from holdfast.problems import NotAllowed, did_you_mean
 
@@ -314,7 +314,8 @@ def _row(one: shapes.MonitorListed) -> tuple[object, ...]:
     newest = one.latest
     if newest is None:
         return named, one.threshold, cell("not measured yet", "dim")
-    value = wording.interval(newest.value, newest.lower, newest.upper)
+    digits = 0 if one.metric is Metric.VOLUME else 2
+    value = wording.interval(newest.value, newest.lower, newest.upper, digits)
     said = cell(value, "red" if newest.alarm else "")
     said.append(f"\nn {newest.n:,}, {newest.window_end:%d %b}, {words_of(newest.status)}", style="dim")
     return named, one.threshold, said

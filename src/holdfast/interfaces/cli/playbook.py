@@ -153,4 +153,6 @@ def _changed(made: shapes.Difference) -> Iterable[RenderableType]:
     for passage in made.passages:
         yield cell(f"@ line {passage[0].new or passage[0].old}", "bold")
         for line in passage:
-            yield cell(f"{line.sign} {line.text}", colours[line.sign])
+            shown = cell(f"{line.sign} {line.text}", colours[line.sign])
+            shown.no_wrap, shown.overflow = True, "ignore"  # a file's line stays one line
+            yield shown

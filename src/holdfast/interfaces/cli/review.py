@@ -12,12 +12,11 @@ from rich.console import RenderableType
 
 from holdfast import wording
 from holdfast.incident.loading import load
-from holdfast.interfaces.cli.output import cell, heading, listed, words_of
+from holdfast.interfaces.cli.output import cell, facts, heading, listed, words_of
 from holdfast.interfaces.cli.session import Session, command, noun
 from holdfast.interfaces.cli.typed import IncidentId, asked, from_yaml
 from holdfast.interfaces.shapes import learning as shapes
 from holdfast.learn import reviewing
-from holdfast.learn.review import Review
 from holdfast.people import Permission
 from holdfast.prepare.terms import ReviewQuestion
 
@@ -28,7 +27,8 @@ app = noun("review", "The post-incident review.")
 def draft(session: Session, incident: IncidentId) -> None:
     """Write down what the record knows; what a person wrote stays."""
     by = session.acting(Permission.RESPOND)
-    _answer(session, incident, reviewing.draft(session.application.desk, incident, by=by, at=session.now))
+    drafted = reviewing.draft(session.application.desk, incident, by=by, at=session.now)
+    session.answer(lambda: shapes.shown_review(incident, drafted), _standing)
 
 
 @command(app, "edit")
@@ -50,7 +50,7 @@ def edit(
     said = _edited(file, question, answer, attendee)
     desk = session.application.desk
     edited = reviewing.edit(desk, incident, said.answers, said.attendees, by=by, at=session.now)
-    _answer(session, incident, edited)
+    session.answer(lambda: shapes.shown_review(incident, edited), _standing)
 
 
 @command(app, "complete")
@@ -69,7 +69,7 @@ def complete(
     said = from_yaml(Path(actions), shapes.CompletionAsked) if actions else shapes.CompletionAsked()
     plans = [action.plan() for action in said.actions]
     completed = reviewing.complete(session.application.desk, incident, plans, by=by, at=session.now)
-    _answer(session, incident, completed)
+    session.answer(lambda: shapes.shown_review(incident, completed), _standing)
 
 
 @command(app, "show")
@@ -91,7 +91,7 @@ def show(
         }
         print(yaml.dump(values, Dumper=_Readable, sort_keys=False, allow_unicode=True), end="")
         return
-    _answer(session, incident, found)
+    session.answer(lambda: shapes.shown_review(incident, found), _words)
 
 
 class _Readable(yaml.SafeDumper):
@@ -117,18 +117,33 @@ def _edited(
     return asked(shapes.ReviewAsked, answers=answers, attendees=attendees)
 
 
-def _answer(session: Session, incident: str, state: Review) -> None:
-    session.answer(lambda: shapes.shown_review(incident, state), _words)
+def _standing(made: shapes.ReviewShown) -> Iterable[RenderableType]:
+    """Where the review stands, and what is still missing."""
+    yield cell(_title(made), "bold")
+    yield facts(
+        ("No answer yet", listed((words_of(one) for one in made.unanswered), "")),
+        ("From the record", listed((words_of(one) for one in made.from_record), "")),
+        ("Took part", listed(made.attendees, "nobody named yet")),
+        ("Decided", listed(made.items, "")),
+        ("Shared with", listed(made.shared_with, "")),
+    )
+    if made.completed_at is None:
+        yield f"Read it: holdfast review show {made.incident}"
+
+
+def _title(made: shapes.ReviewShown) -> str:
+    state = "draft" if made.completed_at is None else f"completed {wording.utc(made.completed_at)}"
+    return f"Review of {made.incident}, version {made.version}, {state}"
 
 
 def _words(made: shapes.ReviewShown) -> Iterable[RenderableType]:
     if not made.version:
         yield f"Not begun. Let the record fill it in: holdfast review draft {made.incident} --as EMAIL"
         return
-    state = "draft" if made.completed_at is None else f"completed {wording.utc(made.completed_at)}"
-    yield cell(f"Review of {made.incident}, version {made.version}, {state}", "bold")
+    yield cell(_title(made), "bold")
     for question, answer in made.answers.items():
-        mark = "" if made.completed_at or question not in made.from_record else "  (from the record)"
+        known = answer and question in made.from_record and not made.completed_at
+        mark = "  (from the record)" if known else ""
         yield heading(f"{words_of(question).capitalize()}{mark}")
         yield answer or cell("no answer yet", "yellow")
     yield heading("Took part")

@@ -55,6 +55,8 @@ def from_yaml(path: Path, model: type[ModelT]) -> ModelT:
     if str(path) == "-":
         content = typer.get_binary_stream("stdin").read(1 << 20)
         return understand(parse_document("standard input", content), model)
+    if not path.is_file():
+        raise Fault(f"{path} is not there", "name a file in YAML, or - for standard input")
     return understand(read_document(path.parent, path), model)
 
 

@@ -144,7 +144,7 @@ def shown_review(incident: str, state: Review) -> ReviewShown:
     return ReviewShown(
         incident=incident,
         version=newest.number if newest else 0,
-        answers=dict(state.answers),
+        answers={question: state.answers[question] for question in ReviewQuestion},
         from_record=newest.from_record if newest else (),
         unanswered=state.unanswered,
         attendees=state.attendees,
