@@ -22,6 +22,7 @@ from holdfast.interfaces.cli import (
     incident,
     ledger,
     monitor,
+    pack,
     people,
     playbook,
     preparing,
@@ -45,6 +46,7 @@ _NOUNS = (
     cause.app,
     remediation.app,
     review.app,
+    pack.app,
     ledger.app,
 )
 _HELP = """AI incident response that stands up in an audit.
