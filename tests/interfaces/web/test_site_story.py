@@ -46,6 +46,13 @@ def incident(application: Application) -> str:
     return application.desk.open(report, by=PRIYA, at=application.clock.now())
 
 
+@pytest.fixture
+def on_loans(application: Application) -> str:
+    """An incident of the system that has containment prepared."""
+    report = Report("Loans are approved twice as often", system="loan-approval")
+    return application.desk.open(report, by=PRIYA, at=application.clock.now())
+
+
 def asked(reader: Reader, incident: str) -> list[str]:
     """The titles under Next, in order."""
     page = reader.page(f"/incidents/{incident}").html
@@ -67,11 +74,11 @@ def test_the_page_asks_for_one_thing_after_another_until_the_record_is_archived(
     start = asked(maya, incident)
     assert start[0] == "Acknowledge"
     assert start[1].startswith("Confirm SEV-3 medium")
-    assert start[2:] == ["Choose containment", "Assess the impact"]
+    assert start[2:] == ["Decide on containment", "Assess the impact"]
 
     maya.post(f"/incidents/{incident}/acknowledgement")
     confirm(maya, incident)
-    assert asked(maya, incident) == ["Choose containment", "Assess the impact", "Establish the cause"]
+    assert asked(maya, incident) == ["Decide on containment", "Assess the impact", "Establish the cause"]
 
     now = clock.pass_(timedelta(minutes=5))
     application.containing.decide_against(incident, "Answers are labelled as unchecked.", by=MAYA, at=now)
@@ -131,7 +138,7 @@ def test_the_page_asks_for_one_thing_after_another_until_the_record_is_archived(
     assert asked(maya, incident) == []
     assert "The record still has the digest it was closed with" in page.text
     assert closing.digest_of_closed(ledger, incident)[:4] in page.text
-    assert f'action="/incidents/{incident}' not in page.html
+    assert "Add note" not in page.text
     assert incident not in maya.page("/incidents").text
     assert incident in maya.page("/incidents?show=closed").text
 
@@ -141,16 +148,42 @@ def _may_close(application: Application, incident: str, reader: Reader) -> bool:
 
 
 def test_a_step_that_another_role_decides_names_the_role_and_its_holder_r_esc_05(
-    application: Application, incident: str, clock: SetClock
+    application: Application, on_loans: str
 ) -> None:
     maya, priya = signed_in(application, MAYA), signed_in(application, PRIYA)
-    confirm(maya, incident)
-    text = priya.page(f"/incidents/{incident}").text
+    confirm(maya, on_loans)
+    text = priya.page(f"/incidents/{on_loans}").text
+    assert "Choose containment Fastest that fits: broker applications to human review, 1 min." in text
     assert "Approval: incident commander (Maya Okafor)" in text
-    assert "You may approve it." in maya.page(f"/incidents/{incident}").text
-    closure = priya.page(f"/incidents/{incident}/closure")
+    assert "You may approve it." in maya.page(f"/incidents/{on_loans}").text
+    closure = priya.page(f"/incidents/{on_loans}/closure")
     assert "Closing needs the" in closure.text
     assert "<textarea" not in closure.html
+
+
+def test_a_proposed_containment_waits_for_who_may_approve_it_r_con_08(
+    application: Application, on_loans: str, clock: SetClock
+) -> None:
+    maya, priya = signed_in(application, MAYA), signed_in(application, PRIYA)
+    offer = application.containing.offers(on_loans)[0]
+    application.containing.propose(on_loans, offer.option, "Stop it.", by=PRIYA, at=clock.now())
+    assert "Approve containment" in asked(maya, on_loans)
+    assert (
+        f'href="/incidents/{on_loans}/containment#{on_loans}-C1"' in maya.page(f"/incidents/{on_loans}").html
+    )
+    text = priya.page(f"/incidents/{on_loans}").text
+    assert "needs incident commander (Maya Okafor)" in text
+    assert "Choose containment" not in text
+
+
+def test_without_a_system_containment_is_still_decided_because_its_clock_runs(
+    application: Application, maya: Reader, clock: SetClock
+) -> None:
+    incident = application.desk.open(Report("Scores leak"), by=MAYA, at=clock.now())
+    assert "No AI system is named: decide without, and say why." in maya.page(f"/incidents/{incident}").text
+    answer = maya.post(f"/incidents/{incident}/containment/refusal", {"against": "Nothing to switch."})
+    assert answer.status_code == 303, Page(answer.text).text
+    assert "Decide on containment" not in asked(maya, incident)
 
 
 def test_rules_that_see_something_graver_ask_to_look_again_r_cls_05(

@@ -125,16 +125,17 @@ def _containing(situation: Situation, who: SignedIn) -> Iterator[NextAction]:
     state, page = situation.state, _address(situation, "containment")
     for one in situation.containments:
         yield from _containment(situation, one, who, page)
-    if state.containment_decided or state.contained_at or not state.system:
+    if state.containment_decided or state.contained_at:
         return
     if any(one.stage in (Stage.PROPOSED, Stage.APPROVED) for one in situation.containments):
         return
     fastest = situation.offers[0] if situation.offers else None
-    detail = (
-        f"Fastest that fits: {fastest.name.lower()}, {wording.duration(fastest.takes)}."
-        if fastest
-        else "None is prepared for this system: decide, and say why."
-    )
+    if fastest is None:
+        none = "None is prepared for this system" if state.system else "No AI system is named"
+        detail = f"{none}: decide without, and say why."
+        yield NextAction(title="Decide on containment", verb="Decide", detail=detail, href=page)
+        return
+    detail = f"Fastest that fits: {fastest.name.lower()}, {wording.duration(fastest.takes)}."
     own = situation.may(who, Authority.CONTAIN)
     approval = "You may approve it." if own else f"Approval: {situation.whose(Authority.CONTAIN)}."
     yield NextAction(title="Choose containment", verb="Choose", detail=f"{detail} {approval}", href=page)
