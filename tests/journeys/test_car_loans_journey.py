@@ -20,13 +20,10 @@ from holdfast.learn.remedying import remediations_of
 from holdfast.people import Actor
 from support.car_loans import CHANGE
 from support.company import HELEN, MAYA, PRIYA, TOMAS, VICTOR
-from support.office import Office, give_accounts
+from support.office import SEEN, Office, give_accounts, pages
 
-SEEN = datetime(2019, 5, 1, 6, tzinfo=UTC)
-"""The morning after the first whole window behind the change."""
 FIXED = datetime(2019, 5, 2, 15, 30, tzinfo=UTC)
 INCIDENT = "INC-1"
-PARTS = ("", "/containment", "/evidence", "/impact", "/cause", "/remediation", "/review", "/pack")
 HARMLESS = {"Check the whole ledger", "Copy", "Verify all hashes", "Build and download"}
 """Buttons that only read and verify."""
 
@@ -320,21 +317,7 @@ class Journey:
         return pack, policy
 
     def every_page_reads(self, page: Page) -> None:
-        incident = f"/incidents/{INCIDENT}"
-        for path in (
-            "/",
-            "/incidents?show=all",
-            "/alerts?shown=all",
-            "/containment",
-            "/systems",
-            "/systems/car-loans",
-            "/playbook",
-            "/reviews",
-            "/evidence",
-            "/ledger",
-            "/ledger/0",
-            *(f"{incident}{part}" for part in PARTS),
-        ):
+        for path in pages(INCIDENT):
             answer = page.goto(path)
             assert answer is not None
             assert answer.status == 200, path

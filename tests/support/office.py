@@ -36,6 +36,8 @@ from support.car_loans import FLAG, ROUTE, Lender
 from support.company import HELEN, SIGNATURES
 
 PASSWORD = "harbour-lights-at-four"
+SEEN = datetime(2019, 5, 1, 6, tzinfo=UTC)
+"""The morning after the first whole window behind the change."""
 BEGINS = datetime(2019, 4, 29, 9, tzinfo=UTC)
 """A Monday: the month in which the fault lies is not complete yet, so no monitor can see it."""
 
@@ -105,6 +107,28 @@ class Office:
             email.message_from_bytes(file.read_bytes(), policy=email.policy.default)  # type: ignore[misc]
             for file in sorted(self.mail.glob("*.eml"))
         ]
+
+
+def pages(incident: str) -> tuple[str, ...]:
+    """Every page there is to read, with one incident's own."""
+    parts = ("", "/containment", "/evidence", "/impact", "/cause", "/remediation", "/review", "/pack")
+    return (
+        "/",
+        "/incidents?show=all",
+        *(f"/incidents/{incident}{part}" for part in parts),
+        f"/incidents/{incident}?timeline=everything",
+        "/alerts?shown=all",
+        "/containment",
+        "/systems",
+        "/systems/car-loans",
+        "/systems/car-loans/monitors/drift-car-value",
+        "/playbook",
+        "/reviews",
+        "/evidence",
+        "/ledger",
+        "/ledger/0",
+        "/find?q=car",
+    )
 
 
 def sign_in(page: Page, person: Actor) -> None:
