@@ -405,6 +405,14 @@ def test_dead_monitoring_does_not_look_like_no_alerts_r_xct_07(
     assert "The worker is not running." in text
 
 
+def test_a_step_of_the_worker_that_keeps_failing_is_told_r_xct_07(
+    application: Application, maya: Reader
+) -> None:
+    application.health.failing["reaction count who is affected"] = "the log is away"
+    text = maya.page("/").text
+    assert "A step of the worker keeps failing: reaction count who is affected. The log is away." in text
+
+
 def test_the_share_answered_in_time_counts_what_was_promised_r_aud_08(
     application: Application, maya: Reader, incident: str
 ) -> None:

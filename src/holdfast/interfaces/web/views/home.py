@@ -64,6 +64,7 @@ def home(visit: visit) -> Response:
         answered=measures.measures_of(application.ledger, now).answered_in_time,
         due=_due(application, now)[:_SHOWN],
         stalled=_stalled(application, now),
+        failing_steps=sorted(application.health.failing.items())[:_SHOWN],
         in_force=versions.active_playbook(application.ledger) is not None,
         systems=systems,
     )

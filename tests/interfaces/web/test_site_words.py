@@ -1,0 +1,210 @@
+"""How clocks, records and form fields are turned into words, and back. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from holdfast.incident.events import Acknowledged, Clock, ClockBreached, NoteAdded
+from holdfast.incident.incident import ClockState, Incident
+from holdfast.interfaces.web import clocks, fields, storyline
+from holdfast.ledger.facts import Fact, Recorded
+from holdfast.ledger.outbox import MessageFailed, MessageQueued, MessageRetried, MessageSent
+from holdfast.people import SYSTEM, Actor
+from holdfast.prepare.terms import Severity
+from holdfast.problems import NotAllowed
+
+NOW = datetime(2026, 11, 23, 10, 42, tzinfo=UTC)
+MAYA = Actor("maya@example.com", "Maya Okafor")
+PEOPLE = {"maya@example.com": "Maya Okafor", "tomas@example.com": "Tomas Lind"}
+
+
+def recorded(*facts: Fact, by: Actor = SYSTEM, every: timedelta = timedelta()) -> list[Recorded]:
+    return [
+        Recorded(seq, "incident/INC-1", seq, NOW + seq * every, by, fact, b"")
+        for seq, fact in enumerate(facts)
+    ]
+
+
+# Clocks ----------------------------------------------------------------------------------------
+
+RUNNING = ClockState(Clock.ACKNOWLEDGE, NOW, NOW + timedelta(minutes=20), timedelta(minutes=20))
+
+
+@pytest.mark.parametrize(
+    ("minutes", "standing", "headline"),
+    [
+        (0, "running", "20 min left"),
+        (14.9, "running", "5 min left"),
+        (15, "soon", "5 min left"),
+        (20, "late", "due now"),
+        (32, "late", "breached by 12 min"),
+    ],
+)
+def test_a_clock_is_near_with_a_quarter_of_its_time_left_and_breached_from_its_moment(
+    minutes: float, standing: str, headline: str
+) -> None:
+    now = NOW + timedelta(minutes=minutes)
+    state = Incident(id="INC-1", clocks={Clock.ACKNOWLEDGE: RUNNING})
+    tile = clocks.tiles(state, [], {Clock.ACKNOWLEDGE: "Maya Okafor"}, now)[0]
+    assert (tile.state, tile.headline) == (standing, headline)
+    assert tile.detail == "due 11:02 UTC · Maya Okafor"
+    following = clocks.next_of(state, now)
+    assert following is not None
+    assert (following.lead, following.state) == ("acknowledge:", standing)
+
+
+def test_a_kept_promise_says_how_long_it_took_and_who_kept_it() -> None:
+    met = replace(RUNNING, met_at=NOW + timedelta(minutes=3, seconds=12))
+    state = Incident(id="INC-1", clocks={Clock.ACKNOWLEDGE: met})
+    record = recorded(Acknowledged(incident="INC-1", person=MAYA.id, name=MAYA.name))
+    tile = clocks.tiles(state, record, {}, NOW)[0]
+    assert (tile.title, tile.state, tile.headline, tile.detail, tile.due) == (
+        "Acknowledged",
+        "met",
+        "3 min 12 s",
+        "limit 20 min · Maya Okafor",
+        None,
+    )
+    assert clocks.next_of(state, NOW) is None
+
+
+def test_a_promise_kept_too_late_stays_breached() -> None:
+    met = replace(RUNNING, met_at=NOW + timedelta(minutes=25))
+    tile = clocks.tiles(Incident(id="INC-1", clocks={Clock.ACKNOWLEDGE: met}), [], {}, NOW)[0]
+    assert (tile.state, tile.detail) == ("late", "limit 20 min, late by 5 min")
+
+
+def test_what_is_no_longer_promised_is_not_shown() -> None:
+    state = Incident(id="INC-1", clocks={Clock.ACKNOWLEDGE: replace(RUNNING, stopped=True)})
+    assert clocks.tiles(state, [], {}, NOW) == []
+
+
+# The record ------------------------------------------------------------------------------------
+
+
+def queued(*people: str, subject: str = "INC-1 SEV-2 high") -> list[Fact]:
+    return [
+        MessageQueued(
+            message=f"{person}-{subject}",
+            incident="INC-1",
+            channel="email",
+            to=person,
+            subject=subject,
+            text="x",
+        )
+        for person in people
+    ]
+
+
+def failed(person: str, attempt: int, given_up: bool, subject: str = "INC-1 SEV-2 high") -> MessageFailed:
+    return MessageFailed(
+        message=f"{person}-{subject}",
+        incident="INC-1",
+        to=person,
+        reason="no mail server answers",
+        attempt=attempt,
+        retry_at=None if given_up else NOW + timedelta(minutes=1),
+    )
+
+
+def titles(record: Sequence[Recorded], everything: bool = False) -> list[str]:
+    return [entry.title for entry in storyline.timeline(record, PEOPLE, everything)]
+
+
+def test_messages_of_one_moment_are_one_line_and_receipts_none() -> None:
+    sent = MessageSent(message="m", incident="INC-1", to="maya@example.com", receipt="250 OK")
+    record = recorded(*queued(*PEOPLE), sent, *queued("tomas@example.com", subject="It is closed"))
+    assert titles(record) == ["Told 2 people", "Told Tomas Lind"]
+    assert len(titles(record, everything=True)) == 4
+
+
+def test_an_attempt_that_goes_on_is_no_line_and_one_given_up_is() -> None:
+    record = recorded(*queued("maya@example.com"), failed("maya@example.com", 1, False))
+    assert titles(record) == ["Told Maya Okafor"]
+    record = recorded(*queued("maya@example.com"), failed("maya@example.com", 8, True))
+    assert titles(record) == ["Told Maya Okafor", "Not delivered to Maya Okafor"]
+
+
+def test_every_line_leads_to_its_proof_and_its_evidence() -> None:
+    note = NoteAdded(incident="INC-1", text="Median 74.", evidence=("EV-1",))
+    entry = storyline.timeline(recorded(note, by=MAYA), PEOPLE)[0]
+    assert (entry.title, entry.text, entry.tone) == ("Maya Okafor", "Median 74.", "note")
+    assert entry.links == (("EV-1", "/incidents/INC-1/evidence#EV-1"),)
+    assert entry.proof == "/ledger/0"
+
+
+def test_a_back_filled_line_stands_where_it_happened_and_says_when_it_was_added() -> None:
+    breach = ClockBreached(incident="INC-1", clock=Clock.CONTAIN, due=NOW)
+    note = NoteAdded(incident="INC-1", text="It began.", occurred_at=NOW - timedelta(days=1))
+    first, second = storyline.timeline(recorded(breach, note, by=MAYA), PEOPLE)
+    assert (first.text, first.backfilled, first.detail) == ("It began.", True, "added 23 Nov 2026, 10:42 UTC")
+    assert second.title == "Clock breached: decide containment"
+
+
+def test_mailings_tell_the_worst_first_and_a_retried_message_waits_again() -> None:
+    record = recorded(
+        *queued(*PEOPLE),
+        MessageSent(
+            message="maya@example.com-INC-1 SEV-2 high",
+            incident="INC-1",
+            to="maya@example.com",
+            receipt="250 OK",
+        ),
+        failed("tomas@example.com", 8, True),
+    )
+    mailing = storyline.mailings(record)[0]
+    assert (mailing.sent, mailing.worst, mailing.reasons) == (1, "failed", "no mail server answers")
+    assert [message.to for message in mailing.failed] == ["tomas@example.com"]
+    retried = MessageRetried(message=mailing.failed[0].message, incident="INC-1", to="tomas@example.com")
+    again = storyline.mailings([*record, replace(record[0], seq=9, fact=retried)])[0]
+    assert (again.worst, again.failed, again.reasons) == ("waiting", (), "")
+
+
+# Fields ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "zone", "meant"),
+    [
+        ("2026-11-23T08:15", "UTC", "2026-11-23T08:15:00+00:00"),
+        ("2026-11-23T08:15", "Europe/Berlin", "2026-11-23T07:15:00+00:00"),
+        ("2026-07-01T08:15:30", "Europe/Berlin", "2026-07-01T06:15:30+00:00"),
+        ("2026-11-23T08:15:00+05:30", "UTC", "2026-11-23T02:45:00+00:00"),
+        # The hour that summer time skips: as the clock on the wall was meant before it jumped.
+        ("2026-03-29T02:30", "Europe/Berlin", "2026-03-29T01:30:00+00:00"),
+    ],
+)
+def test_a_time_is_meant_in_the_zone_that_stands_beside_it(text: str, zone: str, meant: str) -> None:
+    found = fields.moment(text, zone)
+    assert found is not None
+    assert found.isoformat() == meant
+
+
+@pytest.mark.parametrize(
+    "text", ["yesterday", "2026-13-01T00:00", "0001-01-01T00:00", "9999-12-31T23:59", "12:00"]
+)
+@pytest.mark.parametrize(
+    "zone", ["UTC", "Pacific/Kiritimati", "America/Los_Angeles", "../../etc/passwd", "Mars"]
+)
+def test_a_time_that_is_none_is_refused_in_every_zone(text: str, zone: str) -> None:
+    with pytest.raises(NotAllowed, match=r"is not a date and time|is too far away"):
+        fields.moment(text, zone)
+
+
+def test_an_empty_time_is_none() -> None:
+    assert fields.moment("  ", "UTC") is None
+
+
+def test_words_are_bounded_and_storable() -> None:
+    assert fields.text(" a\r\nb ", 10, "note") == "a\nb"
+    with pytest.raises(NotAllowed, match="the note is 11 characters long, 10 fit"):
+        fields.text("x" * 11, 10, "note")
+    with pytest.raises(NotAllowed, match="NUL"):
+        fields.text("a\x00b", 10, "note")
+    assert fields.word(Severity, "high", "severity") is Severity.HIGH
+    with pytest.raises(NotAllowed, match="is no severity; choose one of critical, high, medium, low"):
+        fields.word(Severity, "dreadful", "severity")
