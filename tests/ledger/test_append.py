@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
 from holdfast.ledger import timers
+from holdfast.ledger.database import Database
 from holdfast.ledger.ledger import AlreadyFired, Conflict, Draft, Ledger, NotALedger
 from holdfast.ledger.projections import rebuild
 from holdfast.people import Actor
@@ -146,3 +148,10 @@ def test_what_is_read_together_is_of_one_moment(ledger: Ledger, now: datetime) -
         ledger.append(Draft("kettle/blue", 1, [filled()]), by=ANA, at=now)
         assert conn.execute(select(kettles.c.fillings)).scalar_one() == before
     assert fillings(ledger) == {"blue": 2}
+
+
+def test_a_new_database_file_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
+    """It holds password hashes."""
+    path = tmp_path / "holdfast.db"
+    Ledger(Database(f"sqlite:///{path}"), []).create("holdfast.example/test")
+    assert path.stat().st_mode & 0o777 == 0o600

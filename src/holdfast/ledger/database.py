@@ -62,8 +62,10 @@ class Database:
         return engine
 
     def create(self) -> None:
-        """Create the tables that are missing."""
+        """Create the tables that are missing. A new SQLite file is its owner's alone: it holds hashes."""
         with self._writer_lock():
+            if self._lock_path is not None:
+                os.close(os.open(self._lock_path.with_suffix(""), os.O_CREAT | os.O_CLOEXEC, 0o600))
             metadata.create_all(self.engine)
 
     @contextmanager

@@ -22,7 +22,7 @@ from holdfast.people import Actor
 
 LEASE = timedelta(seconds=60)
 GIVE_UP_AFTER = 8
-"""Attempts: with the back-off below, a little over an hour."""
+"""Attempts: with the back-off below, about half an hour."""
 
 
 @fact("message.queued")

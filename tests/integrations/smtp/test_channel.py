@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import smtplib
 import socket
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from email.message import Message
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+from pydantic import SecretStr
 
 from holdfast.integrations.smtp.channel import EmailChannel
 from holdfast.ledger import outbox
@@ -166,3 +168,9 @@ def test_a_title_cannot_smuggle_in_a_header(
     send_due(ledger, server, now)
     assert receiver.mails == []
     assert types(ledger) == ["message.queued", "message.failed"]
+
+
+def test_a_password_never_crosses_a_network_in_clear_text(now: datetime) -> None:
+    settings = MailSettings(host="mail.example.com", username="holdfast", password=SecretStr("secret"))
+    with pytest.raises(smtplib.SMTPException, match="starttls = true"):
+        EmailChannel(settings, FixedClock(now))._secure(smtplib.SMTP())

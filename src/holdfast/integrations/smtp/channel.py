@@ -16,6 +16,9 @@ TIMEOUT = 20
 """Seconds for connecting and for each answer; far below the lease of a message."""
 
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
 class EmailChannel:
     """Sends through the configured server. One connection a message: the outbox is small."""
 
@@ -46,6 +49,10 @@ class EmailChannel:
         if self.settings.starttls:
             server.starttls(context=ssl.create_default_context())
         if self.settings.username:
+            if not self.settings.starttls and self.settings.host not in LOOPBACK:
+                raise smtplib.SMTPException(
+                    "the password would cross the network in clear text; set starttls = true under [mail]"
+                )
             server.login(self.settings.username, self.settings.password.get_secret_value())
 
     def _send(self, server: smtplib.SMTP, recipient: str, mail: bytes) -> str:
