@@ -16,7 +16,7 @@ from starlette.datastructures import UploadFile
 
 from holdfast.interfaces.web.access import Visit
 from holdfast.interfaces.web.rendering import sentence
-from holdfast.problems import NotAllowed, shown
+from holdfast.problems import NoAuthority, NotAllowed, shown
 
 
 class Wrong(NotAllowed):
@@ -123,7 +123,13 @@ NOTHING = Typed()
 
 
 def refuse(visit: Visit, form: Typed, about: str, why: NotAllowed) -> Typed:
-    """The form to show again: the sentence stands above the page and next to what it is about."""
+    """The form to show again: the sentence stands above the page and next to what it is about.
+
+    Raises NoAuthority again: who may not take the step has no such form, and what they typed stands on the
+    page of the refusal.
+    """
+    if isinstance(why, NoAuthority):
+        raise why
     visit.notice("Nothing was recorded.", sentence(str(why)), "bad")
     return form.refused(about, why)
 

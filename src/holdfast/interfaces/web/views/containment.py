@@ -233,7 +233,8 @@ def _tell(visit: Visit, containment: str, proven: bool, title: str, text: str) -
 
 
 def _require_part(visit: Visit, incident: str, containment: str) -> Containment:
-    """The containment, which must be one of this incident's. Raises NoSuchContainment."""
+    """The containment, which must be one of this incident's. Raises Forbidden, NoSuchContainment."""
+    visit.require(Permission.CONTAIN)
     found = reading.load(visit.application.ledger, containment).state
     if found.incident != incident:
         raise NoSuchContainment(f"{incident} has no containment {containment}")

@@ -1,0 +1,123 @@
+"""The alert inbox: what waits for a person, and what a person makes of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from holdfast.detect import records
+from holdfast.detect.records import Alert
+from holdfast.interfaces.application import Application
+from holdfast.interfaces.web import lists
+from support.company import MAYA, VICTOR
+from support.lender_pages import DRIFT, LOANS, open_lender, waiting_alert
+from support.pages import Page, Reader, signed_in
+
+
+@pytest.fixture
+def lender(tmp_path: Path) -> Application:
+    return open_lender(tmp_path)
+
+
+@pytest.fixture
+def maya(lender: Application) -> Reader:
+    return signed_in(lender, MAYA)
+
+
+def stored(application: Application, alert: str) -> Alert:
+    with application.ledger.reading() as conn:
+        found = records.alert(conn, alert)
+    assert found is not None
+    return found
+
+
+def test_what_waits_for_a_person_comes_first_and_an_alert_in_an_incident_links_it(
+    lender: Application, maya: Reader
+) -> None:
+    alert = waiting_alert(lender)
+    inbox = maya.page("/alerts")
+    assert alert in inbox.text
+    assert "Opened no incident: no trigger of the playbook applies." in inbox.text
+    assert "41 (30 to 55)" in inbox.text
+    assert "ALR-1 " not in inbox.text
+    taken = maya.page("/alerts?shown=incidents")
+    assert 'href="/incidents/INC-1"' in taken.html
+    assert f'href="/systems/{LOANS}/monitors/{DRIFT}"' in taken.html
+
+
+def test_an_empty_inbox_says_what_belongs_there(maya: Reader) -> None:
+    page = maya.page("/alerts").text
+    assert "Nothing waits for you" in page
+    assert "Monitors of 1 system are watching." in page
+
+
+def test_setting_aside_needs_a_reason_and_keeps_the_tick(lender: Application, maya: Reader) -> None:
+    alert = waiting_alert(lender)
+    answer = maya.post(f"/alerts/{alert}/dismissal", {f"false-{alert}": "yes"})
+    assert answer.status_code == 422
+    page = Page(answer.text)
+    assert "Say why this is no incident; the reason is part of the record." in page.text
+    assert f'name="false-{alert}" value="yes" checked' in page.html
+    assert stored(lender, alert).outcome == "none"
+
+
+def test_a_false_alarm_is_counted_against_its_monitor_r_det_09(lender: Application, maya: Reader) -> None:
+    alert = waiting_alert(lender)
+    sent = {f"reason-{alert}": "A holiday", f"false-{alert}": "yes"}
+    assert maya.post(f"/alerts/{alert}/dismissal", sent).headers["location"] == "/alerts"
+    assert stored(lender, alert).false_alarm
+    assert f"{alert} is set aside." in maya.page("/alerts").text
+    assert "Set aside: A holiday" in maya.page("/alerts?shown=aside").text
+    assert "False alarms so far 1 of 1 alert" in maya.page(f"/systems/{LOANS}/monitors/volume").text
+
+
+def test_a_person_opens_an_incident_for_an_alert(lender: Application, maya: Reader) -> None:
+    alert = waiting_alert(lender)
+    answer = maya.post(f"/alerts/{alert}/incident")
+    assert answer.headers["location"] == "/incidents/INC-2"
+    assert stored(lender, alert).incident == "INC-2"
+
+
+def test_an_alert_of_an_incident_cannot_be_set_aside(lender: Application, maya: Reader) -> None:
+    answer = maya.post("/alerts/ALR-1/dismissal", {"reason-ALR-1": "noise"})
+    assert answer.status_code == 422
+    assert "dismiss the incident instead" in Page(answer.text).text
+
+
+def test_an_auditor_reads_the_inbox_and_sends_nothing_r_aud_07(lender: Application) -> None:
+    alert = waiting_alert(lender)
+    auditor = signed_in(lender, VICTOR)
+    assert "Set aside" not in auditor.page("/alerts").html.split('id="inbox"')[1].replace("Set aside:", "")
+    before = lender.ledger.size()
+    assert auditor.post(f"/alerts/{alert}/incident").status_code == 403
+    assert auditor.post(f"/alerts/{alert}/dismissal", {f"reason-{alert}": "x"}).status_code == 403
+    assert lender.ledger.size() == before
+
+
+def test_words_of_a_monitor_cannot_become_markup(lender: Application, maya: Reader) -> None:
+    waiting_alert(lender, reason='<img src=x onerror="alert(1)">')
+    html = maya.page("/alerts").html
+    assert "<img src=x" not in html
+    assert "&lt;img src=x" in html
+
+
+def test_a_long_inbox_is_turned_page_by_page(lender: Application, maya: Reader) -> None:
+    for number in range(100, 130):
+        waiting_alert(lender, number)
+    first, second = maya.page("/alerts").text, maya.page("/alerts?page=2").text
+    assert "1 to 25 of 30 alerts" in first
+    assert "26 to 30 of 30 alerts" in second
+    assert "ALR-129" in first
+    assert "ALR-129" not in second
+    assert "ALR-100" in second
+
+
+def test_a_page_of_a_list_knows_its_neighbours_and_keeps_its_filters() -> None:
+    page = lists.Page(["x"] * 25, 2, 25, 60)
+    assert (page.first, page.last, page.several) == (26, 50, True)
+    assert page.addresses("/alerts", {"system": "a b", "shown": ""}) == (
+        "/alerts?system=a+b",
+        "/alerts?system=a+b&page=3",
+    )
+    assert lists.Page([], 1, 25, 0).first == 0
