@@ -146,6 +146,28 @@ def test_what_one_person_does_appears_on_the_others_page_r_xct_02(
     expect(priya.get_by_role("textbox", name="Note")).to_have_value("Half a sentence")
 
 
+def test_a_refused_note_stays_in_its_form_on_a_page_that_stays_live(
+    application: Application, enter: Callable[..., Page], address: str
+) -> None:
+    incident = application.desk.open(Report("Loans"), by=MAYA, at=application.clock.now())
+    page = enter()
+    page.goto(f"/incidents/{incident}")
+    page.keyboard.press("n")
+    page.keyboard.type("Half of it is true.")
+    page.get_by_label("When did it happen?").fill("2199-01-01T10:00:00")
+    page.get_by_role("button", name="Add note").click()
+    expect(page.get_by_role("alert")).to_contain_text("which is in the future")
+    expect(page.get_by_role("textbox", name="Note")).to_have_value("Half of it is true.")
+    expect(page.get_by_role("textbox", name="Note")).to_be_visible()
+    assert page.url == f"{address}/incidents/{incident}", "reloading must not send the note again"
+    application.desk.acknowledge(incident, by=PRIYA, at=application.clock.now())
+    expect(page.locator("#timeline")).to_contain_text("Acknowledged by Priya Raman")
+    expect(page.get_by_role("textbox", name="Note")).to_have_value("Half of it is true.")
+    page.get_by_label("When did it happen?").fill("")
+    page.get_by_role("button", name="Add note").click()
+    expect(page.locator("#timeline")).to_contain_text("Half of it is true.")
+
+
 def test_the_palette_leads_to_an_incident(application: Application, enter: Callable[..., Page]) -> None:
     incident = application.desk.open(Report("Loans are declined"), by=MAYA, at=application.clock.now())
     page = enter()

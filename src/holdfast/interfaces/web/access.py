@@ -191,6 +191,14 @@ def local_path(address: str | None) -> str:
     return address
 
 
+def came_from(request: Request) -> str | None:
+    """The page of ours that a request was sent from, where the browser says so."""
+    found = urlsplit(request.headers.get("referer", ""))
+    if found.netloc != request.headers.get("host"):
+        return None
+    return local_path(found.path + (f"?{found.query}" if found.query else ""))
+
+
 # The visit -------------------------------------------------------------------------------------
 
 
@@ -223,6 +231,11 @@ class Visit:
     def zone(self) -> str | None:
         return shell.zone_of(self.request.cookies.get("zone"), self.application)
 
+    @property
+    def came_from(self) -> str | None:
+        """The page of ours that the request was sent from."""
+        return came_from(self.request)
+
     def may(self, permission: Permission) -> bool:
         return self.signed_in.may(permission)
 
@@ -250,6 +263,7 @@ class Visit:
             csrf=self.csrf,
             counts=shell.counts_of(self.application),
             notices=(*self._carried(), *self._told),
+            address="" if self.request.method in SAFE else self.came_from or "",
         )
         response = HTMLResponse(
             rendering.page(templates_of(self.request), template, standing, **content), status

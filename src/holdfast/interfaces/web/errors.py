@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import structlog
 from fastapi import FastAPI, Request, Response
@@ -62,8 +62,7 @@ def _sign_in_first(request: Request, error: Exception) -> Response:
     address = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     lost = request.method not in access.SAFE
     if lost:
-        came_from = urlsplit(request.headers.get("referer", ""))
-        address = came_from.path if came_from.netloc == request.headers.get("host") else "/"
+        address = access.came_from(request) or "/"
     application = access.application_of(request)
     ended = access.session_cookie(application) in request.cookies
     why = "&because=lost" if lost else "&because=ended" if ended else ""
@@ -115,9 +114,13 @@ def _page(
     if signed_in is None:
         return _plain(request, status, title, text)
     visit = Visit(request, access.application_of(request), signed_in, now)
-    came_from = urlsplit(request.headers.get("referer", ""))
-    back = came_from.path if came_from.netloc == request.headers.get("host") and came_from.path else "/"
-    content = {"title": title, "text": text, "unsafe": unsafe, "kept": _written(request), "back": back}
+    content = {
+        "title": title,
+        "text": text,
+        "unsafe": unsafe,
+        "kept": _written(request),
+        "back": visit.came_from or "/",
+    }
     page = visit.page("pages/error.html", "", status=status, **content)
     page.headers.update(headers or {})
     return page

@@ -83,6 +83,8 @@ class Shell:
     counts: Mapping[str, int] = field(default_factory=dict)
     """How many things wait behind a navigation entry, by its key; zero is not shown."""
     notices: tuple[Notice, ...] = ()
+    address: str = ""
+    """Where the page lives, when it answers a form that was sent to another address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

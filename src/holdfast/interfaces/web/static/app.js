@@ -285,7 +285,14 @@
     for (const element of $$(".copy[hidden], [data-open][hidden]")) element.hidden = false;
   }
 
+  // A page that answers a refused form belongs to another address: reloading goes there, and sends nothing.
+  function belong() {
+    const address = $('link[rel="canonical"]')?.getAttribute("href");
+    if (address) history.replaceState(null, "", address);
+  }
+
   function start() {
+    belong();
     document.documentElement.classList.add("with-script");
     document.documentElement.classList.toggle("on-mac", /Mac|iPhone|iPad/.test(navigator.platform));
     prepare();

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -38,15 +39,33 @@ router = APIRouter(prefix="/incidents/{incident}")
 @router.get("")
 def incident(visit: visit, incident: IncidentNumber, timeline: str = "") -> Response:
     """The page, and the centre of a response."""
+    return _incident(visit, incident, everything=timeline == "everything")
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A form of the page that was refused, as it was sent."""
+
+    form: str
+    why: NotAllowed
+    given: Mapping[str, str]
+
+
+def _incident(
+    visit: Visit, incident: str, refused: Refused | None = None, everything: bool = False
+) -> Response:
     situation = _situation(visit, incident)
     state, ground = situation.state, situation.ground
     record = record_of(visit.application.ledger, incident)
-    everything = timeline == "everything"
     people = {person.id: person.name for person in ground.roster.people}
     evidence = _evidence(visit, incident, record)
     return visit.page(
         "pages/incident.html",
         "incidents",
+        status=status_of(refused.why) if refused else 200,
+        refused=refused.form if refused else "",
+        error=sentence(str(refused.why)) if refused else "",
+        given=defaultdict(str, refused.given if refused else {}),
         state=state,
         under=_under(state, situation, visit),
         phases=_phases(state),
@@ -281,14 +300,19 @@ def add_note(
     evidence: Annotated[list[str] | None, Form()] = None,
 ) -> Response:
     visit.require(Permission.RESPOND)
-    visit.application.desk.note(
-        incident,
-        fields.text(note, fields.LONGEST_TEXT, "note"),
-        by=visit.actor,
-        at=visit.now,
-        occurred_at=fields.moment(occurred_at, zone),
-        evidence=tuple(item for item in evidence or () if item),
-    )
+    try:
+        visit.application.desk.note(
+            incident,
+            fields.text(note, fields.LONGEST_TEXT, "note"),
+            by=visit.actor,
+            at=visit.now,
+            occurred_at=fields.moment(occurred_at, zone),
+            evidence=tuple(item for item in evidence or () if item),
+        )
+    except NotAllowed as why:
+        chosen = next(iter(evidence or ()), "")
+        given = {"note": note, "occurred_at": occurred_at, "zone": zone, "evidence": chosen}
+        return _incident(visit, incident, Refused("note", why, given))
     visit.notice("Note added.", "It stands in the timeline and can no longer be changed.")
     return visit.back(_home(incident))
 
@@ -302,18 +326,25 @@ def hand_over(
     because: Annotated[str, Form()] = "",
 ) -> Response:
     visit.require(Permission.RESPOND)
-    given = fields.word(IncidentRole, role, "role")
-    reason = fields.text(because, fields.LONGEST_TEXT, "reason")
-    visit.application.desk.hand_over(incident, given, to, reason, by=visit.actor, at=visit.now)
-    visit.notice(f"{given.value.replace('_', ' ').capitalize()} handed over.")
+    try:
+        which = fields.word(IncidentRole, role, "role")
+        reason = fields.text(because, fields.LONGEST_TEXT, "reason")
+        visit.application.desk.hand_over(incident, which, to, reason, by=visit.actor, at=visit.now)
+    except NotAllowed as why:
+        given = {"role": role, "to": to, "because": because}
+        return _incident(visit, incident, Refused("team", why, given))
+    visit.notice(f"{which.value.replace('_', ' ').capitalize()} handed over.")
     return visit.back(_home(incident))
 
 
 @router.post("/dismissal")
 def dismiss(visit: visit, incident: IncidentNumber, reason: Annotated[str, Form()] = "") -> Response:
     visit.require(Permission.RESPOND)
-    because = fields.text(reason, fields.LONGEST_TEXT, "reason")
-    visit.application.desk.dismiss(incident, because, by=visit.actor, at=visit.now)
+    try:
+        because = fields.text(reason, fields.LONGEST_TEXT, "reason")
+        visit.application.desk.dismiss(incident, because, by=visit.actor, at=visit.now)
+    except NotAllowed as why:
+        return _incident(visit, incident, Refused("dismissal", why, {"reason": reason}))
     visit.notice(f"{incident} is dismissed.", "Its record and the reason are kept.")
     return visit.back(_home(incident))
 
