@@ -16,7 +16,7 @@ from holdfast.detect import records
 from holdfast.detect.backtest import backtest as replay
 from holdfast.detect.log import Log, open_log
 from holdfast.detect.measurement import Measurement, Status, Transition
-from holdfast.interfaces.cli.output import Style, cell, clipped, facts, heading, table, words_of
+from holdfast.interfaces.cli.output import Style, cell, clipped, facts, heading, indented, table, words_of
 from holdfast.interfaces.cli.session import Session, command, noun
 from holdfast.interfaces.shapes import detection as shapes
 from holdfast.interfaces.shapes.base import Shown
@@ -232,41 +232,38 @@ def _replayed(system: System, log: Log, measurements: Sequence[Measurement]) -> 
     yield heading("By monitor")
     monitors = dict.fromkeys(one.monitor for one in measurements)
     rows = [_summary(name, [m for m in measurements if m.monitor == name]) for name in monitors]
-    columns = ("Monitor", "Windows", "Measured", "Alarms", "First window in alarm")
-    yield table(columns, rows, right=("Windows", "Measured", "Alarms"))
+    columns = ("Monitor", "Windows", "Measured", "In alarm", "First from")
+    yield table(columns, rows, right=("Windows", "Measured", "In alarm"), keep=("First from",))
     opened = [one for one in measurements if one.transition is Transition.OPENS]
     yield heading("What would have alarmed, and when it would have been known")
     if not opened:
         yield "Nothing."
     for one in opened:
-        yield _alarm(one)
+        yield from _alarm(one)
     unknown = [one for one in measurements if one.status is Status.NOT_COMPUTABLE]
     if unknown:
         yield heading("Not computable")
         for reason in dict.fromkeys(f"{one.monitor}: {one.reason}" for one in unknown[:200]):
-            yield f"  {clipped(reason, 300)}"
+            yield indented(clipped(reason, 300))
 
 
 def _summary(name: str, own: Sequence[Measurement]) -> tuple[object, ...]:
     windows = len({one.window_start for one in own})
     measured = len({one.window_start for one in own if one.status is Status.MEASURED})
-    alarms = sorted({one.window_start for one in own if one.alarm})
-    first = next(
-        (_window(one) for one in own if alarms and one.alarm and one.window_start == alarms[0]), "none"
-    )
+    alarms = {one.window_start for one in own if one.alarm}
     style: Style = "red" if alarms else ""
+    first = wording.day(min(alarms)) if alarms else "none"
     return name, windows, measured, cell(len(alarms), style), cell(first, style)
 
 
 def _window(one: Measurement) -> str:
-    return f"{one.window_start:%d %b %Y} to {one.window_end:%d %b %Y}"
+    return f"{wording.utc(one.window_start)} to {wording.utc(one.window_end)}"
 
 
-def _alarm(one: Measurement) -> Text:
+def _alarm(one: Measurement) -> Iterable[RenderableType]:
     where = f", {one.group}" if one.group else ""
-    said = cell(f"  {wording.utc(one.as_of)}  {one.monitor}{where}\n", "red")
-    said.append(f"    window {_window(one)}, n {one.n:,}\n    {cell(one.reason)}", style="")
-    return said
+    yield cell(f"  {wording.utc(one.as_of)}  {one.monitor}{where}", "red")
+    yield indented(f"window {_window(one)}\n{one.reason}")
 
 
 def _ran(made: Runs) -> Iterable[RenderableType]:

@@ -72,6 +72,11 @@ def heading(text: str) -> RenderableType:
     return Padding(cell(text, "bold"), (1, 0, 0, 0))
 
 
+def indented(text: str) -> RenderableType:
+    """Text under what it belongs to, also where it wraps."""
+    return Padding(cell(text), (0, 0, 0, 4))
+
+
 def when(value: datetime | None, never: str = "not yet") -> str:
     return wording.utc(value) if value else never
 

@@ -1,0 +1,164 @@
+"""From an empty folder to a playbook in force, by commands alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from holdfast.ledger import keys
+from support.company import HELEN, MAYA, SIGNATURES, VICTOR
+from support.workspaces import NADIA
+
+
+def test_a_stranger_is_told_each_next_step(shell: Any) -> None:
+    said = shell.table("init", str(shell.folder))
+    for step in ("holdfast check", "holdfast apply", "holdfast playbook approve", "holdfast serve"):
+        assert step in said
+    assert "5 files checked, nothing to correct" in shell.table("check")
+    applied = shell.table("apply", person=HELEN.id)
+    assert "playbook version 1.0" in applied
+    # The next commands are told ready to be typed, with who may sign.
+    for function, signer in SIGNATURES.items():
+        assert f"holdfast playbook approve {function} --as {signer.id}" in applied
+    for function, signer in SIGNATURES.items():
+        said = shell.table("playbook", "approve", function, person=signer.id)
+    assert "Version 1.0 is in force" in said
+    assert "Nothing changed" in shell.table("apply", person=HELEN.id)
+
+
+def test_what_is_applied_is_sealed_and_watched_without_a_worker(company: Any) -> None:
+    """Reactions run and the record is sealed by the command that made it."""
+    checkpoint = company.done("ledger", "seal")
+    assert checkpoint["size"] == checkpoint["appended"]
+    assert any(one["type"] == "monitoring.scheduled" for one in company.done("ledger", "facts")["facts"])
+
+
+def test_init_writes_nothing_over_what_is_there(shell: Any) -> None:
+    shell.folder.mkdir()
+    (shell.folder / "roster.yaml").write_text("mine")
+    said = shell("init", str(shell.folder))
+    assert said.code == 1
+    assert "already there" in said.sentence
+    assert [path.name for path in shell.folder.iterdir()] == ["roster.yaml"]
+
+
+def test_init_makes_the_ledger_that_a_workspace_lacks_and_no_second_key(
+    shell: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell.done("init", str(shell.folder))
+    key = (shell.folder / "keys" / "ledger.key").read_bytes()
+    refused = shell("init", str(shell.folder))
+    assert (refused.code, "already there" in refused.sentence) == (1, True)
+    # Another database, as after moving to a larger one: it needs a ledger, and has its key.
+    monkeypatch.setenv("HOLDFAST_DATABASE_URL", f"sqlite:///{tmp_path / 'other.db'}")
+    assert "holds no ledger yet" in shell("incident", "list").sentence
+    assert shell.done("init", str(shell.folder))["written"] == []
+    assert shell.done("incident", "list")["total"] == 0
+    assert (shell.folder / "keys" / "ledger.key").read_bytes() == key
+
+
+def test_a_lost_key_is_not_quietly_replaced(company: Any) -> None:
+    key = company.folder / "keys" / "ledger.key"
+    key.unlink()
+    said = company("init", str(company.folder))
+    assert said.code == 1
+    assert "restore it from your backup" in said.sentence
+    assert not key.exists()
+    keys.create(key)
+
+
+def test_check_names_line_cause_and_fix_of_every_file(company: Any) -> None:
+    playbook = company.folder / "playbook.yaml"
+    text = playbook.read_text()
+    line = next(n for n, row in enumerate(text.splitlines(), 1) if row.startswith("owner:"))
+    playbook.write_text(text.replace("owner: helen.marsh", "owner: helen.march", 1))
+    settings = company.folder / "holdfast.toml"
+    settings.write_text(settings.read_text().replace("port = 8080", "prot = 8080", 1))
+    said = company("check")
+    assert said.code == 1
+    problems = {(one["file"], one["line"]): one for one in said.json["problems"]}
+    assert "did you mean helen.marsh" in problems["playbook.yaml", line]["fix"]
+    assert any(file == "holdfast.toml" for file, _ in problems)
+    shown = company("check", "--table")
+    assert shown.code == 1
+    assert f"playbook.yaml:{line}:8" in shown.out
+    assert "       ^" in shown.out
+    assert "2 problems to correct" in shown.out
+
+
+def test_nothing_is_applied_while_a_file_is_wrong(company: Any) -> None:
+    (company.folder / "roster.yaml").write_text("people: none\n")
+    size = company.done("ledger", "facts")["size"]
+    assert company("apply", person=HELEN.id).code == 1
+    assert company.done("ledger", "facts")["size"] == size
+
+
+def test_before_the_first_roster_somebody_of_the_file_applies(shell: Any) -> None:
+    shell.done("init", str(shell.folder))
+    assert "no roster is in force" in shell("incident", "declare", "x").sentence
+    stranger = shell("apply", person="mallory@example.com")
+    assert (stranger.code, "not in roster.yaml" in stranger.sentence) == (1, True)
+    shell.done("apply", person=VICTOR.id)
+    # From then on the roster decides.
+    assert "may not apply" in shell("apply", person=VICTOR.id).sentence
+
+
+def test_who_acts_must_be_named_known_and_allowed(company: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    nobody = company("incident", "declare", "x", person="")
+    assert nobody.code == 2
+    assert "HOLDFAST_PERSON" in nobody.err
+    near = company("incident", "declare", "x", person="maya.okafr@harbourstreet.example")
+    assert (near.code, "did you mean maya.okafor@" in near.sentence) == (1, True)
+    auditor = company("incident", "declare", "x", person=VICTOR.id)
+    assert auditor.code == 1
+    assert "Victor Chen may not declare an incident" in auditor.sentence
+    monkeypatch.setenv("HOLDFAST_PERSON", MAYA.id.upper())
+    assert company.done("incident", "declare", "x", person="")["timeline"][0]["by"] == "Maya Okafor"
+    # An option behind the command counts as well.
+    assert company("incident", "declare", "x", "--as", VICTOR.id, person="").code == 1
+
+
+def test_a_playbook_is_compared_before_it_is_applied(company: Any) -> None:
+    assert "do not differ" in company.table("playbook", "diff")
+    playbook = company.folder / "playbook.yaml"
+    playbook.write_text(playbook.read_text().replace('version: "1.0"', 'version: "1.1"', 1))
+    lines = [line for passage in company.done("playbook", "diff")["passages"] for line in passage]
+    changed = [(line["sign"], line["text"]) for line in lines if line["sign"] != " "]
+    assert changed == [("-", 'version: "1.0"'), ("+", 'version: "1.1"')]
+    company.done("apply", person=HELEN.id)
+    states = {one["version"]: one["state"] for one in company.done("playbook", "versions")["versions"]}
+    assert states == {"1.1": "proposed", "1.0": "active"}
+    assert company.done("playbook", "diff", "1.0", "1.1")["passages"]
+    assert "waits for" in company.table("playbook", "versions").lower()
+    # The text comes out byte for byte.
+    assert company("playbook", "show", "1.1", "--text").out == playbook.read_text()
+
+
+def test_accounts_are_made_with_a_password_that_is_not_an_argument(company: Any) -> None:
+    words = "correct horse battery staple\n"
+    refused = company("people", "add", MAYA.id, stdin=words)
+    assert "Maya Okafor may not manage accounts" in refused.sentence
+    company.done("people", "add", MAYA.id, stdin=words, person=NADIA.id)
+    assert "already" in company("people", "add", MAYA.id, stdin=words, person=NADIA.id).sentence
+    assert company("people", "password", MAYA.id, stdin="short\n").code == 1
+    company.done("people", "password", MAYA.id, stdin="another few plain words\n")
+    listed = {one["person"]: one["account"] for one in company.done("people", "list")["people"]}
+    assert listed[MAYA.id]
+    assert not listed[HELEN.id]
+    # Nothing of it is on the ledger.
+    assert "battery" not in company("ledger", "facts", "--limit", "1000").out
+
+
+def test_a_token_is_shown_once(company: Any) -> None:
+    made = company.done("people", "token", "nightly", "--scope", "read", "--days", "3")
+    assert made["secret"].startswith("hf_")
+    listed = company("people", "tokens").out
+    assert made["token"] in listed
+    assert made["secret"] not in listed
+    beyond = company("people", "token", "x", "--scope", "manage-people")
+    assert (beyond.code, "may not manage accounts" in beyond.sentence) == (1, True)
+    assert company("people", "token", "x", "--scope", "everything").code == 2
+    company.done("people", "revoke", made["token"])
+    assert company.done("people", "tokens")["tokens"] == []
