@@ -21,7 +21,7 @@ from rich.table import Table
 from holdfast.integrations.smtp.mailbox import Mailbox
 from holdfast.interfaces.application import Application
 from holdfast.interfaces.cli.demonstration import Result, Story, StoryBroke, begins_at
-from holdfast.interfaces.cli.session import Session, Wiring
+from holdfast.interfaces.cli.session import Session, Wiring, command
 from holdfast.people import SYSTEM
 from holdfast.prepare import versions
 from holdfast.prepare.schemas import write_schemas
@@ -40,23 +40,21 @@ WHO = {
 
 
 def register(app: typer.Typer) -> None:
-    @app.command()
-    def demo(
-        ctx: typer.Context,
-        folder: Annotated[Path, typer.Option("--dir", help="Where the workspace is made.")] = Path(
-            "holdfast-demo"
-        ),
-        serve: Annotated[
-            bool, typer.Option("--serve/--no-serve", help="Serve what came of it at the end.")
-        ] = True,
-        as_json: Annotated[
-            bool, typer.Option("--json", help="Print what came of it as one JSON object.")
-        ] = False,
-    ) -> None:
-        """Play one incident from the first wrong prediction to the verified pack, then serve it."""
-        session: Session = ctx.obj
-        wanted = as_json or bool(session.json)
-        raise typer.Exit(demonstrate(session.wiring, folder, serve=serve, as_json=wanted))
+    command(app, "demo")(demo)
+
+
+def demo(
+    session: Session,
+    folder: Annotated[Path, typer.Option("--dir", help="Where the workspace is made.")] = Path(
+        "holdfast-demo"
+    ),
+    serve: Annotated[
+        bool, typer.Option("--serve/--no-serve", help="Serve what came of it at the end.")
+    ] = True,
+) -> None:
+    """Play one incident from the first wrong prediction to the verified pack, then serve it. With --no-serve
+    --json it prints one JSON object, and exits 0 only if all of it happened."""
+    raise typer.Exit(demonstrate(session.wiring, folder, serve=serve, as_json=bool(session.json)))
 
 
 def demonstrate(wiring: Wiring, folder: Path, *, serve: bool, as_json: bool) -> int:
