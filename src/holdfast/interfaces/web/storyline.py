@@ -13,7 +13,7 @@ from holdfast.contain.events import ContainmentProposed
 from holdfast.detect.events import AlertCleared, AlertRaised
 from holdfast.evidence.events import EvidenceAccessed, EvidenceAdded, EvidenceFrozen, EvidenceVerified
 from holdfast.incident import register
-from holdfast.incident.events import AlertJoined, IncidentOpened, NoteAdded
+from holdfast.incident.events import AlertJoined, IncidentOpened, NoteAdded, Reviewed
 from holdfast.interfaces.web.rendering import TimelineEntry
 from holdfast.ledger.facts import Fact, Recorded
 from holdfast.ledger.outbox import MessageFailed, MessageQueued, MessageRetried, MessageSent
@@ -93,7 +93,8 @@ def _quieter(
                 return "Told", subject
             case MessageFailed(reason=reason, retry_at=None):
                 return "Not delivered to", f"{reason}; given up, try again under Messages"
-            case MessageSent() | MessageFailed():
+            # The review's own line says who took part; this one only repeats it on the incident.
+            case MessageSent() | MessageFailed() | Reviewed():
                 return "hidden", ""
             case _:
                 return "", ""

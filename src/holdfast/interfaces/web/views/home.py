@@ -18,8 +18,9 @@ from holdfast.incident import register
 from holdfast.incident.incident import Incident, Phase
 from holdfast.incident.register import Filter
 from holdfast.interfaces.application import Application
-from holdfast.interfaces.web import clocks
+from holdfast.interfaces.web import clocks, lists
 from holdfast.interfaces.web.access import visit
+from holdfast.interfaces.web.gauges import expanded
 from holdfast.interfaces.web.rendering import Tone
 from holdfast.learn import measures, tracker
 from holdfast.ledger import timers
@@ -47,6 +48,9 @@ def home(visit: visit) -> Response:
         running = register.find(conn, Filter(running=True), limit=500)
         alerts = records.find_alerts(conn, state="open", limit=500)
         runs = records.runs(conn)
+        watching = sum(
+            len(expanded(system, lists.monitors_measured(conn, name))) for name, system in systems.items()
+        )
         failing = [_failing(conn, alert, now) for alert in alerts[:_SHOWN]]
     return visit.page(
         "pages/home.html",
@@ -59,7 +63,7 @@ def home(visit: visit) -> Response:
         by_severity=_by_severity(running),
         failing=failing,
         failing_monitors=len({(alert.system, alert.facts.monitor) for alert in alerts}),
-        all_monitors=sum(len(system.monitors) for system in systems.values()),
+        all_monitors=watching,
         silent=_silent(systems, runs, now),
         answered=measures.measures_of(application.ledger, now).answered_in_time,
         due=_due(application, now)[:_SHOWN],
