@@ -60,6 +60,7 @@ def home(visit: visit) -> Response:
         rows=rows(running[:_SHOWN], application.ledger, now),
         running=running,
         pressing=_pressing(running, now),
+        ticking=sum(clock.running for state in running for clock in state.clocks.values()),
         by_severity=_by_severity(running),
         failing=failing,
         failing_monitors=len({(alert.system, alert.facts.monitor) for alert in alerts}),
