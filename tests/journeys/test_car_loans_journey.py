@@ -24,7 +24,7 @@ from support.office import SEEN, Office, give_accounts, pages
 
 FIXED = datetime(2019, 5, 2, 15, 30, tzinfo=UTC)
 INCIDENT = "INC-1"
-HARMLESS = {"Check the whole ledger", "Copy", "Verify all hashes", "Build and download"}
+HARMLESS = {"Find", "Check the whole ledger", "Copy", "Verify all hashes", "Build and download"}
 """Buttons that only read and verify."""
 
 
