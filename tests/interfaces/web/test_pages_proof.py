@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from holdfast.incident.responding import Report
 from holdfast.interfaces.application import Application
-from holdfast.interfaces.web.typed import Typed, Wrong, local_moment
+from holdfast.interfaces.web.typed import Typed, Wrong, local_moment, one_break
 from holdfast.interfaces.web.views.styleguide import SWITCH
 from holdfast.ledger import tables
 from holdfast.prepare.versions import (
@@ -293,4 +293,4 @@ def test_a_refusal_stands_next_to_its_field_or_else_to_the_form() -> None:
 
 
 def test_line_breaks_are_one_character_however_a_browser_sends_them() -> None:
-    assert Typed({"note": "one\r\ntwo\rthree "}).text("note") == "one\ntwo\nthree"
+    assert one_break("one\r\ntwo\rthree") == "one\ntwo\nthree"

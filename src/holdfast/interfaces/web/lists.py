@@ -252,6 +252,14 @@ def newest_of_stream(
     return [recorded_from(row) for row in rows]
 
 
+def newest_of_type(conn: Connection, stream: str, type_: str) -> Recorded | None:
+    """The newest fact of one type on a stream."""
+    table = tables.facts
+    query = select(table).where(table.c.stream == stream, table.c.type == type_)
+    row = conn.execute(query.order_by(table.c.stream_seq.desc()).limit(1)).first()
+    return recorded_from(row) if row else None
+
+
 def checkpoints(conn: Connection, size: int = 10) -> list[Sealed]:
     """The newest checkpoints."""
     query = select(tables.checkpoints).order_by(tables.checkpoints.c.size.desc()).limit(size)

@@ -58,8 +58,8 @@ class Typed:
     # For handlers ------------------------------------------------------------------------------
 
     def text(self, name: str) -> str:
-        """The field without surrounding spaces; line breaks as one character, however they were sent."""
-        return self.values.get(name, "").replace("\r\n", "\n").replace("\r", "\n").strip()
+        """The field without surrounding spaces."""
+        return self.values.get(name, "").strip()
 
     def moment(self, name: str) -> datetime | None:
         """A time as `datetime-local` fields send it, read as UTC; None for an empty one. Raises Wrong."""
@@ -102,6 +102,11 @@ class Typed:
         return {"yes": True, "no": False}.get(self.text(name))
 
 
+def one_break(text: str) -> str:
+    """Line breaks as one character; browsers send two, whatever stood in the field before."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 async def _read(request: Request) -> Typed:
     """The form of a request. Of a field sent twice the first counts."""
     form = await request.form()
@@ -111,7 +116,7 @@ async def _read(request: Request) -> Typed:
         if isinstance(value, UploadFile):
             files.setdefault(name, value)
         else:
-            values.setdefault(name, value)
+            values.setdefault(name, one_break(value))
     return Typed(values, files=files, sent=True)
 
 

@@ -93,11 +93,7 @@ def _held(ledger: Ledger, incident: Incident) -> Held:
 
 
 def _last_verification(conn: Connection, incident: str) -> Recorded | None:
-    """The newest verification among the newest custody events."""
-    for recorded in lists.newest_of_stream(conn, f"custody/{incident}", size=200):
-        if isinstance(recorded.fact, EvidenceVerified):
-            return recorded
-    return None
+    return lists.newest_of_type(conn, f"custody/{incident}", EvidenceVerified.type)
 
 
 @router.get("/incidents/{incident}/evidence")

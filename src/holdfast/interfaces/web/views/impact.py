@@ -54,6 +54,7 @@ def _impact(visit: Visit, incident: str, form: Typed, status: int = 200) -> Resp
         start_from=found.assessment(),
         period=period,
         segment=spelled(count.where if count else _segment(state.alerts[0].group) if state.alerts else {}),
+        logged=bool(applied and applied.model.prediction_log),
         subject=applied.model.subject if applied else "person",
         columns=_columns(visit, state.system),
         data_kinds=[(kind.value, kind.value.capitalize()) for kind in DataKind],
