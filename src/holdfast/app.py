@@ -246,7 +246,12 @@ class Service:
         self.application = application
         web = application.settings.web
         config = uvicorn.Config(
-            asgi(application), host=web.host, port=web.port, log_config=None, server_header=False
+            asgi(application),
+            host=web.host,
+            port=web.port,
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=3,  # open event streams never end by themselves
         )
         self.server = uvicorn.Server(config)
         self.worker = Worker(application) if with_worker else None

@@ -341,3 +341,11 @@ def test_limits_may_be_set(ledger: Ledger, accounts: Accounts, now: datetime) ->
     secret, _ = strict.sign_in(MAYA, PASSWORD, ORIGIN, now)
     assert strict.session(secret, now + timedelta(minutes=4))
     assert strict.session(secret, now + timedelta(minutes=10)) is None
+
+
+def test_a_page_that_refreshes_itself_keeps_no_session_alive(accounts: Accounts, now: datetime) -> None:
+    """R-XCT-01: nobody is at work on it."""
+    secret, _ = accounts.sign_in(MAYA, PASSWORD, "127.0.0.1", now)
+    for minutes in range(10, 130, 10):
+        accounts.session(secret, now + timedelta(minutes=minutes), touch=False)
+    assert accounts.session(secret, now + timedelta(hours=2, minutes=1)) is None

@@ -459,7 +459,7 @@ def _after_revert(
     """Without any proven containment left, an incident that stood on one is open again."""
     if incident.status is not Status.CONTAINED or any(one.stage is Stage.HELD for one in others):
         return []
-    return incident.lose_containment(state.id, f"{state.name} was reverted: {reason.strip()}")
+    return incident.lose_containment(state.id, f"{state.name} was reverted: {reason.strip()}", True)
 
 
 def _next_look(state: Containment, verdict: Verdict, at: datetime) -> datetime | None:

@@ -305,9 +305,11 @@ class ContainmentLost(Fact):
     incident: str
     containment: str
     reason: str
+    deliberate: bool = False
+    """Somebody with authority reverted it; otherwise it was found not to hold."""
 
     def line(self) -> Line:
-        return Line("No longer contained", self.reason, "alarm")
+        return Line("No longer contained", self.reason, "act" if self.deliberate else "alarm")
 
 
 @fact("incident.cause_established")

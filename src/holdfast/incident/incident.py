@@ -335,11 +335,13 @@ class Incident:
         self.require_running()
         return [Contained(incident=self.id, containment=containment, proof=proof)]
 
-    def lose_containment(self, containment: str, reason: str) -> list[IncidentFact]:
+    def lose_containment(self, containment: str, reason: str, deliberate: bool = False) -> list[IncidentFact]:
         self.require_running()
         if not self.contained_at:
             return []
-        return [ContainmentLost(incident=self.id, containment=containment, reason=reason)]
+        return [
+            ContainmentLost(incident=self.id, containment=containment, reason=reason, deliberate=deliberate)
+        ]
 
     def establish_cause(self, cause: str) -> list[IncidentFact]:
         self.require_running()

@@ -222,8 +222,11 @@ class Accounts:
         self._rehash(person, known, password, at)
         return self._start(Actor(person, name), access, origin, at)
 
-    def session(self, secret: str, at: datetime) -> SignedIn | None:
-        """Who a session cookie belongs to; None when it is unknown, has expired, or they left the roster."""
+    def session(self, secret: str, at: datetime, *, touch: bool = True) -> SignedIn | None:
+        """Who a session cookie belongs to; None when it is unknown, has expired, or they left the roster.
+
+        Without `touch` it does not count as use: a page that refreshes itself is nobody at work.
+        """
         rows = self._rows(select(_SESSIONS).where(_SESSIONS.c.token_hash == _digest(secret)))
         if not rows:
             return None
@@ -235,7 +238,7 @@ class Accounts:
         if name is None:
             return None
         # Once a minute is exact enough for an idle limit of hours, and spares a write for every request.
-        if at - clock.parse(row.seen_at) >= timedelta(minutes=1):
+        if touch and at - clock.parse(row.seen_at) >= timedelta(minutes=1):
             self._write(
                 update(_SESSIONS).where(_SESSIONS.c.session == row.session).values(seen_at=clock.stamp(at))
             )

@@ -89,7 +89,8 @@ def known(request: Request, now: Annotated[datetime, Depends(_now)]) -> SignedIn
     """Who is signed in, if anybody."""
     application = application_of(request)
     secret = request.cookies.get(session_cookie(application))
-    return application.accounts.session(secret, now) if secret else None
+    touch = "x-live" not in request.headers
+    return application.accounts.session(secret, now, touch=touch) if secret else None
 
 
 # Forged requests -------------------------------------------------------------------------------
