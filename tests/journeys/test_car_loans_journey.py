@@ -99,6 +99,8 @@ class Journey:
 
     def the_model_is_switched_off_and_the_application_obeys(self) -> None:
         assert self.office.model_answers()
+        assert self.office.route("0 - 20K €") == "model"
+        maya = self.on_the_incident(MAYA)
         tomas = self.on_the_incident(TOMAS)
         self.card(tomas, "Next").get_by_role("link", name="Choose").click()
         offered = (
@@ -108,6 +110,7 @@ class Journey:
         offered.get_by_label("Why this one?").fill("Approvals are wrong in every segment.")
         self.look(tomas, "containment proposing")
         offered.get_by_role("button", name="Propose").click()
+        expect(self.card(maya, "Next")).to_contain_text("Approve containment")  # her page tells her by itself
         assert self.office.model_answers(), "a proposal switches nothing"
         self.office.pass_by(minutes=3)
         maya = self.office.see(MAYA, f"/incidents/{INCIDENT}/containment")
@@ -119,6 +122,7 @@ class Journey:
         expect(maya.get_by_text("The live endpoint obeys the switch.")).to_be_visible()
         self.look(maya, "contained")
         assert not self.office.model_answers(), "the unmodified OpenFeature client obeys"
+        assert self.office.route("0 - 20K €") == "human_review", "and no route leads to a model that is off"
         assert self.state.status is Status.CONTAINED
         assert self.office.lender.live_until(self.office.clock.now(), self.office.model_answers) == 0
 
