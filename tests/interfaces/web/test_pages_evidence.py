@@ -237,6 +237,11 @@ def test_an_item_that_is_not_there_is_not_found_and_nothing_is_recorded(
     assert events(lender) == ()
 
 
+@pytest.mark.parametrize("query", ["before=-1", "before=99999999999999999999999"])
+def test_a_strange_place_in_the_custody_list_is_passed_over(maya: Reader, query: str) -> None:
+    assert maya.get(f"{PLACE}?{query}").status_code == 200
+
+
 def test_no_custody_is_made_up_for_an_incident_that_does_not_exist(lender: Application) -> None:
     nadia = signed_in(lender, NADIA)
     before = lender.ledger.size()

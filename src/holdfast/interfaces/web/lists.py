@@ -31,6 +31,8 @@ EntryT = TypeVar("EntryT")
 
 LAST_PAGE = 10_000
 """Pages further back are not asked for by people."""
+FARTHEST = 2**53
+"""Positions beyond this are in no ledger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,11 @@ class Page(Generic[EntryT]):
 def bounded(page: int) -> int:
     """A page number from an address, kept within sense."""
     return min(max(page, 1), LAST_PAGE)
+
+
+def position(number: int | None) -> int | None:
+    """A place in a stream or ledger from an address; none for what no database could hold."""
+    return number if number is not None and 0 <= number < FARTHEST else None
 
 
 def _count(conn: Connection, query: Select[tuple[str]]) -> int:

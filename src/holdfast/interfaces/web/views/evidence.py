@@ -98,7 +98,7 @@ def _last_verification(conn: Connection, incident: str) -> Recorded | None:
 
 @router.get("/incidents/{incident}/evidence")
 def evidence(visit: visit, incident: str, before: int | None = None) -> Response:
-    return _evidence(visit, incident, NOTHING, before)
+    return _evidence(visit, incident, NOTHING, lists.position(before))
 
 
 def _evidence(

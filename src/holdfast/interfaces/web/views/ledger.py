@@ -27,7 +27,6 @@ from holdfast_verify.tree import inclusion_proof, leaf_hash, verify_inclusion
 router = APIRouter()
 
 _LISTED = 40
-_FARTHEST = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ def _ledger(
 ) -> Response:
     visit.require(Permission.READ_LEDGER)
     application = visit.application
-    start = before if before is not None and 0 <= before < _FARTHEST else None
+    start = lists.position(before)
     with application.ledger.reading() as conn:
         found = lists.stored_facts(conn, start, stream, _LISTED)
         checkpoints = lists.checkpoints(conn)
@@ -100,7 +99,7 @@ def fact(visit: visit, seq: int) -> Response:
     """One fact: header, content, and the proof that it is under the newest checkpoint."""
     visit.require(Permission.READ_LEDGER)
     application = visit.application
-    if not 0 <= seq < _FARTHEST:
+    if lists.position(seq) is None:
         raise HTTPException(404)
     with application.ledger.reading() as conn:
         found = lists.stored_fact(conn, seq)
