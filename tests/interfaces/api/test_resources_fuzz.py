@@ -27,6 +27,7 @@ KNOWN = {
     "newer": "1.0",
     "function": "engineering",
     "seq": "3",
+    "message": "0123456789abcdef",
 }
 WORDS = st.text(st.characters(codec="utf-8") | st.sampled_from("\x00\n\x7f\u202e'\"%/\\"), max_size=30)
 SCALARS = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | WORDS

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,11 +20,14 @@ from holdfast.integrations.ofrep.prober import OfrepProber
 from holdfast.interfaces.api.access import flags_access
 from holdfast.interfaces.api.ofrep import ofrep_router
 from holdfast.interfaces.application import Application
+from holdfast.interfaces.worker.worker import Worker
+from holdfast.ledger.outbox import GIVE_UP_AFTER
+from holdfast.people import Permission
 from holdfast_verify.checkpoint import Checkpoint
 from holdfast_verify.leaf import payload_commitment
 from holdfast_verify.note import VerifierKey, verify
 from holdfast_verify.tree import leaf_hash, verify_consistency, verify_inclusion
-from support.company import HELEN, PRIYA, TOMAS
+from support.company import HELEN, PRIYA, TOMAS, VICTOR
 from support.live import serving
 from support.workspaces import HandClock, settle
 
@@ -90,6 +96,7 @@ def test_from_the_alert_to_the_archive(
     applied = maya.done("PUT", f"/containments/{contained}/application")
     assert (applied["stage"], applied["in_force"]) == ("held", True)
     assert maya.get(at)["status"] == "contained"
+    assert [one["containment"] for one in maya.get("/containments")["containments"]] == [contained]
     assert maya.done("POST", f"/containments/{contained}/observations")["effect"] == "unknown"
     assert maya.done("POST", f"/containments/{contained}/probes")["last_probe"]["ok"]
 
@@ -138,6 +145,42 @@ def test_from_the_alert_to_the_archive(
     assert "archived" in maya("POST", f"{at}/notes", {"text": "too late"}).json()["detail"]
     settle(company)
     assert maya.done("POST", "/ledger/checks")["holds"]
+    assert maya.get("/containments")["containments"] == []
+
+
+def test_a_pack_is_handed_out_and_passes_the_auditors_program(
+    maya: Any, caller: Any, incident: str, tmp_path: Path
+) -> None:
+    answer = caller(VICTOR)("POST", f"/incidents/{incident}/packs")
+    assert (answer.status_code, answer.headers["content-type"]) == (201, "application/zip")
+    pack, policy = tmp_path / "INC-1.zip", tmp_path / "policy"
+    pack.write_bytes(answer.content)
+    policy.write_text(maya("GET", "/ledger/policy").text)
+    done = subprocess.run(
+        [sys.executable, "-m", "holdfast_verify", str(pack), "--policy", str(policy)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert caller(TOMAS, [Permission.READ])("POST", f"/incidents/{incident}/packs").status_code == 403
+
+
+def test_a_message_that_was_given_up_is_tried_again(
+    company: Application, maya: Any, incident: str, clock: HandClock
+) -> None:
+    """Nothing listens where the mail goes: after the last attempt a person decides."""
+    for _ in range(GIVE_UP_AFTER):
+        Worker(company).send(clock.now())
+        clock.pass_by(timedelta(hours=2))
+    dead = maya.get("/messages?state=dead")["messages"]
+    assert dead
+    assert all(one["reason"] for one in dead)
+    assert maya.get(f"/incidents/{incident}/messages")["messages"] == dead
+    again = maya.done("PUT", f"/messages/{dead[0]['message']}/retry")
+    assert (again["state"], again["attempts"]) == ("queued", 0)
+    assert len(maya.get("/messages?state=dead")["messages"]) == len(dead) - 1
+    assert maya("PUT", f"/messages/{'0' * 16}/retry").status_code == 404
 
 
 def test_an_alert_that_opened_nothing_is_decided_by_a_person(
@@ -218,6 +261,9 @@ def test_the_playbook_is_read_compared_and_signed(company: Application, maya: An
 
 def test_the_description_is_the_address_of_everything(client: TestClient) -> None:
     document = client.get("/api/v1/openapi.json").json()
+    names = [operation["operationId"] for item in document["paths"].values() for operation in item.values()]
+    assert len(names) == len(set(names)), "a generated client would lose an operation"
+    assert "incidents_acknowledge" in names
     assert document["openapi"].startswith("3.1")
     assert document["servers"] == [{"url": "/api/v1"}]
     for path, item in document["paths"].items():

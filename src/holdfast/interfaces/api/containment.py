@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from holdfast.contain import reading
 from holdfast.incident.loading import load
 from holdfast.interfaces.api.access import App, Contains, Now, Proposes, Reads
-from holdfast.interfaces.api.addresses import ContainmentId, IncidentId
+from holdfast.interfaces.api.addresses import ContainmentId, Filter, IncidentId
 from holdfast.interfaces.application import Application
 from holdfast.interfaces.shapes import containment as shapes
 from holdfast.interfaces.shapes import incidents
@@ -44,6 +44,13 @@ def decide_against(
 ) -> incidents.IncidentShown:
     app.containing.decide_against(incident, said.reason, by=who.actor, at=now)
     return incidents.shown(load(app.ledger, incident).state)
+
+
+@router.get("/containments", summary="What is in force now, on every system")
+def list_in_force(app: App, who: Reads, system: Filter = "") -> shapes.InForce:
+    with app.ledger.reading() as conn:
+        found = reading.active(conn, system)
+    return shapes.InForce(containments=tuple(shapes.shown(one) for one in found))
 
 
 @router.get("/containments/{containment}", summary="One containment")

@@ -10,6 +10,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from starlette.middleware.base import RequestResponseEndpoint
 
 from holdfast.interfaces.api import (
@@ -21,6 +22,8 @@ from holdfast.interfaces.api import (
     investigation,
     learning,
     ledger,
+    messages,
+    packs,
     playbook,
     refusals,
 )
@@ -49,6 +52,8 @@ _NOUNS = (
     learning.router,
     playbook.router,
     ledger.router,
+    packs.router,
+    messages.router,
 )
 
 
@@ -67,6 +72,7 @@ def _served(application: Application) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=_operation,
         responses={
             status: {"description": said, "model": refusals.Problem} for status, said in _REFUSALS.items()
         },
@@ -84,6 +90,11 @@ def _served(application: Application) -> FastAPI:
         return description
 
     return served
+
+
+def _operation(route: APIRoute) -> str:
+    """What generated clients call it: `incidents_acknowledge`."""
+    return f"{str(route.tags[0]).lower().replace(' ', '_') if route.tags else 'api'}_{route.name}"
 
 
 async def _not_kept(request: Request, call_next: RequestResponseEndpoint) -> Response:
@@ -104,10 +115,10 @@ def describe(served: FastAPI) -> dict[str, Any]:
         routes=served.routes,
         servers=[{"url": PREFIX}],
     )
+    refused = {"schema": {"$ref": "#/components/schemas/Problem"}}
     for path in document["paths"].values():
         for operation in path.values():
             for status, answer in operation["responses"].items():
-                content = answer.get("content", {})
-                if status >= "400" and "application/json" in content:
-                    content[PROBLEM] = content.pop("application/json")
+                if status >= "400":
+                    answer["content"] = {PROBLEM: refused}
     return document

@@ -31,17 +31,23 @@ def offers(session: Session, incident: IncidentId) -> None:
 
 
 @command(app, "list")
-def list_(session: Session, incident: IncidentId) -> None:
-    """The containments of an incident, in the order they were proposed."""
+def list_(
+    session: Session,
+    incident: Annotated[
+        str, typer.Argument(metavar="[INCIDENT]", help="Its containments; without it, what is in force now.")
+    ] = "",
+) -> None:
+    """The containments of an incident, in the order they were proposed, or what is in force now."""
     ledger = session.application.ledger
-    load(ledger, incident)
+    if incident:
+        load(ledger, incident)
     with ledger.reading() as conn:
-        found = reading.containments_of(conn, incident)
+        found = reading.containments_of(conn, incident) if incident else reading.active(conn)
 
-    def document() -> shapes.Containments:
-        return shapes.Containments(incident=incident, containments=tuple(shapes.shown(one) for one in found))
+    def document() -> shapes.InForce:
+        return shapes.InForce(containments=tuple(shapes.shown(one) for one in found))
 
-    session.answer(document, _listed)
+    session.answer(document, lambda made: _listed(made, incident))
 
 
 @command(app, "propose")
@@ -169,9 +175,13 @@ def _offered(made: shapes.Offers) -> Iterable[RenderableType]:
     yield f"Propose one: holdfast contain propose {made.incident} OPTION --as EMAIL"
 
 
-def _listed(made: shapes.Containments) -> Iterable[RenderableType]:
+def _listed(made: shapes.InForce, incident: str) -> Iterable[RenderableType]:
     if not made.containments:
-        yield f"No containment so far. What is possible: holdfast contain offers {made.incident}"
+        yield (
+            f"No containment so far. What is possible: holdfast contain offers {incident}"
+            if incident
+            else "Nothing is contained at the moment: every switch lets the model answer."
+        )
         return
     rows = [(one.containment, one.name, _STAGES[one.stage], _effect(one)) for one in made.containments]
     yield table(("Containment", "What", "Standing", "Harm"), rows, keep=("Containment",))

@@ -21,6 +21,7 @@ from holdfast.interfaces.cli import (
     impact,
     incident,
     ledger,
+    message,
     monitor,
     pack,
     people,
@@ -46,6 +47,7 @@ _NOUNS = (
     cause.app,
     remediation.app,
     review.app,
+    message.app,
     pack.app,
     ledger.app,
 )

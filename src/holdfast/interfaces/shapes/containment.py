@@ -126,6 +126,12 @@ class Containments(Shown):
     containments: tuple[ContainmentShown, ...]
 
 
+class InForce(Shown):
+    """Every containment whose switch is set now."""
+
+    containments: tuple[ContainmentShown, ...]
+
+
 class Proposal(Asked):
     """Puts an offered option up for approval."""
 

@@ -1,0 +1,37 @@
+"""Messages: who was told, and trying again what was given up."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path
+
+from holdfast.incident.loading import load
+from holdfast.interfaces.api.access import App, Now, Reads, Responds
+from holdfast.interfaces.api.addresses import IncidentId, Limit
+from holdfast.interfaces.shapes import messages as shapes
+from holdfast.ledger import outbox
+
+router = APIRouter(tags=["messages"])
+MessageId = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$")]
+
+
+@router.get("/messages", summary="Messages, the newest first")
+def list_messages(
+    app: App, who: Reads, state: Literal["queued", "sent", "dead"] | None = None, limit: Limit = 50
+) -> shapes.Messages:
+    return shapes.messages(app.ledger, state=state or "", limit=limit)
+
+
+@router.get("/incidents/{incident}/messages", summary="Who was told of an incident, the newest first")
+def list_of_incident(app: App, who: Reads, incident: IncidentId, limit: Limit = 50) -> shapes.Messages:
+    load(app.ledger, incident)
+    return shapes.messages(app.ledger, incident, limit=limit)
+
+
+@router.put("/messages/{message}/retry", summary="Try again what was given up")
+def retry(app: App, who: Responds, now: Now, message: MessageId) -> shapes.MessageShown:
+    """Does nothing for a message that was sent or is still being tried."""
+    shapes.message(app.ledger, message)
+    outbox.retry(app.ledger, message, who.actor, now)
+    return shapes.message(app.ledger, message)

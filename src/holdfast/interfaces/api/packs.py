@@ -1,0 +1,64 @@
+"""Audit packs: an incident as one file that anybody can verify offline."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import PlainTextResponse, StreamingResponse
+
+from holdfast.audit.packing import build_pack, policy_of
+from holdfast.incident.loading import load
+from holdfast.interfaces.api.access import App, May, Now, ReadsEvidence, ReadsLedger
+from holdfast.interfaces.api.addresses import IncidentId
+from holdfast.people import Permission
+from holdfast.prepare.accounts import SignedIn
+
+router = APIRouter(tags=["audit packs"])
+Packs = Annotated[SignedIn, Depends(May(Permission.BUILD_PACK))]
+
+_BLOCK = 1 << 20
+
+
+@router.post(
+    "/incidents/{incident}/packs",
+    status_code=201,
+    summary="Build the audit pack of an incident and hand it out",
+    response_class=StreamingResponse,
+    responses={201: {"content": {"application/zip": {}}, "description": "The pack, verified"}},
+)
+def build(app: App, who: Packs, reader: ReadsEvidence, now: Now, incident: IncidentId) -> StreamingResponse:
+    """Who took the evidence out is on the record. Verify it with `holdfast-verify` and the policy."""
+    load(app.ledger, incident)
+    folder = tempfile.TemporaryDirectory(prefix="holdfast-pack-")
+    try:
+        target = Path(folder.name) / f"{incident}.zip"
+        build_pack(app, incident, target, by=who.actor, at=now)
+    except BaseException:
+        folder.cleanup()
+        raise
+    headers = {
+        "Content-Disposition": f'attachment; filename="{target.name}"',
+        "Content-Length": str(target.stat().st_size),
+    }
+    return StreamingResponse(_sent(target, folder), 201, headers, media_type="application/zip")
+
+
+def _sent(target: Path, folder: tempfile.TemporaryDirectory[str]) -> Iterator[bytes]:
+    """The file in blocks; its folder goes with the last one, also when the reader goes away."""
+    with folder, target.open("rb") as file:
+        while block := file.read(_BLOCK):
+            yield block
+
+
+@router.get(
+    "/ledger/policy",
+    summary="What an auditor verifies packs of this ledger by",
+    response_class=PlainTextResponse,
+)
+def policy(app: App, who: ReadsLedger) -> PlainTextResponse:
+    """Compare the key with what you were told on another way."""
+    return PlainTextResponse(policy_of(app))

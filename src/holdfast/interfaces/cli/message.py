@@ -1,0 +1,83 @@
+"""Messages: who was told, and trying again what was given up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.console import RenderableType
+from rich.text import Text
+
+from holdfast import wording
+from holdfast.incident.loading import load
+from holdfast.interfaces.cli.output import Style, cell, clipped, table
+from holdfast.interfaces.cli.session import Session, command, noun
+from holdfast.interfaces.shapes import messages as shapes
+from holdfast.ledger import outbox
+from holdfast.people import Permission
+
+app = noun("message", "Messages: who was told what, and whether it arrived.")
+
+
+class State(StrEnum):
+    QUEUED = "queued"
+    SENT = "sent"
+    DEAD = "dead"
+
+
+@command(app, "list")
+def list_(
+    session: Session,
+    incident: Annotated[str, typer.Argument(metavar="[INCIDENT]", help="Only of this incident.")] = "",
+    state: Annotated[State | None, typer.Option(help="Only in this state; dead is given up.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+) -> None:
+    """Messages, the newest first."""
+    ledger = session.application.ledger
+    if incident:
+        load(ledger, incident)
+    session.answer(
+        lambda: shapes.messages(ledger, incident, state or "", limit), lambda made: _listed(made, session)
+    )
+
+
+@command(app, "retry")
+def retry(
+    session: Session, message: Annotated[str, typer.Argument(metavar="MESSAGE", help="Its id.")]
+) -> None:
+    """Try again a message that was given up; a running worker sends it."""
+    by = session.acting(Permission.RESPOND)
+    ledger = session.application.ledger
+    shapes.message(ledger, message)
+    outbox.retry(ledger, message, by, session.now)
+    session.answer(
+        lambda: shapes.message(ledger, message),
+        lambda made: [f"The message to {made.recipient} is {made.state}."],
+    )
+
+
+def _listed(made: shapes.Messages, session: Session) -> Iterable[RenderableType]:
+    if not made.messages:
+        yield "No message."
+        return
+    rows = [(one.message, _what(one), _standing(one, session)) for one in made.messages]
+    yield table(("Message", "To and subject", "Standing"), rows, keep=("Message",))
+
+
+def _what(one: shapes.MessageShown) -> Text:
+    said = cell(one.recipient)
+    said.append(f"\n{cell(clipped(one.subject, 160))}", style="dim")
+    return said
+
+
+def _standing(one: shapes.MessageShown, session: Session) -> Text:
+    colours: dict[str, Style] = {"sent": "green", "dead": "red"}
+    words = {"dead": "given up", "queued": f"tried {wording.ago(one.next_at, session.now)}"}
+    if one.state == "queued" and one.next_at <= session.now:
+        words["queued"] = "waits for a worker"
+    said = cell(words.get(one.state, one.state), colours.get(one.state, ""))
+    if one.reason and one.state != "sent":
+        said.append(f"\n{cell(clipped(one.reason, 120))}", style="dim")
+    return said
