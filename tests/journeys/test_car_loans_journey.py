@@ -18,6 +18,7 @@ from holdfast.incident.incident import Incident, Status
 from holdfast.incident.loading import load
 from holdfast.learn.remedying import remediations_of
 from holdfast.people import Actor
+from support.browsing import press
 from support.car_loans import CHANGE
 from support.company import HELEN, MAYA, PRIYA, TOMAS, VICTOR
 from support.office import SEEN, Office, give_accounts, pages
@@ -77,7 +78,7 @@ class Journey:
         """Acknowledged by one key, the rules' proposal confirmed by one press."""
         self.office.pass_by(minutes=7)
         maya = self.on_the_incident(MAYA)
-        maya.keyboard.press("a")
+        press(maya, "a")
         expect(maya.get_by_text("The escalation has stopped.")).to_be_visible()
         maya.get_by_role("link", name="Why, or change it").click()
         self.look(maya, "classification")
@@ -89,7 +90,7 @@ class Journey:
 
     def note(self, page: Page) -> None:
         """N, a sentence, done."""
-        page.keyboard.press("n")
+        press(page, "n")
         page.keyboard.type("The valuation service changed its price source at the end of March.")
         page.get_by_role("group").get_by_role("button", name="Add note").click()
         expect(self.card(page, "Timeline")).to_contain_text("The valuation service changed its price source")

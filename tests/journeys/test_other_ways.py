@@ -11,7 +11,7 @@ from holdfast.evidence import custody
 from holdfast.incident.events import ClockBreached, Escalated
 from holdfast.incident.loading import load
 from holdfast.incident.register import record
-from support.browsing import PHONE
+from support.browsing import PHONE, press
 from support.company import AISHA, MAYA, TOMAS
 from support.office import SEEN, Office, give_accounts, pages, sign_in
 
@@ -88,18 +88,18 @@ def test_a_person_declares_in_under_a_minute_with_the_keyboard_alone(office: Off
     page.keyboard.type("harbour-lights-at-four")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Aisha")
-    page.keyboard.press("d")
+    press(page, "d")
     expect(page.get_by_label("What is going wrong?")).to_be_focused()
     page.keyboard.type("Two branches say that every second applicant is refused")
     page.keyboard.press("Enter")
     expect(page.get_by_text(f"{INCIDENT} is open.")).to_be_visible()
     assert time.monotonic() - began < 60
     office.windows.picture(page, "declared by keyboard")
-    page.keyboard.press("a")
+    press(page, "a")
     expect(page.get_by_text("The escalation has stopped.")).to_be_visible()
-    page.keyboard.press("n")
+    press(page, "n")
     page.keyboard.type("Branch 12 and branch 40, since this morning.")
-    page.keyboard.press("Control+k")
+    press(page, "Control+k")
     page.keyboard.press("Escape")
     expect(page.get_by_role("textbox", name="Note", exact=True)).to_have_value(
         "Branch 12 and branch 40, since this morning."

@@ -34,6 +34,12 @@ def chromium() -> Iterator[Browser]:
         started.close()
 
 
+def press(page: Page, key: str) -> None:
+    """Press a key of the product, once its script listens: a test is faster than any person."""
+    page.locator("html.with-script").wait_for()
+    page.keyboard.press(key)
+
+
 class Watched:
     """What the browser complained about: script errors, refusals of the content policy, server errors."""
 
