@@ -305,6 +305,21 @@ def test_a_worker_beside_the_commands_does_no_harm(watched: Any) -> None:
     assert watched.done("ledger", "check")["holds"]
 
 
+def test_even_a_fault_of_the_program_is_a_sentence(
+    company: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    monkeypatch.setattr("holdfast.incident.register.find", broken)
+    said = company("incident", "list")
+    assert (said.code, "not foreseen (ZeroDivisionError: by zero)" in said.sentence) == (1, True)
+    (log,) = tmp_path.glob("holdfast-*.log")
+    assert "Traceback" in log.read_text()
+
+
 def test_everything_says_what_it_does(company: Any) -> None:
     help_ = company("--help").out
     assert "Exit codes: 0 done" in " ".join(help_.split())

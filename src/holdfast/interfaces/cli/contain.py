@@ -34,7 +34,7 @@ def offers(session: Session, incident: IncidentId) -> None:
 def list_(
     session: Session,
     incident: Annotated[
-        str, typer.Argument(metavar="[INCIDENT]", help="Its containments; without it, what is in force now.")
+        str, typer.Argument(metavar="INCIDENT", help="Its containments; without it, what is in force now.")
     ] = "",
 ) -> None:
     """The containments of an incident, in the order they were proposed, or what is in force now."""

@@ -30,7 +30,7 @@ class State(StrEnum):
 @command(app, "list")
 def list_(
     session: Session,
-    incident: Annotated[str, typer.Argument(metavar="[INCIDENT]", help="Only of this incident.")] = "",
+    incident: Annotated[str, typer.Argument(metavar="INCIDENT", help="Only of this incident.")] = "",
     state: Annotated[State | None, typer.Option(help="Only in this state; dead is given up.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
 ) -> None:

@@ -41,7 +41,7 @@ class Runs(Shown):
 @command(app, "list")
 def list_(
     session: Session,
-    system: Annotated[str, typer.Argument(metavar="[SYSTEM]", help="Only of this AI system.")] = "",
+    system: Annotated[str, typer.Argument(metavar="SYSTEM", help="Only of this AI system.")] = "",
 ) -> None:
     """What is watched, by which threshold, what it said last, and when it ran."""
     ledger = session.application.ledger
@@ -64,7 +64,7 @@ def list_(
 @command(app, "run")
 def run(
     session: Session,
-    system: Annotated[str, typer.Argument(metavar="[SYSTEM]", help="Only of this AI system.")] = "",
+    system: Annotated[str, typer.Argument(metavar="SYSTEM", help="Only of this AI system.")] = "",
 ) -> None:
     """Measure what is new in the prediction logs, and record it. Exits 1 when a log cannot be read."""
     by = session.acting(Permission.RESPOND)
@@ -101,7 +101,7 @@ def backtest(
     system: Annotated[
         str,
         typer.Argument(
-            metavar="[SYSTEM]",
+            metavar="SYSTEM",
             help="An AI system of the workspace, or the path of a system's file (no workspace needed).",
         ),
     ] = "",

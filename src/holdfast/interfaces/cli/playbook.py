@@ -20,7 +20,7 @@ from holdfast.prepare.workspace import PLAYBOOK
 
 app = noun("playbook", "The playbook: how the organisation responds.")
 Version = Annotated[
-    str, typer.Argument(metavar="[VERSION]", help="A label, a hash, or the beginning of a hash.")
+    str, typer.Argument(metavar="VERSION", help="A label, a hash, or the beginning of a hash.")
 ]
 
 
@@ -69,8 +69,8 @@ def approve(
 @command(app, "diff")
 def diff(
     session: Session,
-    older: Annotated[str, typer.Argument(metavar="[OLDER]", help="The version in force unless named.")] = "",
-    newer: Annotated[str, typer.Argument(metavar="[NEWER]", help="The workspace's file unless named.")] = "",
+    older: Annotated[str, typer.Argument(metavar="OLDER", help="The version in force unless named.")] = "",
+    newer: Annotated[str, typer.Argument(metavar="NEWER", help="The workspace's file unless named.")] = "",
 ) -> None:
     """What changed from one version to another, or from the one in force to the file in the workspace."""
     old = _version(session, older)

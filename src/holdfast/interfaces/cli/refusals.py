@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import tempfile
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -67,12 +69,29 @@ def spoken(warn: Callable[[str], None]) -> Iterator[None]:
         raise typer.Exit(REFUSED) from None
     except OSError as error:
         if isinstance(error, BrokenPipeError):
-            raise
+            raise  # whoever reads stopped reading: Typer ends quietly
         warn(_of_system(error))
         raise typer.Exit(REFUSED) from None
     except UnicodeError as error:
         warn(f"what was typed is not text in UTF-8 ({error.reason if hasattr(error, 'reason') else error})")
         raise typer.Exit(REFUSED) from None
+    except (typer.Exit, typer.Abort, typer.BadParameter, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        warn(_unforeseen(error))
+        raise typer.Exit(REFUSED) from None
+
+
+def _unforeseen(error: Exception) -> str:
+    """A fault of this program: a sentence, and a file for whoever can correct it."""
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="holdfast-", suffix=".log", delete=False, encoding="utf-8", errors="replace"
+    ) as file:
+        file.write("".join(traceback.format_exception(error)))
+    return (
+        f"this failed for a reason that was not foreseen ({type(error).__name__}: {error}); please report "
+        f"it with the file {file.name}"
+    )
 
 
 def _of_database(error: DBAPIError) -> str:

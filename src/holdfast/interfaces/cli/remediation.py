@@ -31,7 +31,7 @@ app = noun("remediation", "Remediation: what is done about the cause, and whethe
 def list_(
     session: Session,
     incident: Annotated[
-        str, typer.Argument(metavar="[INCIDENT]", help="Its items; without it, everything to be done.")
+        str, typer.Argument(metavar="INCIDENT", help="Its items; without it, everything to be done.")
     ] = "",
     responsible: Annotated[str, typer.Option(help="Only of this person.")] = "",
 ) -> None:
