@@ -209,7 +209,7 @@ def _count_affected(desk: Desk, counter: PredictionCounter) -> Callable[[Recorde
         if not state.system or state.status.over or any(one.at >= recorded.at for one in known):
             return
         start, end = affected_period(state, at)
-        where = _segment(state.alerts[0].group) if state.alerts else {}
+        where = state.alerts[0].group if state.alerts else {}
         try:
             assessing.count(
                 desk.ledger, counter, incident, start, end, where, reassess=desk.noted, by=SYSTEM, at=at
@@ -218,11 +218,6 @@ def _count_affected(desk: Desk, counter: PredictionCounter) -> Callable[[Recorde
             return  # without a log a person has to state the number
 
     return count
-
-
-def _segment(group: str) -> dict[str, str]:
-    """`age_band=18-25, channel=broker` as columns and values."""
-    return dict(part.split("=", 1) for part in group.split(", ") if "=" in part)
 
 
 def asgi(application: Application) -> FastAPI:

@@ -7,6 +7,7 @@ is pure: the present moment is an argument.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -175,6 +176,14 @@ def filesize(size: int) -> str:
 def plural(number: int, one: str, many: str = "") -> str:
     """`1 incident`, `2 incidents`, `4,180 entries`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def group(named: Mapping[str, str]) -> str:
+    """`age_band=18-25, region=north`: the columns and values of a group; empty for everybody.
+
+    For people to read: nothing reads it back, since a value may hold a comma or an equals sign.
+    """
+    return ", ".join(f"{column}={value}" for column, value in named.items())
 
 
 def short_hash(digest: str) -> str:

@@ -130,7 +130,7 @@ def measured(
     hours: int,
     alarm: bool = False,
     status: Status = Status.MEASURED,
-    group: str | None = None,
+    group: dict[str, str] | None = None,
     known: int = 30,
 ) -> Measurement:
     start = APPLIED + hours * HOUR
@@ -173,10 +173,13 @@ class TestWindows:
         assert self.see(tmp_path, later, first, future) == [(1, False)]
 
     def test_what_is_not_measured_yet_says_nothing(self, tmp_path: Path) -> None:
-        assert self.see(tmp_path, measured(1, status=Status.PENDING), measured(2, group="age=18 to 25")) == []
+        assert (
+            self.see(tmp_path, measured(1, status=Status.PENDING), measured(2, group={"age": "18 to 25"}))
+            == []
+        )
 
     def test_an_alarm_of_one_group_counts(self, tmp_path: Path) -> None:
-        assert self.see(tmp_path, measured(1, alarm=True, group="age=18 to 25")) == [(1, True)]
+        assert self.see(tmp_path, measured(1, alarm=True, group={"age": "18 to 25"})) == [(1, True)]
 
     def test_other_monitors_do_not(self, tmp_path: Path) -> None:
         assert self.see(tmp_path, replace(measured(1), monitor="recall")) == []

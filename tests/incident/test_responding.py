@@ -42,7 +42,7 @@ def alert(now: datetime, dimension: str = "drift", value: float = 1.9, alert_id:
         limit=0.25,
         n=402,
         drop=None,
-        group="",
+        group={},
         window_start=now - timedelta(days=1),
         window_end=now,
         reason="PSI 1.90 (1.60 to 2.20), limit 0.25, n 402",

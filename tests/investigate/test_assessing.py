@@ -58,7 +58,7 @@ def test_affected_people_are_counted_from_the_log_with_period_segment_and_groups
         ledger, counter, incident, start, now, {"region": "north"}, reassess=reassess, by=WORKER, at=now
     )
     assert (counted.inferences, counted.users, counted.total, counted.share) == (4, 4, 8, 0.5)
-    assert counted.groups == (GroupCount("region=north", 4, 4),)
+    assert counted.groups == (GroupCount({"region": "north"}, 4, 4),)
     (recorded,) = ledger.stream("impact/INC-1").facts
     assert recorded.fact == ImpactCounted(
         incident=incident,

@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from holdfast import wording
 from holdfast.detect.engines.duckdb import DuckDB
 from holdfast.incident.register import Register
 from holdfast.investigate.counting import CannotCount
@@ -82,8 +83,8 @@ def test_it_counts_what_a_plain_query_on_the_file_counts(
         expected.total,
         expected.share,
     )
-    ours = {group.group: (group.inferences, group.users) for group in counted.groups}
-    theirs = {group.group: (group.inferences, group.users) for group in expected.groups}
+    ours = {wording.group(group.group): (group.inferences, group.users) for group in counted.groups}
+    theirs = {wording.group(group.group): (group.inferences, group.users) for group in expected.groups}
     assert {name: found for name, found in ours.items() if name in theirs} == theirs
 
 

@@ -66,7 +66,7 @@ def alert(window_end: datetime) -> AlertFacts:
         limit=0.8,
         n=402,
         drop=0.19,
-        group="",
+        group={},
         window_start=window_end - timedelta(days=1),
         window_end=window_end,
         reason="accuracy 0.71 (0.66 to 0.76), limit 0.80, n 402",

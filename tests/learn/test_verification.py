@@ -152,19 +152,19 @@ def test_windows_of_a_number_of_rows_need_not_touch() -> None:
 
 class TestGroups:
     def test_an_alarm_in_one_group_disproves_it(self) -> None:
-        found = [measured(FIRST), measured(FIRST, 0.6, group="region=north", alarm=True)]
+        found = [measured(FIRST), measured(FIRST, 0.6, group={"region": "north"}, alarm=True)]
         judged = judge(WANTED, found, DONE)
         assert judged.outcome is Outcome.DISPROVEN
         assert "alarmed for region=north" in judged.reason
 
     def test_a_group_beyond_the_limit_breaks_the_run_unless_it_is_too_small_to_judge(self) -> None:
         good = days(0.86, 0.87, 0.88)
-        assert judge(WANTED, [*good, measured(FIRST, 0.7, group="g=1")], DONE).outcome is Outcome.OPEN
-        small = measured(FIRST, 0.7, group="g=1", n=99)
+        assert judge(WANTED, [*good, measured(FIRST, 0.7, group={"g": "1"})], DONE).outcome is Outcome.OPEN
+        small = measured(FIRST, 0.7, group={"g": "1"}, n=99)
         assert judge(WANTED, [*good, small], DONE).outcome is Outcome.PROVEN
 
     def test_rates_shown_for_comparison_are_not_held_against_the_limit(self) -> None:
-        rate = measured(FIRST, 0.3, group="g=1", quantity="selection_rate")
+        rate = measured(FIRST, 0.3, group={"g": "1"}, quantity="selection_rate")
         assert judge(WANTED, [*days(0.86, 0.87, 0.88), rate], DONE).outcome is Outcome.PROVEN
 
 

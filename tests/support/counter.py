@@ -46,7 +46,7 @@ class FileCounter:
         assert total
         assert found
         groups = [
-            GroupCount(f"{column}={value}", inferences, people)
+            GroupCount({column: value}, inferences, people)
             for column in self.groups
             for value, inferences, people in conn.execute(
                 f"SELECT coalesce({_name(column)}, ?), count(*), {users} FROM log WHERE {matching} "

@@ -92,7 +92,7 @@ def waiting_alert(application: Application, number: int = 90, reason: str = "lie
         limit=100.0,
         n=41,
         drop=None,
-        group="",
+        group={},
         window_start=start,
         window_end=start + timedelta(days=1),
         reason=reason,

@@ -16,7 +16,7 @@ def measured(
     alarm: bool = False,
     status: Status = Status.MEASURED,
     n: int = 400,
-    group: str | None = None,
+    group: dict[str, str] | None = None,
     quantity: str = "accuracy",
     monitor: str = "accuracy",
     length: timedelta = DAY,

@@ -39,7 +39,7 @@ def alert(window_end: datetime) -> AlertFacts:
         limit=0.8,
         n=500,
         drop=0.2,
-        group="",
+        group={},
         window_start=window_end - timedelta(days=1),
         window_end=window_end,
         reason="accuracy 0.71 (0.66 to 0.76), limit 0.80",

@@ -48,8 +48,8 @@ class Watched:
     """One series of a monitor behind the incident: it raised an alert, or it is to prove something."""
 
     monitor: str
-    group: str
-    """`gender=female`; empty for everybody."""
+    group: dict[str, str]
+    """Column and value; empty for everybody."""
     quantity: str
     config: Monitor | None
     """As applied when the incident opened; None where the inventory does not know it."""
@@ -272,8 +272,9 @@ def _watched(ledger: Ledger, read: _Read) -> tuple[Watched, ...]:
     for monitor, stream in zip(read.monitors(), read.monitor_streams(), strict=True):
         newest = _newest(ledger.stream(stream).events)
         alerts = [alert for alert in read.state.alerts if alert.monitor == monitor]
-        groups = list(dict.fromkeys(alert.group for alert in alerts)) or [""]
-        for group in groups:
+        groups: list[dict[str, str]] = []
+        groups += [alert.group for alert in alerts if alert.group not in groups]
+        for group in groups or [{}]:
             told = tuple(alert for alert in alerts if alert.group == group)
             found.append(_series(read, monitor, group, told, newest))
     return tuple(found)
@@ -289,9 +290,13 @@ def _newest(facts: Iterable[Fact]) -> list[Measurement]:
 
 
 def _series(
-    read: _Read, monitor: str, group: str, alerts: tuple[AlertFacts, ...], newest: Sequence[Measurement]
+    read: _Read,
+    monitor: str,
+    group: dict[str, str],
+    alerts: tuple[AlertFacts, ...],
+    newest: Sequence[Measurement],
 ) -> Watched:
-    about = [one for one in newest if (one.group or "") == group]
+    about = [one for one in newest if (one.group or {}) == group]
     quantity = _quantity(read, alerts, about)
     numbers = {alert.alert for alert in alerts}
     cleared = [

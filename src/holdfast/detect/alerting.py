@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from holdfast import wording
 from holdfast.detect import records
 from holdfast.detect.events import AlertRaised, AlertSetAside, AlertTriaged
 from holdfast.detect.records import Alert
@@ -122,7 +123,7 @@ class Alerting:
         system = versions.active_systems(self.ledger).get(fact.system)
         named = system.model.name if system else fact.system
         newest = max(system.model.models, key=lambda m: m.in_production_since) if system else None
-        group = f" for {fact.alert.group}" if fact.alert.group else ""
+        group = f" for {wording.group(fact.alert.group)}" if fact.alert.group else ""
         return Report(
             title=f"{named}: {fact.alert.monitor_name.lower()}{group} out of bounds",
             system=fact.system,

@@ -22,7 +22,8 @@ MOST_GROUPS = 24
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    group: str
+    group: dict[str, str]
+    """Column and value."""
     inferences: int
     users: int | None
 
@@ -57,14 +58,13 @@ def affected(
     if everybody is None:
         return Affected(0, 0 if source.columns.subject else None, 0, ())
     groups = [
-        Group(_spelled(by, key), inferences, users)
+        Group(_named(by, key), inferences, users)
         for key, inferences, _, users in found
         if inferences and any(part is not None for part in key)
     ]
-    groups.sort(key=lambda group: (-group.inferences, group.group))
+    groups.sort(key=lambda group: (-group.inferences, tuple(group.group.items())))
     return Affected(everybody[1], everybody[3], everybody[2], tuple(groups[:MOST_GROUPS]))
 
 
-def _spelled(by: tuple[str, ...], key: tuple[str, ...]) -> str:
-    """`age_band=18-25`, as monitors spell their groups."""
-    return ", ".join(f"{name}={value}" for name, value in zip(by, key, strict=True) if value is not None)
+def _named(by: tuple[str, ...], key: tuple[str, ...]) -> dict[str, str]:
+    return {name: value for name, value in zip(by, key, strict=True) if value is not None}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
-from holdfast.detect.measurement import Measurement
-from holdfast.incident.events import AlertFacts
-from holdfast.ledger.facts import Arm, Disarm, Fact, Line, fact
+from holdfast.detect.measurement import Measurement, series_key
+from holdfast.incident.events import AlertFacts, alert_as_told, group_as_told
+from holdfast.ledger.facts import Arm, Disarm, Fact, Line, fact, upcast
 
 
 @fact("monitoring.scheduled")
@@ -70,7 +71,7 @@ class MonitoringFailed(Fact):
         return Line(f"Monitoring of {self.system} failed", self.reason, "alarm")
 
 
-@fact("monitor.measured")
+@fact("monitor.measured", version=2)
 class MonitorMeasured(Fact):
     """What one monitor measured: windows that are new, or that labels have changed."""
 
@@ -80,7 +81,15 @@ class MonitorMeasured(Fact):
     measurements: tuple[Measurement, ...]
 
 
-@fact("alert.raised")
+@upcast("monitor.measured", 1)
+def _with_groups_as_mappings(data: dict[str, Any]) -> dict[str, Any]:
+    def told(one: dict[str, Any]) -> dict[str, Any]:
+        return one if one["group"] is None else {**one, "group": group_as_told(one["group"])}
+
+    return {**data, "measurements": [told(one) for one in data["measurements"]]}
+
+
+@fact("alert.raised", version=2)
 class AlertRaised(Fact):
     """A monitor is out of bounds. One alert is open for each monitor, group and quantity (R-DET-09)."""
 
@@ -93,13 +102,22 @@ class AlertRaised(Fact):
         return Line(f"Alert {self.alert.alert}: {self.alert.monitor_name}", self.alert.reason, "alarm")
 
 
-@fact("alert.continued")
+@fact("alert.continued", version=2)
 class AlertContinued(Fact):
     """A later window is out of bounds as well: it joins the open alert."""
 
     system: str
     series: str
     alert: AlertFacts
+
+
+@upcast("alert.raised", 1)
+@upcast("alert.continued", 1)
+def _with_group_as_mapping(data: dict[str, Any]) -> dict[str, Any]:
+    """The series follows, so that an alert that was open stays the one that is open."""
+    alert = alert_as_told(data["alert"])
+    quantity = data["series"].rpartition("|")[2]
+    return {**data, "alert": alert, "series": series_key(alert["monitor"], alert["group"], quantity)}
 
 
 @fact("alert.cleared")

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from holdfast import wording
 from holdfast.detect import maturity
 from holdfast.detect.alarms import Verdict, e_detector, hysteresis, relative, threshold
 from holdfast.detect.alarms.hysteresis import Series
@@ -234,11 +235,9 @@ def _periods(reader: Reader, due: Due, rule: Relative) -> tuple[list[Window], li
 # Words
 
 
-def group_text(monitor: Monitor, group: Group | None) -> str | None:
-    """`gender=female, region=north`"""
-    if group is None:
-        return None
-    return ", ".join(f"{column}={value}" for column, value in zip(monitor.group_by, group, strict=True))
+def named(monitor: Monitor, group: Group | None) -> dict[str, str] | None:
+    """The group with the columns its values belong to."""
+    return None if group is None else dict(zip(monitor.group_by, group, strict=True))
 
 
 def _subject(monitor: Monitor, reading: Reading) -> str:
@@ -248,7 +247,8 @@ def _subject(monitor: Monitor, reading: Reading) -> str:
     elif monitor.metric in (Metric.F1, Metric.AUC):
         words = monitor.metric.upper()
     of = f" of {monitor.column}" if monitor.column else ""
-    who = f" for {group_text(monitor, reading.group)}" if reading.group is not None else ""
+    group = named(monitor, reading.group)
+    who = f" for {wording.group(group)}" if group else ""
     return f"{words}{of}{who}"
 
 
@@ -272,7 +272,7 @@ def _measurement(due: Due, reading: Reading) -> Measurement:
         quantity=reading.quantity,
         window_start=due.window.start,
         window_end=due.window.end,
-        group=group_text(due.monitor, reading.group),
+        group=named(due.monitor, reading.group),
         value=measured.value if measured else None,
         lower=measured.lower if measured else None,
         upper=measured.upper if measured else None,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -43,8 +46,8 @@ class Measurement:
     """What the value is: the metric, or for a group of a fairness monitor the rate that is compared."""
     window_start: datetime
     window_end: datetime
-    group: str | None
-    """`gender=female, region=north`; None for everybody."""
+    group: dict[str, str] | None
+    """Column and value of each column grouped by; None for everybody."""
     value: float | None
     lower: float | None
     upper: float | None
@@ -87,8 +90,17 @@ class Measurement:
         }
 
 
-def series_key(monitor: str, group: str | None, quantity: str) -> str:
-    return f"{monitor}|{group or ''}|{quantity}"
+def series_key(monitor: str, group: Mapping[str, str] | None, quantity: str) -> str:
+    """What tells one series from every other. Names and values that hold a separator stand in quotes, so
+    that two groups never share a key."""
+    named = ", ".join(
+        f"{_unmistakable(name)}={_unmistakable(value)}" for name, value in (group or {}).items()
+    )
+    return f"{monitor}|{named}|{quantity}"
+
+
+def _unmistakable(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False) if re.search(r'[,=|"]', text) else text
 
 
 def _plain(value: float | None) -> float | None:

@@ -298,7 +298,7 @@ def alert_facts(alert: str, monitor: Monitor, one: Measurement) -> AlertFacts:
         limit=limit,
         n=one.n,
         drop=drop,
-        group=one.group or "",
+        group=one.group or {},
         window_start=one.window_start,
         window_end=one.window_end,
         reason=one.reason,

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from holdfast.ledger.facts import Arm, Disarm, Fact, Line, fact
+from holdfast.ledger.facts import Arm, Disarm, Fact, Line, fact, upcast
 from holdfast.prepare.terms import Category, Severity
 
 
@@ -44,10 +45,31 @@ class AlertFacts:
     n: int
     drop: float | None
     """Relative change for the worse against the reference; 0.2 is a fifth worse. None without a reference."""
-    group: str
+    group: dict[str, str]
+    """Column and value of the group measured; empty for everybody."""
     window_start: datetime
     window_end: datetime
     reason: str
+
+
+def group_as_told(text: str) -> dict[str, str]:
+    """A group of a fact of release 0.1, which held it as text: `age_band=18-25, region=north`.
+
+    A part without an equals sign belongs to the value before it: `region=Frankfurt, Main`.
+    """
+    group: dict[str, str] = {}
+    for part in text.split(", ") if text else ():
+        column, sign, value = part.partition("=")
+        if sign or not group:
+            group[column] = value
+        else:
+            group[next(reversed(group))] += f", {part}"
+    return group
+
+
+def alert_as_told(alert: dict[str, Any]) -> dict[str, Any]:
+    """`AlertFacts` of release 0.1 in today's shape."""
+    return {**alert, "group": group_as_told(alert["group"])}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +82,7 @@ class Member:
     name: str
 
 
-@fact("incident.opened")
+@fact("incident.opened", version=2)
 class IncidentOpened(Fact):
     incident: str
     title: str
@@ -82,7 +104,7 @@ class IncidentOpened(Fact):
         return Line(f"Alert: {self.alert.monitor_name}", self.alert.reason, "alarm")
 
 
-@fact("incident.joined")
+@fact("incident.joined", version=2)
 class AlertJoined(Fact):
     """A later alert on the same cause ends in the same incident (R-DET-15)."""
 
@@ -91,6 +113,12 @@ class AlertJoined(Fact):
 
     def line(self) -> Line:
         return Line(f"Alert joined: {self.alert.monitor_name}", self.alert.reason, "alarm")
+
+
+@upcast("incident.opened", 1)
+@upcast("incident.joined", 1)
+def _with_group_as_mapping(data: dict[str, Any]) -> dict[str, Any]:
+    return {**data, "alert": alert_as_told(data["alert"])} if data.get("alert") else data
 
 
 @fact("incident.classification_proposed")

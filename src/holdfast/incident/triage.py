@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from holdfast import wording
 from holdfast.incident.events import AlertFacts, ImpactNoted
 from holdfast.incident.incident import Incident
 from holdfast.prepare.playbook import Criterion, Playbook
@@ -54,7 +55,7 @@ def measured(
             "alert.value": alert.value,
             "alert.limit": alert.limit,
             "alert.drop": alert.drop,
-            "alert.group": alert.group,
+            "alert.group": wording.group(alert.group),
         }
     if impact:
         facts |= {

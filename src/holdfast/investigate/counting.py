@@ -16,8 +16,8 @@ class CannotCount(Exception):
 class GroupCount:
     """One group among what was counted."""
 
-    group: str
-    """`region=north`, spelled as monitors spell their groups."""
+    group: dict[str, str]
+    """Column and value."""
     inferences: int
     users: int | None
 

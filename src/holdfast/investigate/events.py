@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from holdfast import wording
+from holdfast.incident.events import group_as_told
 from holdfast.investigate.counting import Counted
-from holdfast.ledger.facts import Fact, Line, fact
+from holdfast.ledger.facts import Fact, Line, fact, upcast
 from holdfast.prepare.terms import FactorGroup
 
 # Impact ----------------------------------------------------------------------------------------
@@ -76,7 +78,7 @@ class FinanceImpact:
     """How the amounts were arrived at."""
 
 
-@fact("impact.counted")
+@fact("impact.counted", version=2)
 class ImpactCounted(Fact):
     """What the system counted in the prediction log, and exactly what it was asked (R-IMP-02)."""
 
@@ -99,12 +101,18 @@ class ImpactCounted(Fact):
             if counted.share is not None
             else ""
         )
-        segment = ", ".join(f"{column}={value}" for column, value in sorted(self.where.items()))
-        where = f", {segment}" if segment else ""
+        where = f", {wording.group(self.where)}" if self.where else ""
         return Line(
             f"Impact counted: {people}, {counted.inferences:,} predictions",
             f"{wording.utc(self.start)} to {wording.utc(self.end)}{where}{share}",
         )
+
+
+@upcast("impact.counted", 1)
+def _with_groups_as_mappings(data: dict[str, Any]) -> dict[str, Any]:
+    counted = data["counted"]
+    groups = [{**one, "group": group_as_told(one["group"])} for one in counted["groups"]]
+    return {**data, "counted": {**counted, "groups": groups}}
 
 
 @fact("impact.assessed")

@@ -92,11 +92,11 @@ def judge(wanted: Verification, measurements: Iterable[Measurement], since: date
 
 def _windows(measurements: Iterable[Measurement], monitor: str, since: datetime) -> list[_Window]:
     """The newest word on every window and group, window by window in the order of time."""
-    newest: dict[tuple[datetime, datetime, str, str], Measurement] = {}
+    newest: dict[tuple[datetime, datetime, tuple[tuple[str, str], ...], str], Measurement] = {}
     for one in measurements:
         if one.monitor != monitor or one.window_start < since:
             continue
-        key = (one.window_start, one.window_end, one.group or "", one.quantity)
+        key = (one.window_start, one.window_end, tuple((one.group or {}).items()), one.quantity)
         if key not in newest or newest[key].as_of <= one.as_of:
             newest[key] = one
     grouped: dict[tuple[datetime, datetime], list[Measurement]] = {}
@@ -181,7 +181,7 @@ def _limit_said(wanted: Verification) -> str:
 
 def _alarm_said(window: _Window, wanted: Verification) -> str:
     found = next(one for one in window.measurements if one.alarm and one.status is Status.MEASURED)
-    group = f" for {found.group}" if found.group else ""
+    group = f" for {wording.group(found.group)}" if found.group else ""
     figures = wording.interval(found.value, found.lower, found.upper, 3)
     return (
         f"{wanted.monitor} alarmed{group} in a window that began after the action was done, "

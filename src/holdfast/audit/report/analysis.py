@@ -53,7 +53,7 @@ def monitors(dossier: Dossier) -> dict[str, Any]:
 
 
 def _watched(dossier: Dossier, watched: Watched) -> Iterator[Block]:
-    yield heading(f"{watched.name}{', ' + watched.group if watched.group else ''}")
+    yield heading(f"{watched.name}{', ' + wording.group(watched.group) if watched.group else ''}")
     yield pairs(_monitor_rows(watched))
     shown = window_of(watched)
     if not shown:
@@ -143,7 +143,10 @@ def impact(dossier: Dossier) -> dict[str, Any]:
         parts.append(
             table(
                 [("Of these", "2fr"), ("People", "auto >"), ("Predictions", "auto >")],
-                ([one.group, wording.thousands(one.users), f"{one.inferences:,}"] for one in groups),
+                (
+                    [wording.group(one.group), wording.thousands(one.users), f"{one.inferences:,}"]
+                    for one in groups
+                ),
                 "",
             )
         )

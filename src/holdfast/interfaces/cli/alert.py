@@ -83,7 +83,7 @@ def _listed(made: shapes.AlertList) -> Iterable[RenderableType]:
 
 
 def _row(one: shapes.AlertShown) -> tuple[object, ...]:
-    group = f", {one.facts.group}" if one.facts.group else ""
+    group = f", {wording.group(one.facts.group)}" if one.facts.group else ""
     said = cell(f"{one.system}: {one.facts.monitor_name}{group}", "red" if one.state == "open" else "")
     said.append(f"\n{cell(one.facts.reason)}", style="dim")
     if one.firings > 1:

@@ -111,7 +111,7 @@ def _words(made: shapes.ImpactShown) -> Iterable[RenderableType]:
     if counted is None:
         yield f"Nothing is counted yet: holdfast impact count {made.incident} --as EMAIL"
     else:
-        segment = ", ".join(f"{column}={value}" for column, value in counted.where.items())
+        segment = wording.group(counted.where)
         share = f" ({wording.percent(counted.share, 1)} of {counted.total:,})" if counted.share else ""
         people = wording.thousands(counted.users, "not identified in the log")
         yield facts(
@@ -123,7 +123,10 @@ def _words(made: shapes.ImpactShown) -> Iterable[RenderableType]:
             ("Counted", f"{wording.utc(counted.at)} by {counted.by}"),
         )
         if counted.groups:
-            rows = [(g.group, f"{g.inferences:,}", wording.thousands(g.users)) for g in counted.groups]
+            rows = [
+                (wording.group(g.group), f"{g.inferences:,}", wording.thousands(g.users))
+                for g in counted.groups
+            ]
             yield heading("By group")
             yield table(("Group", "Predictions", "People"), rows, right=("Predictions", "People"))
     yield heading("Assessment")

@@ -261,7 +261,7 @@ def _window(one: Measurement) -> str:
 
 
 def _alarm(one: Measurement) -> Iterable[RenderableType]:
-    where = f", {one.group}" if one.group else ""
+    where = f", {wording.group(one.group)}" if one.group else ""
     yield cell(f"  {wording.utc(one.as_of)}  {one.monitor}{where}", "red")
     yield indented(f"window {_window(one)}\n{one.reason}")
 

@@ -84,8 +84,8 @@ class MeasurementShown(Shown):
     quantity: str
     window_start: datetime
     window_end: datetime
-    group: str | None
-    """null: everybody"""
+    group: dict[str, str] | None
+    """Column and value; null: everybody."""
     value: float | None
     lower: float | None
     upper: float | None

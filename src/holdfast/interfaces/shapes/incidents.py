@@ -61,7 +61,8 @@ class AlertFactsShown(Shown):
     n: int
     drop: float | None
     """Relative fall against the reference or the week before; 0.2 is a fall by a fifth."""
-    group: str
+    group: dict[str, str]
+    """Column and value; empty for everybody."""
     window_start: datetime
     window_end: datetime
     reason: str

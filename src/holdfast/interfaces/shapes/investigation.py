@@ -116,7 +116,8 @@ class AssessmentAsked(Asked):
 
 
 class GroupCounted(Shown):
-    group: str
+    group: dict[str, str]
+    """Column and value."""
     inferences: int
     users: int | None
 

@@ -279,6 +279,7 @@ _FILTERS = (
     wording.filesize,
     wording.plural,
     wording.short_hash,
+    wording.group,
     sentence,
 )
 

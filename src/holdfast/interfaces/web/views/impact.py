@@ -53,7 +53,7 @@ def _impact(visit: Visit, incident: str, form: Typed, status: int = 200) -> Resp
         newest=found.newest,
         start_from=found.assessment(),
         period=period,
-        segment=spelled(count.where if count else _segment(state.alerts[0].group) if state.alerts else {}),
+        segment=spelled(count.where if count else state.alerts[0].group if state.alerts else {}),
         logged=bool(applied and applied.model.prediction_log),
         subject=applied.model.subject if applied else "person",
         columns=_columns(visit, state.system),
@@ -67,10 +67,6 @@ def _impact(visit: Visit, incident: str, form: Typed, status: int = 200) -> Resp
 def spelled(where: dict[str, str]) -> str:
     """`channel=broker, age_band=18-25`, as the field takes it."""
     return ", ".join(f"{column}={value}" for column, value in where.items())
-
-
-def _segment(group: str) -> dict[str, str]:
-    return dict(part.split("=", 1) for part in group.split(", ") if "=" in part)
 
 
 def _columns(visit: Visit, system: str) -> str:

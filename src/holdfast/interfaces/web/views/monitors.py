@@ -34,7 +34,7 @@ _MARKED = 20
 class GroupRow:
     """One group of one window: a measurement for each quantity that is compared."""
 
-    group: str
+    group: dict[str, str]
     by_quantity: dict[str, Measurement]
 
 
@@ -108,11 +108,14 @@ def _marks(system: System, incidents: Iterable[Incident]) -> list[charts.Mark]:
 
 
 def _rows(groups: Sequence[Measurement]) -> list[GroupRow]:
-    rows: dict[str, GroupRow] = {}
+    rows: list[GroupRow] = []
     for one in groups:
-        row = rows.setdefault(one.group or "", GroupRow(one.group or "", {}))
+        row = next((row for row in rows if row.group == one.group), None)
+        if row is None:
+            row = GroupRow(one.group or {}, {})
+            rows.append(row)
         row.by_quantity[one.quantity] = one
-    return list(rows.values())
+    return rows
 
 
 def _evidence(gauge: Gauge) -> tuple[float, float] | None:
