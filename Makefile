@@ -8,7 +8,7 @@ DEMO   ?= holdfast-demo
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check format bench serve docs install browser clean
+.PHONY: help demo test test-slow check format bench serve docs install browser readers clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,7 +16,7 @@ help:  ## List the targets
 demo: install  ## Play one incident from the first wrong prediction to the verified pack, then serve it
 	$(RUN) holdfast demo --dir $(DEMO)
 
-test: install browser  ## Run the tests, on SQLite and PostgreSQL and in a browser
+test: install browser readers  ## Run the tests, on SQLite and PostgreSQL and in a browser
 	$(RUN) pytest -n auto --dist loadfile -m "not slow"
 
 test-slow: install browser  ## Run the slow tests: long simulations and kills at random moments
@@ -61,6 +61,14 @@ browser:
 	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
 	    { echo "installing Chromium for the browser tests"; apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; }; } || \
 	  echo "no Chromium here: the browser tests will say so"
+
+# Packs are compared in six programs that read zip files, as the journeys are driven in a browser.
+readers:
+	@for wanted in unzip 7z bsdtar javac; do command -v $$wanted >/dev/null || missing=1; done; \
+	  [ -z "$$missing" ] || \
+	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	    { echo "installing readers of zip files for the tests"; apt-get update -qq && apt-get install -y -qq --no-install-recommends unzip p7zip-full libarchive-tools default-jdk-headless >/dev/null; }; } || \
+	  echo "a reader of zip files is missing here: its tests will say so"
 
 clean:  ## Remove everything that make made, except the demonstration's workspace
 	rm -rf .venv $(TOOLS) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -19,6 +19,7 @@ from holdfast_verify.layout import Member
 from holdfast_verify.note import Signer
 from holdfast_verify.pack import Step, verify
 from holdfast_verify.policy import Policy
+from support import zips
 from support.company import HELEN
 from support.lending import ORIGIN, Lending
 
@@ -36,14 +37,6 @@ def members(packed: Path) -> dict[str, bytes]:
 def contents_of(pack: bytes) -> dict[str, bytes]:
     with zipfile.ZipFile(io.BytesIO(pack)) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
-
-
-def zipped(members: dict[str, bytes]) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(zipfile.ZipInfo(name), content)
-    return out.getvalue()
 
 
 def caught(pack: bytes, policy: Policy) -> Step:
@@ -69,8 +62,8 @@ def described_anew(members: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def test_the_pack_verifies_before_it_is_attacked(members: dict[str, bytes], policy: Policy) -> None:
-    assert verify(io.BytesIO(zipped(members)), policy).verified
-    assert verify(io.BytesIO(zipped(described_anew(members))), policy).verified
+    assert verify(io.BytesIO(zips.canonical(members)), policy).verified
+    assert verify(io.BytesIO(zips.canonical(described_anew(members))), policy).verified
 
 
 def test_one_flipped_bit_anywhere_in_any_member(members: dict[str, bytes], policy: Policy) -> None:
@@ -80,14 +73,13 @@ def test_one_flipped_bit_anywhere_in_any_member(members: dict[str, bytes], polic
         for position in positions:
             flipped = bytearray(content)
             flipped[position] ^= 1 << chosen.randrange(8)
-            step = caught(zipped({**members, name: bytes(flipped)}), policy)
+            step = caught(zips.canonical({**members, name: bytes(flipped)}), policy)
             # What a step reads it may find wrong in another member first: a changed checkpoint is.
             assert step.member == name, f"byte {position} of {name}: {step}"
 
 
 def test_one_changed_byte_anywhere_in_the_file_itself(packed: Path, policy: Policy) -> None:
-    """In the content of a member its name is told. In the zip file's own records (dates, permissions) it is
-    caught, or it changes no name and no byte of what the pack holds."""
+    """In the content of a member its name is told. In the zip file's own records nothing may change."""
     whole, chosen = packed.read_bytes(), random.Random(7)
     with zipfile.ZipFile(packed) as archive:
         # Stored without extra fields, so that the content begins behind a header of 30 bytes and the name.
@@ -101,9 +93,7 @@ def test_one_changed_byte_anywhere_in_the_file_itself(packed: Path, policy: Poli
         assert caught(_changed(whole, position, chosen), policy).member == name
     records = [at for at in range(len(whole)) if not any(at in place for place in content.values())]
     for position in chosen.sample(records, 120):
-        changed = _changed(whole, position, chosen)
-        if verify(io.BytesIO(changed), policy).verified:
-            assert contents_of(changed) == contents_of(whole)
+        caught(_changed(whole, position, chosen), policy)
 
 
 def _changed(whole: bytes, position: int, chosen: random.Random) -> bytes:
@@ -115,12 +105,12 @@ def _changed(whole: bytes, position: int, chosen: random.Random) -> bytes:
 def test_a_member_that_is_left_out(members: dict[str, bytes], policy: Policy) -> None:
     for name in members:
         rest = {path: content for path, content in members.items() if path != name}
-        assert caught(zipped(rest), policy).member == name
+        assert caught(zips.canonical(rest), policy).member == name
 
 
 def test_a_file_that_was_added(members: dict[str, bytes], policy: Policy) -> None:
     more = {**members, "evidence/EV-9-alibi.txt": b"we were elsewhere"}
-    assert caught(zipped(described_anew(more)), policy).member == "evidence/EV-9-alibi.txt"
+    assert caught(zips.canonical(described_anew(more)), policy).member == "evidence/EV-9-alibi.txt"
 
 
 def test_an_event_left_out_of_the_facts(members: dict[str, bytes], policy: Policy) -> None:
@@ -129,7 +119,7 @@ def test_an_event_left_out_of_the_facts(members: dict[str, bytes], policy: Polic
     for number, line in enumerate(lines):
         leaf = json.loads(line)["leaf"]
         rest = b"".join(lines[:number] + lines[number + 1 :])
-        step = caught(zipped(described_anew({**members, "facts.jsonl": rest})), policy)
+        step = caught(zips.canonical(described_anew({**members, "facts.jsonl": rest})), policy)
         assert step.member == "facts.jsonl", leaf
         if leaf["type"] != "pack.assembled":
             assert f"entry {leaf['seq']}" in step.text
@@ -141,16 +131,16 @@ def test_the_tail_left_out(members: dict[str, bytes], policy: Policy) -> None:
     closing = next(n for n, line in enumerate(facts) if b'"type":"incident.closed"' in line)
     pack = [line for line in facts if b'"type":"pack.assembled"' in line]
     cut = {**members, "facts.jsonl": b"".join([*facts[:closing], *pack])}
-    assert caught(zipped(described_anew(cut)), policy).member == "facts.jsonl"
+    assert caught(zips.canonical(described_anew(cut)), policy).member == "facts.jsonl"
     headers = members["headers.jsonl"].splitlines(keepends=True)
     cut["headers.jsonl"] = b"".join(headers[: json.loads(facts[closing])["leaf"]["seq"]])
-    assert caught(zipped(described_anew(cut)), policy).member == "headers.jsonl"
+    assert caught(zips.canonical(described_anew(cut)), policy).member == "headers.jsonl"
 
 
 def test_evidence_swapped_for_another(members: dict[str, bytes], policy: Policy) -> None:
     first, second = "evidence/EV-1-predictions.parquet", "evidence/EV-2-labels.parquet"
     swapped = {**members, first: members[second], second: members[first]}
-    assert caught(zipped(described_anew(swapped)), policy).member == first
+    assert caught(zips.canonical(described_anew(swapped)), policy).member == first
 
 
 def test_a_word_of_a_fact_changed_with_its_line_in_order(members: dict[str, bytes], policy: Policy) -> None:
@@ -160,20 +150,20 @@ def test_a_word_of_a_fact_changed_with_its_line_in_order(members: dict[str, byte
     changed = json.loads(json.dumps(line).replace("may be wrong", "are always right"))
     lines[at] = canonical.dumps(changed)
     forged = {**members, "facts.jsonl": b"".join(one + b"\n" for one in lines)}
-    step = caught(zipped(described_anew(forged)), policy)
+    step = caught(zips.canonical(described_anew(forged)), policy)
     assert step.member == "facts.jsonl"
     assert "not what entry" in step.text
 
 
 def test_a_report_rewritten(members: dict[str, bytes], policy: Policy) -> None:
     other = {**members, "report.pdf": members["report.pdf"] + b"\n%% and all was well"}
-    assert caught(zipped(described_anew(other)), policy).member == "report.pdf"
+    assert caught(zips.canonical(described_anew(other)), policy).member == "report.pdf"
 
 
 def test_an_old_checkpoint_in_a_new_pack(members: dict[str, bytes], policy: Policy) -> None:
     for line in members["checkpoints.jsonl"].splitlines():
         old = {**members, "checkpoint.txt": json.loads(line)["note"].encode()}
-        step = caught(zipped(old), policy)
+        step = caught(zips.canonical(old), policy)
         assert step.number in (3, 4)
 
 
@@ -189,9 +179,9 @@ def test_a_checkpoint_signed_by_another_key(members: dict[str, bytes], policy: P
     thief = Signer(ORIGIN, Ed25519PrivateKey.generate())
     text, _ = note.parse(members["checkpoint.txt"])
     forged = {**members, "checkpoint.txt": note.sign(text, thief)}
-    assert caught(zipped(forged), policy).member == "checkpoint.txt"
+    assert caught(zips.canonical(forged), policy).member == "checkpoint.txt"
     both = members["checkpoint.txt"] + thief.line(text).encode()
-    assert caught(zipped({**members, "checkpoint.txt": both}), policy).member == "checkpoint.txt"
+    assert caught(zips.canonical({**members, "checkpoint.txt": both}), policy).member == "checkpoint.txt"
 
 
 def test_the_pack_of_another_ledger_under_the_same_name(packed: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
@@ -20,6 +19,7 @@ from holdfast_verify.leaf import payload_commitment
 from holdfast_verify.note import Signer
 from holdfast_verify.pack import Report, verify
 from holdfast_verify.policy import Policy
+from support import zips
 
 ORIGIN = "acme.example/holdfast"
 
@@ -164,16 +164,7 @@ class Story:
         return Policy(**{"origin": ORIGIN, "keys": keys, **changes})  # type: ignore[arg-type]
 
     def verified(self, members: dict[str, bytes] | None = None, **policy: object) -> Report:
-        return verify(io.BytesIO(zipped(members or self.members())), self.policy(**policy))
-
-
-def zipped(members: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> bytes:
-    """The members as a zip file."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", method) as archive:
-        for name, content in members.items():
-            archive.writestr(zipfile.ZipInfo(name), content, method)
-    return out.getvalue()
+        return verify(io.BytesIO(zips.canonical(members or self.members())), self.policy(**policy))
 
 
 def item(number: int, content: bytes) -> dict:
@@ -231,7 +222,7 @@ def story() -> Story:
 
 @pytest.fixture
 def archive() -> Callable[..., bytes]:
-    return zipped
+    return zips.canonical
 
 
 @pytest.fixture

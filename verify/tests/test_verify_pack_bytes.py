@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import zipfile
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -31,11 +30,6 @@ def test_an_untouched_pack_verifies(story) -> None:
     assert [step.outcome for step in report.steps] == ["ok"] * 9
     assert (report.incident, report.checkpoint) == ("INC-1", story.ledger.checkpoint())
     assert sorted(story.members()) == MEMBERS
-
-
-def test_a_pack_that_was_compressed_again_verifies(story, archive) -> None:
-    packed = archive(story.members(), zipfile.ZIP_DEFLATED)
-    assert verify(io.BytesIO(packed), story.policy()).verified
 
 
 @pytest.mark.parametrize("member", MEMBERS)
@@ -112,9 +106,19 @@ def test_an_emptied_member_is_named(story, member: str) -> None:
     assert failure.member == member
 
 
+def test_no_flipped_byte_anywhere_in_the_file_is_accepted_or_ends_in_a_traceback(story, archive) -> None:
+    """Every byte outside the large members, and a dense sample inside them."""
+    packed, policy = archive(story.members()), story.policy()
+    dense = packed.index(b"PK\x01\x02")
+    for at in [*range(0, dense, 7), *range(dense, len(packed))]:
+        for change in (0x01, 0x80):
+            changed = packed[:at] + bytes([packed[at] ^ change]) + packed[at + 1 :]
+            assert not verify(io.BytesIO(changed), policy).verified, at
+
+
 @settings(max_examples=300, deadline=None, suppress_health_check=FIXTURE_IS_ONLY_READ)
 @given(data=st.data())
-def test_a_damaged_zip_file_is_a_failed_verification_or_harmless_never_a_traceback(
+def test_a_damaged_file_is_a_failed_verification_never_a_traceback(
     story, archive, data: st.DataObject
 ) -> None:
     packed = archive(story.members())
@@ -122,10 +126,7 @@ def test_a_damaged_zip_file_is_a_failed_verification_or_harmless_never_a_traceba
     width = data.draw(st.integers(0, 8), label="bytes replaced")
     junk = data.draw(st.binary(max_size=8), label="by")
     changed = packed[:at] + junk + packed[at + width :]
-    report = verify(io.BytesIO(changed), story.policy())
-    if report.verified:  # then only what the zip format lets be said in two ways has changed
-        with zipfile.ZipFile(io.BytesIO(changed)) as found:
-            assert {name: found.read(name) for name in found.namelist()} == story.members()
+    assert verify(io.BytesIO(changed), story.policy()).verified == (changed == packed)
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=FIXTURE_IS_ONLY_READ)

@@ -1,4 +1,4 @@
-"""Writing the zip file of a pack: stored members in a fixed order, with fixed dates and permissions.
+"""Writing the zip file of a pack, in the one form that its verifier accepts (`canonical_zip`).
 
 The same members give the same bytes. Content is streamed, so that evidence of any size needs the memory of
 one block.
@@ -8,25 +8,23 @@ from __future__ import annotations
 
 import os
 import tempfile
-import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 
+from holdfast_verify.canonical_zip import Entry, closing, local_header
 from holdfast_verify.layout import Member
-
-_DATE = (1980, 1, 1, 0, 0, 0)
-"""The earliest a zip file can say: when a pack was made is on the ledger."""
-_UNIX, _REGULAR_FILE = 3, 0o100644 << 16
 
 
 class Archive:
     """A zip file under way; knows the digest of what it holds."""
 
     def __init__(self, path: Path) -> None:
-        self._zip = zipfile.ZipFile(path, "w", zipfile.ZIP_STORED)
+        self._file = path.open("wb")
+        self._entries: list[Entry] = []
         self.members: list[Member] = []
 
     def __enter__(self) -> Archive:
@@ -35,19 +33,31 @@ class Archive:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._zip.close()
+        if error is None:
+            self._file.write(closing(self._entries))
+        self._file.close()
 
     def add(self, path: str, role: str, blocks: Iterable[bytes], size: int | None = None) -> Member:
-        """Write one member in blocks. `size`, where it is known, lets it be larger than 2 GiB."""
-        info = zipfile.ZipInfo(path, _DATE)
-        info.create_system, info.external_attr = _UNIX, _REGULAR_FILE
-        info.file_size = size or 0
-        digest, written = sha256(), 0
-        with self._zip.open(info, "w") as member:
-            for block in blocks:
-                digest.update(block)
-                member.write(block)
-                written += len(block)
+        """Write one member in blocks; members come in the order of their names, the manifest last.
+
+        The header in front tells size and CRC, so it is written when they are known, into the space that a
+        member of `size` bytes needs; without `size` it may hold less than 4 GiB. Raises ValueError for
+        content of another size.
+        """
+        begin = Entry(path, 0, size or 0, self._file.tell())
+        self._file.write(local_header(begin))
+        digest, crc, written = sha256(), 0, 0
+        for block in blocks:
+            digest.update(block)
+            crc = zlib.crc32(block, crc)
+            written += self._file.write(block)
+        entry = begin._replace(crc=crc, size=written)
+        if (size is not None and written != size) or entry.begin != begin.begin:
+            raise ValueError(f"{path} came to {written} bytes, which was not foreseen")
+        self._file.seek(entry.offset)
+        self._file.write(local_header(entry))
+        self._file.seek(entry.end)
+        self._entries.append(entry)
         added = Member(path, role, digest.hexdigest(), written)
         self.members.append(added)
         return added

@@ -41,6 +41,9 @@ from holdfast_verify.policy import Policy
 _ATTEMPTS = 10
 _BATCH = 10_000
 
+Content = tuple[str, Iterable[bytes], int | None]
+"""A member's role, its blocks, and its size where that is known beforehand."""
+
 
 class Holdings(Protocol):
     """Where the parts of a pack are: an `Application`, or whatever else has these."""
@@ -233,8 +236,10 @@ def _write(holdings: Holdings, draft: _Assembled, sealed: Sealed, target: Path) 
     try:
         with replacing(target) as temporary:
             with Archive(temporary) as archive, ledger.reading() as conn:
-                _add_files(archive, vault, draft)
-                _add_proofs(archive, conn, draft, sealed)
+                contents = {**_files_of(vault, draft), **_proofs(conn, draft, sealed)}
+                for path in layout.in_order(contents):
+                    role, blocks, size = contents[path]
+                    archive.add(path, role, blocks, size)
                 checkpoint, incident = sealed.checkpoint, draft.fact.incident
                 manifest = layout.manifest(checkpoint, incident, draft.seq, archive.members)
                 archive.add(layout.MANIFEST, "manifest", [manifest])
@@ -249,26 +254,34 @@ def _write(holdings: Holdings, draft: _Assembled, sealed: Sealed, target: Path) 
     return Pack(target, draft.fact.incident, members, checkpoint, sealed.at, draft.seq, report)
 
 
-def _add_files(archive: Archive, vault: Vault, draft: _Assembled) -> None:
-    """Report, record and evidence, in the order of their names."""
+def _files_of(vault: Vault, draft: _Assembled) -> dict[str, Content]:
+    """Report, record and evidence."""
     digests = {member_path(item.item, item.name): item.sha256 for item in draft.dossier.items}
-    for file in sorted(draft.fact.members, key=lambda file: (file.role == "evidence", file.path)):
-        blocks: Iterable[bytes]
-        blocks = vault.read(digests[file.path]) if file.path in digests else [draft.documents[file.path]]
-        archive.add(file.path, file.role, blocks, file.size)
+    return {
+        file.path: (
+            file.role,
+            vault.read(digests[file.path]) if file.path in digests else [draft.documents[file.path]],
+            file.size,
+        )
+        for file in draft.fact.members
+    }
 
 
-def _add_proofs(archive: Archive, conn: Connection, draft: _Assembled, sealed: Sealed) -> None:
+def _proofs(conn: Connection, draft: _Assembled, sealed: Sealed) -> dict[str, Content]:
+    """What proves the files."""
     node = tiles.node_reader(conn)
-    archive.add(layout.CHECKPOINT, layout.PROOFS[layout.CHECKPOINT], [sealed.note.encode()])
-    earlier = _checkpoint_lines(conn, draft.fact.checkpoints, sealed.size, node)
-    archive.add(layout.CHECKPOINTS, layout.PROOFS[layout.CHECKPOINTS], earlier)
-    facts = _fact_lines(conn, draft.fact, sealed.size, node)
-    archive.add(layout.FACTS, layout.PROOFS[layout.FACTS], facts)
-    leaf = tables.facts.c.leaf
-    length = select(func.sum(func.length(leaf))).where(tables.facts.c.seq < sealed.size)
-    size = int(conn.execute(length).scalar_one()) + sealed.size
-    archive.add(layout.HEADERS, layout.PROOFS[layout.HEADERS], _header_lines(conn, sealed.size), size)
+    contents: dict[str, tuple[Iterable[bytes], int | None]] = {
+        layout.CHECKPOINT: ([sealed.note.encode()], None),
+        layout.CHECKPOINTS: (_checkpoint_lines(conn, draft.fact.checkpoints, sealed.size, node), None),
+        layout.FACTS: (_fact_lines(conn, draft.fact, sealed.size, node), None),
+        layout.HEADERS: (_header_lines(conn, sealed.size), _headers_size(conn, sealed.size)),
+    }
+    return {path: (layout.PROOFS[path], blocks, size) for path, (blocks, size) in contents.items()}
+
+
+def _headers_size(conn: Connection, size: int) -> int:
+    length = select(func.sum(func.length(tables.facts.c.leaf))).where(tables.facts.c.seq < size)
+    return int(conn.execute(length).scalar_one()) + size
 
 
 def _checkpoint_lines(conn: Connection, sizes: Sequence[int], size: int, node: tree.Node) -> Iterator[bytes]:

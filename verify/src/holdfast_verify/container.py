@@ -1,7 +1,7 @@
 """The zip file around a pack, read with distrust: whoever made it may want to mislead or to exhaust us.
 
-Nothing is ever extracted. Members are read once, in blocks, and hashed while they are read, so memory
-does not grow with what an archive claims to hold.
+Nothing is ever extracted. Members are read in blocks, and hashed while they are read, so memory does not
+grow with what an archive claims to hold.
 """
 
 from __future__ import annotations
@@ -9,27 +9,20 @@ from __future__ import annotations
 import os
 import stat
 import struct
-import zipfile
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from typing import Any, BinaryIO, NamedTuple
 
-from .layout import is_safe
+from . import canonical_zip as zipped
+from .canonical_zip import Entry
+from .layout import in_order, is_safe
 
 BLOCK = 1 << 20
 MAX_MEMBERS = 10_000
 MAX_DIRECTORY = MAX_MEMBERS * 1024
 """Bytes of the list of members, which has to be held in memory."""
-
-_END = struct.Struct("<4s4H2LH")
-_LOCATOR_64 = struct.Struct("<4sLQL")
-_END_64 = struct.Struct("<4sQ2H2L4Q")
-_LOCAL = struct.Struct("<4s5H3L2H")
-_FLAGS = 0x0806
-"""Flags that change nothing here: deflate's level, and names in UTF-8."""
-_IN_ZIP64 = 0xFFFFFFFF
 
 
 class PackError(Exception):
@@ -49,46 +42,44 @@ class Digest(NamedTuple):
 
 
 class Container:
-    """The members of a zip file that is beyond suspicion in form; what they hold is for others to judge."""
+    """The members of the one zip file that can hold them; what they say is for others to judge.
+
+    The list at the end is read, every record is written anew from it, and the file must hold these bytes:
+    whatever else a zip file could say, and readers disagree about, cannot be there.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
-        """Raises PackError for an archive that is not plain."""
+        """Raises PackError for any other file."""
         self.digests: dict[str, Digest] = {}
         """What was read so far, by name."""
         # SHA-256 runs beside reading, which is busy with the CRC that zip files carry.
         self._beside = ThreadPoolExecutor(1)
-        directory = _directory(file)
-        try:
-            self._zip = zipfile.ZipFile(file)
-        except (zipfile.BadZipFile, OSError, ValueError) as error:
-            raise PackError(None, f"the zip file's list of members is damaged ({error})") from error
-        members = self._zip.infolist()
-        if not members or len(members) > MAX_MEMBERS:
-            raise PackError(None, f"the zip file has {len(members)} members; a pack has 1 to {MAX_MEMBERS}")
-        _require_plain(members)
-        _require_no_gaps(file, members, directory)
-        self.sizes = {info.filename: info.file_size for info in members}
-        """What each member claims to hold, in bytes."""
+        self._file = file
+        entries = _listed(file)
+        _require_names([entry.name for entry in entries])
+        _require_exact(file, entries)
+        self._entries = {entry.name: entry for entry in entries}
+        self.sizes = {entry.name: entry.size for entry in entries}
+        """How many bytes each member holds."""
 
     def chunks(self, name: str) -> Iterator[bytes]:
         """A member's content in blocks; its digest is known once the last was taken. Raises PackError."""
-        if name not in self.sizes:
+        if name not in self._entries:
             raise PackError(name, "is missing from the pack")
-        digest, size = sha256(), 0
-        try:
-            with self._zip.open(name) as stream:
-                hashed = self._beside.submit(digest.update, b"")
-                while block := stream.read(BLOCK):
-                    hashed.result()  # so that no more than two blocks are ever in memory
-                    hashed = self._beside.submit(digest.update, block)
-                    size += len(block)
-                    yield block
-                hashed.result()
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-            raise PackError(name, f"cannot be read, its bytes were changed or cut ({error})") from error
-        if size != self.sizes[name]:
-            raise PackError(name, f"holds {size} bytes instead of {self.sizes[name]}")
-        self.digests[name] = Digest(digest.hexdigest(), size)
+        entry, digest, crc, at = self._entries[name], sha256(), 0, 0
+        hashed = self._beside.submit(digest.update, b"")
+        while at < entry.size:
+            block = _read(self._file, entry.begin + at, min(BLOCK, entry.size - at))
+            if not block:
+                raise PackError(name, "cannot be read to its end: the file was cut while it was read")
+            hashed.result()  # so that no more than two blocks are ever in memory
+            hashed = self._beside.submit(digest.update, block)
+            crc, at = zlib.crc32(block, crc), at + len(block)
+            yield block
+        hashed.result()
+        if crc != entry.crc:
+            raise PackError(name, "was changed: its bytes do not have the CRC that the zip file tells")
+        self.digests[name] = Digest(digest.hexdigest(), entry.size)
 
     def whole(self, name: str, limit: int) -> bytes:
         """A member's content, of at most `limit` bytes. Raises PackError."""
@@ -109,70 +100,154 @@ class Container:
             raise PackError(name, "does not end with a line break")
 
 
-def _directory(file: BinaryIO) -> int:
-    """Where the list of members begins. Raises PackError unless it and the end record close the file."""
+# Reading the list of members -----------------------------------------------------------------------
+
+_AGAIN = "a pack is not packed again: ask for the file as Holdfast wrote it"
+
+
+def _listed(file: BinaryIO) -> list[Entry]:
+    """The members as the list at the end of the file tells them. Raises PackError."""
+    count, length, begin = _end(file)
+    if length > MAX_DIRECTORY or not 1 <= count <= MAX_MEMBERS:
+        raise PackError(None, f"the zip file lists {count} members; a pack has 1 to {MAX_MEMBERS}")
+    directory, at, found = _read(file, begin, length), 0, []
+    while at < len(directory):
+        entry, at = _entry(directory, at, begin)
+        found.append(entry)
+    if len(found) != count:
+        raise PackError(None, f"the zip file says that it lists {count} members, and lists {len(found)}")
+    return found
+
+
+def _end(file: BinaryIO) -> tuple[int, int, int]:
+    """How many members there are, and length and place of their list, as the last records say."""
     size = file.seek(0, os.SEEK_END)
-    at = size - _END.size
-    found = _unpack(_END, file, at)
-    if found is None or found[0] != b"PK\x05\x06" or found[7] != 0:
-        raise PackError(None, "it is not a zip file, or something was added behind its end")
-    length, begin = found[5], found[6]
-    locator = _unpack(_LOCATOR_64, file, at - _LOCATOR_64.size)
-    if locator is not None and locator[0] == b"PK\x06\x07":
-        at -= _LOCATOR_64.size + _END_64.size
-        found = _unpack(_END_64, file, at)
-        if found is None or found[0] != b"PK\x06\x06" or locator[2] != at:
+    at = size - zipped.END.size
+    last = _unpack(zipped.END, _read(file, at, zipped.END.size), zipped.END_MARK)
+    if last is None:
+        raise PackError(None, f"it is not a zip file, or something was added behind its end; {_AGAIN}")
+    count, length, begin = last[3], last[4], last[5]
+    if length == zipped.WIDE or begin == zipped.WIDE:
+        at -= zipped.LOCATOR_64.size + zipped.END_64.size
+        wide = _unpack(zipped.END_64, _read(file, at, zipped.END_64.size), zipped.END_64_MARK)
+        if wide is None:
             raise PackError(None, "the zip file's end records contradict each other")
-        length, begin = found[8], found[9]
-    if begin + length != at or length > MAX_DIRECTORY:
-        raise PackError(None, "the zip file's list of members is too long or not where its end says")
-    return int(begin)
+        count, length, begin = wide[6], wide[7], wide[8]
+    if begin + length != at:
+        raise PackError(None, f"the list of members is not where the zip file's end says; {_AGAIN}")
+    return count, length, begin
 
 
-def _require_plain(members: list[zipfile.ZipInfo]) -> None:
+def _entry(directory: bytes, at: int, begin: int) -> tuple[Entry, int]:
+    """One member of the list, and where the next one begins. Raises PackError."""
+    fields = _unpack(zipped.CENTRAL, directory[at : at + zipped.CENTRAL.size], zipped.CENTRAL_MARK)
+    if fields is None:
+        raise PackError(None, "the zip file's list of members is damaged")
+    (_, _, flags, method, _, _, crc, stored, size, *lengths, _, _, attributes, offset) = fields
+    start = at + zipped.CENTRAL.size
+    first, second, third = lengths
+    raw, extra = directory[start : start + first], directory[start + first : start + first + second]
+    name = raw.decode("ascii", "backslashreplace")
+    if not is_safe(name):
+        raise PackError(name, "is not a name that a member of a pack may have")
+    wide = list(_wide_numbers(extra))
+    if size == zipped.WIDE:
+        size, stored = (wide.pop(0), wide.pop(0)) if len(wide) > 1 else (size, stored)
+    if offset == zipped.WIDE and wide:
+        offset = wide.pop(0)
+    _require_plain(name, flags, method, attributes >> 16)
+    entry = Entry(name, crc, size, offset)
+    if stored != size or offset + size > begin:
+        raise PackError(name, "says that it is larger than the zip file")
+    return entry, start + first + second + third
+
+
+def _wide_numbers(extra: bytes) -> Iterator[int]:
+    """The numbers of eight bytes in a zip64 record."""
+    if extra[:2] == b"\x01\x00":
+        yield from (
+            number for (number,) in struct.iter_unpack("<Q", extra[4 : 4 + (len(extra) - 4) // 8 * 8])
+        )
+
+
+def _require_plain(name: str, flags: int, method: int, mode: int) -> None:
+    """Words for what would not be the exact bytes either."""
+    if flags & 1:
+        raise PackError(name, "is encrypted")
+    if flags & 8:
+        raise PackError(name, f"tells its size behind its content (a data descriptor); {_AGAIN}")
+    if method:
+        raise PackError(name, f"is compressed, and the members of a pack never are; {_AGAIN}")
+    if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
+        raise PackError(name, "is a link, folder or device, not a file")
+
+
+def _require_names(names: list[str]) -> None:
+    """Each once, and in the one order: by their bytes, the manifest last."""
     seen: set[str] = set()
-    for info in members:
-        name = info.orig_filename
-        if not is_safe(name):
-            raise PackError(name, "is not a name that a member of a pack may have")
+    for name in names:
         if name.lower() in seen:
             raise PackError(name, "occurs twice, or differs from another member in case alone")
         seen.add(name.lower())
-        if info.flag_bits & ~_FLAGS:
-            raise PackError(name, "is encrypted or uses a feature of zip files that packs do not")
-        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise PackError(name, "is compressed in a way that packs do not use")
-        if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):
-            raise PackError(name, "is a link, folder or device, not a file")
+    if names != in_order(names):
+        wrong = next(name for name, right in zip(names, in_order(names), strict=True) if name != right)
+        raise PackError(wrong, f"is not in its place among the members; {_AGAIN}")
 
 
-def _require_no_gaps(file: BinaryIO, members: list[zipfile.ZipInfo], directory: int) -> None:
-    """Every byte up to the list of members belongs to one member, and both descriptions of it agree.
+def _require_exact(file: BinaryIO, entries: list[Entry]) -> None:
+    """The file's records are those that follow from the members, byte for byte, and leave no gap.
 
-    Otherwise bytes could hide between members, members could share bytes (a bomb), or programs that
-    read the zip file from its front could see another pack than programs that read it from its end.
+    Otherwise bytes could hide between members, members could share bytes (a bomb), or programs that read
+    the zip file from its front could see another pack than programs that read it from its end.
     """
     at = 0
-    for info in sorted(members, key=lambda info: info.header_offset):
-        local = _unpack(_LOCAL, file, at)
-        if info.header_offset != at or local is None:
-            raise PackError(info.filename, "overlaps another member, or hidden bytes lie before it")
-        _, _, flags, method, _, _, crc, stored, size, name_length, extra_length = local
-        same = (flags, method, crc) == (info.flag_bits, info.compress_type, info.CRC)
-        if (
-            not same
-            or stored not in (info.compress_size, _IN_ZIP64)
-            or size not in (info.file_size, _IN_ZIP64)
-        ):
-            raise PackError(info.filename, "is described in two contradicting ways by the zip file")
-        at += _LOCAL.size + name_length + extra_length + info.compress_size
-    if at != directory:
-        raise PackError(None, "hidden bytes lie between the last member and the list of members")
+    for entry in entries:
+        if entry.offset != at:
+            raise PackError(entry.name, "overlaps another member, or hidden bytes lie before it")
+        expected = zipped.local_header(entry)
+        _require_same(_read(file, at, len(expected)), expected, entry.name)
+        at = entry.end
+    expected = zipped.closing(entries)
+    size = file.seek(0, os.SEEK_END)
+    if size - at != len(expected):
+        raise PackError(
+            None,
+            "extra fields, comments or hidden bytes stand in the list of members or before it; " + _AGAIN,
+        )
+    found = _read(file, at, len(expected))
+    if found != expected:
+        _explain(found, expected, entries)
 
 
-def _unpack(layout: struct.Struct, file: BinaryIO, at: int) -> tuple[Any, ...] | None:
-    if at < 0:
-        return None
+def _explain(found: bytes, expected: bytes, entries: list[Entry]) -> None:
+    """Which member's description in the list is not as it must be. Raises PackError."""
+    at = 0
+    for entry in entries:
+        length = len(zipped.central_header(entry))
+        _require_same(found[at : at + length], expected[at : at + length], entry.name)
+        at += length
+    raise PackError(None, f"the end of the zip file is not as Holdfast writes it; {_AGAIN}")
+
+
+def _require_same(found: bytes, expected: bytes, name: str) -> None:
+    if found != expected:
+        raise PackError(
+            name,
+            "is described by the zip file in another way than Holdfast does (date, flags, permissions, "
+            f"sizes, extra fields, comment or a second name); {_AGAIN}",
+        )
+
+
+def _read(file: BinaryIO, at: int, length: int) -> bytes:
+    """These bytes; fewer where the file ends before, none before its beginning."""
+    if at < 0 or at >= 1 << 63:
+        return b""
     file.seek(at)
-    found = file.read(layout.size)
-    return layout.unpack(found) if len(found) == layout.size else None
+    return file.read(length)
+
+
+def _unpack(record: struct.Struct, raw: bytes, mark: bytes) -> tuple[Any, ...] | None:
+    """The record's fields without its mark; None where another mark or too little stands."""
+    if len(raw) != record.size or not raw.startswith(mark):
+        return None
+    return record.unpack(raw)[1:]

@@ -15,6 +15,8 @@ CHECKPOINT = "checkpoint.txt"
 FACTS = "facts.jsonl"
 HEADERS = "headers.jsonl"
 CHECKPOINTS = "checkpoints.jsonl"
+RECORD = "record.json"
+REPORT = "report.pdf"
 PROOFS: Mapping[str, str] = {
     CHECKPOINT: "checkpoint",
     CHECKPOINTS: "checkpoints",
@@ -42,6 +44,11 @@ class Member(NamedTuple):
 def is_safe(name: str) -> bool:
     """Whether a member may be called this: harmless to extract on every system, alike in every encoding."""
     return _NAME.fullmatch(name) is not None
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """The members as they stand in a pack: by the bytes of their names, the manifest last."""
+    return sorted(names, key=lambda name: (name == MANIFEST, name))
 
 
 def fact_line(leaf: bytes, payload: bytes, salt: bytes, proof: Sequence[bytes]) -> bytes:
