@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import uvicorn
@@ -43,7 +43,7 @@ from holdfast.integrations.smtp.channel import EmailChannel
 from holdfast.interfaces.api.access import flags_access
 from holdfast.interfaces.api.ofrep import ofrep_router
 from holdfast.interfaces.api.resources import api
-from holdfast.interfaces.application import Application, Fire, Health
+from holdfast.interfaces.application import Application, Handler, Upkeep
 from holdfast.interfaces.cli.main import run
 from holdfast.interfaces.cli.session import Wiring
 from holdfast.interfaces.web.site import site
@@ -120,6 +120,7 @@ def open_workspace(
     key = keys.load(settings.ledger.key)
     anchor = Anchor(settings.workspace / CHECKPOINTS)
     vault = Vault(settings.vault.path)
+    accounts = Accounts(ledger)
 
     def link(incident: str) -> str:
         return f"{settings.web.public_url}/incidents/{incident}"
@@ -145,7 +146,7 @@ def open_workspace(
         anchor=anchor,
         verifier_key=Signer(origin, key).verifier_key,
         vault=vault,
-        accounts=Accounts(ledger),
+        accounts=accounts,
         desk=desk,
         monitoring=monitoring,
         alerting=alerting,
@@ -157,7 +158,7 @@ def open_workspace(
         handlers=_handlers(desk, monitoring, containing),
         reactions=_reactions(desk, monitoring, alerting, counter),
         channels={"email": EmailChannel(settings.mail, clock)},
-        health=Health(),
+        upkeep=_upkeep(accounts),
     )
 
 
@@ -165,17 +166,25 @@ def _engine() -> AbstractContextManager[Engine]:
     return DuckDB()
 
 
-def _handlers(desk: Desk, monitoring: Monitoring, containing: Containing) -> dict[str, Fire]:
+def _handlers(desk: Desk, monitoring: Monitoring, containing: Containing) -> dict[str, Handler]:
     """What each kind of timer does when it is due."""
     return {
-        "clock.breach": lambda timer, by, at: desk.breach_clock(timer, by=by, at=at),
-        "escalation.step": lambda timer, by, at: desk.escalate(timer, by=by, at=at),
-        REVIEW_TIMER: lambda timer, by, at: versions.remind_of_review(desk.ledger, timer, by, at),
-        "monitoring.run": monitoring.fire,
-        EFFECT_TIMER: containing.look_again,
-        REMINDER_TIMER: lambda timer, by, at: remedying.remind(desk, timer, by=by, at=at),
-        OVERDUE_TIMER: lambda timer, by, at: remedying.chase_overdue(desk, timer, by=by, at=at),
+        "clock.breach": Handler(lambda timer, by, at: desk.breach_clock(timer, by=by, at=at)),
+        "escalation.step": Handler(lambda timer, by, at: desk.escalate(timer, by=by, at=at)),
+        REVIEW_TIMER: Handler(lambda timer, by, at: versions.remind_of_review(desk.ledger, timer, by, at)),
+        "monitoring.run": Handler(monitoring.fire, lane="monitors"),
+        EFFECT_TIMER: Handler(containing.look_again, lane="effects"),
+        REMINDER_TIMER: Handler(lambda timer, by, at: remedying.remind(desk, timer, by=by, at=at)),
+        OVERDUE_TIMER: Handler(lambda timer, by, at: remedying.chase_overdue(desk, timer, by=by, at=at)),
     }
+
+
+def _upkeep(accounts: Accounts) -> tuple[Upkeep, ...]:
+    """What is done every so often, whatever happens."""
+    return (
+        # Sessions that ran out: their end belongs on the record too.
+        Upkeep("ending sessions", timedelta(minutes=5), accounts.end_expired),
+    )
 
 
 def _reactions(

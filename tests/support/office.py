@@ -65,7 +65,7 @@ class Office:
         worker = Worker(self.application)
         for _ in range(rounds):
             did = worker.round(self.clock.now())
-            assert self.application.health.failing == {}, self.application.health.failing
+            assert worker.failing == {}, worker.failing
             if not did:
                 return
         raise AssertionError("the worker finds no end of its work")

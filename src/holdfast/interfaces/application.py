@@ -6,8 +6,8 @@ Interfaces translate and call; none of them joins parts itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from holdfast.clock import Clock
@@ -29,20 +29,31 @@ from holdfast.prepare.accounts import Accounts
 from holdfast.settings import Settings
 from holdfast_verify.note import VerifierKey
 
-
-@dataclass(slots=True)
-class Health:
-    """What the worker of this process last did; "no alerts" and "monitoring is dead" must look different
-    (R-XCT-07)."""
-
-    last_round: datetime | None = None
-    refused_to_seal: str = ""
-    failing: dict[str, str] = field(default_factory=dict)
-    """What keeps failing, and why."""
-
-
 Fire = Callable[[Timer, Actor, datetime], None]
 """Fires one due timer; appends with `fires=timer`, so that it happens once."""
+CLOCKS = "clocks"
+"""The lane of everything that must not wait: its steps look at nothing outside the ledger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """What fires one kind of timer, and in which lane of the worker."""
+
+    fire: Fire
+    lane: str = CLOCKS
+    """Work that reads logs or asks something outside has a lane of its own, so that no clock waits for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """What the worker does every so often, in a lane of its own."""
+
+    name: str
+    every: timedelta
+    do: Callable[[datetime], int]
+    """Does it, and returns how many things were done."""
+    patience: timedelta = timedelta(minutes=10)
+    """How long it may take before it is said to hang."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +77,13 @@ class Application:
     read_switches: Callable[[], Switches]
     flags_token: str
     """What applications present to the OFREP endpoints."""
-    handlers: Mapping[str, Fire]
+    handlers: Mapping[str, Handler]
     """What fires each kind of timer."""
     reactions: tuple[Reaction, ...]
     """What happens after a fact."""
     channels: Mapping[str, Channel]
-    health: Health
+    upkeep: tuple[Upkeep, ...]
+    """What the worker does every so often."""
 
     @property
     def workspace(self) -> Path:

@@ -24,20 +24,25 @@ class Reaction:
     step: Callable[[Recorded, datetime], None]
 
 
-def react(ledger: Ledger, reactions: Sequence[Reaction], at: datetime) -> int:
-    """Hand new facts to every reaction until none has anything left; returns how many were handed."""
+def react(ledger: Ledger, reactions: Sequence[Reaction], at: datetime, limit: int | None = None) -> int:
+    """Hand new facts to every reaction until none has anything left; returns how many were handed.
+
+    With a `limit`, at most so many to each: what is left is handed over the next time.
+    """
+    if limit is not None:
+        return sum(_advance(ledger, reaction, at, limit) for reaction in reactions)
     handed = 0
-    while True:
-        now_handed = sum(_advance(ledger, reaction, at) for reaction in reactions)
+    while now_handed := sum(_advance(ledger, reaction, at) for reaction in reactions):
         handed += now_handed
-        if not now_handed:
-            return handed
+    return handed
 
 
-def _advance(ledger: Ledger, reaction: Reaction, at: datetime) -> int:
+def _advance(ledger: Ledger, reaction: Reaction, at: datetime, limit: int | None = None) -> int:
     position = _position(ledger, reaction.name)
     handed, newest = 0, position
     for recorded in ledger.facts(after=position):
+        if handed == limit:
+            break
         if isinstance(recorded.fact, reaction.to):
             # A crash after the step and before the next line hands the fact over again.
             reaction.step(recorded, at)

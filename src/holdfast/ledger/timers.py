@@ -8,7 +8,9 @@ or stop the timer. The loser of a race gets AlreadyFired and does nothing.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, Table, delete, insert, select
@@ -40,12 +42,17 @@ class Timers:
                 )
 
 
-def due(ledger: Ledger, now: datetime, limit: int = 100) -> list[Timer]:
-    """Timers whose time has come, the longest overdue first."""
+def due(
+    ledger: Ledger, now: datetime, limit: int = 100, wanted: Callable[[Timer], bool] = lambda timer: True
+) -> list[Timer]:
+    """Timers whose time has come, the longest overdue first; of those, the first that are `wanted`.
+
+    A timer that cannot be fired stands in front for ever: it must not hide those behind it.
+    """
     query = select(tables.timers).where(tables.timers.c.due <= clock.stamp(now))
     with ledger.reading() as conn:
-        rows = conn.execute(query.order_by(tables.timers.c.due, tables.timers.c.timer).limit(limit)).all()
-    return [_timer(row) for row in rows]
+        rows = conn.execute(query.order_by(tables.timers.c.due, tables.timers.c.timer))
+        return list(islice(filter(wanted, map(_timer, rows)), limit))
 
 
 def next_due(ledger: Ledger) -> datetime | None:

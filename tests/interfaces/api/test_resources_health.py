@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from holdfast.detect.monitoring import AGAIN
 from holdfast.interfaces.application import Application
 from holdfast.interfaces.worker.worker import Worker
+from holdfast.ledger.sealing import RefusedToSeal
 from holdfast.people import Permission
 from support.company import MAYA
-from support.workspaces import HandClock
+from support.workspaces import HandClock, with_log
 
 
 def samples(client: TestClient, token: str) -> dict[str, float]:
@@ -22,42 +24,105 @@ def samples(client: TestClient, token: str) -> dict[str, float]:
     return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
 
 
-def test_health_needs_no_token_and_names_nobody(client: TestClient, incident: str) -> None:
+def health(client: TestClient) -> tuple[int, Any]:
     answer = client.get("/healthz")
-    assert answer.status_code == 200
-    assert answer.json() == {
-        "healthy": True,
+    return answer.status_code, answer.json()
+
+
+def test_health_needs_no_token_and_names_nobody(
+    client: TestClient, company: Application, incident: str
+) -> None:
+    Worker(company).round(company.clock.now())
+    status, said = health(client)
+    assert said == {
+        "healthy": False,
         "database": "reachable",
-        "worker": "not in this process",
-        "last_round": None,
-        "refused_to_seal": "",
+        "worker": "running",
+        "hanging": [],
+        "last_turn": said["last_turn"],
         "failing": 0,
+        "sealing": "not refused",
+        "clocks_late": 0,
+        "messages_late": 0,
+        "monitoring": "silent",
+        "systems": {"watched": 0, "silent": 1, "not_watched": 1},
+        "vault": "there",
     }
+    assert status == 503, "the log of the starter's system is not there"
+
+
+def test_a_log_that_is_there_makes_it_healthy(
+    client: TestClient, company: Application, clock: HandClock
+) -> None:
+    with_log(company.workspace, clock.now())
+    clock.pass_by(AGAIN)
+    Worker(company).round(company.clock.now())
+    status, said = health(client)
+    assert (status, said["monitoring"]) == (200, "running"), said
+    assert said["systems"] == {"watched": 1, "silent": 0, "not_watched": 1}
+    (found,) = (v for k, v in samples(client, company.flags_token).items() if "monitoring_silent" in k)
+    assert found == 0
+    assert samples(client, company.flags_token)["holdfast_systems_not_watched"] == 1
+
+
+def test_no_worker_anywhere_is_not_healthy(client: TestClient, company: Application) -> None:
+    status, said = health(client)
+    assert (status, said["worker"], said["last_turn"]) == (503, "none", None)
 
 
 def test_a_worker_that_has_gone_silent_is_told(
     client: TestClient, company: Application, clock: HandClock
 ) -> None:
     Worker(company).round(clock.now())
-    assert client.get("/healthz").json()["worker"] == "running"
-    clock.pass_by(timedelta(minutes=6))
-    answer = client.get("/healthz")
-    assert (answer.status_code, answer.json()["worker"]) == (503, "silent")
+    assert health(client)[1]["worker"] == "running"
+    clock.pass_by(timedelta(minutes=2))
+    status, said = health(client)
+    assert (status, said["worker"]) == (503, "silent")
 
 
 def test_a_ledger_that_is_not_sealed_any_more_is_told(client: TestClient, company: Application) -> None:
-    company.health.refused_to_seal = "the database was cut"
-    answer = client.get("/healthz")
-    assert (answer.status_code, answer.json()["refused_to_seal"]) == (503, "the database was cut")
+    company.anchor.path.write_text("")
+    worker = Worker(company)
+
+    def refuse(at: datetime) -> None:
+        raise RefusedToSeal("the database was cut")
+
+    worker.sealer.seal = refuse  # type: ignore[assignment]
+    worker.round(company.clock.now())
+    assert health(client)[1]["sealing"] == "refused"
+
+
+def test_a_missing_vault_is_told(client: TestClient, company: Application, incident: str) -> None:
+    company.settings.vault.path.rename(company.workspace / "moved away")
+    status, said = health(client)
+    assert (status, said["vault"]) == (503, "missing")
+
+
+def test_clocks_that_nobody_keeps_are_told(
+    client: TestClient, company: Application, clock: HandClock, incident: str
+) -> None:
+    clock.pass_by(timedelta(days=2))
+    Worker(company).write_pulse(clock.now())  # it lives, and does not come to its clocks
+    status, said = health(client)
+    assert (status, said["worker"], said["clocks_late"]) == (503, "running", 1)
+
+
+def test_messages_that_do_not_leave_are_told(
+    client: TestClient, company: Application, clock: HandClock, incident: str
+) -> None:
+    clock.pass_by(timedelta(minutes=6))
+    Worker(company).write_pulse(clock.now())
+    status, said = health(client)
+    assert (status, said["messages_late"] > 0) == (503, True)
 
 
 def test_a_database_that_is_away_is_told(
     client: TestClient, company: Application, maya: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away() -> int:
+    def away() -> None:
         raise OSError("no route to host")
 
-    monkeypatch.setattr(company.ledger, "size", away)
+    monkeypatch.setattr(company.ledger.database, "reading", away)
     answer = client.get("/healthz")
     assert (answer.status_code, answer.json()["database"]) == (503, "not reachable")
 
@@ -72,6 +137,6 @@ def test_metrics_count_what_is_running(
     assert found == samples(client, maya.token)
     assert found["holdfast_facts"] == company.ledger.size() > found["holdfast_facts_sealed"] > 0
     assert found['holdfast_incidents_running{status="triage",severity="medium"}'] == 1
-    assert found["holdfast_seal_refused"] == 0
+    assert found["holdfast_workers"] == found["holdfast_healthy"] == 0
     Worker(company).seal(company.clock.now())
     assert samples(client, maya.token)["holdfast_facts_sealed"] == found["holdfast_facts"]

@@ -14,8 +14,9 @@ from holdfast.incident.incident import Incident, Status
 from holdfast.incident.responding import Report
 from holdfast.interfaces.application import Application
 from holdfast.interfaces.worker.worker import Worker
-from holdfast.ledger import outbox
+from holdfast.ledger import outbox, pulse
 from holdfast.ledger.outbox import DeliveryFailed, MessageQueued, QueuedMessage
+from holdfast.ledger.pulse import Beat
 from holdfast.prepare.terms import Category, Severity
 from support.company import AISHA, INES, MAYA, PRIYA, TOMAS
 from support.pages import Page, Reader, SetClock, open_company, signed_in
@@ -403,13 +404,17 @@ def test_dead_monitoring_does_not_look_like_no_alerts_r_xct_07(
     clock.pass_(timedelta(minutes=10))
     text = maya.page("/").text
     assert "its run is overdue" in text
-    assert "The worker is not running." in text
+    assert "No worker is running." in text
+    assert "every system is heard from" not in text
 
 
 def test_a_step_of_the_worker_that_keeps_failing_is_told_r_xct_07(
     application: Application, maya: Reader
 ) -> None:
-    application.health.failing["reaction count who is affected"] = "the log is away"
+    now = application.clock.now()
+    step = "reaction count who is affected"
+    beat = Beat("elsewhere", step, now, timedelta(minutes=1), failing={step: "the log is away"})
+    pulse.write(application.ledger, "elsewhere", [beat], now)
     text = maya.page("/").text
     assert "A step of the worker keeps failing: reaction count who is affected. The log is away." in text
 

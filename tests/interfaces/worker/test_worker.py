@@ -14,6 +14,7 @@ from holdfast.incident.events import Escalated
 from holdfast.incident.responding import Report
 from holdfast.interfaces.application import Application
 from holdfast.interfaces.worker.worker import Worker
+from holdfast.ledger import pulse
 from holdfast.ledger.facts import Recorded
 from holdfast.ledger.outbox import MessageQueued
 from holdfast.ledger.reactions import Reaction
@@ -82,12 +83,12 @@ def test_a_reaction_that_fails_is_said_and_tried_again_and_the_others_go_on(
     changed = replace(opened.application, reactions=(reaction, *opened.application.reactions))
     worker = Worker(changed)
     worker.round(now)
-    assert worker.health.failing["reaction break once"] == "the disk is full"
+    assert worker.failing["reaction break once"] == "the disk is full"
     assert armed(changed.ledger, "monitoring/"), "the reactions behind it went on"
     worker.round(now + timedelta(seconds=1))
     assert len(tried) == 1, "it waits before it is tried again"
     worker.round(now + timedelta(minutes=1))
-    assert "reaction break once" not in worker.health.failing
+    assert "reaction break once" not in worker.failing
     assert tried[0] == tried[1], "the fact it failed on is handed over again"
 
 
@@ -108,7 +109,7 @@ def test_it_stops_when_it_is_told_to(opened: Opened) -> None:
     stop.set()
     thread.join(20)
     assert not thread.is_alive()
-    assert worker.health.last_round is not None
+    assert pulse.read(opened.application.ledger) == [], "a worker that ended is not one that fell silent"
 
 
 def test_the_owner_is_told_once_when_the_playbook_is_due_for_review(opened: Opened, now: datetime) -> None:

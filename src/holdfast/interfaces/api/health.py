@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
 
+import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from sqlalchemy import func, select
@@ -14,10 +14,10 @@ from holdfast.detect import records
 from holdfast.incident.register import incidents
 from holdfast.interfaces.api.access import flags_access
 from holdfast.interfaces.application import Application
+from holdfast.interfaces.standing import Standing, standing_of
 from holdfast.ledger import sealing, tables
 
-SILENT_AFTER = timedelta(minutes=5)
-"""A worker that has finished no round for so long, or for three of its pauses, is silent."""
+_log = structlog.get_logger("holdfast.health")
 
 
 def watched(application: Application) -> APIRouter:
@@ -27,8 +27,8 @@ def watched(application: Application) -> APIRouter:
 
     @router.get("/healthz")
     def healthz() -> Response:
-        document = standing(application)
-        return JSONResponse(document, 200 if document["healthy"] else 503, {"Cache-Control": "no-store"})
+        found = document(application)
+        return JSONResponse(found, 200 if found["healthy"] else 503, {"Cache-Control": "no-store"})
 
     @router.get("/metrics")
     def metrics(request: Request) -> Response:
@@ -39,40 +39,36 @@ def watched(application: Application) -> APIRouter:
     return router
 
 
-def standing(application: Application) -> dict[str, object]:
+def document(application: Application) -> dict[str, object]:
     """What the health check says; it names no person, system or path."""
-    health, now = application.health, application.clock.now()
-    reachable = _reachable(application)
-    worker = _worker(application, now)
-    return {
-        "healthy": reachable and worker != "silent" and not health.refused_to_seal,
-        "database": "reachable" if reachable else "not reachable",
-        "worker": worker,
-        "last_round": clock.stamp(health.last_round) if health.last_round else None,
-        "refused_to_seal": health.refused_to_seal,
-        "failing": len(health.failing),
-    }
-
-
-def _reachable(application: Application) -> bool:
     try:
-        application.ledger.size()
+        standing = standing_of(application)
     except Exception:
-        return False
-    return True
-
-
-def _worker(application: Application, now: datetime) -> str:
-    last = application.health.last_round
-    if last is None:
-        return "not in this process"
-    pauses = timedelta(seconds=3 * application.settings.worker.poll_seconds)
-    return "silent" if now - last > max(SILENT_AFTER, pauses) else "running"
+        _log.exception("the health check could not read the ledger")
+        return {"healthy": False, "database": "not reachable"}
+    working = standing.working
+    return {
+        "healthy": standing.healthy,
+        "database": "reachable",
+        "worker": working.state,
+        "hanging": sorted({beat.lane for beat in working.hanging}),
+        "last_turn": clock.stamp(working.last_turn) if working.last_turn else None,
+        "failing": len(working.failing),
+        "sealing": "refused" if working.refused_to_seal else "not refused",
+        "clocks_late": standing.clocks_late,
+        "messages_late": standing.messages_late,
+        "monitoring": standing.monitoring,
+        "systems": {
+            "watched": standing.watched,
+            "silent": len(standing.silent),
+            "not_watched": len(standing.not_watched),
+        },
+        "vault": "missing" if standing.vault_missing else "there",
+    }
 
 
 def exposition(application: Application) -> Iterable[str]:
     """Prometheus text format 0.0.4."""
-    health, now = application.health, application.clock.now()
     with application.ledger.reading() as conn:
         size = conn.execute(select(tables.head.c.size)).scalar_one()
         sealed = sealing.newest_size(conn)
@@ -85,22 +81,9 @@ def exposition(application: Application) -> Iterable[str]:
         messages = conn.execute(
             select(tables.outbox.c.state, func.count()).group_by(tables.outbox.c.state)
         ).all()
-        overdue = conn.execute(
-            select(func.count()).select_from(tables.timers).where(tables.timers.c.due < clock.stamp(now))
-        ).scalar_one()
-        waiting, runs = records.waiting_alerts(conn), records.runs(conn)
+        waiting = records.waiting_alerts(conn)
     yield from _gauge("holdfast_facts", "Entries in the ledger", [("", size)])
     yield from _gauge("holdfast_facts_sealed", "Entries under a signed checkpoint", [("", sealed)])
-    yield from _gauge(
-        "holdfast_seal_refused",
-        "1 while sealing would show two histories",
-        [("", bool(health.refused_to_seal))],
-    )
-    if health.last_round:
-        last = [("", health.last_round.timestamp())]
-        yield from _gauge("holdfast_worker_last_round_seconds", "When the worker last finished a round", last)
-    yield from _gauge("holdfast_steps_failing", "Steps that keep failing", [("", len(health.failing))])
-    yield from _gauge("holdfast_timers_overdue", "Timers that are due and have not fired", [("", overdue)])
     yield from _gauge(
         "holdfast_incidents_running",
         "Incidents that are not closed or dismissed",
@@ -108,12 +91,55 @@ def exposition(application: Application) -> Iterable[str]:
     )
     yield from _gauge("holdfast_alerts_waiting", "Alerts that wait for a person", [("", waiting)])
     yield from _gauge(
-        "holdfast_monitoring_silent",
-        "1 where monitors fail or are overdue: their silence means nothing",
-        [(_labels(system=system), run.is_silent(now)) for system, run in sorted(runs.items())],
+        "holdfast_messages", "Messages by where they stand", [(_labels(state=s), n) for s, n in messages]
+    )
+    yield from _of_standing(standing_of(application))
+
+
+def _of_standing(standing: Standing) -> Iterable[str]:
+    """What tells *no alerts* from *nobody is watching*."""
+    working = standing.working
+    yield from _gauge(
+        "holdfast_healthy", "1 while everything relied on is done; as /healthz says", [("", standing.healthy)]
+    )
+    lanes = {beat.lane: beat for beat in working.beats}
+    yield from _gauge(
+        "holdfast_workers", "Workers that are heard from", [("", len({b.worker for b in working.beats}))]
+    )
+    yield from _gauge("holdfast_workers_silent", "Workers that fell silent", [("", working.silent)])
+    hanging = {beat.lane for beat in working.hanging}
+    yield from _gauge(
+        "holdfast_lane_hanging",
+        "1 where a step of the worker does not come to its end",
+        [(_labels(lane=lane), lane in hanging) for lane in sorted(lanes)],
+    )
+    if working.last_turn:
+        last = [("", working.last_turn.timestamp())]
+        yield from _gauge("holdfast_last_turn_seconds", "When the slowest lane last came to its end", last)
+    yield from _gauge("holdfast_steps_failing", "Steps that keep failing", [("", len(working.failing))])
+    yield from _gauge(
+        "holdfast_seal_refused",
+        "1 while nothing is sealed",
+        [("", bool(working.refused_to_seal))],
     )
     yield from _gauge(
-        "holdfast_messages", "Messages by where they stand", [(_labels(state=s), n) for s, n in messages]
+        "holdfast_clocks_late", "Clocks that are due and kept by nobody", [("", standing.clocks_late)]
+    )
+    yield from _gauge(
+        "holdfast_messages_late", "Messages that are due and do not leave", [("", standing.messages_late)]
+    )
+    yield from _gauge(
+        "holdfast_monitoring_silent",
+        "1 where monitors fail, are overdue or never ran: their silence means nothing",
+        [(_labels(system=system), silent) for system, silent in sorted(standing.silence.items())],
+    )
+    yield from _gauge(
+        "holdfast_systems_not_watched",
+        "Systems in force without a prediction log or without monitors",
+        [("", len(standing.not_watched))],
+    )
+    yield from _gauge(
+        "holdfast_vault_missing", "1 while evidence is not there", [("", standing.vault_missing)]
     )
 
 

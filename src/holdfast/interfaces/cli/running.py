@@ -68,10 +68,9 @@ def worker(
     working = session.wiring.worker(application)
     if once:
         done = working.round(session.now)
-        health = application.health
 
         def document() -> Round:
-            return Round(done=done, failing=dict(health.failing), refused_to_seal=health.refused_to_seal)
+            return Round(done=done, failing=dict(working.failing), refused_to_seal=working.refused_to_seal)
 
         made = session.answer(document, _worked)
         if made.failing or made.refused_to_seal:

@@ -60,6 +60,12 @@ class Working(Protocol):
 
     def seal(self, now: datetime) -> int: ...
 
+    @property
+    def failing(self) -> Mapping[str, str]: ...
+
+    @property
+    def refused_to_seal(self) -> str: ...
+
 
 class MakesService(Protocol):
     def __call__(self, application: Application, *, with_worker: bool = True) -> Serving: ...
@@ -201,11 +207,10 @@ class Session:
         worker.react(now)
         worker.seal(now)
         opened.size = application.ledger.size()
-        health = application.health
-        for step, reason in health.failing.items():
+        for step, reason in worker.failing.items():
             self.warn(f"what you did is recorded, but {step} failed: {reason}; a running worker tries again")
-        if health.refused_to_seal:
-            self.warn(f"what you did is recorded and NOT sealed: {health.refused_to_seal}")
+        if worker.refused_to_seal:
+            self.warn(f"what you did is recorded and NOT sealed: {worker.refused_to_seal}")
 
 
 # Declaring commands ----------------------------------------------------------------------------

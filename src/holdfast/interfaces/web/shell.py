@@ -10,6 +10,7 @@ from holdfast.detect import records
 from holdfast.incident import register
 from holdfast.incident.register import Filter
 from holdfast.interfaces.application import Application
+from holdfast.interfaces.standing import working_of
 from holdfast.interfaces.web.rendering import Reader, Seal
 from holdfast.ledger import sealing
 from holdfast.people import Permission
@@ -21,7 +22,7 @@ def seal_of(application: Application) -> Seal:
     size = application.ledger.size()
     with application.ledger.reading() as conn:
         sealed = sealing.newest(conn)
-    trouble = application.health.refused_to_seal
+    trouble = working_of(application).refused_to_seal
     if sealed and sealed.size > size:
         trouble = trouble or f"{sealed.size} facts were sealed, but the ledger holds only {size}."
     return Seal(

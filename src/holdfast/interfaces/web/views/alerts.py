@@ -8,6 +8,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Response
 
 from holdfast.detect import records
+from holdfast.interfaces.standing import silent_systems
 from holdfast.interfaces.web import lists
 from holdfast.interfaces.web.access import Visit, visit
 from holdfast.interfaces.web.typed import NOTHING, Typed, refuse, typed
@@ -43,11 +44,8 @@ def _inbox(
             key: lists.alerts(conn, outcomes, system, size=1).total for key, (_, outcomes) in SHOWN.items()
         }
         runs = records.runs(conn)
-    silent = [
-        applied.model.name
-        for name, applied in inventory.items()
-        if applied.model.is_covered and ((run := runs.get(name)) is None or run.is_silent(visit.now))
-    ]
+    systems = {name: applied.model for name, applied in inventory.items()}
+    silent = [one.system.name for one in silent_systems(systems, runs, visit.now)]
     tabs = [(title, _address(key, system), key == chosen, counts[key]) for key, (title, _) in SHOWN.items()]
     return visit.page(
         "pages/alerts.html",

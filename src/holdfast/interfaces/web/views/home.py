@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -13,20 +13,19 @@ from sqlalchemy import Connection
 from holdfast import charts, wording
 from holdfast.detect import records
 from holdfast.detect.measurement import Measurement
-from holdfast.detect.records import Alert, Run
+from holdfast.detect.records import Alert
 from holdfast.incident import register
 from holdfast.incident.incident import Incident, Phase
 from holdfast.incident.register import Filter
 from holdfast.interfaces.application import Application
+from holdfast.interfaces.standing import Standing, standing_of
 from holdfast.interfaces.web import clocks, lists
 from holdfast.interfaces.web.access import visit
 from holdfast.interfaces.web.gauges import expanded
 from holdfast.interfaces.web.rendering import Tone
 from holdfast.learn import measures, tracker
-from holdfast.ledger import timers
 from holdfast.ledger.ledger import Ledger
 from holdfast.prepare import versions
-from holdfast.prepare.systems import System
 
 router = APIRouter()
 
@@ -36,18 +35,16 @@ _WINDOWS = 26
 """Windows in a small line."""
 _RECENT = timedelta(days=365)
 """How far back a small line may reach: 26 windows are half a year at most."""
-_LATE = timedelta(minutes=2)
-"""A worker looks every second; what is due for so long is not being looked at."""
 
 
 @router.get("/")
 def home(visit: visit) -> Response:
     application, now = visit.application, visit.now
+    standing = standing_of(application)
     systems = {name: applied.model for name, applied in versions.active_systems(application.ledger).items()}
     with application.ledger.reading() as conn:
         running = register.find(conn, Filter(running=True), limit=500)
         alerts = records.find_alerts(conn, state="open", limit=500)
-        runs = records.runs(conn)
         watching = sum(
             len(expanded(system, lists.monitors_measured(conn, name))) for name, system in systems.items()
         )
@@ -65,11 +62,11 @@ def home(visit: visit) -> Response:
         failing=failing,
         failing_monitors=len({(alert.system, alert.facts.monitor) for alert in alerts}),
         all_monitors=watching,
-        silent=_silent(systems, runs, now),
+        standing=standing,
+        heard=_heard(standing),
         answered=measures.measures_of(application.ledger, now).answered_in_time,
         due=_due(application, now)[:_SHOWN],
-        stalled=_stalled(application, now),
-        failing_steps=sorted(application.health.failing.items())[:_SHOWN],
+        failing_steps=sorted(standing.working.failing.items())[:_SHOWN],
         in_force=versions.active_playbook(application.ledger) is not None,
         systems=systems,
     )
@@ -168,29 +165,15 @@ def _failing(conn: Connection, alert: Alert, now: datetime) -> Failing:
     return Failing(alert, points, newest)
 
 
-@dataclass(frozen=True, slots=True)
-class Silent:
-    """A system that is meant to be watched, and is not (R-XCT-07)."""
-
-    system: System
-    why: str
-    since: datetime | None
-
-
-def _silent(systems: Mapping[str, System], runs: Mapping[str, Run], now: datetime) -> list[Silent]:
-    found = []
-    for name, system in systems.items():
-        run = runs.get(name)
-        if not system.is_covered or (run and not run.is_silent(now)):
-            continue
-        why = run.reason or "its run is overdue" if run else "it has never run"
-        found.append(Silent(system, why, run.last_run if run else None))
-    return found
-
-
-def _stalled(application: Application, now: datetime) -> int:
-    """Timers due for minutes: no worker is running, so nothing escalates and nothing is measured."""
-    return len(timers.due(application.ledger, now - _LATE))
+def _heard(standing: Standing) -> str:
+    """Whether silence means that all is well: under the number of monitors out of bounds."""
+    said = [
+        wording.plural(len(standing.silent), "system") + " silent" if standing.silent else "",
+        wording.plural(len(standing.not_watched), "system") + " not watched" if standing.not_watched else "",
+        "no worker runs" if standing.working.state in ("none", "silent") else "",
+    ]
+    every = "every system is heard from" if standing.watched else "nothing is watched"
+    return ", ".join(filter(None, said)) or every
 
 
 # Due -------------------------------------------------------------------------------------------

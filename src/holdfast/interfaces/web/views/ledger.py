@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter, HTTPException, Response
 from sqlalchemy import Connection
 
+from holdfast.interfaces.standing import working_of
 from holdfast.interfaces.web import lists
 from holdfast.interfaces.web.access import Visit, visit
 from holdfast.interfaces.web.lists import Stored
@@ -83,7 +84,7 @@ def _ledger(
         stream=stream,
         checkpoints=checkpoints,
         report=report,
-        health=application.health,
+        failing=working_of(application).failing,
     )
 
 

@@ -1,0 +1,178 @@
+"""Whether this installation does what it is relied on for: one answer for page, health check and metrics.
+
+*No alerts* and *monitoring is dead* look different (R-XCT-07). What cannot be found out is never taken for
+good news.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, func, select
+
+from holdfast import clock
+from holdfast.detect import records
+from holdfast.detect.records import Run
+from holdfast.evidence import custody
+from holdfast.interfaces.application import CLOCKS, Application
+from holdfast.ledger import pulse, tables, timers
+from holdfast.ledger.ledger import Timer
+from holdfast.ledger.pulse import Beat
+from holdfast.prepare import versions
+from holdfast.prepare.systems import System
+
+CLOCK_LATE = timedelta(minutes=2)
+"""A worker looks every second: a clock due for so long is kept by nobody."""
+MESSAGE_LATE = timedelta(minutes=5)
+"""A message due for so long is sent by nobody, or the mail server does not answer in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """A system that is meant to be watched, and is not."""
+
+    system: System
+    why: str
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """What the workers, in whatever process and on whatever machine, last said of themselves."""
+
+    beats: Sequence[Beat]
+    """Lanes of workers that are heard from."""
+    silent: int
+    """Workers that were heard from and are not any more."""
+
+    @property
+    def state(self) -> str:
+        """`running`, `hanging`, `silent`, or `none`: none runs anywhere."""
+        if self.beats:
+            return "hanging" if self.hanging else "running"
+        return "silent" if self.silent else "none"
+
+    @property
+    def hanging(self) -> list[Beat]:
+        """Lanes whose step began too long ago."""
+        return [beat for beat in self.beats if beat.hangs]
+
+    @property
+    def failing(self) -> dict[str, str]:
+        """What keeps failing, and why; sealing apart."""
+        return {
+            what: why for beat in self.beats if beat.lane != "sealing" for what, why in beat.failing.items()
+        }
+
+    @property
+    def refused_to_seal(self) -> str:
+        """Why a worker seals nothing; empty while they do."""
+        refused = (why for beat in self.beats if beat.lane == "sealing" for why in beat.failing.values())
+        return next(refused, "")
+
+    @property
+    def last_turn(self) -> datetime | None:
+        """When the lane that is furthest behind last came to its end; None while one never has."""
+        ended = [beat.ended_at for beat in self.beats]
+        return min((at for at in ended if at), default=None) if all(ended) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Everything together."""
+
+    working: Working
+    silent: Sequence[Silent]
+    """Systems that are meant to be watched, and are not."""
+    not_watched: Sequence[System]
+    """Systems in force without a prediction log or without monitors: a gap, and no failure."""
+    silence: Mapping[str, bool]
+    """Every system that is meant to be watched, and whether it is silent."""
+    clocks_late: int
+    messages_late: int
+    vault_missing: bool
+
+    @property
+    def watched(self) -> int:
+        """Systems whose monitors are heard from."""
+        return sum(not silent for silent in self.silence.values())
+
+    @property
+    def healthy(self) -> bool:
+        """Clocks are kept, messages leave, facts are sealed, and every monitor is heard from."""
+        working = self.working
+        return (
+            working.state == "running"
+            and not (working.failing or working.refused_to_seal)
+            and not (self.silent or self.clocks_late or self.messages_late or self.vault_missing)
+        )
+
+    @property
+    def monitoring(self) -> str:
+        """`running`, `silent` where systems are not heard from, `none` where nothing is watched."""
+        if self.silent:
+            return "silent"
+        return "running" if self.watched else "none"
+
+
+def working_of(application: Application) -> Working:
+    """How the workers stand."""
+    now = application.clock.now()
+    beats = pulse.read(application.ledger)
+    heard = [beat for beat in beats if not beat.silent(now)]
+    workers = {beat.worker for beat in beats} - {beat.worker for beat in heard}
+    return Working(heard, len(workers))
+
+
+def standing_of(application: Application) -> Standing:
+    """How everything stands at this moment. Raises what the database raises when it cannot be read."""
+    now, ledger = application.clock.now(), application.ledger
+    systems = {name: applied.model for name, applied in versions.active_systems(ledger).items()}
+    with ledger.reading() as conn:
+        runs = records.runs(conn)
+        messages = _messages_late(conn, now)
+        evidence = _holds_evidence(conn)
+    silent = silent_systems(systems, runs, now)
+    quiet = {one.system.id for one in silent}
+    return Standing(
+        working=working_of(application),
+        silent=silent,
+        not_watched=[system for system in systems.values() if not system.is_covered],
+        silence={name: name in quiet for name, system in systems.items() if system.is_covered},
+        clocks_late=len(clocks_late(application, now)),
+        messages_late=messages,
+        vault_missing=evidence and not application.settings.vault.path.is_dir(),
+    )
+
+
+def silent_systems(systems: Mapping[str, System], runs: Mapping[str, Run], now: datetime) -> list[Silent]:
+    """Systems whose monitors fail, are overdue, or never ran."""
+    found = []
+    for name, system in systems.items():
+        run = runs.get(name)
+        if not system.is_covered or (run and not run.is_silent(now)):
+            continue
+        why = run.reason or "its run is overdue" if run else "it has never run"
+        found.append(Silent(system, why, run.last_run if run else None))
+    return found
+
+
+def clocks_late(application: Application, now: datetime) -> list[Timer]:
+    """Clocks that are due for minutes: nothing escalates. What reads logs may take its time."""
+    slow = {kind for kind, handler in application.handlers.items() if handler.lane != CLOCKS}
+    return timers.due(application.ledger, now - CLOCK_LATE, wanted=lambda timer: timer.kind not in slow)
+
+
+def _messages_late(conn: Connection, now: datetime) -> int:
+    box = tables.outbox.c
+    query = select(func.count()).select_from(tables.outbox)
+    due = query.where(box.state == "queued", box.next_at <= clock.stamp(now - MESSAGE_LATE))
+    return int(conn.execute(due).scalar_one())
+
+
+def _holds_evidence(conn: Connection) -> bool:
+    streams = tables.streams.c.stream
+    prefix = custody.stream_of("")
+    return conn.execute(select(streams).where(streams.startswith(prefix)).limit(1)).first() is not None

@@ -1,0 +1,103 @@
+"""A lane: one kind of work that waits for no other.
+
+Each lane runs in a thread of its own, so that a log that cannot be read or a mail server that says nothing
+holds up no clock. Within a lane one broken step does not stop the others: it is logged, waits, and is tried
+again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+import structlog
+
+from holdfast.ledger.pulse import Beat
+
+_log = structlog.get_logger("holdfast.worker")
+_PAUSE = timedelta(seconds=30)
+"""How long a step that failed waits before it is tried again."""
+
+Tell = Callable[[], datetime]
+"""What time it is."""
+Step = tuple[str, Callable[[datetime], int]]
+"""What is done, and the doing of it at a moment; it returns how many things were done."""
+
+
+class Lane:
+    """Steps of one kind, taken one after another, a bounded number in a turn."""
+
+    def __init__(self, name: str, steps: Callable[[datetime], Iterable[Step]], patience: timedelta) -> None:
+        """`steps` says what is to do at a moment; a step that takes longer than `patience` hangs."""
+        self.name = name
+        self.patience = patience
+        self.failing: dict[str, str] = {}
+        """What keeps failing, and why."""
+        self._steps = steps
+        self._not_before: dict[str, datetime] = {}
+        self._began: tuple[str, datetime] | None = None
+        self._ended: datetime | None = None
+
+    def turn(self, tell: Tell) -> int:
+        """Do what is due, each step at the moment it begins; returns how many things were done."""
+        looking = f"{self.name}: finding what is due"
+        if self.waits(looking, tell()):
+            return 0
+        did, taken = 0, {looking}
+        self._began = (looking, tell())
+        try:
+            for what, step in self._steps(tell()):
+                taken.add(what)
+                did += self._guarded(what, step, tell())
+            self._recovered(looking)
+        except Exception as error:
+            self._failed(looking, error, tell())
+        self._forget(taken, tell())
+        self._began, self._ended = None, tell()
+        return did
+
+    def waits(self, what: str, now: datetime) -> bool:
+        """Whether a step failed so lately that it is not tried yet."""
+        return self._not_before.get(what, now) > now
+
+    def run(self, stop: threading.Event, tell: Tell, pause: float) -> None:
+        """Turn after turn until `stop` is set."""
+        while not stop.is_set():
+            if not self.turn(tell):
+                stop.wait(pause)
+
+    def beat(self, worker: str, now: datetime) -> Beat:
+        """What the lane is doing at the moment."""
+        doing, began = self._began or ("", None)
+        return Beat(worker, self.name, now, self.patience, began, doing, self._ended, dict(self.failing))
+
+    def _guarded(self, what: str, step: Callable[[datetime], int], now: datetime) -> int:
+        if self.waits(what, now):
+            return 0
+        self._began = (what, now)
+        try:
+            did = step(now)
+        except Exception as error:
+            self._failed(what, error, now)
+            return 0
+        self._recovered(what)
+        return did
+
+    def _failed(self, what: str, error: Exception, now: datetime) -> None:
+        reason = str(error) or type(error).__name__
+        if self.failing.get(what) != reason:
+            _log.error("a step failed", lane=self.name, step=what, reason=reason, exc_info=error)
+        # New dictionaries each time: the pulse reads them from another thread.
+        self.failing = {**self.failing, what: reason}
+        self._not_before[what] = now + _PAUSE
+
+    def _recovered(self, what: str) -> None:
+        self.failing = {key: why for key, why in self.failing.items() if key != what}
+        self._not_before.pop(what, None)
+
+    def _forget(self, taken: set[str], now: datetime) -> None:
+        """What failed, and is not there to be done any more: somebody else did it, or stopped it."""
+        for what in self.failing.keys() - taken:
+            if not self.waits(what, now):
+                self._recovered(what)

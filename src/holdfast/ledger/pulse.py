@@ -1,0 +1,113 @@
+"""The pulse: what every running worker is doing, where any process can read it.
+
+Run-time only, not a projection: it can be lost, and proves nothing. A worker writes its lanes every few
+seconds; what is not written any more has gone silent, whatever the reason.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import BigInteger, Column, String, Table, Text, delete, insert, inspect, select
+
+from holdfast import clock
+from holdfast.ledger.ledger import Ledger
+from holdfast.ledger.tables import metadata
+
+SILENT_AFTER = timedelta(seconds=90)
+"""A worker writes its pulse every few seconds; one that has not for so long is not there."""
+_FORGET_AFTER = timedelta(days=1)
+
+worker_lanes = Table(
+    "worker_lanes",
+    metadata,
+    # One run of one worker.
+    Column("worker", String(100), primary_key=True),
+    Column("lane", String(100), primary_key=True),
+    Column("beat_at", String(27), nullable=False),
+    # When the step began that is being worked on; null between steps.
+    Column("began_at", String(27)),
+    Column("doing", Text, nullable=False),
+    # When the lane last came to the end of its turn; null before that.
+    Column("ended_at", String(27)),
+    Column("patience_seconds", BigInteger, nullable=False),
+    # JSON: what keeps failing, and why.
+    Column("failing", Text, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """One lane of one worker, as it was when the pulse was written."""
+
+    worker: str
+    lane: str
+    beat_at: datetime
+    patience: timedelta
+    """How long one step may take before it is said to hang."""
+    began_at: datetime | None = None
+    doing: str = ""
+    ended_at: datetime | None = None
+    failing: Mapping[str, str] = field(default_factory=dict)
+
+    def silent(self, now: datetime) -> bool:
+        """Nothing was heard from this worker for longer than it ever takes."""
+        return now - self.beat_at > SILENT_AFTER
+
+    @property
+    def hangs(self) -> bool:
+        """A step began and had not come to its end in the time it may take, when the pulse was written."""
+        return self.began_at is not None and self.beat_at - self.began_at > self.patience
+
+
+def prepare(ledger: Ledger) -> None:
+    """Make the table where the ledger is older than it."""
+    with ledger.database.writing() as conn:
+        worker_lanes.create(conn, checkfirst=True)
+
+
+def write(ledger: Ledger, worker: str, beats: Sequence[Beat], now: datetime) -> None:
+    """Replace what this worker wrote before; forget workers that have long been gone."""
+    lanes = worker_lanes.c
+    long_ago = clock.stamp(now - _FORGET_AFTER)
+    with ledger.database.writing() as conn:
+        conn.execute(delete(worker_lanes).where((lanes.worker == worker) | (lanes.beat_at < long_ago)))
+        if beats:
+            conn.execute(insert(worker_lanes), [_row(beat) for beat in beats])
+
+
+def read(ledger: Ledger) -> list[Beat]:
+    """What every worker wrote last, also those that are silent by now."""
+    with ledger.reading() as conn:
+        if not inspect(conn).has_table(worker_lanes.name):
+            return []  # an older ledger that no worker of this release has run on
+        rows = conn.execute(select(worker_lanes).order_by(worker_lanes.c.worker, worker_lanes.c.lane)).all()
+    return [
+        Beat(
+            worker=row.worker,
+            lane=row.lane,
+            beat_at=clock.parse(row.beat_at),
+            patience=timedelta(seconds=row.patience_seconds),
+            began_at=clock.parse(row.began_at) if row.began_at else None,
+            doing=row.doing,
+            ended_at=clock.parse(row.ended_at) if row.ended_at else None,
+            failing=json.loads(row.failing),
+        )
+        for row in rows
+    ]
+
+
+def _row(beat: Beat) -> dict[str, object]:
+    return {
+        "worker": beat.worker,
+        "lane": beat.lane,
+        "beat_at": clock.stamp(beat.beat_at),
+        "began_at": clock.stamp(beat.began_at) if beat.began_at else None,
+        "doing": beat.doing,
+        "ended_at": clock.stamp(beat.ended_at) if beat.ended_at else None,
+        "patience_seconds": int(beat.patience.total_seconds()),
+        "failing": json.dumps(dict(beat.failing)),
+    }
