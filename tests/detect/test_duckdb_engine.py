@@ -15,7 +15,8 @@ from sklearn.metrics import roc_auc_score
 
 from holdfast.detect import plan
 from holdfast.detect.cells import Cell, merge
-from holdfast.detect.engines.duckdb import WIDE, DuckDB, literal, number, quoted
+from holdfast.detect.engines.columns import literal, number, quoted
+from holdfast.detect.engines.duckdb import WIDE, DuckDB
 from holdfast.detect.log import Log, open_log
 from holdfast.detect.plan import Item, Scan
 from holdfast.prepare.systems import PredictionLog

@@ -77,18 +77,20 @@ def find(path: str, base: Path, called: str) -> Source:
     Raises LogError when there are none, when formats are mixed, or when a file is empty.
     """
     place = Path(path) if Path(path).is_absolute() else base / path
-    if any(sign in path for sign in "*?["):
-        files = sorted(Path(match) for match in glob(str(place), recursive=True) if Path(match).is_file())
-        if not files:
-            raise LogError(
-                f"{called}: no file matches {place}", "correct the path, or wait for the first file"
-            )
-    elif place.is_dir():
+    if place.is_dir():
         files = sorted(file for file in place.rglob("*") if _is_data(file, place))
         if not files:
             raise LogError(
                 f"{called}: the folder {place} holds no Parquet or CSV file",
                 "correct the path, or wait for the first file",
+            )
+    elif any(sign in path for sign in "*?["):
+        # The folder's own name is no pattern, and a file may bear the very name of the pattern.
+        found = {base / match for match in glob(path, root_dir=base, recursive=True)}
+        files = sorted(file for file in found | {place} if file.is_file())
+        if not files:
+            raise LogError(
+                f"{called}: no file matches {place}", "correct the path, or wait for the first file"
             )
     elif place.is_file():
         files = [place]

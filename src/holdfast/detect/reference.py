@@ -28,6 +28,8 @@ from holdfast.problems import shown
 MOST_VALUES = 1000
 """A column with more values in the reference is no category."""
 SCORE_PARTS = 100
+READING = 2
+"""How values are read; what was frozen from another reading is frozen anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ def identity(log: Log, monitors: Sequence[Monitor]) -> str:
     reference = log.config.reference
     needs = _needs(log, monitors)
     shape = {
+        "reading": READING,
         "reference": None if reference is None else reference.model_dump(mode="json"),
         "columns": log.config.columns.model_dump(mode="json"),
         "edges": needs.edges,
@@ -173,8 +176,9 @@ def _count(
 ) -> Iterable[Cell]:
     """The reference's own counts, over it as one window, for every monitor that it can serve."""
     served = [monitor for monitor in monitors if _serves(table, monitor)]
+    ids = {monitor.id for monitor in served}
     for monitor in monitors:
-        if monitor.needs_reference and monitor not in served:
+        if monitor.needs_reference and monitor.id not in ids:
             raise LogError(
                 f"monitor {monitor.id} compares with the reference, and {table.called} has not all that it "
                 "needs: label, prediction, score, or the columns it names",

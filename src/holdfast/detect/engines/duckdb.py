@@ -9,6 +9,7 @@ through `number`; nothing else is ever put into a query.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,44 +24,29 @@ import duckdb
 
 from holdfast.detect import plan
 from holdfast.detect.cells import MISSING_GROUP, ORIGIN, WHOLE, Cell, Window, window_at
+from holdfast.detect.engines import columns as how
+from holdfast.detect.engines.columns import MICROSECOND, finite, literal, micros, number, quoted
 from holdfast.detect.plan import Counts, Item, Scan
 from holdfast.detect.tables import Column, Extent, Kind, LabelTable, LogError, Source, Table, spelled_truth
 from holdfast.prepare.systems import Rows
 
-UNIX = datetime(1970, 1, 1, tzinfo=UTC)
 FOREVER = datetime.max.replace(tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 WIDE = 40
 """Up to so many edges a histogram is counted by `count_if` columns."""
 SAMPLE = 250_000
 """Rows from which edges are taken, about; of anything larger the same sample by id each time."""
-TOGETHER = 4
-"""Columns whose values are held at once when quantiles are taken: 8 bytes a row each."""
-
-
-def quoted(name: str) -> str:
-    """An identifier, whatever characters a file gave it."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """A string."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def number(value: float) -> str:
-    """A double, exactly; without an exponent DuckDB would read a decimal."""
-    text = repr(float(value))
-    return text if "e" in text else f"{text}e0"
-
-
-def micros(moment: datetime) -> int:
-    """Microseconds since `ORIGIN`."""
-    return (moment - ORIGIN) // MICROSECOND
+MOST_COLUMNS, MOST_ASKED = 50, 1000
+"""Columns and aggregates of one query at most: more run out of memory, many more kill the process."""
+AT_ONCE = 1_000_000
+"""Values held at once when quantiles are taken, 8 bytes each."""
 
 
 def moment(micro: int) -> datetime:
     return ORIGIN + timedelta(microseconds=micro)
+
+
+class _TooMuch(LogError):
+    """A query needs more memory than the engine may use; a smaller one may not."""
 
 
 class DuckDB:
@@ -69,18 +55,23 @@ class DuckDB:
     def __init__(self, memory: str = "256MB", threads: int | None = None) -> None:
         """`memory` bounds what DuckDB holds before it spills to a private temporary folder."""
         self._spill = tempfile.mkdtemp(prefix="holdfast-")
-        self._connection = duckdb.connect(
-            config={
-                "memory_limit": memory,
-                "threads": threads or min(4, os.cpu_count() or 1),
-                "temp_directory": self._spill,
-                "preserve_insertion_order": False,
-                # Nothing is ever fetched from a network.
-                "autoinstall_known_extensions": False,
-                "autoload_known_extensions": False,
-            }
-        )
-        self._connection.execute("SET TimeZone = 'UTC'")
+        self._sources: dict[Source, None] = {}
+        """What was opened: among it is the file that fails later."""
+        self._config: dict[str, Any] = {
+            "memory_limit": memory,
+            "threads": threads or min(4, os.cpu_count() or 1),
+            "temp_directory": self._spill,
+            "preserve_insertion_order": False,
+            # Nothing is ever fetched from a network.
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+        self._connection = self._connect()
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        connection = duckdb.connect(config=self._config)
+        connection.execute("SET TimeZone = 'UTC'")
+        return connection
 
     def __enter__(self) -> Self:
         return self
@@ -97,39 +88,27 @@ class DuckDB:
     # What lies there
 
     def schema(self, source: Source) -> list[Column]:
-        try:
-            found = self._ask(f"DESCRIBE SELECT * FROM {_read(source)}")
-        except duckdb.Error as error:
-            self._blame(source, error)
-        columns = [Column(name, type_, _kind(type_)) for name, type_, *_ in found]
+        self._sources[source] = None
+        found = self._ask(f"DESCRIBE SELECT * FROM {_read(source)}")
+        columns = [Column(name, type_, how.kind_of(type_)) for name, type_, *_ in found]
         return self._without_empty(source, columns) if source.format == "csv" else columns
 
     def _without_empty(self, source: Source, columns: list[Column]) -> list[Column]:
         """CSV says nothing of the type of a column without values: such as labels none of which is known."""
         texts = [column for column in columns if column.kind is Kind.TEXT]
-        if not texts:
-            return columns
-        asked = ", ".join(f"count({quoted(column.name)})" for column in texts)
-        counts = self._one(f"SELECT {asked} FROM {_read(source)}")
-        empty = {column for column, count in zip(texts, counts, strict=True) if count == 0}
+        empty: set[Column] = set()
+        for part in how.portions(texts, MOST_COLUMNS):
+            asked = ", ".join(f"count({quoted(column.name)})" for column in part)
+            counts = self._one(f"SELECT {asked} FROM {_read(source)}")
+            empty |= {column for column, count in zip(part, counts, strict=True) if count == 0}
         return [replace(column, kind=Kind.EMPTY) if column in empty else column for column in columns]
-
-    def _blame(self, source: Source, error: duckdb.Error) -> None:
-        """Raises LogError naming the first file that cannot be read on its own."""
-        for file in source.files:
-            try:
-                self._ask(f"DESCRIBE SELECT * FROM {_read(Source((file,), source.format))}")
-            except duckdb.Error as own:
-                raise LogError(f"{file} cannot be read ({_first_line(own)})", "replace or remove it") from own
-        raise LogError(
-            f"the files of {source} do not fit together ({_first_line(error)})",
-            "give their columns the same types",
-        ) from error
 
     def extent(self, table: Table) -> Extent:
         raw = quoted(table.roles.time)
-        time = _time(table.column(table.roles.time), raw)
-        score = quoted(table.roles.score) if table.roles.score else "CAST(NULL AS DOUBLE)"
+        time = _moment_of(table)
+        score = "CAST(NULL AS DOUBLE)"
+        if table.roles.score:
+            score = how.value(table.column(table.roles.score), quoted(table.roles.score))
         rows, first, last, without, example, low, high = self._one(
             f"SELECT count(*), min({time}), max({time}), count_if({time} IS NULL), "
             f"min(CASE WHEN {time} IS NULL THEN CAST({raw} AS VARCHAR) END), "
@@ -145,7 +124,7 @@ class DuckDB:
         )
 
     def repeated_labels(self, labels: LabelTable) -> tuple[int, str | None]:
-        id_ = quoted(labels.id.name)
+        id_ = how.value(labels.id, quoted(labels.id.name))
         many, example = self._one(
             f"SELECT count(*), min(CAST(i AS VARCHAR)) FROM (SELECT {id_} AS i FROM {_read(labels.source)} "
             f"WHERE {id_} IS NOT NULL GROUP BY 1 HAVING count(*) > 1)"
@@ -159,12 +138,12 @@ class DuckDB:
 
     def quantiles(self, table: Table, columns: Sequence[str], parts: int) -> Mapping[str, list[float]]:
         shares = ", ".join(number(part / parts) for part in range(parts + 1))
-        where = self._sampled(table)
+        (count,) = self._one(f"SELECT count(*) FROM {_read(table.source)}")
+        where, kept = _sample(table, count)
         found: dict[str, list[float]] = {}
-        for start in range(0, len(columns), TOGETHER):
-            batch = columns[start : start + TOGETHER]
+        for batch in how.portions(columns, min(max(AT_ONCE // max(kept, 1), 1), MOST_COLUMNS)):
             rows = _Rows(table)
-            asked = ", ".join(f"quantile_disc({_finite(rows.number(name))}, [{shares}])" for name in batch)
+            asked = ", ".join(f"quantile_disc({finite(rows.number(name))}, [{shares}])" for name in batch)
             answers = self._one(f"SELECT {asked} FROM {rows.sql(where=where)}")
             found |= {name: answer or [] for name, answer in zip(batch, answers, strict=True)}
         return found
@@ -179,20 +158,13 @@ class DuckDB:
         return [value for value, _ in found]
 
     def centres(self, table: Table, columns: Sequence[str]) -> Mapping[str, float]:
-        if not columns:
-            return {}
-        rows = _Rows(table)
-        asked = ", ".join(f"avg({_finite(rows.number(name))})" for name in columns)
-        answers = self._one(f"SELECT {asked} FROM {rows.sql()}")
-        return {name: float(answer or 0.0) for name, answer in zip(columns, answers, strict=True)}
-
-    def _sampled(self, table: Table) -> str:
-        """A condition that keeps about `SAMPLE` rows, the same ones each time; none for smaller tables."""
-        if table.roles.id not in table.columns:
-            return ""
-        (rows,) = self._one(f"SELECT count(*) FROM {_read(table.source)}")
-        every = -(-rows // SAMPLE)
-        return f"hash({quoted(table.roles.id)}) % {every} = 0" if every > 1 else ""
+        found: dict[str, float] = {}
+        for part in how.portions(columns, MOST_COLUMNS):
+            rows = _Rows(table)
+            asked = ", ".join(f"avg({finite(rows.number(name))})" for name in part)
+            answers = self._one(f"SELECT {asked} FROM {rows.sql()}")
+            found |= {name: float(answer or 0.0) for name, answer in zip(part, answers, strict=True)}
+        return found
 
     # Counting
 
@@ -204,16 +176,37 @@ class DuckDB:
         as_of: datetime | None = None,
         step: timedelta = timedelta(days=1),
     ) -> list[Cell]:
+        cells: list[Cell] = []
+        parts = _parts(scan.items)
+        while parts:
+            part = parts.pop()
+            try:
+                cells += self._count(table, scan, part, since, as_of, step)
+            except _TooMuch:
+                if len(part) == 1:
+                    raise
+                parts += [part[: len(part) // 2], part[len(part) // 2 :]]
+        return cells
+
+    def _count(
+        self,
+        table: Table,
+        scan: Scan,
+        items: Sequence[Item],
+        since: datetime | None,
+        as_of: datetime | None,
+        step: timedelta,
+    ) -> list[Cell]:
         rows = _Rows(table, since, as_of)
+        counts = [_count(item, rows) for item in items]
         keys = ["w", *(rows.group(name) for name in scan.group_by)]
         keys.append(rows.known_by(step) if scan.labelled else "CAST(NULL AS BIGINT)")
         # Windows of rows are known by their first and last time, others by their number.
         span = [
             f"{end}({rows.time()})" if isinstance(scan.window, Rows) else "NULL" for end in ("min", "max")
         ]
-        counts = [_count(item, rows) for item in scan.items]
-        asks = [ask for count in counts for ask in count.asks]
         places = ", ".join(str(place + 1) for place in range(len(keys)))
+        asks = [ask for count in counts for ask in count.asks]
         found = self._ask(
             f"SELECT {', '.join([*keys, *span, *asks])} FROM {rows.sql(scan.window)} GROUP BY {places}"
         )
@@ -235,7 +228,7 @@ class DuckDB:
             f"scored AS (SELECT {', '.join(keys)}, {score} AS s, CAST(count_if({positive}) AS DOUBLE) AS p, "
             f"CAST(count_if(NOT {positive}) AS DOUBLE) AS n "
             f"FROM {rows.sql(scan.window)} JOIN cuts ON r.w = cuts.w "
-            f"WHERE {positive} IS NOT NULL AND NOT isnan({score}) AND {arrived} <= cuts.cut GROUP BY ALL), "
+            f"WHERE {positive} IS NOT NULL AND {score} IS NOT NULL AND {arrived} <= cuts.cut GROUP BY ALL), "
             f"ranked AS (SELECT {parts}, p, n, sum(n) OVER up - n / 2 AS below, "
             f"sum(p) OVER (PARTITION BY {parts}) - sum(p) OVER up + p / 2 AS above FROM scored "
             f"WINDOW up AS (PARTITION BY {parts} ORDER BY s)) "
@@ -251,17 +244,17 @@ class DuckDB:
 
     def copy(self, table: Table, target: Path) -> int:
         rows, place = f"SELECT * FROM {_read(table.source)}", quoted(table.roles.time)
-        time = _time(table.column(table.roles.time), place)
+        time = _moment_of(table)
         query = f"{rows} WHERE {_within(table, time)} ORDER BY {place}, {quoted(table.roles.id)}"
         return self._copied(query, target)
 
     def copy_labels(self, table: Table, as_of: datetime, target: Path) -> int:
         labels = table.labels
         assert labels is not None
-        time = _time(table.column(table.roles.time), f"p.{quoted(table.roles.time)}")
+        time = _moment_of(table, "p.")
         known = "true"
         if labels.arrived is not None:
-            known = f"{_time(labels.arrived, f'l.{quoted(labels.arrived.name)}')} <= {micros(as_of)}"
+            known = f"{how.time(labels.arrived, f'l.{quoted(labels.arrived.name)}')} <= {micros(as_of)}"
         query = (
             f"SELECT l.* FROM {_read(labels.source)} AS l JOIN {_read(table.source)} AS p "
             f"ON {_Rows(table).match(labels)} WHERE {_within(table, time)} AND {known} "
@@ -289,7 +282,28 @@ class DuckDB:
         return [(tuple(row[:-3]), int(row[-3] or 0), int(row[-2] or 0), row[-1]) for row in found]
 
     def _ask(self, query: str) -> list[tuple[Any, ...]]:
-        return self._connection.execute(query).fetchall()
+        """Raises LogError, whatever goes wrong and however late: a file may be damaged behind its first
+        page, or be gone by now."""
+        try:
+            return self._connection.execute(query).fetchall()
+        except duckdb.Error as error:
+            raise self._blamed(error) from error
+
+    def _blamed(self, error: duckdb.Error) -> LogError:
+        """The error as the first file that cannot be read on its own."""
+        if isinstance(error, duckdb.OutOfMemoryException):
+            bound = self._config["memory_limit"]
+            return _TooMuch(f"counting takes more than the {bound} it may use", "use fewer groups or bins")
+        with self._connect() as fresh:  # the error may have been the end of the connection
+            for source in self._sources:
+                for file in source.files:
+                    wrong = _wrong(fresh, Source((file,), source.format))
+                    if wrong:
+                        return LogError(f"{file} cannot be read ({wrong})", "replace or remove it")
+                if misfit := _wrong(fresh, source, to_the_end=False):
+                    cause = f"the files of {source} do not fit together ({misfit})"
+                    return LogError(cause, "give their columns the same types")
+        return LogError(f"the log cannot be counted ({_first_line(error)})", "look for what changed in it")
 
     def _one(self, query: str) -> tuple[Any, ...]:
         (row,) = self._ask(query)
@@ -299,6 +313,20 @@ class DuckDB:
 # Reading
 
 
+def _sample(table: Table, rows: int) -> tuple[str, int]:
+    """A condition that keeps about `SAMPLE` rows, the same ones each time, and how many it keeps; none for
+    smaller tables."""
+    every = -(-rows // SAMPLE)
+    if table.roles.id not in table.columns or every <= 1:
+        return "", rows
+    return f"hash({quoted(table.roles.id)}) % {every} = 0", rows // every
+
+
+def _moment_of(table: Table, side: str = "") -> str:
+    column = table.column(table.roles.time)
+    return how.time(column, how.value(column, side + quoted(column.name)))
+
+
 def _within(table: Table, time: str) -> str:
     """The condition that a row lies in the table's period."""
     bounds = [f"{time} >= {micros(table.since)}"] if table.since else []
@@ -306,8 +334,27 @@ def _within(table: Table, time: str) -> str:
     return " AND ".join(bounds) or "true"
 
 
+def _wrong(connection: duckdb.DuckDBPyConnection, source: Source, to_the_end: bool = True) -> str:
+    """Why a source cannot be read, to its last page or as far as its columns; empty when it can."""
+    if not source.files[0].exists():
+        return "it is gone"
+    try:
+        found = connection.execute(f"DESCRIBE SELECT * FROM {_read(source)}").fetchall()
+        for part in how.portions(found if to_the_end else [], MOST_COLUMNS):
+            asked = ", ".join(f"bit_xor(hash({quoted(name)}))" for name, *_ in part)
+            connection.execute(f"SELECT {asked} FROM {_read(source)}").fetchall()
+    except duckdb.Error as error:
+        return _first_line(error)
+    return ""
+
+
+def _place(file: Path) -> str:
+    """A path that means this one file, also when its name has the signs of a pattern."""
+    return literal(re.sub(r"[*?\[]", lambda sign: f"[{sign.group()}]", str(file)))
+
+
 def _read(source: Source) -> str:
-    files = ", ".join(literal(str(file)) for file in source.files)
+    files = ", ".join(_place(file) for file in source.files)
     if source.format == "parquet":
         return f"read_parquet([{files}], union_by_name = true, hive_partitioning = false)"
     return f"read_csv([{files}], union_by_name = true, hive_partitioning = false)"
@@ -317,44 +364,9 @@ def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0]
 
 
-_NUMBERS = ("INT", "DOUBLE", "FLOAT", "DECIMAL")
-
-
-def _kind(type_: str) -> Kind:
-    if type_.startswith(("TIMESTAMP", "DATE")):
-        return Kind.TIME
-    if type_ == "BOOLEAN":
-        return Kind.TRUTH
-    if type_ == "VARCHAR" or type_.startswith("ENUM"):
-        return Kind.TEXT
-    plain = "[" not in type_ and not type_.startswith(("STRUCT", "MAP", "UNION", "INTERVAL"))
-    return Kind.NUMBER if plain and any(name in type_ for name in _NUMBERS) else Kind.OTHER
-
-
-def _time(column: Column, expression: str) -> str:
-    """Microseconds since ORIGIN; what cannot be read is NULL. Without an offset, a time is UTC."""
-    if column.kind is Kind.TEXT:
-        expression = f"TRY_CAST({expression} AS TIMESTAMPTZ)"
-    elif not column.type.endswith("WITH TIME ZONE"):
-        expression = f"CAST({expression} AS TIMESTAMP)"
-    return f"(epoch_us({expression}) + {micros(UNIX)})"
-
-
-def _double(column: Column, expression: str) -> str:
-    if column.kind is Kind.TRUTH:
-        expression = f"CAST({expression} AS INTEGER)"
-    return f"CAST({expression} AS DOUBLE)"
-
-
-def _comparable(column: Column, expression: str) -> str:
-    """Equal values of a prediction and a label as equal values of one type."""
-    if column.kind in (Kind.NUMBER, Kind.TRUTH):
-        return _double(column, expression)
-    return f"CAST({expression} AS VARCHAR)"
-
-
-def _finite(expression: str) -> str:
-    return f"CASE WHEN isfinite({expression}) THEN {expression} END"
+def _class(column: Column, clean: str) -> str:
+    """A prediction or label so that equal ones are equal: numbers and truth values as numbers."""
+    return how.double(column, clean) if column.kind in (Kind.NUMBER, Kind.TRUTH) else how.exact(column, clean)
 
 
 class _Rows:
@@ -375,31 +387,25 @@ class _Rows:
     def _named(self, expression: str) -> str:
         return self._names.setdefault(expression, f"x{len(self._names)}")
 
-    def _raw(self, name: str) -> tuple[Column, str]:
+    def _value(self, name: str) -> tuple[Column, str]:
         column = self._table.column(name)
-        return column, f"p.{quoted(column.name)}"
+        return column, how.value(column, f"p.{quoted(column.name)}")
 
     def number(self, name: str) -> str:
-        column, raw = self._raw(name)
-        return self._named(_double(column, raw))
+        return self._named(how.double(*self._value(name)))
 
     def text(self, name: str) -> str:
-        """A category as text; numbers as doubles first, so that 1 and 1.0 are one category."""
-        column, raw = self._raw(name)
-        expression = _double(column, raw) if column.kind is Kind.NUMBER else raw
-        return self._named(f"CAST({expression} AS VARCHAR)")
+        """A category as text: 1 and 1.0 are one."""
+        return self._named(how.exact(*self._value(name)))
 
     def is_missing(self, name: str) -> str:
-        column, raw = self._raw(name)
-        nan = f" OR isnan({raw})" if column.type in ("DOUBLE", "FLOAT") else ""
-        return self._named(f"({raw} IS NULL{nan})")
+        return self._named(f"({self._value(name)[1]} IS NULL)")
 
     def group(self, name: str) -> str:
-        _, raw = self._raw(name)
-        return self._named(f"coalesce(CAST({raw} AS VARCHAR), {literal(MISSING_GROUP)})")
+        return self._named(f"coalesce({how.exact(*self._value(name))}, {literal(MISSING_GROUP)})")
 
     def _moment(self) -> str:
-        return _time(*self._raw(self._table.roles.time))
+        return how.time(*self._value(self._table.roles.time))
 
     def time(self) -> str:
         return self._named(self._moment())
@@ -410,7 +416,7 @@ class _Rows:
 
     def _prediction(self) -> tuple[Column, str]:
         assert self._table.roles.prediction is not None
-        return self._raw(self._table.roles.prediction)
+        return self._value(self._table.roles.prediction)
 
     @property
     def predicts(self) -> bool:
@@ -421,10 +427,10 @@ class _Rows:
         column = self._table.label_column
         assert column is not None
         self._joined = self._joined or self._table.labels is not None
-        raw = f"{self._side()}.{quoted(column.name)}"
+        clean = how.value(column, f"{self._side()}.{quoted(column.name)}")
         if self._table.arrival_column is None:
-            return column, raw
-        return column, f"CASE WHEN {self._arrived()} <= {micros(self._as_of)} THEN {raw} END"
+            return column, clean
+        return column, f"CASE WHEN {self._arrived()} <= {micros(self._as_of)} THEN {clean} END"
 
     def _side(self) -> str:
         return "l" if self._table.labels else "p"
@@ -434,7 +440,7 @@ class _Rows:
         if column is None:
             return "CAST(0 AS BIGINT)"
         self._joined = self._joined or self._table.labels is not None
-        return _time(column, f"{self._side()}.{quoted(column.name)}")
+        return how.time(column, how.value(column, f"{self._side()}.{quoted(column.name)}"))
 
     def arrived(self) -> str:
         """When the label became known, in microseconds; NULL when it has not, 0 when it always was."""
@@ -450,14 +456,14 @@ class _Rows:
             f"CASE WHEN {label} IS NOT NULL THEN ({self._arrived()} + {width - 1}) // {width} END"
         )
 
-    def _positive(self, column: Column, raw: str) -> str:
+    def _positive(self, column: Column, clean: str) -> str:
         if column.kind is Kind.EMPTY:
             return self._named("CAST(NULL AS BOOLEAN)")
         positive = self._table.roles.positive
         if column.kind is Kind.TRUTH and isinstance(positive, str):
             positive = bool(spelled_truth(positive))
         value = literal(positive) if isinstance(positive, str) else number(positive)
-        return self._named(f"{_comparable(column, raw)} = {value}")
+        return self._named(f"{_class(column, clean)} = {value}")
 
     def prediction_positive(self) -> str:
         return self._positive(*self._prediction())
@@ -473,7 +479,9 @@ class _Rows:
         prediction, label = self._prediction(), self._label()
         if Kind.EMPTY in (prediction[0].kind, label[0].kind):
             return self._named("CAST(NULL AS BOOLEAN)")
-        return self._named(f"{_comparable(*prediction)} = {_comparable(*label)}")
+        if how.is_whole(prediction[0]) and how.is_whole(label[0]):
+            return self._named(f"{prediction[1]} = {label[1]}")
+        return self._named(f"{_class(*prediction)} = {_class(*label)}")
 
     def sql(self, window: timedelta | Rows | None = None, where: str = "") -> str:
         """The subquery, called r, with the number of the window as w."""
@@ -493,22 +501,32 @@ class _Rows:
         return f"(SELECT *, {number_of_window} AS w FROM ({inner})) AS r"
 
     def match(self, labels: LabelTable) -> str:
-        own, raw = self._raw(self._table.roles.id)
-        theirs = f"l.{quoted(labels.id.name)}"
-        if own.type == labels.id.type:
-            return f"{raw} = {theirs}"
-        return f"CAST({raw} AS VARCHAR) = CAST({theirs} AS VARCHAR)"
+        own = self._value(self._table.roles.id)
+        return how.same(*own, labels.id, how.value(labels.id, f"l.{quoted(labels.id.name)}"))
 
     def _window(self, window: timedelta | Rows | None) -> str:
         if window is None:
             return "0"
         if isinstance(window, Rows):
-            id_ = self._named(self._raw(self._table.roles.id)[1])
+            id_ = self._named(self._value(self._table.roles.id)[1])
             return f"(row_number() OVER (ORDER BY {self.time()}, {id_}) - 1) // {window.rows}"
         return f"{self.time()} // {window // MICROSECOND}"
 
 
 # Items as SQL
+
+
+def _parts(items: Sequence[Item]) -> list[list[Item]]:
+    """The items in portions that one query can bear."""
+    parts: list[list[Item]] = [[]]
+    asked = 0
+    for item in items:
+        asked += (own := 1 if item.size > WIDE else item.size)
+        if parts[-1] and (len(parts[-1]) >= MOST_COLUMNS or asked > MOST_ASKED):
+            parts.append([])
+            asked = own
+        parts[-1].append(item)
+    return parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -536,7 +554,7 @@ def _count(item: Item, rows: _Rows) -> _Count:
         case plan.Missing(column):
             return _plain(item, f"count_if({rows.is_missing(column)})")
         case plan.Moments(column, centre):
-            x = f"({_finite(rows.number(column))}) - {number(centre)}"
+            x = f"({finite(rows.number(column))}) - {number(centre)}"
             return _plain(item, f"count({x})", f"sum({x})", f"sum(({x}) * ({x}))")
         case plan.Truth(column):
             x, missing = rows.number(column), rows.is_missing(column)
@@ -591,7 +609,7 @@ def _bins(x: str, edges: Sequence[float]) -> tuple[list[str], Callable[[Sequence
         asks = [f"count_if({x} <= {number(edge)})" for edge in edges]
         return asks, lambda found: [after - before for before, after in pairwise([0, *found])]
     bounds = ", ".join(number(edge) for edge in edges)
-    ask = f"histogram(CASE WHEN NOT isnan({x}) THEN {x} END, [{bounds}])"
+    ask = f"histogram({x}, [{bounds}])"
     return [ask], lambda found: [(found[0] or {}).get(edge, 0) for edge in edges]
 
 
@@ -618,7 +636,7 @@ def _score_bins(item: Item, rows: _Rows, edges: Sequence[float], by: str) -> _Co
     for who in (other, positive):
         kept = f"CASE WHEN {who} THEN {x} END"
         own, bins = _bins(kept, edges)
-        asks += [*own, f"count({kept}) - count_if(isnan({kept}))"]
+        asks += [*own, f"count({kept})"]
     half = len(asks) // 2
 
     def counts(found: Sequence[Any]) -> Counts:
