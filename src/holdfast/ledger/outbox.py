@@ -1,31 +1,41 @@
 """The outbox: messages queued by the transaction that decided on them, sent by the worker.
 
-Lease in one transaction, send outside it, record the result in another. A crash between sending and
-recording sends again with the same idempotency key (`message`), so that the receiver can tell.
+Each message is leased by itself and looked at again right before it is sent; then it is sent outside any
+transaction and the result recorded in another. What is sent is what the fact says: the table only says that
+there is something to send. A crash between sending and recording sends again with the same idempotency key
+(`message`), so that the receiver can tell.
 """
 
 from __future__ import annotations
 
+import hashlib
 import secrets
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
+import structlog
 from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from holdfast import clock
-from holdfast.ledger import tables
-from holdfast.ledger.facts import Fact, Line, Recorded, fact
-from holdfast.ledger.ledger import Conflict, Draft, Ledger
+from holdfast.ledger import tables, tiles
+from holdfast.ledger.facts import Fact, Line, Recorded, fact, upcast
+from holdfast.ledger.ledger import Conflict, Draft, Ledger, recorded_from
 from holdfast.people import Actor
+from holdfast_verify.leaf import parse_header, payload_commitment
+from holdfast_verify.tree import leaf_hash
 
+_log = structlog.get_logger("holdfast.outbox")
 LEASE = timedelta(seconds=60)
+"""Far longer than a channel may take for one message."""
 GIVE_UP_AFTER = 8
 """Attempts: with the back-off below, about half an hour."""
 
 
-@fact("message.queued")
+@fact("message.queued", version=2)
 class MessageQueued(Fact):
     message: str
     """Also the idempotency key on the wire."""
@@ -34,9 +44,22 @@ class MessageQueued(Fact):
     to: str
     subject: str
     text: str
+    name: str = ""
+    """The person's name; empty for messages of older releases."""
+    role: str = ""
+    """As what they are told: an incident role, a title, `on_call`."""
+    about: str = ""
+    """The moment of the protocol, or what else it is about; empty for messages of older releases."""
+    instead_of: str = ""
+    """The message that did not reach somebody else, in whose place this person is told."""
 
     def line(self) -> Line:
-        return Line(f"Message to {self.to}", self.subject)
+        return Line(f"Message queued to {self.name or self.to}", self.subject)
+
+
+@upcast("message.queued", 1)
+def _unnamed(data: dict[str, Any]) -> dict[str, Any]:
+    return data
 
 
 @fact("message.sent")
@@ -51,7 +74,7 @@ class MessageSent(Fact):
         return Line(f"Sent to {self.to}", self.receipt)
 
 
-@fact("message.failed")
+@fact("message.failed", version=2)
 class MessageFailed(Fact):
     message: str
     incident: str = ""
@@ -60,10 +83,17 @@ class MessageFailed(Fact):
     attempt: int
     retry_at: datetime | None
     """None: given up; a person can retry it."""
+    refused: bool = False
+    """The receiving server refused this receiver for good: somebody else is told in their place."""
 
     def line(self) -> Line:
         again = "" if self.retry_at else "; given up, retry it from the incident"
         return Line(f"Not delivered to {self.to}", f"attempt {self.attempt}: {self.reason}{again}", "alarm")
+
+
+@upcast("message.failed", 1)
+def _not_known_as_refused(data: dict[str, Any]) -> dict[str, Any]:
+    return data
 
 
 @fact("message.retried")
@@ -73,8 +103,30 @@ class MessageRetried(Fact):
     to: str
 
 
+@fact("message.stranded")
+class MessageStranded(Fact):
+    """Somebody was not reached, and there is nobody left to tell in their place."""
+
+    message: str
+    incident: str = ""
+    to: str
+    reason: str
+
+    def line(self) -> Line:
+        return Line(f"Nobody is told in place of {self.to}", self.reason, "alarm")
+
+
 class DeliveryFailed(Exception):
     """The channel did not take the message; the reason is for people."""
+
+    def __init__(self, reason: str, *, refused: bool = False) -> None:
+        """`refused`: the receiver is refused for good, so that trying again will not help."""
+        super().__init__(reason)
+        self.refused = refused
+
+
+class NotAsQueued(Exception):
+    """What waits in the outbox is not what the ledger says was queued: nothing of it is sent."""
 
 
 class Channel(Protocol):
@@ -92,6 +144,10 @@ class QueuedMessage:
     subject: str
     text: str
     attempts: int
+    until: str = ""
+    """When the lease runs out, as the table holds it: who holds this very one may send."""
+    taken: float = 0.0
+    """When it was leased, by this process's own steady clock."""
 
 
 class Outbox:
@@ -134,34 +190,106 @@ def _set(conn: Connection, message: str, **values: object) -> None:
     conn.execute(update(tables.outbox).where(tables.outbox.c.message == message).values(**values))
 
 
-def queue(channel: str, to: str, subject: str, text: str, incident: str = "") -> Draft:
+def queue(
+    channel: str,
+    to: str,
+    subject: str,
+    text: str,
+    incident: str = "",
+    *,
+    name: str = "",
+    role: str = "",
+    about: str = "",
+) -> Draft:
     """The draft that queues one message to one recipient."""
     message = secrets.token_hex(8)
     queued = MessageQueued(
-        message=message, incident=incident, channel=channel, to=to, subject=subject, text=text
+        message=message,
+        incident=incident,
+        channel=channel,
+        to=to,
+        subject=subject,
+        text=text,
+        name=name,
+        role=role,
+        about=about,
     )
-    return Draft(f"message/{message}", 0, [queued])
+    return Draft(_stream(message), 0, [queued])
+
+
+def queue_instead(of: MessageQueued, to: str, name: str, text: str) -> Draft:
+    """The draft that tells somebody else in place of a person who is not reached.
+
+    Its number follows from both, so that two workers queue it once: the second meets a Conflict.
+    """
+    message = hashlib.sha256(f"{of.message} {to}".encode()).hexdigest()[:16]
+    queued = MessageQueued(
+        message=message,
+        incident=of.incident,
+        channel=of.channel,
+        to=to,
+        subject=of.subject,
+        text=text,
+        name=name,
+        role=of.role,
+        about=of.about,
+        instead_of=of.message,
+    )
+    return Draft(_stream(message), 0, [queued])
+
+
+def _stream(message: str) -> str:
+    return f"message/{message}"
+
+
+def queued_message(ledger: Ledger, message: str) -> MessageQueued:
+    """What was queued under a number. Raises NotAsQueued where nothing was."""
+    return _queued(message, ledger.stream(_stream(message)).events)
+
+
+def _queued(message: str, events: Sequence[Fact]) -> MessageQueued:
+    first = events[0] if events else None
+    if not isinstance(first, MessageQueued) or first.message != message:
+        raise NotAsQueued(
+            f"the outbox holds message {message}, which no fact queued; run `holdfast ledger check`"
+        )
+    return first
+
+
+# Sending ---------------------------------------------------------------------------------------
 
 
 def lease(ledger: Ledger, now: datetime, limit: int = 20) -> list[QueuedMessage]:
-    """Take messages to send; nobody else takes them until the lease runs out."""
+    """Take messages to send; nobody else takes them until their lease runs out."""
     box, leases = tables.outbox, tables.outbox_leases
-    with ledger.database.writing() as conn:
-        conn.execute(delete(leases).where(leases.c.until <= clock.stamp(now)))
-        query = (
-            select(box)
-            .where(box.c.state == "queued", box.c.next_at <= clock.stamp(now))
-            .where(box.c.message.not_in(select(leases.c.message)))
-            .order_by(box.c.queued_seq)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-        rows = conn.execute(query).all()
-        for row in rows:
-            conn.execute(insert(leases).values(message=row.message, until=clock.stamp(now + LEASE)))
+    until, taken = clock.stamp(now + LEASE), time.monotonic()
+    query = (
+        select(box)
+        .where(box.c.state == "queued", box.c.next_at <= clock.stamp(now))
+        .where(box.c.message.not_in(select(leases.c.message)))
+        .order_by(box.c.next_at, box.c.queued_seq)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    try:
+        with ledger.database.writing() as conn:
+            conn.execute(delete(leases).where(leases.c.until <= clock.stamp(now)))
+            rows = conn.execute(query).all()
+            for row in rows:
+                conn.execute(insert(leases).values(message=row.message, until=until))
+    except IntegrityError:
+        return []  # another worker leased one of them at the same moment
     return [
         QueuedMessage(
-            row.message, row.incident or "", row.channel, row.recipient, row.subject, row.text, row.attempts
+            row.message,
+            row.incident or "",
+            row.channel,
+            row.recipient,
+            row.subject,
+            row.text,
+            row.attempts,
+            until,
+            taken,
         )
         for row in rows
     ]
@@ -170,39 +298,124 @@ def lease(ledger: Ledger, now: datetime, limit: int = 20) -> list[QueuedMessage]
 def deliver(
     ledger: Ledger, channels: Mapping[str, Channel], leased: QueuedMessage, by: Actor, at: datetime
 ) -> None:
-    """Send one leased message and record what came of it."""
-    stream = ledger.stream(f"message/{leased.message}")
+    """Send one leased message as its fact says, and record what came of it.
+
+    Does nothing where the lease was lost or the message is not to be sent any more. Raises NotAsQueued,
+    having sent nothing, where the ledger's own bytes do not hold together.
+    """
+    waited = timedelta(seconds=time.monotonic() - leased.taken) if leased.taken else timedelta()
+    held = _hold(ledger, leased, at + waited)
+    if held is None:
+        return
+    try:
+        _send(ledger, channels, leased, by, at)
+    finally:
+        leases = tables.outbox_leases.c
+        with ledger.database.writing() as conn:
+            mine = (leases.message == leased.message) & (leases.until == held)
+            conn.execute(delete(tables.outbox_leases).where(mine))
+
+
+def _hold(ledger: Ledger, leased: QueuedMessage, now: datetime) -> str | None:
+    """Renew the lease from this moment on; None when somebody else holds the message by now."""
+    leases, until = tables.outbox_leases, clock.stamp(now + LEASE)
+    mine = (leases.c.message == leased.message) & (leases.c.until == leased.until)
+    with ledger.database.writing() as conn:
+        renewed = conn.execute(update(leases).where(mine).values(until=until))
+    return until if renewed.rowcount else None
+
+
+def _send(
+    ledger: Ledger, channels: Mapping[str, Channel], leased: QueuedMessage, by: Actor, at: datetime
+) -> None:
+    events, waits = _looked_at_again(ledger, leased.message)
+    queued = _queued(leased.message, events)
+    if not _is_to_be_sent(events):
+        if waits:
+            raise NotAsQueued(
+                f"the outbox says that message {leased.message} waits, the ledger that it does not: nothing "
+                "is sent; run `holdfast ledger check`"
+            )
+        return
+    if (queued.to, queued.subject, queued.text) != (leased.recipient, leased.subject, leased.text):
+        _log.error("the outbox was edited; what the ledger says is sent", message=leased.message)
+    attempts = _attempts(events)
+    message = QueuedMessage(
+        queued.message, queued.incident, queued.channel, queued.to, queued.subject, queued.text, attempts
+    )
     result: Fact
     try:
-        channel = channels.get(leased.channel)
+        channel = channels.get(message.channel)
         if channel is None:
-            raise DeliveryFailed(f"no channel called {leased.channel!r} is configured")
-        receipt = channel.deliver(leased)
+            raise DeliveryFailed(f"no channel called {message.channel!r} is configured")
+        receipt = channel.deliver(message)
         result = MessageSent(
-            message=leased.message, incident=leased.incident, to=leased.recipient, receipt=receipt
+            message=message.message, incident=message.incident, to=message.recipient, receipt=receipt
         )
     except DeliveryFailed as failure:
-        result = _failed(leased, str(failure), at)
+        result = _failed(message, failure, at)
     # A crash here sends again after the lease, with the same idempotency key.
     try:
-        ledger.append(Draft(stream.name, stream.version, [result]), by=by, at=at)
+        ledger.append(Draft(_stream(message.message), len(events), [result]), by=by, at=at)
     except Conflict:
         return  # another worker recorded this message while we were sending
-    finally:
-        with ledger.database.writing() as conn:
-            conn.execute(delete(tables.outbox_leases).where(tables.outbox_leases.c.message == leased.message))
 
 
-def _failed(leased: QueuedMessage, reason: str, at: datetime) -> MessageFailed:
+def _looked_at_again(ledger: Ledger, message: str) -> tuple[tuple[Fact, ...], bool]:
+    """The message's facts, each with its bytes compared with what its header and the tree commit to; and
+    whether the table says that it waits.
+    """
+    query = select(tables.facts).where(tables.facts.c.stream == _stream(message))
+    with ledger.reading() as conn:
+        rows = conn.execute(query.order_by(tables.facts.c.stream_seq)).all()
+        for row in rows:
+            if not _is_sound(conn, row):
+                raise NotAsQueued(
+                    f"message {message} was changed in the database after it was queued: nothing of it is "
+                    "sent; run `holdfast ledger check`"
+                )
+        state = conn.execute(select(tables.outbox.c.state).where(tables.outbox.c.message == message)).scalar()
+    return tuple(recorded_from(row).fact for row in rows), state == "queued"
+
+
+def _is_sound(conn: Connection, row: Any) -> bool:
+    leaf = bytes(row.leaf)
+    header, hashed = parse_header(leaf), leaf_hash(leaf)
+    named = (header.seq, header.stream, header.stream_seq, header.type) == (
+        row.seq,
+        row.stream,
+        row.stream_seq,
+        row.type,
+    )
+    committed = payload_commitment(bytes(row.salt), bytes(row.payload)) == header.payload_commitment
+    tile, place = divmod(row.seq, tiles.WIDTH)
+    hashes = tiles.stored_tile(conn, 0, tile)
+    sealed = hashes[place * 32 : place * 32 + 32] if hashes else b""
+    return named and committed and hashed == bytes(row.leaf_hash) and sealed in (b"", hashed)
+
+
+def _is_to_be_sent(events: Sequence[Fact]) -> bool:
+    """Not when it was sent, or given up: then the table says other than the ledger."""
+    last = events[-1] if events else None
+    return not isinstance(last, MessageSent) and not (isinstance(last, MessageFailed) and not last.retry_at)
+
+
+def _attempts(events: Sequence[Fact]) -> int:
+    last = events[-1]
+    return last.attempt if isinstance(last, MessageFailed) else 0
+
+
+def _failed(leased: QueuedMessage, failure: DeliveryFailed, at: datetime) -> MessageFailed:
     attempt = leased.attempts + 1
     pause = timedelta(seconds=min(15 * 2 ** (attempt - 1), 3600))
     return MessageFailed(
         message=leased.message,
         incident=leased.incident,
         to=leased.recipient,
-        reason=reason,
+        reason=str(failure),
         attempt=attempt,
         retry_at=at + pause if attempt < GIVE_UP_AFTER else None,
+        refused=failure.refused,
     )
 
 
@@ -215,4 +428,4 @@ def retry(ledger: Ledger, message: str, by: Actor, at: datetime) -> None:
             return [MessageRetried(message=message, incident=last.incident, to=last.to)]
         return []
 
-    ledger.change(f"message/{message}", lambda stream: decide(stream.events), by, at)
+    ledger.change(_stream(message), lambda stream: decide(stream.events), by, at)

@@ -130,6 +130,7 @@ def test_a_refusal_is_recorded_retried_later_and_given_up_in_the_end(
         send_due(ledger, server, at)  # not before its time
         at += timedelta(hours=2)
     failures = [r.fact for r in ledger.facts() if isinstance(r.fact, outbox.MessageFailed)]
+    assert all(failure.refused for failure in failures)
     assert [failure.attempt for failure in failures] == list(range(1, outbox.GIVE_UP_AFTER + 1))
     assert failures[-1].retry_at is None
     assert "550 5.1.1 no such mailbox" in failures[0].reason
@@ -149,6 +150,7 @@ def test_a_server_that_is_away_loses_nothing(ledger: Ledger, now: datetime) -> N
     ledger.append(outbox.queue("email", "ana@example.com", "x", "y"), by=WORKER, at=now)
     send_due(ledger, nobody, now)
     (failure,) = [r.fact for r in ledger.facts() if isinstance(r.fact, outbox.MessageFailed)]
+    assert not failure.refused, "nobody was refused: the same server would take nothing for anybody"
     assert "no mail server answers at 127.0.0.1" in failure.reason
 
 

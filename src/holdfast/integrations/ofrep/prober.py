@@ -10,6 +10,7 @@ from urllib.parse import quote
 import httpx
 
 from holdfast.contain.probing import Answer, Question
+from holdfast.integrations.deadline import Deadline, DeadlinePassed
 
 
 class OfrepProber:
@@ -35,9 +36,13 @@ class OfrepProber:
     def _ask(self, client: httpx.Client, question: Question) -> Answer:
         started = time.perf_counter()
         address = f"{self.address}/ofrep/v1/evaluate/flags/{quote(question.flag, safe='')}"
+        deadline = Deadline(self.timeout_seconds)
         try:
-            response = client.post(address, json={"context": dict(question.context)})
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            # The client's own limit counts anew with every byte: this one holds for the whole answer.
+            response = deadline.wait_for(
+                lambda: client.post(address, json={"context": dict(question.context)})
+            )
+        except (httpx.HTTPError, httpx.InvalidURL, DeadlinePassed) as error:
             problem = f"no answer from {self.address} ({type(error).__name__})"
             return Answer(None, _since(started), problem)
         return _answer(response, _since(started))
