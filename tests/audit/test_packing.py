@@ -14,6 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from holdfast.audit import packing
+from holdfast.audit.checked import Scan
 from holdfast.audit.events import PackAssembled
 from holdfast.audit.packing import build_pack, policy_of
 from holdfast.evidence import custody
@@ -65,8 +66,8 @@ class TestWhole:
         made = build_pack(running, "INC-1", tmp_path / "INC-1.zip", by=HELEN, at=running.now)
         assert verdict(made.path, policy_of(running)).verified
         record = json.loads(members(made.path)["record.json"])
-        assert record["summary"]["status"] == "triage"
-        assert record["summary"]["closed_at"] is None
+        assert "incident.opened" in record["moments"]
+        assert "incident.closed" not in record["moments"]
 
     def test_an_incident_that_a_person_declared_without_any_system_has_a_pack_too(
         self, declared: Lending, tmp_path: Path
@@ -164,7 +165,7 @@ class TestWhole:
         self, told: Lending, tmp_path: Path
     ) -> None:
         """Nothing of the machine or the hour is in it: one recorded pack is written twice."""
-        draft = packing._assemble(told, "INC-1", HELEN, told.now)
+        draft = packing._assemble(told, Scan("INC-1"), HELEN, told.now)
         sealed = packing._cover(told, draft, told.now)
         first = packing._write(told, draft, sealed, tmp_path / "1.zip")
         second = packing._write(told, draft, sealed, tmp_path / "2.zip")

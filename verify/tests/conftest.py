@@ -12,13 +12,14 @@ from hashlib import sha256
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from holdfast_verify import canonical, layout, note, tree
+from holdfast_verify import canonical, layout, note, record, tree
 from holdfast_verify.checkpoint import Checkpoint
 from holdfast_verify.layout import Member
-from holdfast_verify.leaf import payload_commitment
+from holdfast_verify.leaf import parse_header, parse_payload, payload_commitment
 from holdfast_verify.note import Signer
 from holdfast_verify.pack import Report, verify
 from holdfast_verify.policy import Policy
+from holdfast_verify.record import Told
 from support import zips
 
 ORIGIN = "acme.example/holdfast"
@@ -100,9 +101,30 @@ class Story:
     context: list[int]
     signers: tuple[Signer, ...] = (signer(),)
     incident: str = "INC-1"
+    derives: bool = True
+    """False where an attack has put another record in its place."""
 
-    def assemble(self, **changes: object) -> int:
-        """Record the digests of the pack's files, and seal."""
+    def record(self) -> bytes:
+        """What the facts so far add up to, as the builder writes it."""
+        shown = [
+            Told(parse_header(entry.leaf), parse_payload(entry.payload))
+            for seq, entry in enumerate(self.ledger.entries)
+            if entry.header["stream"] in self.streams or seq in self.context
+        ]
+        return b"".join(record.pieces(self.incident, self.ledger.origin, shown))
+
+    def assemble(self, *, take_out: bool = True, **changes: object) -> int:
+        """Derive the record, take the evidence out, record the digests of the pack's files, and seal."""
+        if self.derives:
+            self.files["record.json"] = self.record()
+        custody, evidence = f"custody/{self.incident}", [p for p in self.files if p.startswith("evidence/")]
+        if take_out:
+            told = {"incident": self.incident, "items": len(evidence), "problems": []}
+            self.ledger.append(custody, "evidence.verified", told)
+            for path in sorted(evidence):
+                number = "-".join(path.removeprefix("evidence/").split("-")[:2])
+                told = {"incident": self.incident, "item": number, "how": "pack", "reason": ""}
+                self.ledger.append(custody, "evidence.accessed", told)
         roles = {"report.pdf": "report", "record.json": "record"}
         data = {
             "incident": self.incident,
@@ -193,16 +215,16 @@ def told() -> Story:
     ledger.seal()
     ledger.append("message/m1", "message.queued", {"incident": "INC-1", "to": "eva@acme.example"})
     ledger.append("incident/INC-1", "incident.acknowledged", {"incident": "INC-1", "note": 'quoted "text"\n'})
-    ledger.append("evidence/INC-1", "evidence.added", {"incident": "INC-1", "item": item(2, labels)})
+    added = {**item(2, labels), "name": "labels.csv"}
+    ledger.append("evidence/INC-1", "evidence.added", {"incident": "INC-1", "item": added})
     ledger.append("incident/INC-2", "incident.closed", {"incident": "INC-2"})
     ledger.seal()
     files = {
         "report.pdf": b"%PDF-1.7\n" + bytes(range(200)) + b"\n%%EOF\n",
-        "record.json": b'{"incident":"INC-1"}\n',
         "evidence/EV-1-scores.parquet": scores,
         "evidence/EV-2-labels.csv": labels,
     }
-    streams = ["evidence/INC-1", "incident/INC-1", "message/m1", "pack/INC-1"]
+    streams = ["custody/INC-1", "evidence/INC-1", "incident/INC-1", "message/m1", "pack/INC-1"]
     return Story(ledger, files, streams, [playbook])
 
 

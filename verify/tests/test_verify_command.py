@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import subprocess
 import sys
+import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
+from holdfast_verify import __main__ as command
 from holdfast_verify.__main__ import main
+from holdfast_verify.canonical import MAX_VALUES, CanonicalError, loads
 from holdfast_verify.policy import Policy, PolicyError, earlier_line
 
 
@@ -63,9 +69,9 @@ def test_the_json_of_a_good_pack(pack: Path, policy: Path, story, capsys) -> Non
     assert main([str(pack), "--policy", str(policy), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["verified"] is True
-    assert (found["incident"], found["log"], found["size"]) == ("INC-1", "acme.example/holdfast", 10)
+    assert (found["incident"], found["log"], found["size"]) == ("INC-1", "acme.example/holdfast", 13)
     assert found["root"] == story.ledger.checkpoint().root.hex()
-    assert [step["outcome"] for step in found["steps"]] == ["ok"] * 9
+    assert [step["outcome"] for step in found["steps"]] == ["ok"] * 10
     assert (found["member"], found["reason"], found["failed_step"]) == (None, None, None)
 
 
@@ -73,7 +79,7 @@ def test_the_json_of_a_tampered_pack(tampered: Path, policy: Path, capsys) -> No
     assert main([str(tampered), "--policy", str(policy), "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
     assert (found["verified"], found["failed_step"], found["member"]) == (False, 7, "report.pdf")
-    assert [step["outcome"] for step in found["steps"]] == ["ok"] * 6 + ["failed"] + ["not reached"] * 2
+    assert [step["outcome"] for step in found["steps"]] == ["ok"] * 6 + ["failed"] + ["not reached"] * 3
 
 
 def test_a_file_that_is_no_zip_file_is_a_failed_verification(policy: Path, tmp_path: Path, capsys) -> None:
@@ -98,9 +104,98 @@ def test_what_cannot_be_carried_out_ends_with_2(pack: Path, policy: Path, tmp_pa
         assert said in captured.err
         assert captured.out == ""
     for arguments in ([], [str(pack)], [str(pack), "--policy", str(policy), "--trust-me"]):
-        with pytest.raises(SystemExit) as ended:
-            main(arguments)
-        assert ended.value.code == 2
+        assert main(arguments) == 2
+        captured = capsys.readouterr()
+        assert "`holdfast-verify --help` says how it is called" in captured.err
+        assert main([*arguments, "--json"]) == 2
+        answered = json.loads(capsys.readouterr().out)
+        assert answered["verified"] is False
+        assert answered["error"]
+
+
+@pytest.mark.parametrize("which", ["pack", "policy"])
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device", "missing", "socket", "endless link", "no text"])
+def test_whatever_is_given_is_answered_with_a_sentence_in_the_form_that_was_asked_for(
+    pack: Path, policy: Path, tmp_path: Path, capsys, which: str, kind: str
+) -> None:
+    """Also a pipe that nobody writes to: the program does not wait for it."""
+    other = tmp_path / "other"
+    match kind:
+        case "pipe":
+            os.mkfifo(other)
+        case "folder":
+            other.mkdir()
+        case "device":
+            other = Path("/dev/zero")
+        case "socket":
+            socket.socket(socket.AF_UNIX).bind(str(other))
+        case "endless link":
+            other.symlink_to(other)
+        case "no text":
+            other = tmp_path / os.fsdecode(b"caf\xe9.zip\x01")
+    given = {"pack": pack, "policy": policy, which: other}
+    arguments = [str(given["pack"]), "--policy", str(given["policy"])]
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("holdfast-verify: the ")
+    assert captured.err.count("\n") == 1
+    assert main([*arguments, "--json"]) == 2
+    answered = json.loads(capsys.readouterr().out)
+    assert (answered["verified"], which in answered["error"]) == (False, True)
+
+
+def test_a_policy_without_end_is_not_read_to_its_end(pack: Path, tmp_path: Path, capsys) -> None:
+    large = tmp_path / "large.policy"
+    with large.open("wb") as file:
+        file.truncate(8 << 30)
+    assert main([str(pack), "--policy", str(large)]) == 2
+    assert "longer than 1,048,576 bytes" in capsys.readouterr().err
+
+
+def test_a_fault_of_the_program_itself_is_no_verified_pack(
+    pack: Path, policy: Path, capsys, monkeypatch
+) -> None:
+    monkeypatch.setattr(command, "verify", lambda file, policy: 1 / 0)
+    assert main([str(pack), "--policy", str(policy), "--json"]) == 2
+    assert "the program failed (ZeroDivisionError" in json.loads(capsys.readouterr().out)["error"]
+
+
+def test_the_verdict_says_what_was_compared_and_what_was_only_bound(pack: Path, policy: Path, capsys) -> None:
+    main([str(pack), "--policy", str(policy)])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "record.json was derived anew from these facts and is the same." in said
+    assert "report.pdf was bound by its digest and compared with nothing" in said
+
+
+def test_megabytes_of_empty_objects_cost_neither_memory_nor_time(
+    story, archive, policy: Path, tmp_path: Path, capsys
+) -> None:
+    """In every member that is read as JSON, and in a payload that the ledger's own key has signed."""
+    empty = b"[" + b",".join([b"{}"] * ((16 << 20) // 3 - 1000)) + b"]"
+    line = story.members()["facts.jsonl"].splitlines()[0]
+    inside = line[: line.index(b'"data":') + 7] + empty + line[line.index(b',"v":1}', len(line) // 3) :]
+    for member in ("facts.jsonl", "checkpoints.jsonl", "headers.jsonl", "manifest.json", "record.json"):
+        for content in (empty + b"\n", inside + b"\n"):
+            path = tmp_path / "large.zip"
+            path.write_bytes(archive({**story.members(), member: content}))
+            begun = time.process_time()
+            tracemalloc.start()
+            code = main([str(path), "--policy", str(policy)])
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            assert code == 1
+            assert peak < 120 << 20, member
+            assert time.process_time() - begun < 10, member
+
+
+def test_a_signed_payload_of_too_many_values_is_refused_and_one_of_half_a_million_is_read() -> None:
+    most = b"[" + b",".join([b"{}"] * (MAX_VALUES // 2 - 1)) + b"]"
+    tracemalloc.start()
+    assert len(loads(most)) == MAX_VALUES // 2 - 1
+    assert tracemalloc.get_traced_memory()[1] < 100 << 20
+    tracemalloc.stop()
+    with pytest.raises(CanonicalError, match="more than 500,000 values"):
+        loads(most[:-1] + b",{},{}]")
 
 
 def test_a_name_in_a_pack_cannot_repaint_the_terminal(
@@ -124,8 +219,7 @@ def test_it_runs_as_a_program_and_imports_nothing_of_the_product(pack: Path, pol
         "packages = {name.partition('.')[0] for name in sys.modules}; "
         "sys.exit(code or (3 if packages & {'holdfast', 'rfc8785', 'sqlalchemy', 'pydantic'} else 0))"
     )
-    command = [sys.executable, "-c", program, str(pack), "--policy", str(policy)]
-    done = subprocess.run(command, check=False)
+    done = subprocess.run([sys.executable, "-c", program, str(pack), "--policy", str(policy)], check=False)
     assert done.returncode == 0
 
 

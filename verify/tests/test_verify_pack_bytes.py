@@ -27,7 +27,7 @@ FIXTURE_IS_ONLY_READ = [HealthCheck.function_scoped_fixture]
 def test_an_untouched_pack_verifies(story) -> None:
     report = story.verified()
     assert report.verified, report.failure
-    assert [step.outcome for step in report.steps] == ["ok"] * 9
+    assert [step.outcome for step in report.steps] == ["ok"] * 10
     assert (report.incident, report.checkpoint) == ("INC-1", story.ledger.checkpoint())
     assert sorted(story.members()) == MEMBERS
 

@@ -33,14 +33,13 @@ from holdfast.learn.remediation import fold as fold_remediations
 from holdfast.learn.review import Review
 from holdfast.ledger import sealing, tables
 from holdfast.ledger.facts import Fact, Recorded
-from holdfast.ledger.ledger import Conflict, Draft, Ledger
+from holdfast.ledger.ledger import Draft, Ledger
 from holdfast.ledger.sealing import Sealed
 from holdfast.prepare import versions
 from holdfast.prepare.systems import Monitor, System
 from holdfast.prepare.versions import Applied, PlaybookVersion
 
 FactT = TypeVar("FactT", bound=Fact)
-_ATTEMPTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,22 +117,33 @@ class Dossier:
 
 
 def gather(ledger: Ledger, incident: str) -> Dossier:
-    """Read everything about an incident. Raises NoSuchIncident, and Conflict when it keeps changing."""
-    for _ in range(_ATTEMPTS):
-        state = load(ledger, incident).state
-        record = tuple(register.record(ledger, incident))
-        system = _system_at(ledger, state)
-        alerts = _stream_facts(ledger, sorted({f"alert/{alert.alert}" for alert in state.alerts}))
-        read = _Read(state, record, system, alerts)
-        watched = _watched(ledger, read)
-        streams = _versions(ledger, incident, [*(one.stream for one in record), *read.monitor_streams()])
-        with ledger.reading() as conn:
-            entries = conn.execute(select(tables.head.c.size)).scalar_one()
-            sealed = sealing.newest(conn)
-        if len(register.record(ledger, incident)) != len(record):
-            continue
-        return _dossier(ledger, read, watched, streams, entries, sealed)
-    raise Conflict(f"the record of {incident} kept changing while it was read; try again")
+    """Everything about an incident, of a ledger that does not change meanwhile. Raises NoSuchIncident."""
+    read = _read(ledger, incident)
+    watched = _watched(ledger, read)
+    streams = _versions(ledger, incident, [*(one.stream for one in read.record), *read.monitor_streams()])
+    with ledger.reading() as conn:
+        sealed = sealing.newest(conn)
+    return _dossier(ledger, read, watched, streams, ledger.size(), sealed)
+
+
+def behind(ledger: Ledger, incident: str) -> set[str]:
+    """Streams that do not name the incident and that its dossier rests on: alerts and measurements.
+
+    Raises NoSuchIncident.
+    """
+    read = _read(ledger, incident)
+    return {*_alert_streams(read.state), *read.monitor_streams()}
+
+
+def _read(ledger: Ledger, incident: str) -> _Read:
+    state = load(ledger, incident).state
+    record = tuple(register.record(ledger, incident))
+    alerts = _stream_facts(ledger, _alert_streams(state))
+    return _Read(state, record, _system_at(ledger, state), alerts)
+
+
+def _alert_streams(state: Incident) -> list[str]:
+    return sorted({f"alert/{alert.alert}" for alert in state.alerts})
 
 
 def streams_of(ledger: Ledger, incident: str, below: int) -> frozenset[str]:

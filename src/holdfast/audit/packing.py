@@ -1,9 +1,10 @@
 """Building an audit pack: report, record, evidence and proofs in one file that anybody can verify.
 
-The order is what makes it hold. First the evidence is hashed again. Then `pack.assembled` is recorded, with
-the digest of every file, in the transaction that also records who took the evidence out. Only then is the
-checkpoint signed, so that the ledger itself vouches for every byte. A pack is handed over after the
-auditor's own program has verified it (docs/reference/pack-format.md).
+The order is what makes it hold. First everything is sealed, and report and record are folded from facts that
+are checked against that checkpoint as they are read (`audit/checked.py`); the evidence is hashed again. Then
+`pack.assembled` is recorded, with the digest of every file, in the transaction that also records who took the
+evidence out. Only then is the checkpoint signed that covers it, so that the ledger itself vouches for every
+byte. A pack is handed over after the auditor's own program has verified it (docs/reference/pack-format.md).
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from sqlalchemy import Connection, func, select
 
 from holdfast.audit import events
 from holdfast.audit.archive import Archive, replacing
-from holdfast.audit.dossier import Dossier, gather, streams_of
+from holdfast.audit.checked import CheckedLedger, Scan
+from holdfast.audit.dossier import Dossier, behind, gather
 from holdfast.audit.events import PackAssembled, PackedFile
-from holdfast.audit.record import member_path, record_json
+from holdfast.audit.record import record_json
 from holdfast.audit.report.making import report_pdf
 from holdfast.evidence.events import EvidenceAccessed, EvidenceVerified, Item
 from holdfast.evidence.vault import Vault, VaultProblem
@@ -37,6 +39,7 @@ from holdfast_verify.layout import Member
 from holdfast_verify.note import VerifierKey
 from holdfast_verify.pack import Report, verify
 from holdfast_verify.policy import Policy
+from holdfast_verify.record import member_path
 
 _ATTEMPTS = 10
 _BATCH = 10_000
@@ -88,14 +91,14 @@ def build_pack(holdings: Holdings, incident: str, target: Path, *, by: Actor, at
     """
     if not target.parent.is_dir():
         raise NotAllowed(f"the folder {target.parent} does not exist; make it, or name another file")
-    _seal(holdings, at)  # refuses before anything is recorded
     for _ in range(_ATTEMPTS):
+        scan = Scan(incident)
         try:
-            draft = _assemble(holdings, incident, by, at)
+            draft = _assemble(holdings, scan, by, at)
         except Conflict:
             continue  # the record moved on while it was read and set: read it again
         sealed = _cover(holdings, draft, at)
-        if _is_whole(holdings.ledger, draft, sealed):
+        if _is_whole(holdings, scan, draft, sealed):
             return _write(holdings, draft, sealed, target)
     raise Conflict(f"the record of {incident} kept changing while it was packed; try again")
 
@@ -131,9 +134,10 @@ class _Assembled:
     seq: int
 
 
-def _assemble(holdings: Holdings, incident: str, by: Actor, at: datetime) -> _Assembled:
+def _assemble(holdings: Holdings, scan: Scan, by: Actor, at: datetime) -> _Assembled:
     """Record what the pack will hold. Raises NotAllowed for evidence that does not match, and Conflict."""
-    dossier = gather(holdings.ledger, incident)
+    incident = scan.incident
+    dossier, record = _told(holdings, scan, at)
     problems = _changed(holdings.vault, dossier.items)
     checked = EvidenceVerified(incident=incident, items=len(dossier.items), problems=problems)
     if problems:
@@ -143,10 +147,7 @@ def _assemble(holdings: Holdings, incident: str, by: Actor, at: datetime) -> _As
             f"the evidence of {incident} is not what was taken in, so no pack is built: "
             f"{'; '.join(problems)}. Restore it from a backup; the record says now what was found"
         )
-    documents = {
-        "record.json": record_json(dossier),
-        "report.pdf": report_pdf(dossier, by=by, at=at),
-    }
+    documents = {layout.RECORD: record, layout.REPORT: report_pdf(dossier, by=by, at=at)}
     taken = [EvidenceAccessed(incident=incident, item=item.item, how="pack") for item in dossier.items]
     fact = PackAssembled(
         incident=incident,
@@ -157,8 +158,10 @@ def _assemble(holdings: Holdings, incident: str, by: Actor, at: datetime) -> _As
     )
     custody, own = f"custody/{incident}", events.stream_of(incident)
     held = {draft.stream: draft for draft in dossier.guards()}
-    # One transaction. Custody moves in it, so that an incident that is being closed at this moment is
-    # closed before or after, never without this in the digest of its record (learn.closing).
+    # One transaction, and directly one behind the other: by that the verifier knows what the record tells
+    # (docs/reference/pack-format.md, "The record"). Custody moves in it, so that an incident that is being
+    # closed at this moment is closed before or after, never without this in the digest of its record
+    # (learn.closing).
     recorded = holdings.ledger.append(
         *(draft for stream, draft in held.items() if stream not in (custody, own)),
         Draft(custody, dossier.streams.get(custody, 0), [checked, *taken]),
@@ -169,6 +172,20 @@ def _assemble(holdings: Holdings, incident: str, by: Actor, at: datetime) -> _As
     return _Assembled(dossier, documents, fact, recorded[-1].seq)
 
 
+def _told(holdings: Holdings, scan: Scan, at: datetime) -> tuple[Dossier, bytes]:
+    """Everything sealed about the incident, each fact checked as it is read, and the record of it."""
+    sealed = _seal(holdings, at)  # refuses before anything is recorded
+    with holdings.ledger.reading() as conn:
+        scan.go_on(conn, sealed, holdings.verifier_key)
+        checked = CheckedLedger(scan, conn, sealed)
+        try:
+            checked.hold(behind(checked, scan.incident))
+            dossier = gather(checked, scan.incident)
+            return dossier, record_json(checked, dossier)
+        finally:
+            checked.database.close()
+
+
 def _changed(vault: Vault, items: Iterable[Item]) -> tuple[str, ...]:
     """A sentence for every item whose bytes are not those that were taken in."""
     found = ((item, vault.verify(item.sha256, item.size)) for item in items)
@@ -176,7 +193,7 @@ def _changed(vault: Vault, items: Iterable[Item]) -> tuple[str, ...]:
 
 
 def _files(items: Iterable[Item], documents: dict[str, bytes]) -> Iterator[PackedFile]:
-    roles = {"record.json": "record", "report.pdf": "report"}
+    roles = {layout.RECORD: "record", layout.REPORT: "report"}
     for path, content in documents.items():
         yield PackedFile(path, roles[path], sha256(content).hexdigest(), len(content))
     for item in items:
@@ -202,11 +219,18 @@ def _earlier_checkpoints(ledger: Ledger, dossier: Dossier) -> tuple[int, ...]:
 # Sealing -----------------------------------------------------------------------------------------
 
 
-def _seal(holdings: Holdings, at: datetime) -> None:
+def _seal(holdings: Holdings, at: datetime) -> Sealed:
+    """The newest checkpoint, over everything appended before."""
     try:
-        holdings.sealer.seal(at)
+        sealed = holdings.sealer.seal(at)
     except RefusedToSeal as refused:
         raise NotAllowed(f"no pack can be built, because the ledger is not sealed: {refused}") from refused
+    if sealed is None:
+        with holdings.ledger.reading() as conn:
+            sealed = sealing.newest(conn)
+    if sealed is None:
+        raise NotAllowed("no pack can be built, because the ledger is empty")
+    return sealed
 
 
 def _cover(holdings: Holdings, draft: _Assembled, at: datetime) -> Sealed:
@@ -219,13 +243,14 @@ def _cover(holdings: Holdings, draft: _Assembled, at: datetime) -> Sealed:
     return sealed
 
 
-def _is_whole(ledger: Ledger, draft: _Assembled, sealed: Sealed) -> bool:
+def _is_whole(holdings: Holdings, scan: Scan, draft: _Assembled, sealed: Sealed) -> bool:
     """Whether nothing slipped in between recording the pack and sealing it that it does not know of: a new
     stream of the incident, or another pack of it."""
-    incident = draft.fact.incident
-    own = ledger.stream(events.stream_of(incident)).facts
-    newest = max(one.seq for one in own if one.seq < sealed.size)
-    return newest == draft.seq and streams_of(ledger, incident, sealed.size) <= set(draft.fact.streams)
+    with holdings.ledger.reading() as conn:
+        scan.go_on(conn, sealed, holdings.verifier_key)
+    own = events.stream_of(scan.incident)
+    packs, _ = scan.heads[own]
+    return packs == draft.dossier.streams[own] + 1 and scan.streams() <= set(draft.fact.streams)
 
 
 # Writing -----------------------------------------------------------------------------------------

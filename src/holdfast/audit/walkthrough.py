@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import count
-from typing import Any, get_args
+from typing import get_args
 
 from holdfast.audit.dossier import Dossier
 from holdfast.contain.events import EffectObserved
@@ -216,19 +216,3 @@ def rests_on(fact: Fact) -> tuple[str, ...]:
         case _:
             found = ()
     return tuple(dict.fromkeys(found))
-
-
-def as_dict(chapters: Iterable[Chapter]) -> list[dict[str, Any]]:
-    """Plain values for JSON."""
-    return [
-        {
-            "phase": chapter.phase.value,
-            "began": chapter.began,
-            "ended": chapter.ended,
-            "steps": [
-                {name: getattr(step, name) for name in Step.__dataclass_fields__ if name != "phase"}
-                for step in chapter.steps
-            ],
-        }
-        for chapter in chapters
-    ]

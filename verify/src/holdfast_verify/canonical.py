@@ -14,6 +14,10 @@ MAX_INTEGER = 2**53 - 1
 """RFC 8785 numbers are IEEE 754 doubles; integers beyond this have no exact one."""
 
 
+MAX_VALUES = 500_000
+"""Values a document may hold, counted by their separators: a bound on memory and time, not on meaning."""
+
+
 class CanonicalError(ValueError):
     """The bytes are not the one spelling of a document of this restricted kind."""
 
@@ -34,6 +38,8 @@ def dumps(value: Any) -> bytes:
 
 def loads(raw: bytes) -> Any:
     """The document these bytes spell. Raises CanonicalError for another spelling of it or a doubled key."""
+    if raw.count(b",") + raw.count(b"[") + raw.count(b"{") > MAX_VALUES:
+        raise CanonicalError(f"it holds more than {MAX_VALUES:,} values")
     try:
         value = json.loads(
             raw.decode(), object_pairs_hook=_object, parse_float=_no_float, parse_constant=_no_float

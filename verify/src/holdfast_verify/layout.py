@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from . import canonical
 from .checkpoint import Checkpoint
 
-FORMAT = "holdfast-pack/1"
+FORMAT = "holdfast-pack/2"
 MANIFEST = "manifest.json"
 CHECKPOINT = "checkpoint.txt"
 FACTS = "facts.jsonl"

@@ -60,7 +60,7 @@ _HASH = r"[0-9a-f]{64}"
 _COUNT = r"(0|[1-9][0-9]{0,15})"
 _HEADER = re.compile(
     rf'\{{"log":{_NAME},"payload_commitment":"({_HASH})","prev_stream_hash":(?:null|"({_HASH})"),'
-    r'"recorded_at":"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z)",'
+    r'"recorded_at":"([0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3])(?::[0-5][0-9]){2}\.[0-9]{6}Z)",'
     rf'"seq":{_COUNT},"stream":{_NAME},"stream_seq":{_COUNT},"type":{_NAME},"v":1\}}'
 )
 

@@ -8,18 +8,20 @@ later builds on what came before.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, BinaryIO, Literal, NamedTuple
 
-from . import canonical, layout, note, tree
+from . import canonical, layout, note, record, tree
 from .canonical import CanonicalError
 from .checkpoint import Checkpoint
 from .container import Container, PackError
-from .layout import CHECKPOINT, CHECKPOINTS, FACTS, HEADERS, MANIFEST, Member
+from .layout import CHECKPOINT, CHECKPOINTS, FACTS, HEADERS, MANIFEST, RECORD, REPORT, Member
 from .leaf import MAX_LEAF, Header, LeafError, Payload, parse_header, parse_payload, payload_commitment
 from .note import NoteError
 from .policy import Policy
+from .record import EvidenceError, Item, Told
 
 MAX_NOTE = 1 << 16
 MAX_LINE = 1 << 24
@@ -27,6 +29,10 @@ MAX_MANIFEST = 1 << 24
 
 _EVIDENCE = "evidence/"
 _HEX = re.compile(r"[0-9a-f]{64}")
+_INCIDENT = re.compile(r"INC-[1-9][0-9]{0,15}")
+_ITEM = re.compile(r"EV-[1-9][0-9]{0,15}")
+_PROOF = re.compile(rb',"proof":\[((?:"[0-9a-f]{64}"(?:,"[0-9a-f]{64}")*)?)\],"salt":"([0-9a-f]{64})"\}')
+"""The end of a line of facts.jsonl."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,18 @@ class _Assembled(NamedTuple):
     checkpoints: list[int]
     members: dict[str, Member]
 
+    @property
+    def evidence(self) -> dict[str, Member]:
+        return {path: each for path, each in self.members.items() if path.startswith(_EVIDENCE)}
+
+    @property
+    def began(self) -> int:
+        """The first entry that assembling the pack appended: the record tells what was before.
+
+        One `evidence.verified` and an `evidence.accessed` for each item stand before `pack.assembled`.
+        """
+        return self.seq - 1 - len(self.evidence)
+
 
 class _Verification:
     """What earlier steps established, for later steps to build on."""
@@ -123,16 +141,17 @@ class _Verification:
             ("Earlier checkpoints", self.check_earlier_checkpoints),
             ("Files", self.check_files),
             ("Evidence", self.check_evidence),
+            ("Record", self.check_record),
             ("Manifest", self.check_manifest),
         )
 
     # 1 ------------------------------------------------------------------------------------------
 
     def open_container(self) -> str:
-        """A plain zip file with nothing before, between or behind its members."""
+        """The file is the one zip file that can hold its members."""
         self.container = Container(self.file)
         total = sum(self.container.sizes.values())
-        return f"{len(self.container.sizes)} members, {total:,} bytes; nothing is hidden between them."
+        return f"{len(self.container.sizes)} members, {total:,} bytes; every reader sees the same."
 
     # 2 ------------------------------------------------------------------------------------------
 
@@ -196,20 +215,18 @@ class _Verification:
                 raise PackError(FACTS, f"line {number}: the facts are not in the ledger's order")
             last = fact.header.seq
             self.hashes[last] = fact.leaf_hash
-            if fact.header.type in (layout.ASSEMBLED, "evidence.frozen", "evidence.added"):
+            if fact.header.type == layout.ASSEMBLED or fact.header.type.startswith("evidence."):
                 self.telling.append(fact)
         self.assembled = self._last_assembled()
         self.incident = self.assembled.incident
         return f"{len(self.hashes):,} facts are in the tree, word for word as recorded."
 
     def _fact(self, raw: bytes) -> _Fact:
-        line = _record(raw, {"leaf", "payload", "proof", "salt"})
-        # The line is known to be canonical, so these are the very bytes that stand in it.
-        leaf, payload = canonical.dumps(line["leaf"]), canonical.dumps(line["payload"])
+        """One line, its parts compared with the tree before any of them is read."""
+        leaf, payload, proof, salt = _parts(raw)
         header, leaf_hash = parse_header(leaf), tree.leaf_hash(leaf)
         checkpoint = self._checkpoint()
-        tree.verify_inclusion(leaf_hash, header.seq, checkpoint.size, _hashes(line["proof"]), checkpoint.root)
-        (salt,) = _hashes([line["salt"]])
+        tree.verify_inclusion(leaf_hash, header.seq, checkpoint.size, proof, checkpoint.root)
         if payload_commitment(salt, payload) != header.payload_commitment:
             raise LeafError(f"the payload is not what entry {header.seq} of the ledger commits to")
         return _Fact(header, leaf_hash, parse_payload(payload))
@@ -220,8 +237,11 @@ class _Verification:
         if last is None:
             raise PackError(FACTS, f"holds no fact {layout.ASSEMBLED}")
         found = _assembled(last)
-        if last.header.stream not in found.streams:
-            raise PackError(FACTS, f"{layout.ASSEMBLED} does not list the stream it is in itself")
+        if last.header.stream != f"pack/{found.incident}":
+            raise PackError(FACTS, f"{layout.ASSEMBLED} (entry {found.seq}) is not of {found.incident}")
+        for name in ("custody", "incident", "pack"):
+            if f"{name}/{found.incident}" not in found.streams:
+                raise PackError(FACTS, f"{layout.ASSEMBLED} does not list the stream {name}/{found.incident}")
         return found
 
     # 4 ------------------------------------------------------------------------------------------
@@ -229,7 +249,9 @@ class _Verification:
     def rebuild_ledger(self) -> str:
         """All headers together are the ledger that was signed."""
         checkpoint, growing = self._checkpoint(), tree.CompactRange()
-        known = {earlier.size: earlier.root for earlier in self.policy.earlier}
+        known: dict[int, set[bytes]] = {}
+        for earlier in self.policy.earlier:
+            known.setdefault(earlier.size, set()).add(earlier.root)
         streams, incident, now = self.assembled.streams, self.assembled.incident, ""
         for raw in self.container.lines(HEADERS, MAX_LEAF):
             try:
@@ -249,11 +271,8 @@ class _Verification:
             named = incident in header.stream and incident in header.stream.split("/")
             if named or header.stream in streams:
                 self.history.append((header, leaf_hash))
-            if growing.size in known and growing.root() != known[growing.size]:
-                raise PackError(
-                    HEADERS,
-                    f"its first {growing.size} entries are not those the policy knows: it was rewritten",
-                )
+            if growing.size in known and {growing.root()} != known[growing.size]:
+                raise PackError(HEADERS, _another_view(growing.size, len(known[growing.size])))
         if (growing.size, growing.root()) != (checkpoint.size, checkpoint.root):
             raise PackError(
                 HEADERS, f"its {growing.size} entries are not the {checkpoint.size} that were signed"
@@ -280,6 +299,8 @@ class _Verification:
         for seq in sorted(expected ^ set(self.hashes)):
             what = "was left out" if seq in expected else "does not belong to the incident"
             raise PackError(FACTS, f"entry {seq} {what}")
+        if not any(header.stream == f"incident/{self.incident}" for header, _ in self.history):
+            raise PackError(FACTS, f"{self.incident} has no fact of its own")
         return f"All {len(self.history):,} facts of {len(newest)} streams are here, without gaps."
 
     # 6 ------------------------------------------------------------------------------------------
@@ -292,6 +313,10 @@ class _Verification:
                 line = _record(raw, {"note", "proof"})
                 signed = line["note"].encode() if isinstance(line["note"], str) else b""
                 earlier, _ = self._signed(CHECKPOINTS, signed)
+                if earlier.size >= newest.size:
+                    raise PackError(
+                        CHECKPOINTS, f"it covers {earlier.size} entries, no fewer than the pack's"
+                    )
                 proof = _hashes(line["proof"])
                 tree.verify_consistency(earlier.size, earlier.root, newest.size, newest.root, proof)
             except PackError as error:
@@ -310,7 +335,7 @@ class _Verification:
     def check_files(self) -> str:
         """The files are those whose digests the ledger holds, and there are no others."""
         recorded, sizes = self.assembled.members, self.container.sizes
-        expected = {*recorded, *layout.PROOFS, MANIFEST}
+        expected = {*recorded, *layout.PROOFS, MANIFEST, RECORD, REPORT}
         for name in sorted(expected - set(sizes)):
             raise PackError(name, "is missing from the pack")
         for name in sorted(set(sizes) - expected):
@@ -328,26 +353,97 @@ class _Verification:
     # 8 ------------------------------------------------------------------------------------------
 
     def check_evidence(self) -> str:
-        """The pack holds exactly the evidence that was taken in, as it was taken in."""
-        files = {path: each for path, each in self.assembled.members.items() if path.startswith(_EVIDENCE)}
-        taken_in, gaps = 0, 0
+        """The pack holds exactly the evidence that was taken in, as it was taken in and under its name."""
+        files, items, gaps = self.assembled.evidence, dict[str, Item](), 0
         for fact in self.telling:
-            items, missing = _evidence(fact, self.assembled.incident)
+            if fact.header.type == layout.ASSEMBLED:
+                continue
+            taken, missing = self._taken_in(fact)
             gaps += missing
-            for name, digest, size in items:
-                path = next((path for path in files if path.startswith(f"{_EVIDENCE}{name}-")), None)
-                if path is None:
-                    raise PackError(f"{_EVIDENCE}{name}", f"is missing: entry {fact.header.seq} took it in")
-                held = files.pop(path)
-                if (held.sha256, held.size) != (digest, size):
-                    raise PackError(path, f"is not the file that entry {fact.header.seq} took in as {name}")
-                taken_in += 1
+            for item in taken:
+                if item.item in items:
+                    raise PackError(FACTS, f"entry {fact.header.seq} takes {item.item} in a second time")
+                items[item.item] = item
+                held = files.pop(item.path, None)
+                if held is None:
+                    raise PackError(item.path, f"is missing: entry {fact.header.seq} took it in")
+                if (held.role, held.sha256, held.size) != ("evidence", item.sha256, item.size):
+                    raise PackError(
+                        item.path, f"is not the file that entry {fact.header.seq} took in as {item.item}"
+                    )
         for path in files:
             raise PackError(path, "is not evidence that was taken in for the incident")
+        self._require_custody(items)
         stated = f" What could not be preserved is on record: {gaps}." if gaps else ""
-        return f"{taken_in} items are here as they were taken in.{stated}"
+        return f"{len(items)} items are here as they were taken in.{stated}"
+
+    def _taken_in(self, fact: _Fact) -> tuple[list[Item], int]:
+        """What this fact took in for the incident, and how many things it missed. Raises PackError."""
+        header, incident = fact.header, self.assembled.incident
+        if fact.payload.data.get("incident") != incident:
+            raise PackError(FACTS, f"entry {header.seq} ({header.type}) is not about {incident}")
+        if header.type not in record.TOOK_IN:
+            return [], 0
+        if header.stream != f"{_EVIDENCE}{incident}":
+            raise PackError(FACTS, f"entry {header.seq} takes evidence in on the stream {header.stream}")
+        try:
+            items, missing = record.taken_in(header, fact.payload)
+        except EvidenceError as error:
+            raise PackError(FACTS, f"entry {header.seq}: {error}") from error
+        for item in items:
+            if not _ITEM.fullmatch(item.item):
+                raise PackError(FACTS, f"entry {header.seq} takes in {item.item}, which is no item's number")
+        return items, len(missing)
+
+    def _require_custody(self, items: dict[str, Item]) -> None:
+        """That the evidence was hashed again and taken out is on the record, directly before the pack."""
+        found, custody = self.assembled, f"custody/{self.assembled.incident}"
+        before = [fact for fact in self.telling if found.began <= fact.header.seq < found.seq]
+        taken = [fact.payload.data.get("item") for fact in before[1:]]
+        whole = (
+            bool(before)
+            and [fact.header.seq for fact in before] == list(range(found.began, found.seq))
+            and {fact.header.stream for fact in before} == {custody}
+            and [fact.header.type for fact in before] == [record.VERIFIED, *[record.ACCESSED] * len(taken)]
+            and before[0].payload.data.get("problems") == []
+            and {fact.payload.data.get("how") for fact in before[1:]} <= {"pack"}
+            and sorted(map(str, taken)) == sorted(items)
+        )
+        if not whole:
+            raise PackError(
+                FACTS,
+                f"entries {found.began} to {found.seq - 1} do not say that all evidence was hashed again and "
+                f"taken out for the pack of entry {found.seq}",
+            )
 
     # 9 ------------------------------------------------------------------------------------------
+
+    def check_record(self) -> str:
+        """The record is what the facts add up to; it is derived anew and compared."""
+        found, before = self.assembled, self.container.digests[FACTS]
+        digest, size = sha256(), 0
+        try:
+            for piece in record.pieces(found.incident, self.policy.origin, self._told()):
+                digest.update(piece)
+                size += len(piece)
+        except (EvidenceError, LeafError, CanonicalError) as error:
+            raise PackError(FACTS, f"cannot be added up: {error}") from error
+        if self.container.digests[FACTS] != before:
+            raise PackError(FACTS, "changed while it was read")
+        held = found.members[RECORD]
+        if (held.role, held.sha256, held.size) != ("record", digest.hexdigest(), size):
+            raise PackError(RECORD, "is not what the facts of this pack add up to")
+        return f"It is what the facts before entry {found.began:,} add up to, byte for byte."
+
+    def _told(self) -> Iterator[Told]:
+        """The facts that the record tells."""
+        for raw in self.container.lines(FACTS, MAX_LINE):
+            leaf, payload, _, _ = _parts(raw)
+            header = parse_header(leaf)
+            if header.seq < self.assembled.began:
+                yield Told(header, parse_payload(payload))
+
+    # 10 -----------------------------------------------------------------------------------------
 
     def check_manifest(self) -> str:
         """The table of contents says what was just verified, and nothing else."""
@@ -363,6 +459,30 @@ class _Verification:
     def _checkpoint(self) -> Checkpoint:
         assert self.checkpoint is not None, "steps run in order"
         return self.checkpoint
+
+
+def _parts(raw: bytes) -> tuple[bytes, bytes, list[bytes], bytes]:
+    """Leaf, payload, proof and salt of a line of facts.jsonl, none of them read yet. Raises CanonicalError.
+
+    Quotation marks inside JSON's strings are escaped, so these places cannot be inside one.
+    """
+    head, tail = raw.find(b',"payload":'), raw.rfind(b',"proof":[')
+    ended = _PROOF.fullmatch(raw, max(tail, 0))
+    if not raw.startswith(b'{"leaf":') or not 0 < head < tail or ended is None:
+        raise CanonicalError(
+            "a line holds exactly leaf, payload, proof and salt, in canonical form (RFC 8785)"
+        )
+    proof = [bytes.fromhex(each) for each in ended[1].decode().replace('"', "").split(",") if each]
+    return raw[8:head], raw[head + 11 : tail], proof, bytes.fromhex(ended[2].decode())
+
+
+def _another_view(size: int, known: int) -> str:
+    if known > 1:
+        return (
+            f"the policy knows {known} different ledgers of {size} entries under this name: whoever holds "
+            "the key has shown two views"
+        )
+    return f"its first {size} entries are not those the policy knows: it was rewritten"
 
 
 def _record(raw: bytes, keys: set[str]) -> dict[str, Any]:
@@ -396,7 +516,7 @@ def _assembled(fact: _Fact) -> _Assembled:
             files = {member.path: member for member in map(_member, members)}
             rising = _rising(streams, str) and _rising(context, int) and _rising(checkpoints, int)
             if (
-                incident
+                _INCIDENT.fullmatch(incident)
                 and rising
                 and list(files) == sorted(files)
                 and len(files) == len(members)
@@ -411,7 +531,7 @@ def _member(found: object) -> Member:
     match found:
         case {"path": str(path), "role": str(role), "sha256": str(digest), "size": int(size), **rest}:
             reserved = path in layout.PROOFS or path == MANIFEST
-            if not rest and not reserved and _HEX.fullmatch(digest):
+            if not rest and not reserved and _HEX.fullmatch(digest) and not isinstance(size, bool):
                 return Member(path, role, digest, size)
     raise PackError(FACTS, f"{layout.ASSEMBLED} lists a file in a form that the format does not know")
 
@@ -419,25 +539,3 @@ def _member(found: object) -> Member:
 def _rising(values: list[Any], kind: type) -> bool:
     """Whether the values are all of one kind, sorted, and each there once."""
     return all(type(value) is kind for value in values) and values == sorted(set(values))
-
-
-def _evidence(fact: _Fact, incident: str) -> tuple[list[tuple[str, str, int]], int]:
-    """Number, SHA-256 and size of each item this fact took in for the incident, and how many it missed."""
-    data = fact.payload.data
-    if not fact.header.type.startswith("evidence.") or data.get("incident") != incident:
-        return [], 0
-    match data:
-        case {"items": [*items], "missing": [*missing]}:
-            pass
-        case {"item": item}:
-            items, missing = [item], []
-        case _:
-            raise PackError(FACTS, f"entry {fact.header.seq} does not say what evidence it took in")
-    return [_evidence_item(fact.header.seq, item) for item in items], len(missing)
-
-
-def _evidence_item(seq: int, item: object) -> tuple[str, str, int]:
-    match item:
-        case {"item": str(name), "sha256": str(digest), "size": int(size)}:
-            return name, digest, size
-    raise PackError(FACTS, f"entry {seq} does not say what evidence it took in")

@@ -9,6 +9,7 @@ from .checkpoint import Checkpoint
 from .note import NoteError, VerifierKey
 
 _WORDS = ("origin", "key", "required", "minimum", "earlier")
+_BLANKS = re.compile(r"[ \t]+")
 _NUMBER = re.compile(r"[1-9][0-9]{0,15}")
 
 
@@ -67,8 +68,9 @@ def earlier_line(checkpoint: Checkpoint) -> str:
 def _statements(text: str) -> dict[str, list[tuple[int, str]]]:
     """For every word that begins a line: the line's number and the rest of it."""
     found: dict[str, list[tuple[int, str]]] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        word, *rest = line.partition("#")[0].split() or [""]
+    for number, line in enumerate(text.split("\n"), 1):
+        words = _BLANKS.split(line.removesuffix("\r").partition("#")[0].strip(" \t"))
+        word, rest = words[0], words[1:]
         if word and word not in _WORDS:
             raise PolicyError(f"line {number}: '{word}' is no statement; known are {', '.join(_WORDS)}")
         if word:

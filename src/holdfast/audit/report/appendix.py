@@ -7,7 +7,6 @@ from typing import Any
 
 from holdfast import wording
 from holdfast.audit.dossier import Dossier
-from holdfast.audit.record import member_path
 from holdfast.audit.report.blocks import (
     Block,
     Cell,
@@ -24,6 +23,7 @@ from holdfast.audit.report.blocks import (
 )
 from holdfast.evidence.events import EvidenceAccessed, EvidenceVerified, Item
 from holdfast.incident.events import Closed
+from holdfast_verify.record import member_path
 
 
 def evidence(dossier: Dossier) -> dict[str, Any]:
@@ -200,6 +200,12 @@ def verifying(dossier: Dossier) -> dict[str, Any]:
                     "The same files",
                     "Report, record and evidence have the digests on the ledger.",
                     "every file",
+                ),
+                (
+                    "The same record",
+                    "record.json is what the facts add up to: it is derived anew and compared. This report "
+                    "is bound by its digest alone; what it says is compared with nothing.",
+                    "record.json",
                 ),
             ]
         ),

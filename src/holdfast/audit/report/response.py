@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from holdfast import wording
-from holdfast.audit import record
+from holdfast.audit.correspondence import messages
 from holdfast.audit.dossier import Dossier
 from holdfast.audit.report.blocks import (
     Block,
@@ -187,7 +187,7 @@ def team(dossier: Dossier) -> dict[str, Any]:
 def _messages(dossier: Dossier) -> Iterator[list[Cell]]:
     """Messages of one subject that left together are one row."""
     together: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
-    for message in record.messages(dossier):
+    for message in messages(dossier):
         key = wording.utc(message["queued_at"]), message["subject"], message["channel"]
         together.setdefault(key, []).append(message)
     for (queued, subject, channel), sent in together.items():
@@ -195,17 +195,17 @@ def _messages(dossier: Dossier) -> Iterator[list[Cell]]:
         yield [queued, {"text": to, "below": f"by {channel}"}, subject, _delivery(sent)]
 
 
-def _delivery(messages: list[dict[str, Any]]) -> Cell:
+def _delivery(together: list[dict[str, Any]]) -> Cell:
     """What became of messages, the worst first."""
-    failing = [one for one in messages if one["failures"] and not one["sent_at"]]
+    failing = [one for one in together if one["failures"] and not one["sent_at"]]
     given_up = [one for one in failing if one["failures"][-1]["retry_at"] is None]
     for found, word, tone in ((given_up, "given up", "bad"), (failing, "failing", "warn")):
         if found:
             reason = found[0]["failures"][-1]["reason"]
-            return {"text": f"{len(found)} of {len(messages)} {word}", "tone": tone, "below": reason}
-    sent = [one["sent_at"] for one in messages if one["sent_at"]]
-    if len(sent) < len(messages):
-        return f"{len(messages) - len(sent)} of {len(messages)} wait to be sent"
+            return {"text": f"{len(found)} of {len(together)} {word}", "tone": tone, "below": reason}
+    sent = [one["sent_at"] for one in together if one["sent_at"]]
+    if len(sent) < len(together):
+        return f"{len(together) - len(sent)} of {len(together)} wait to be sent"
     outcome = "sent" if len(sent) == 1 else f"all {len(sent)} sent"
     return {"text": outcome, "tone": "good", "below": wording.utc(max(sent))}
 
