@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
-from hypothesis import given
+import yaml
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field
 
+from holdfast.prepare import documents
 from holdfast.prepare.documents import (
     LARGEST,
     Entry,
@@ -283,3 +285,32 @@ def test_a_way_is_spelled_as_people_write_it() -> None:
 def test_durations_in_models_keep_their_length() -> None:
     document = parse_document("s.yaml", b"title: Tea\nclocks: {low: {acknowledge_within: 7d}}\n")
     assert understand(document, Sample).clocks["low"].acknowledge_within == timedelta(days=7)
+
+
+_WORDS = ("key: ", "- ", "\n  ", "true", "null", "1.5", "---\n", "...\n")
+_CHARS = st.sampled_from([*"ab1:-?[]{},#&*!|>'\"%@` \n.~\r\x85\u2028é😀", *_WORDS])
+
+
+@given(st.lists(_CHARS, max_size=30).map("".join))
+@settings(max_examples=300)
+def test_both_parsers_compose_the_same(text: str) -> None:
+    """Where both read a text, they read the same; what one refuses, such as `|#`, has no second meaning."""
+    quick, exact = outcome(documents._Quick, text), outcome(documents._Loader, text)
+    assert None in (quick, exact) or quick == exact
+
+
+def outcome(loader: Any, text: str) -> Any:
+    """Every node with its kind, value and place; None when it is refused."""
+    try:
+        return laid_out(loader(text).get_single_node())
+    except (documents._Refused, yaml.YAMLError, UnicodeError):
+        return None
+
+
+def laid_out(node: Any) -> Any:
+    if node is None:
+        return "empty"
+    value = node.value
+    if isinstance(value, list):
+        value = [tuple(map(laid_out, one)) if isinstance(one, tuple) else laid_out(one) for one in value]
+    return node.tag, node.start_mark.line, node.start_mark.column, value

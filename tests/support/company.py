@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from holdfast.ledger.ledger import Ledger
 from holdfast.people import Actor
 from holdfast.prepare.starting import write_workspace
 from holdfast.prepare.versions import apply_workspace, approve_playbook, playbook_versions_of
-from holdfast.prepare.workspace import load_workspace
+from holdfast.prepare.workspace import Workspace, load_workspace
 
 
 def person(name: str) -> Actor:
@@ -38,10 +41,18 @@ WORKER = Actor("holdfast/worker", "Holdfast", "system")
 SIGNATURES = {"engineering": MAYA, "data_science": PRIYA, "compliance": HELEN, "security": SAMUEL}
 
 
+@cache
+def _starter() -> Workspace:
+    """The starter's files, read once a process."""
+    with TemporaryDirectory() as folder:
+        write_workspace(Path(folder))
+        return load_workspace(Path(folder))
+
+
 def put_in_force(ledger: Ledger, folder: Path, at: datetime) -> None:
     """Write the starter's files, apply them and have every function sign."""
     write_workspace(folder)
-    apply_workspace(ledger, load_workspace(folder), HELEN, at)
+    apply_workspace(ledger, replace(_starter(), root=folder), HELEN, at)
     content = playbook_versions_of(ledger)[0].content
     for function, signer in SIGNATURES.items():
         approve_playbook(ledger, content, function, signer, at)

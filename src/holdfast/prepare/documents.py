@@ -11,13 +11,16 @@ from __future__ import annotations
 
 import re
 import types
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from yaml.composer import Composer
+from yaml.cyaml import CParser  # type: ignore[attr-defined]
+from yaml.resolver import Resolver
 
 from holdfast.problems import Problem, explain
 
@@ -137,15 +140,14 @@ def spelled(way: Sequence[str | int]) -> str:
     return text
 
 
-class _Loader(yaml.SafeLoader):
+class _Composer(Composer):
     """The small dialect: composes nodes only, and refuses what could mean more than it says."""
 
-    def __init__(self, stream: str) -> None:
-        super().__init__(stream)
-        self.depth = 0
+    depth = 0
+    peek_event: Callable[[], Any]
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        event = self.peek_event()  # type: ignore[no-untyped-call]
+        event = self.peek_event()
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise _Refused(
                 event.start_mark, "anchors and aliases (& and *) are not accepted", "write the value out"
@@ -160,6 +162,38 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
+class _Loader(_Composer, yaml.SafeLoader):
+    """Reads with PyYAML's own parser, whose complaints say what is wrong in words that can be translated."""
+
+
+class _Quick(_Composer, CParser, Resolver):
+    """Reads with libyaml's parser, several times faster; used for what has nothing to complain about."""
+
+    def __init__(self, stream: str) -> None:
+        CParser.__init__(self, stream)
+        Resolver.__init__(self)
+
+    def compose_scalar_node(self, anchor: Any) -> Any:
+        node = super().compose_scalar_node(anchor)
+        if not node.value and not node.style:
+            raise yaml.YAMLError("the two parsers place a value that is not there differently")
+        return node
+
+
+def _compose(text: str) -> Any:
+    """The root node of the text, or None. Raises yaml.YAMLError or _Refused.
+
+    libyaml takes tabs in places where PyYAML refuses them, and passes over byte order marks: a text with
+    either is read by PyYAML alone.
+    """
+    if "\t" not in text and "\ufeff" not in text:
+        try:
+            return _Quick(text).get_single_node()
+        except (yaml.YAMLError, UnicodeError):
+            pass  # read again below, for the complaint
+    return _Loader(text).get_single_node()
+
+
 class _Refused(Exception):
     def __init__(self, mark: Any, cause: str, fix: str) -> None:
         super().__init__(cause)
@@ -169,13 +203,15 @@ class _Refused(Exception):
 # The core schema of YAML 1.2 without its octal, hexadecimal and infinite spellings: `on`, `no`, `1:30`
 # and `2026-11-23` are text.
 _Loader.yaml_implicit_resolvers = {}
+_Quick.yaml_implicit_resolvers = {}
 for _tag, _pattern, _first in (
     ("null", r"^(?:~|null|)$", ["~", "n", ""]),
     ("bool", r"^(?:true|false)$", list("tf")),
     ("int", r"^[-+]?(?:0|[1-9][0-9]*)$", list("-+0123456789")),
     ("float", r"^[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?$", list("-+0123456789")),
 ):
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
+    for _reader in (_Loader, _Quick):
+        _reader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
 
 
 def read_document(root: Path, path: Path) -> Document:
@@ -232,11 +268,7 @@ class _Reader:
 
     def read(self) -> Any:
         try:
-            loader = _Loader(self.text)
-            try:
-                node = loader.get_single_node()
-            finally:
-                loader.dispose()
+            node = _compose(self.text)
         except _Refused as refused:
             self._complain(refused.mark, refused.cause, refused.fix)
         except yaml.reader.ReaderError as error:
