@@ -22,6 +22,7 @@ from fastapi import FastAPI
 from holdfast.clock import Clock, SystemClock
 from holdfast.contain.containing import Containing
 from holdfast.contain.events import EFFECT_TIMER
+from holdfast.contain.hearing import Hearing
 from holdfast.contain.reading import Containments
 from holdfast.contain.switches import Switchboard, Switches, flags_of
 from holdfast.contain.switches import read as read_switches
@@ -238,7 +239,12 @@ def asgi(application: Application) -> FastAPI:
         openapi_url=None,
     )
     served.include_router(api(application))
-    served.include_router(ofrep_router(application.read_switches, flags_access(application)))
+    hearing = Hearing(
+        application.ledger.database,
+        application.clock.now,
+        lambda containment: application.containing.heard(containment, by=SYSTEM, at=application.clock.now()),
+    )
+    served.include_router(ofrep_router(application.read_switches, flags_access(application), hearing))
     served.mount("/", site(application))
     return served
 

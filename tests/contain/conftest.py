@@ -15,6 +15,7 @@ from holdfast.contain.containing import Containing
 from holdfast.contain.containment import Containment
 from holdfast.contain.effect import CannotCount
 from holdfast.contain.events import SeenWindow, Traffic
+from holdfast.contain.hearing import Hearing
 from holdfast.contain.reading import Containments
 from holdfast.contain.switches import Switchboard, Switches
 from holdfast.detect.records import Detection
@@ -27,6 +28,7 @@ from holdfast.ledger.database import Database
 from holdfast.ledger.ledger import Ledger
 from holdfast.ledger.outbox import Outbox
 from holdfast.ledger.timers import Timers
+from holdfast.people import SYSTEM as SYSTEM_ACTOR
 from holdfast.prepare import versions
 from holdfast.prepare.records import Preparation
 from holdfast.prepare.systems import System
@@ -83,10 +85,19 @@ def read_switches(ledger: Ledger) -> Callable[[], Switches]:
 
 
 @pytest.fixture
-def address(read_switches: Callable[[], Switches]) -> Iterator[str]:
-    """A live OFREP address over the ledger's switches."""
+def address(
+    ledger: Ledger, desk: Desk, read_switches: Callable[[], Switches], watch: StagedWatch, now: datetime
+) -> Iterator[str]:
+    """A live OFREP address over the ledger's switches; what applications ask there is heard."""
+    nobody = OfrepProber("http://127.0.0.1:9")
+    steps = Containing(ledger, desk.ground_of, read_switches, nobody, watch, desk.link)
+
+    def tell(containment: str) -> None:
+        steps.heard(containment, by=SYSTEM_ACTOR, at=now)
+
     app = FastAPI()
-    app.include_router(ofrep_router(read_switches, lambda request: None))
+    hearing = Hearing(ledger.database, lambda: now, tell)
+    app.include_router(ofrep_router(read_switches, lambda request: None, hearing))
     with serving(app) as live:
         yield live
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from holdfast.contain import reading
@@ -18,11 +20,13 @@ from holdfast.contain.events import (
     EFFECT_TIMER,
     ContainmentApplied,
     ContainmentApproved,
-    ContainmentProbed,
+    ContainmentObeyed,
     Effect,
+    EffectObserved,
     Traffic,
 )
-from holdfast.contain.probing import Answer, Question
+from holdfast.contain.hearing import Hearing, Requests, requests_of
+from holdfast.contain.probing import TARGET, Answer, Question
 from holdfast.contain.switches import Switches, evaluate
 from holdfast.contain.watching import LogWatch
 from holdfast.detect.engines.duckdb import DuckDB
@@ -60,11 +64,19 @@ def of_type(ledger: Ledger, kind: type[Fact]) -> list[Fact]:
     return [one.fact for one in ledger.facts() if isinstance(one.fact, kind)]
 
 
-def contain(steps: Containing, incident: str, option: str, now: datetime) -> str:
-    """Proposed, approved, applied and proven, a minute apart."""
+def switch(steps: Containing, incident: str, option: str, now: datetime) -> str:
+    """Proposed, approved, applied and seen to be switched, a minute apart."""
     number = steps.propose(incident, option, "brokers sent a faulty batch", by=AISHA, at=now + MINUTE)
     steps.approve(number, by=TOMAS, at=now + 2 * MINUTE)
     assert steps.carry_out(number, by=TOMAS, at=now + 3 * MINUTE)
+    return number
+
+
+def contain(steps: Containing, incident: str, option: str, now: datetime) -> str:
+    """Switched, and seen in the log to have stopped the harm."""
+    number = switch(steps, incident, option, now)
+    steps.watch.says = traffic(now, 0)  # type: ignore[attr-defined]
+    steps.observe_effect(number, by=WORKER, at=now + timedelta(hours=3))
     return number
 
 
@@ -122,28 +134,32 @@ class TestTheWholeWay:
         assert [one.takes for one in offered] == sorted(one.takes for one in offered)
         assert [one.option for one in offered] == [BROKERS, ONLINE, OFF]
 
-    def test_contained_is_what_the_live_address_proved(
+    def test_what_holdfasts_own_address_answers_proves_that_it_is_switched_and_no_more(
         self, steps: Containing, ledger: Ledger, incident: str, now: datetime
     ) -> None:
-        number = contain(steps, incident, BROKERS, now)
+        number = switch(steps, incident, BROKERS, now)
         held = containment(ledger, number)
-        assert (number, held.stage, held.took) == ("INC-1-C1", Stage.HELD, MINUTE)
+        assert (number, held.stage, held.took) == ("INC-1-C1", Stage.SWITCHED, None)
         assert held.last_probe is not None
         assert [(check.asked, check.answered) for check in held.last_probe.checks] == [
             (f"{ROUTE} for channel=broker", "human_review"),
             (f"{ROUTE} for a request without attributes", "human_review"),
             (f"{ROUTE} for channel=none-of-the-contained", "model"),
         ]
-        assert incident_state(ledger, incident).status is Status.CONTAINED
+        state = incident_state(ledger, incident)
+        assert (state.contained_at, state.switches) == (None, (number,))
+        assert of_type(ledger, Contained) == []
 
-    def test_the_proof_and_the_state_stand_in_one_transaction(
+    def test_what_the_log_shows_and_the_state_stand_in_one_transaction(
         self, steps: Containing, ledger: Ledger, incident: str, now: datetime
     ) -> None:
         contain(steps, incident, BROKERS, now)
         facts = [one.fact for one in ledger.facts()]
-        probed = next(i for i, fact in enumerate(facts) if isinstance(fact, ContainmentProbed))
-        assert isinstance(facts[probed + 1], Contained)
-        assert "channel=broker: human_review" in facts[probed + 1].proof
+        seen = next(i for i, fact in enumerate(facts) if isinstance(fact, EffectObserved))
+        contained = facts[seen + 1]
+        assert isinstance(contained, Contained)
+        assert contained.proof.startswith("the model answered 0 requests of the contained scope")
+        assert incident_state(ledger, incident).status is Status.CONTAINED
 
     def test_the_model_goes_off_for_everybody(
         self,
@@ -153,7 +169,7 @@ class TestTheWholeWay:
         now: datetime,
         read_switches: Callable[[], Switches],
     ) -> None:
-        contain(steps, incident, OFF, now)
+        switch(steps, incident, OFF, now)
         assert evaluate(read_switches(), ENABLED, {}).value is False
         assert evaluate(read_switches(), ROUTE, {"channel": "branch"}).value == "human_review"
 
@@ -167,8 +183,9 @@ class TestTheWholeWay:
             f"Containment proposed: {name}",
             f"Containment approved: {name}",
             f"Containment decided: {name} (INC-1-C1)",
-            f"Containment applied: {name}",
-            "Probed: the switch is obeyed",
+            f"Switch set: {name}",
+            "Probed: the flag address answers by the switch",
+            "Effect of containment: the harm stopped",
             "Contained",
         ]
         assert [line for line in lines if line in wanted] == wanted
@@ -176,22 +193,61 @@ class TestTheWholeWay:
         assert done.approved is not None
         assert done.approved.person == TOMAS.id
 
-    def test_messages_of_the_protocol_leave_when_it_is_contained(
-        self, steps: Containing, desk: Desk, ledger: Ledger, now: datetime
+    def test_messages_say_switched_contained_and_not_contained_when_each_is_so(
+        self, steps: Containing, desk: Desk, ledger: Ledger, now: datetime, watch: Watch
     ) -> None:
         """R-ESC-04."""
         report = Report("Approvals fell", system="loan-approval", severity=Severity.CRITICAL)
         critical = desk.open(report, by=INES, at=now)
+        seen = len(of_type(ledger, MessageQueued))
+
+        def mailed() -> dict[str, set[str]]:
+            """Receivers by what they are told, since last asked."""
+            nonlocal seen
+            queued = of_type(ledger, MessageQueued)
+            told: dict[str, set[str]] = {}
+            for one in queued[seen:]:
+                assert isinstance(one, MessageQueued)
+                told.setdefault(one.subject.partition(":")[0], set()).add(one.to)
+                assert "running system" not in one.text
+            seen = len(queued)
+            return told
+
+        number = switch(steps, critical, BROKERS, now)
+        assert list(mailed()) == [critical], "switched: the subject goes on with what is known"
+        assert steps.probe(number, by=TOMAS, at=now + 4 * MINUTE)
+        assert mailed() == {}, "asked again, and nothing new to tell"
+        watch.says = traffic(now, 0)  # type: ignore[attr-defined]
+        steps.observe_effect(number, by=WORKER, at=now + timedelta(hours=3))
+        told = mailed()
+        assert list(told) == [f"{critical} is contained"]
+        watch.says = traffic(now, 12)  # type: ignore[attr-defined]
+        steps.observe_effect(number, by=WORKER, at=now + timedelta(hours=4))
+        corrected = mailed()
+        assert list(corrected) == [f"{critical} is NOT contained"]
+        assert told[f"{critical} is contained"] <= corrected[f"{critical} is NOT contained"]
+        steps.observe_effect(number, by=MAYA, at=now + timedelta(hours=5))
+        assert mailed() == {}, "it goes on, and was told"
+
+    def test_whoever_was_told_contained_is_told_when_it_is_not_whatever_the_protocol_says(
+        self, steps: Containing, desk: Desk, ledger: Ledger, incident: str, now: datetime, watch: Watch
+    ) -> None:
+        """A reclassified incident has another protocol, and other people in it."""
+        desk.classify(incident, Category.DATA_QUALITY, Severity.CRITICAL, "grave", by=HELEN, at=now)
+        number = contain(steps, incident, BROKERS, now)
+        told = set(incident_state(ledger, incident).told_contained)
+        assert told
+        desk.classify(incident, Category.DATA_QUALITY, Severity.LOW, "less", by=HELEN, at=now)
         before = len(of_type(ledger, MessageQueued))
-        contain(steps, critical, BROKERS, now)
-        sent = of_type(ledger, MessageQueued)[before:]
-        assert sent
-        assert all(isinstance(one, MessageQueued) and critical in one.subject for one in sent)
+        steps.revert(number, "too many people wait", by=MAYA, at=now + timedelta(hours=5))
+        queued = of_type(ledger, MessageQueued)[before:]
+        assert told <= {one.to for one in queued if isinstance(one, MessageQueued)}
+        assert all("contained" in one.subject for one in queued if isinstance(one, MessageQueued))
 
     def test_rebuilding_gives_the_same_rows(
         self, steps: Containing, ledger: Ledger, incident: str, now: datetime, watch: Watch
     ) -> None:
-        number = contain(steps, incident, BROKERS, now)
+        number = switch(steps, incident, BROKERS, now)
         watch.says = traffic(now, 0)  # type: ignore[attr-defined]
         steps.observe_effect(number, by=MAYA, at=now + timedelta(hours=2))
         scratch = Scratch(ledger.projections)
@@ -237,7 +293,7 @@ class TestDeciding:
     def test_not_while_a_containment_is_in_force(
         self, steps: Containing, incident: str, now: datetime
     ) -> None:
-        contain(steps, incident, BROKERS, now)
+        switch(steps, incident, BROKERS, now)
         with pytest.raises(NotAllowed, match=r"INC-1-C1 .* is in force; revert it before"):
             steps.decide_against(incident, "harmless", by=MAYA, at=now + 9 * MINUTE)
 
@@ -386,9 +442,9 @@ class TestProbing:
         with pytest.raises(KeyboardInterrupt):
             with_prober(steps, dies).carry_out(number, by=MAYA, at=now)
         assert containment(ledger, number).stage is Stage.APPLIED
-        assert incident_state(ledger, incident).contained_at is None
+        assert timers.armed(ledger, f"{number}/effect"), "somebody looks at the effect all the same"
         assert steps.probe(number, by=MAYA, at=now + MINUTE)
-        assert incident_state(ledger, incident).status is Status.CONTAINED
+        assert containment(ledger, number).stage is Stage.SWITCHED
 
     def test_an_address_that_is_away_proves_nothing(
         self, steps: Containing, ledger: Ledger, incident: str, now: datetime
@@ -404,7 +460,7 @@ class TestProbing:
         assert incident_state(ledger, incident).contained_at is None
         assert failed.in_force, "the switch stays set: obeyed late is better than not"
         assert steps.probe(number, by=MAYA, at=now + MINUTE)
-        assert containment(ledger, number).stage is Stage.HELD
+        assert containment(ledger, number).stage is Stage.SWITCHED
 
     @pytest.mark.parametrize(
         ("answer", "said"),
@@ -433,21 +489,23 @@ class TestProbing:
         assert not everyone.carry_out(number, by=MAYA, at=now)
         assert "channel=none-of-the-contained: expected model" in containment(ledger, number).failure
 
-    def test_a_containment_that_is_no_longer_obeyed_is_lost(
+    def test_a_switch_that_is_not_answered_by_any_longer_contains_nothing(
         self, steps: Containing, ledger: Ledger, incident: str, now: datetime
     ) -> None:
         number = contain(steps, incident, BROKERS, now)
         ignored = with_prober(steps, lambda question: Answer("model", 3))
-        assert not ignored.probe(number, by=MAYA, at=now + 9 * MINUTE)
+        later = now + timedelta(hours=4)
+        assert not ignored.probe(number, by=MAYA, at=later)
         assert incident_state(ledger, incident).status is not Status.CONTAINED
         (lost,) = of_type(ledger, ContainmentLost)
         assert isinstance(lost, ContainmentLost)
-        assert "not obeyed" in lost.reason
+        assert "the flag address does not answer by the switch" in lost.reason
+        assert containment(ledger, number).effective_from == later, "what was seen before proves nothing now"
 
     def test_what_changed_while_it_was_probed_proves_nothing(
         self, steps: Containing, ledger: Ledger, incident: str, now: datetime
     ) -> None:
-        number = contain(steps, incident, OFF, now)
+        number = switch(steps, incident, OFF, now)
 
         def reverts(question: Question) -> Answer:
             steps.revert(number, "in a hurry", by=MAYA, at=now + 5 * MINUTE)
@@ -464,11 +522,14 @@ class TestEffect:
     def test_it_is_unknown_while_there_are_no_data(
         self, steps: Containing, ledger: Ledger, incident: str, now: datetime
     ) -> None:
-        number = contain(steps, incident, BROKERS, now)
+        number = switch(steps, incident, BROKERS, now)
         seen = steps.observe_effect(number, by=MAYA, at=now + 10 * MINUTE)
         assert seen.effect is Effect.UNKNOWN
-        assert seen.sentence == "nothing is logged here; no monitor has measured a window since either"
-        assert incident_state(ledger, incident).status is Status.CONTAINED
+        assert seen.sentence == (
+            "nothing is logged here; no monitor has measured a window since either; "
+            "no request of the application to the switch is known"
+        )
+        assert incident_state(ledger, incident).contained_at is None
 
     def test_a_harm_that_continues_is_said_and_takes_the_incident_out_of_containment(
         self, steps: Containing, ledger: Ledger, incident: str, now: datetime, watch: Watch
@@ -481,13 +542,13 @@ class TestEffect:
         assert incident_state(ledger, incident).status is not Status.CONTAINED
         assert steps.probe(number, by=MAYA, at=now + timedelta(hours=4))
         assert incident_state(ledger, incident).contained_at is None, (
-            "an obeyed switch does not undo the harm"
+            "a switch that is answered by does not undo the harm"
         )
 
     def test_a_harm_that_stopped_after_all_contains_again(
         self, steps: Containing, ledger: Ledger, incident: str, now: datetime, watch: Watch
     ) -> None:
-        number = contain(steps, incident, BROKERS, now)
+        number = switch(steps, incident, BROKERS, now)
         for answered in (12, 0):
             watch.says = traffic(now, answered)  # type: ignore[attr-defined]
             steps.observe_effect(number, by=WORKER, at=now + timedelta(hours=3))
@@ -497,17 +558,17 @@ class TestEffect:
     def test_the_system_records_it_only_when_it_changed(
         self, steps: Containing, ledger: Ledger, incident: str, now: datetime
     ) -> None:
-        number = contain(steps, incident, BROKERS, now)
+        number = switch(steps, incident, BROKERS, now)
         sizes = []
         for _ in range(2):
             steps.observe_effect(number, by=WORKER, at=now + timedelta(hours=3))
             sizes.append(ledger.size())
         assert sizes[0] == sizes[1]
 
-    def test_it_is_looked_at_again_ever_less_often_until_it_is_known(
+    def test_it_is_looked_at_as_long_as_the_switch_is_set(
         self, steps: Containing, ledger: Ledger, incident: str, now: datetime, watch: Watch
     ) -> None:
-        number = contain(steps, incident, BROKERS, now)
+        number = switch(steps, incident, BROKERS, now)
         looks = []
         at = now
         for _ in range(4):
@@ -521,8 +582,13 @@ class TestEffect:
             steps.look_again(timer, WORKER, at)
         watch.says = traffic(now, 0)  # type: ignore[attr-defined]
         (timer,) = timers.armed(ledger, f"{number}/effect")
+        at = timer.due
+        steps.look_again(timer, WORKER, at)
+        (timer,) = timers.armed(ledger, f"{number}/effect")
+        assert timer.due == at + timedelta(days=1), "an application may forget the switch"
+        watch.says = traffic(now, 3)  # type: ignore[attr-defined]
         steps.look_again(timer, WORKER, timer.due)
-        assert timers.armed(ledger, f"{number}/effect") == []
+        assert incident_state(ledger, incident).contained_at is None
 
     def test_nothing_is_observed_before_it_is_applied(
         self, steps: Containing, incident: str, now: datetime
@@ -541,8 +607,8 @@ class TestEffectInARealLog:
             "id,timestamp,approved,score,model_version,applicant_id,channel,income,employment_years"
             ",debt_to_income,loan_amount,previous_loans"
         ]
-        for number, (time, channel) in enumerate(rows):
-            lines.append(f"{number},{time.isoformat()},1,0.8,3.2.0,A{number},{channel},3000,4,0.2,9000,1")
+        for number, (at, channel) in enumerate(rows):
+            lines.append(f"{number},{at.isoformat()},1,0.8,3.2.0,A{number},{channel},3000,4,0.2,9000,1")
         log = folder / "logs" / "loan-approval"
         log.mkdir(exist_ok=True)
         (log / "log.csv").write_text("\n".join(lines))
@@ -557,7 +623,7 @@ class TestEffectInARealLog:
         before = [(time, "broker") for time in hours if time < now]
         branch = [(time, "branch") for time in hours]
         self.write(tmp_path, [*before, *branch])
-        number = contain(watched, incident, BROKERS, now)
+        number = switch(watched, incident, BROKERS, now)
         early = watched.observe_effect(number, by=MAYA, at=now + 10 * MINUTE)
         assert (early.effect, early.traffic is not None) == (Effect.UNKNOWN, True)
         later = now + timedelta(hours=9)
@@ -568,6 +634,112 @@ class TestEffectInARealLog:
         again = watched.observe_effect(number, by=WORKER, at=later)
         assert again.effect is Effect.CONTINUING
         assert incident_state(ledger, incident).status is not Status.CONTAINED
+
+    def test_an_application_that_obeys_late_is_seen_to_obey(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime, tmp_path: Path
+    ) -> None:
+        """Without revert and propose anew: what counts is what came after the harm was last seen."""
+        watch = LogWatch(tmp_path, DuckDB, Monitoring(ledger, tmp_path, DuckDB).measured_since)
+        watched = Containing(ledger, steps.ground_of, steps.read_switches, steps.prober, watch, steps.link)
+        hours = [now + timedelta(hours=hour) for hour in range(-24, 24)]
+        obeys_at = now + timedelta(hours=6)
+        brokers = [(time, "broker") for time in hours if time < obeys_at]
+        self.write(tmp_path, [*brokers, *((time, "branch") for time in hours)])
+        number = switch(watched, incident, BROKERS, now)
+        seen = watched.observe_effect(number, by=MAYA, at=obeys_at)
+        assert seen.effect is Effect.CONTINUING
+        assert watched.observe_effect(number, by=MAYA, at=obeys_at + MINUTE).effect is Effect.UNKNOWN
+        assert incident_state(ledger, incident).contained_at is None
+        late = watched.observe_effect(number, by=MAYA, at=now + timedelta(hours=12))
+        assert late.effect is Effect.STOPPED, late.sentence
+        assert incident_state(ledger, incident).contained_at == now + timedelta(hours=12)
+
+
+class TestHearingTheApplication:
+    """Holdfast asking itself shows nothing of the application; requests that it did not send do."""
+
+    def test_requests_that_are_not_holdfasts_own_are_counted_and_said(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime, address: str
+    ) -> None:
+        number = switch(steps, incident, BROKERS, now)
+        assert containment(ledger, number).obeyed is None, "the probe is not the application"
+        ask(address, {"targetingKey": "a-1", "channel": "branch"})
+        assert containment(ledger, number).obeyed is None, "the request is outside the contained scope"
+        assert ask(address, {"targetingKey": "a-2", "channel": "broker"}) == "human_review"
+        wait_until(lambda: containment(ledger, number).obeyed is not None)
+        obeyed = containment(ledger, number)
+        assert (obeyed.stage, obeyed.standing) == (Stage.OBEYED, "obeyed, effect not shown yet")
+        assert incident_state(ledger, incident).contained_at is None
+        ask(address, {"targetingKey": "a-3", "channel": "broker"})
+        assert len(of_type(ledger, ContainmentObeyed)) == 1
+
+    def test_asking_for_all_flags_at_once_is_asking_too(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime, address: str
+    ) -> None:
+        number = switch(steps, incident, OFF, now)
+        httpx.post(f"{address}/ofrep/v1/evaluate/flags", json={"context": {"targetingKey": "a-1"}})
+        wait_until(lambda: containment(ledger, number).obeyed is not None)
+
+    def test_nothing_is_heard_before_the_switch_is_set_or_after_it_is_back(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime, address: str
+    ) -> None:
+        number = steps.propose(incident, BROKERS, "", by=MAYA, at=now)
+        steps.approve(number, by=MAYA, at=now)
+        ask(address, {"targetingKey": "a-1", "channel": "broker"})
+        steps.carry_out(number, by=MAYA, at=now)
+        steps.revert(number, "fixed", by=MAYA, at=now)
+        ask(address, {"targetingKey": "a-2", "channel": "broker"})
+        steps.heard(number, by=WORKER, at=now)
+        assert of_type(ledger, ContainmentObeyed) == []
+
+    def test_two_processes_add_up_and_the_probe_is_left_out(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        number = switch(steps, incident, BROKERS, now)
+        answer = evaluate(steps.read_switches(), ROUTE, {"channel": "broker"})
+        heard: list[str] = []
+        processes = [Hearing(ledger.database, lambda: now, heard.append) for _ in range(2)]
+        for one in processes:
+            for _ in range(3):
+                assert one.heard([answer], {"targetingKey": "a", "channel": "broker"})
+            assert not one.heard([answer], {"targetingKey": TARGET, "channel": "broker"})
+            one.add()
+        with ledger.reading() as conn:
+            known = requests_of(conn, number)
+        assert known == Requests(6, now, now)
+        assert heard == [number, number]
+
+    def test_a_count_that_could_not_be_told_of_is_told_of_later(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        """The process that heard it is killed before it could say so: the next look says it."""
+        number = switch(steps, incident, BROKERS, now)
+        answer = evaluate(steps.read_switches(), ROUTE, {"channel": "broker"})
+
+        def dies(containment: str) -> None:
+            raise KeyboardInterrupt
+
+        hearing = Hearing(ledger.database, lambda: now, dies)
+        hearing.heard([answer], {"channel": "broker"})
+        with pytest.raises(KeyboardInterrupt):
+            hearing.add()
+        (timer,) = timers.armed(ledger, f"{number}/effect")
+        steps.look_again(timer, WORKER, timer.due)
+        assert containment(ledger, number).stage is Stage.OBEYED
+
+
+def ask(address: str, context: Mapping[str, str]) -> str:
+    answer = httpx.post(f"{address}/ofrep/v1/evaluate/flags/{ROUTE}", json={"context": dict(context)})
+    return str(answer.json()["value"])
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """What is recorded after the answer went out takes a moment."""
+    for _ in range(200):
+        if holds():
+            return
+        time.sleep(0.02)
+    assert holds()
 
 
 class TestReverting:
@@ -581,7 +753,7 @@ class TestReverting:
         now: datetime,
         read_switches: Callable[[], Switches],
     ) -> None:
-        number = contain(steps, incident, BROKERS, now)
+        number = switch(steps, incident, BROKERS, now)
         assert steps.revert(number, "the batch was corrected", by=MAYA, at=now + 9 * MINUTE)
         done = containment(ledger, number)
         assert (done.stage, done.revert_reason) == (Stage.RELEASED, "the batch was corrected")
@@ -595,7 +767,7 @@ class TestReverting:
         def dies(question: Question) -> Answer:
             raise KeyboardInterrupt
 
-        number = contain(steps, incident, BROKERS, now)
+        number = switch(steps, incident, BROKERS, now)
         with pytest.raises(KeyboardInterrupt):
             with_prober(steps, dies).revert(number, "fixed", by=MAYA, at=now + 9 * MINUTE)
         assert containment(ledger, number).stage is Stage.REVERTED
@@ -605,7 +777,7 @@ class TestReverting:
     def test_a_switch_that_is_not_seen_to_be_back_says_so(
         self, steps: Containing, ledger: Ledger, incident: str, now: datetime
     ) -> None:
-        number = contain(steps, incident, BROKERS, now)
+        number = switch(steps, incident, BROKERS, now)
         stuck = with_prober(steps, lambda question: Answer("human_review", 3))
         assert not stuck.revert(number, "fixed", by=MAYA, at=now + 9 * MINUTE)
         assert containment(ledger, number).stage is Stage.REVERTED
@@ -614,7 +786,7 @@ class TestReverting:
         self, steps: Containing, ledger: Ledger, incident: str, now: datetime
     ) -> None:
         """R-ESC-05."""
-        number = contain(steps, incident, BROKERS, now)
+        number = switch(steps, incident, BROKERS, now)
         size = ledger.size()
         with pytest.raises(NotAllowed, match="Priya Raman may not undo containment"):
             steps.revert(number, "I say so", by=PRIYA, at=now + 9 * MINUTE)
@@ -637,10 +809,34 @@ class TestReverting:
         assert steps.revert(online, "fixed", by=MAYA, at=now + 10 * MINUTE)
         assert incident_state(ledger, incident).status is not Status.CONTAINED
 
-    def test_after_closing_it_can_still_be_undone_and_leaves_the_incident_as_it_was(
-        self, steps: Containing, ledger: Ledger, incident: str, now: datetime
+    def test_an_incident_is_not_contained_while_its_harm_goes_on_in_another_scope(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime, watch: Watch
     ) -> None:
-        number = contain(steps, incident, BROKERS, now)
+        brokers, online = switch(steps, incident, BROKERS, now), switch(steps, incident, ONLINE, now)
+        for number, answered in ((online, 5), (brokers, 0), (brokers, 0)):
+            watch.says = traffic(now, answered)  # type: ignore[attr-defined]
+            steps.observe_effect(number, by=MAYA, at=now + timedelta(hours=3))
+        assert containment(ledger, brokers).stage is Stage.CONTAINED
+        assert incident_state(ledger, incident).contained_at is None
+        watch.says = traffic(now, 0)  # type: ignore[attr-defined]
+        steps.observe_effect(online, by=MAYA, at=now + timedelta(hours=4))
+        assert incident_state(ledger, incident).status is Status.CONTAINED
+
+    def test_an_incident_whose_switch_is_set_is_not_dismissed(
+        self, steps: Containing, desk: Desk, incident: str, now: datetime
+    ) -> None:
+        """Contained or not: a model that is off belongs to a running incident."""
+        number = switch(steps, incident, OFF, now)
+        with pytest.raises(NotAllowed, match="has an active containment; revert it before dismissing"):
+            desk.dismiss(incident, "a false alarm", by=HELEN, at=now + 9 * MINUTE)
+        steps.revert(number, "a false alarm", by=MAYA, at=now + 9 * MINUTE)
+        desk.dismiss(incident, "a false alarm", by=HELEN, at=now + 10 * MINUTE)
+
+    def test_after_closing_it_can_still_be_undone_and_leaves_the_incident_as_it_was(
+        self, steps: Containing, desk: Desk, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        desk.classify(incident, Category.DATA_QUALITY, Severity.HIGH, "grave", by=HELEN, at=now)
+        number = switch(steps, incident, BROKERS, now)
         loaded = loading.load(ledger, incident)
         state = loaded.state.after(CauseEstablished(incident=incident, cause="a default"), now)
         closing = [
@@ -672,7 +868,7 @@ class TestReading:
         self, steps: Containing, desk: Desk, ledger: Ledger, incident: str, now: datetime
     ) -> None:
         other = desk.open(Report("Another", system="loan-approval"), by=INES, at=now)
-        first, second = contain(steps, incident, BROKERS, now), contain(steps, other, OFF, now)
+        first, second = switch(steps, incident, BROKERS, now), switch(steps, other, OFF, now)
         steps.revert(first, "fixed", by=MAYA, at=now + 9 * MINUTE)
         with ledger.reading() as conn:
             assert [one.id for one in reading.active(conn, "loan-approval")] == [second]

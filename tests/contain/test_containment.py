@@ -14,6 +14,7 @@ from holdfast.contain.events import (
     ContainmentApproved,
     ContainmentFact,
     ContainmentFailed,
+    ContainmentObeyed,
     ContainmentProbed,
     ContainmentProposed,
     ContainmentReverted,
@@ -67,11 +68,15 @@ FAILED = ContainmentFailed(
 )
 
 
-def probed(purpose: Purpose, ok: bool, next_look: datetime | None = None) -> ContainmentProbed:
+OBEYED = ContainmentObeyed(**KEYS, name="Brokers to review", requests=3, first_at=T0, last_at=T0)
+STOPPED = EffectObserved(**KEYS, effect=Effect.STOPPED, sentence="nothing was answered")
+CONTINUING = EffectObserved(**KEYS, effect=Effect.CONTINUING, sentence="12 rows")
+UNKNOWN = EffectObserved(**KEYS, effect=Effect.UNKNOWN, sentence="too early")
+
+
+def probed(purpose: Purpose, ok: bool) -> ContainmentProbed:
     check = GOOD if ok else BAD
-    return ContainmentProbed(
-        **KEYS, purpose=purpose, ok=ok, checks=(check,), milliseconds=4, next_look=next_look
-    )
+    return ContainmentProbed(**KEYS, purpose=purpose, ok=ok, checks=(check,), milliseconds=4)
 
 
 HOLDS, RELEASES = probed(Purpose.HOLD, True), probed(Purpose.RELEASE, True)
@@ -79,7 +84,9 @@ HISTORIES: dict[Stage, list[ContainmentFact]] = {
     Stage.PROPOSED: [PROPOSED],
     Stage.APPROVED: [PROPOSED, APPROVED],
     Stage.APPLIED: [PROPOSED, APPROVED, APPLIED],
-    Stage.HELD: [PROPOSED, APPROVED, APPLIED, HOLDS],
+    Stage.SWITCHED: [PROPOSED, APPROVED, APPLIED, HOLDS],
+    Stage.OBEYED: [PROPOSED, APPROVED, APPLIED, HOLDS, OBEYED],
+    Stage.CONTAINED: [PROPOSED, APPROVED, APPLIED, HOLDS, OBEYED, STOPPED],
     Stage.FAILED: [PROPOSED, APPROVED, APPLIED, probed(Purpose.HOLD, False), FAILED],
     Stage.REVERTED: [PROPOSED, APPROVED, APPLIED, HOLDS, REVERTED],
     Stage.RELEASED: [PROPOSED, APPROVED, APPLIED, HOLDS, REVERTED, RELEASES],
@@ -103,11 +110,11 @@ def revert(state: Containment) -> list[ContainmentFact]:
 
 
 def prove(state: Containment) -> list[ContainmentFact]:
-    return state.probed(state.to_prove, [GOOD], 4, None)
+    return state.probed(state.to_prove, [GOOD], 4)
 
 
 def disprove(state: Containment) -> list[ContainmentFact]:
-    return state.probed(state.to_prove, [BAD], 4, None)
+    return state.probed(state.to_prove, [BAD], 4)
 
 
 Decision = Callable[[Containment], list[ContainmentFact]]
@@ -116,26 +123,26 @@ UNDONE = "was reverted; propose it anew"
 TABLE: list[tuple[Stage, Decision, list[ContainmentFact] | str]] = [
     (Stage.PROPOSED, approve, [APPROVED]),
     (Stage.APPROVED, approve, []),
-    (Stage.HELD, approve, []),
+    (Stage.SWITCHED, approve, []),
     (Stage.RELEASED, approve, UNDONE),
     (Stage.PROPOSED, apply, "is not approved yet"),
     (Stage.APPROVED, apply, [APPLIED]),
     (Stage.APPLIED, apply, []),
-    (Stage.HELD, apply, []),
+    (Stage.SWITCHED, apply, []),
     (Stage.FAILED, apply, []),
     (Stage.REVERTED, apply, UNDONE),
     (Stage.APPROVED, prove, "is approved; apply it before probing it"),
     (Stage.APPLIED, prove, [HOLDS]),
-    (Stage.HELD, prove, [HOLDS]),
+    (Stage.SWITCHED, prove, [HOLDS]),
     (Stage.FAILED, prove, [HOLDS]),
     (Stage.REVERTED, prove, [RELEASES]),
     (Stage.RELEASED, prove, "nothing is left to probe"),
     (Stage.APPLIED, disprove, [probed(Purpose.HOLD, False), FAILED]),
-    (Stage.HELD, disprove, [probed(Purpose.HOLD, False), FAILED]),
+    (Stage.SWITCHED, disprove, [probed(Purpose.HOLD, False), FAILED]),
     (Stage.REVERTED, disprove, [probed(Purpose.RELEASE, False)]),
     (Stage.PROPOSED, revert, "was never applied"),
     (Stage.APPLIED, revert, [REVERTED]),
-    (Stage.HELD, revert, [REVERTED]),
+    (Stage.SWITCHED, revert, [REVERTED]),
     (Stage.FAILED, revert, [REVERTED]),
     (Stage.REVERTED, revert, []),
     (Stage.RELEASED, revert, []),
@@ -165,15 +172,91 @@ def test_nothing_is_decided_on_a_containment_that_does_not_exist(decision: Decis
         decision(Containment())
 
 
-def test_only_a_proof_verifies() -> None:
-    assert at_stage(Stage.APPLIED).verified_at is None
-    assert at_stage(Stage.FAILED).verified_at is None
-    assert at_stage(Stage.HELD).verified_at == T0 + timedelta(minutes=3)
-    assert at_stage(Stage.HELD).took == timedelta(minutes=2)
+def test_a_good_probe_says_switched_and_no_more() -> None:
+    assert at_stage(Stage.APPLIED).switched_at is None
+    assert at_stage(Stage.FAILED).switched_at is None
+    switched = at_stage(Stage.SWITCHED)
+    assert (switched.switched_at, switched.contained_at) == (T0 + timedelta(minutes=3), None)
+    assert switched.took is None, "time to contain counts what the log shows"
+
+
+def test_only_the_log_says_contained_and_time_to_contain_counts_that() -> None:
+    """R-CON-09."""
+    assert at_stage(Stage.OBEYED).contained_at is None
+    contained = at_stage(Stage.CONTAINED)
+    assert contained.contained_at == T0 + timedelta(minutes=5)
+    assert contained.took == timedelta(minutes=4)
+
+
+WORDS = {
+    Stage.PROPOSED: "proposed",
+    Stage.APPROVED: "approved, not switched",
+    Stage.APPLIED: "set, not asked yet",
+    Stage.SWITCHED: "switched, not known to be obeyed",
+    Stage.OBEYED: "obeyed, effect not shown yet",
+    Stage.CONTAINED: "contained",
+    Stage.FAILED: "set, not proven",
+    Stage.REVERTED: "set back, not seen to be back",
+    Stage.RELEASED: "reverted",
+}
+
+
+@pytest.mark.parametrize("stage", list(Stage))
+def test_each_stage_has_a_word_that_promises_no_more_than_is_known(stage: Stage) -> None:
+    state = at_stage(stage)
+    assert state.standing == WORDS[stage]
+    assert (state.tone == "good") == (stage is Stage.CONTAINED), "what is green was shown by the log"
+
+
+SET = [PROPOSED, APPROVED, APPLIED]
+NOT_ANSWERED = probed(Purpose.HOLD, False)
+ORDERS: list[tuple[list[ContainmentFact], Stage, str]] = [
+    ([*SET, NOT_ANSWERED, FAILED, OBEYED], Stage.OBEYED, "obeyed, effect not shown yet"),
+    ([*SET, OBEYED, HOLDS], Stage.OBEYED, "obeyed, effect not shown yet"),
+    ([*SET, HOLDS, CONTINUING], Stage.SWITCHED, "switched, the harm continues"),
+    ([*SET, HOLDS, CONTINUING, OBEYED], Stage.OBEYED, "obeyed in part, the harm continues"),
+    ([*SET, HOLDS, CONTINUING, OBEYED, STOPPED], Stage.CONTAINED, "contained"),
+    ([*SET, HOLDS, STOPPED, OBEYED], Stage.CONTAINED, "contained"),
+    ([*SET, HOLDS, STOPPED, CONTINUING], Stage.SWITCHED, "switched, the harm continues"),
+    ([*SET, HOLDS, OBEYED, STOPPED, CONTINUING, STOPPED], Stage.CONTAINED, "contained"),
+    ([*SET, HOLDS, STOPPED, UNKNOWN], Stage.CONTAINED, "contained"),
+    ([*SET, HOLDS, STOPPED, HOLDS], Stage.CONTAINED, "contained"),
+    ([*SET, HOLDS, STOPPED, NOT_ANSWERED, FAILED], Stage.FAILED, "set, not proven"),
+    ([*SET, NOT_ANSWERED, FAILED, STOPPED], Stage.CONTAINED, "contained"),
+    ([*SET, NOT_ANSWERED, FAILED, STOPPED, CONTINUING], Stage.APPLIED, "switched, the harm continues"),
+    ([*SET, NOT_ANSWERED, FAILED, CONTINUING], Stage.FAILED, "set, not proven, the harm continues"),
+    ([*SET, HOLDS, CONTINUING, REVERTED], Stage.REVERTED, "set back, not seen to be back"),
+]
+
+
+@pytest.mark.parametrize(("history", "stage", "standing"), ORDERS)
+def test_the_newest_evidence_counts_in_whatever_order_it_comes(
+    history: list[ContainmentFact], stage: Stage, standing: str
+) -> None:
+    state = fold((fact, T0 + timedelta(minutes=i), ANA) for i, fact in enumerate(history))
+    assert (state.stage, state.standing) == (stage, standing)
+    assert (state.contained_at is None) == (stage is not Stage.CONTAINED)
+
+
+def test_evidence_counts_only_after_the_harm_was_last_seen() -> None:
+    """An application that obeys late is seen to obey, without revert and propose anew."""
+    assert at_stage(Stage.SWITCHED).effective_from == T0 + timedelta(minutes=3)
+    history = [*HISTORIES[Stage.SWITCHED], CONTINUING]
+    late = fold((fact, T0 + timedelta(minutes=i), ANA) for i, fact in enumerate(history))
+    assert late.effective_from == T0 + timedelta(minutes=4)
+
+
+def test_the_application_is_heard_once_and_only_while_the_switch_is_set() -> None:
+    assert at_stage(Stage.SWITCHED).heard(3, T0, T0) == [OBEYED]
+    assert at_stage(Stage.FAILED).heard(3, T0, T0) == [OBEYED]
+    assert at_stage(Stage.OBEYED).heard(9, T0, T0) == []
+    assert at_stage(Stage.SWITCHED).heard(0, T0, T0) == []
+    for stage in (Stage.PROPOSED, Stage.APPROVED, Stage.REVERTED, Stage.RELEASED):
+        assert at_stage(stage).heard(3, T0, T0) == []
 
 
 def test_a_probe_that_asked_nothing_proves_nothing() -> None:
-    probe, failed = at_stage(Stage.APPLIED).probed(Purpose.HOLD, [], 0, None)
+    probe, failed = at_stage(Stage.APPLIED).probed(Purpose.HOLD, [], 0)
     assert isinstance(probe, ContainmentProbed)
     assert not probe.ok
     assert isinstance(failed, ContainmentFailed)
@@ -182,28 +265,27 @@ def test_a_probe_that_asked_nothing_proves_nothing() -> None:
 
 def test_a_probe_for_something_else_than_is_to_be_proven_is_refused() -> None:
     with pytest.raises(NotAllowed, match="changed while it was probed"):
-        at_stage(Stage.REVERTED).probed(Purpose.HOLD, [GOOD], 4, None)
+        at_stage(Stage.REVERTED).probed(Purpose.HOLD, [GOOD], 4)
 
 
-def test_the_first_proof_starts_the_watch_and_a_revert_ends_it() -> None:
+def test_setting_the_switch_starts_the_watch_and_a_revert_ends_it() -> None:
     look = T0 + timedelta(minutes=9)
-    (proof,) = at_stage(Stage.APPLIED).probed(Purpose.HOLD, [GOOD], 4, look)
+    (applied,) = at_stage(Stage.APPROVED).apply(look)
     data = {"incident": "INC-1", "containment": "INC-1-C1"}
-    assert list(proof.timers()) == [Arm("INC-1-C1/effect", "containment.effect", look, data)]
-    (again,) = at_stage(Stage.HELD).probed(Purpose.HOLD, [GOOD], 4, look)
-    assert list(again.timers()) == []
+    assert list(applied.timers()) == [Arm("INC-1-C1/effect", "containment.effect", look, data)]
+    assert list(HOLDS.timers()) == []
     assert list(REVERTED.timers()) == [Disarm("INC-1-C1/effect")]
 
 
 @pytest.mark.parametrize("stage", [Stage.PROPOSED, Stage.APPROVED, Stage.REVERTED, Stage.RELEASED])
 def test_there_is_no_effect_to_observe_while_the_switch_is_not_set(stage: Stage) -> None:
     with pytest.raises(NotAllowed, match="there is no effect to observe"):
-        at_stage(stage).observed(Effect.STOPPED, "", None, (), None)
+        at_stage(stage).observed(Effect.STOPPED, "", None, (), None, None)
 
 
 def test_every_fact_reads_in_the_timeline_and_names_its_incident() -> None:
     seen = EffectObserved(**KEYS, effect=Effect.CONTINUING, sentence="12 rows")
-    for fact in [*HISTORIES[Stage.RELEASED], FAILED, seen]:
+    for fact in [*HISTORIES[Stage.RELEASED], OBEYED, FAILED, seen]:
         line = fact.line()
         assert line is not None
         assert line.title

@@ -50,10 +50,16 @@ def window(alarm: bool, day: int = 24) -> SeenWindow:
 def test_the_verdict(
     seen: Traffic | CannotCount, windows: list[SeenWindow], effect: Effect, sentence: str
 ) -> None:
-    verdict = judge(seen, windows, targeted=True)
+    verdict = judge(seen, windows, 0, targeted=True)
     assert verdict.effect is effect
     assert sentence in verdict.sentence
+    assert verdict.sentence.endswith("no request of the application to the switch is known")
 
 
-def test_while_a_model_is_off_no_others_are_to_be_expected() -> None:
-    assert judge(traffic(others=0), [], targeted=False).effect is Effect.STOPPED
+def test_while_a_model_is_off_no_others_are_to_be_expected_but_a_sign_that_anybody_asks() -> None:
+    """A log that nobody writes looks like a model that answers nobody."""
+    asked = judge(traffic(others=0), [], 41, targeted=False)
+    assert asked.effect is Effect.STOPPED
+    assert asked.sentence.endswith("the switch answered at least 41 requests of the application")
+    silent = judge(traffic(others=0), [], 0, targeted=False)
+    assert (silent.effect, "or it is not being written" in silent.sentence) == (Effect.UNKNOWN, True)

@@ -1,7 +1,7 @@
-"""The steps of containment: propose, approve, apply, probe, watch the effect, hold or revert.
+"""The steps of containment: propose, approve, apply, probe, hear the application, watch the effect, revert.
 
 One idea: 'contained' is a verified state, not a sent command. An incident becomes contained in the
-transaction that records the probe which proved it, and in no other.
+transaction that records how the prediction log showed it, and in no other.
 
 Every step reads, decides (pure) and appends at the positions it decided on, the incident's included, so
 that nothing is decided on an incident that is being closed meanwhile. Every step may be repeated: what
@@ -11,15 +11,16 @@ has happened already happens no second time.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from holdfast.contain import offering, reading
+from holdfast.contain import hearing, offering, reading
 from holdfast.contain.containment import Containment, Stage, propose
 from holdfast.contain.effect import CannotCount, Verdict, Watch, judge
 from holdfast.contain.events import (
     Check,
     ContainmentFact,
+    ContainmentProbed,
     Effect,
     EffectObserved,
     Purpose,
@@ -31,10 +32,12 @@ from holdfast.contain.probing import Prober, checks, questions
 from holdfast.contain.switches import Switches
 from holdfast.evidence import custody
 from holdfast.incident import communication, loading, roles
-from holdfast.incident.events import Contained, IncidentFact
-from holdfast.incident.incident import Incident, Status
+from holdfast.incident.events import Contained, ContainmentLost, IncidentFact
+from holdfast.incident.incident import Incident
 from holdfast.incident.responding import Ground
+from holdfast.ledger import outbox
 from holdfast.ledger.ledger import AlreadyFired, Conflict, Draft, Ledger, Timer
+from holdfast.ledger.outbox import MessageQueued
 from holdfast.people import Actor
 from holdfast.prepare.playbook import ContainmentAction
 from holdfast.prepare.systems import System
@@ -42,9 +45,9 @@ from holdfast.prepare.terms import Authority, Moment
 from holdfast.problems import NotAllowed
 
 _ATTEMPTS = 20
-_SOONEST, _LATEST, _LONGEST = timedelta(minutes=5), timedelta(days=1), timedelta(days=30)
-"""While the effect is unknown it is looked at again: after as long as has passed since applying, within
-these bounds, and for this long."""
+_SOONEST, _LATEST = timedelta(minutes=5), timedelta(days=1)
+"""While a switch is set its effect is looked at again: after as long as has passed since it should have
+shown, within these bounds. What stopped once is looked at daily: an application may forget the switch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,19 +217,23 @@ class Containing:
         """Set the switch. Does nothing when it is set. Raises NotAllowed before approval."""
 
         def decide(view: _View) -> _Decided:
-            view.incident.state.require_running()
-            return _Decided(view.state.apply())
+            incident = view.incident.state
+            incident.require_running()
+            own = view.state.apply(at + self._settling(view))
+            return _Decided(own, incident.set_switch(view.state.id) if own else ())
 
         # The switch is a projection of this fact: when the append returns, the next request is answered
-        # by it. A crash right after leaves it set and not proven; `probe` goes on from there.
+        # by it. A crash right after leaves it set and not proven; `probe` goes on from there, and the
+        # effect is looked at whatever becomes of the probe.
         self._step(containment, decide, by, at)
 
     def probe(self, containment: str, *, by: Actor, at: datetime) -> bool:
-        """Ask the live endpoint; returns whether it proved what there was to prove.
+        """Ask the address that applications ask; returns whether it answers as it should.
 
-        Proves that the switch is obeyed, or after a revert that it is back. The incident becomes
-        contained in the append that records the proof; a failed probe records why, and a containment
-        that had been proven before is lost. Raises NotAllowed when there is nothing to probe.
+        It is Holdfast's own address: what it proves is that the model is *switched*, or after a revert
+        that it is switched back; that the application listens shows elsewhere. A failed probe records
+        why, and an incident that was contained is no longer. Raises NotAllowed when there is nothing to
+        probe.
         """
         before = reading.load(self.ledger, containment).state
         purpose = before.to_prove
@@ -239,8 +246,9 @@ class Containing:
         milliseconds = sum(answer.milliseconds for answer in answers)
 
         def decide(view: _View) -> _Decided:
-            own = view.state.probed(purpose, found, milliseconds, at + self._settling(view))
-            return _Decided(own, _after_probe(view, purpose, found, milliseconds))
+            return _Decided(
+                view.state.probed(purpose, found, milliseconds), _after_probe(view, purpose, found)
+            )
 
         # A crash between the answers and this append leaves the containment applied and not proven, as
         # before: probing again asks again. Nothing that was answered is taken on trust later.
@@ -248,17 +256,34 @@ class Containing:
         return all(check.ok for check in found)
 
     def carry_out(self, containment: str, *, by: Actor, at: datetime) -> bool:
-        """Apply and probe: what a responder means by "contain it". Returns whether it is proven."""
+        """Apply and probe. Returns whether it is switched: no more than that is known so soon."""
         self.apply(containment, by=by, at=at)
         return self.probe(containment, by=by, at=at)
 
     # Watching ----------------------------------------------------------------------------------
 
+    def heard(self, containment: str, *, by: Actor, at: datetime) -> None:
+        """Record that requests of the application were answered by the switch; once, else nothing."""
+
+        def decide(view: _View) -> _Decided:
+            return _Decided(self._late(view.state, self._requests(view.state)))
+
+        self._step(containment, decide, by, at)
+
+    def _requests(self, state: Containment) -> hearing.Requests | None:
+        with self.ledger.reading() as conn:
+            return hearing.requests_of(conn, state.id)
+
+    def _late(self, state: Containment, known: hearing.Requests | None) -> list[ContainmentFact]:
+        """What the application asked, as long as it is not on the record."""
+        return state.heard(known.requests, known.first_at, known.last_at) if known else []
+
     def observe_effect(self, containment: str, *, by: Actor, at: datetime) -> EffectObserved:
         """Say whether the harm stopped (R-CON-09), and record it when a person asked or it changed.
 
-        A harm that continues takes the incident out of containment; one that stopped after all puts a
-        proven containment back. Raises NotAllowed when the switch is not set or the incident is closed.
+        A harm that stopped makes the incident contained, also when the application obeyed late; one that
+        continues takes it out of containment, and whoever was told *contained* is told that. Raises
+        NotAllowed when the switch is not set or the incident is closed.
         """
 
         def decide(view: _View) -> _Decided:
@@ -273,13 +298,13 @@ class Containing:
         return seen[-1]
 
     def look_again(self, timer: Timer, by: Actor, at: datetime) -> None:
-        """Fires the timer that watches an effect which was not known yet (kind `containment.effect`)."""
+        """Fires the timer that watches the effect while the switch is set (kind `containment.effect`)."""
         view = self._view(timer.data["containment"])
         if not view.state.in_force:
             raise AlreadyFired(f"{view.state.id} was reverted meanwhile: there is no effect to watch")
         if view.incident.state.status.over:
             sentence = f"{view.state.incident} is closed; the effect is not watched any longer"
-            decided = _Decided(view.state.observed(Effect.UNKNOWN, sentence, None, (), None))
+            decided = _Decided(view.state.observed(Effect.UNKNOWN, sentence, None, (), None, None))
         else:
             decided = self._observed(view, at)
         # The timer and what was seen move in one transaction: a crash before it fires the timer again.
@@ -288,23 +313,26 @@ class Containing:
     def _observed(self, view: _View, at: datetime) -> _Decided:
         state, incident = view.state, view.incident.state
         traffic, windows = self._seen(view, at)
-        verdict = judge(traffic, windows, targeted=bool(state.segment))
+        known = self._requests(state)
+        requests = known.requests if known else 0
+        verdict = judge(traffic, windows, requests, targeted=bool(state.segment))
         counted = traffic if isinstance(traffic, Traffic) else None
-        own = state.observed(
-            verdict.effect, verdict.sentence, counted, windows, _next_look(state, verdict, at)
-        )
-        return _Decided(own, _after_effect(incident, state, verdict))
+        due = _next_look(state, verdict, at)
+        own = state.observed(verdict.effect, verdict.sentence, counted, windows, requests, due)
+        others = self._others(state)
+        after = _after_effect(incident, state, verdict, [other.state for other in others])
+        resting_on = [other.draft([]) for other in others]
+        return _Decided([*self._late(state, known), *own], after, resting_on)
 
     def _seen(self, view: _View, at: datetime) -> tuple[Traffic | CannotCount, Sequence[SeenWindow]]:
         state, incident = view.state, view.incident.state
-        if state.applied is None:
+        since = state.effective_from
+        if since is None:
             return CannotCount(f"{state.id} is not applied"), ()
         monitors = [alert.monitor for alert in incident.alerts]
         if state.watch:
             monitors.append(state.watch)
-        windows = self.watch.windows(
-            state.system, tuple(dict.fromkeys(monitors)), state.applied.at + state.expected, at
-        )
+        windows = self.watch.windows(state.system, tuple(dict.fromkeys(monitors)), since, at)
         system = view.ground.system
         if system is None:
             return CannotCount(f"{state.system} is not in the inventory any more"), windows
@@ -397,58 +425,84 @@ class Containing:
     def _append(
         self, view: _View, decided: _Decided, by: Actor, at: datetime, fires: Timer | None = None
     ) -> None:
+        facts, messages = self._telling(view, decided, at)
         drafts = [
             view.containment.draft(list(decided.own)),
-            view.incident.draft(list(decided.incident)),
+            view.incident.draft(facts),
             *decided.resting_on,
-            *self._messages(view, decided, at),
+            *messages,
         ]
         self.ledger.append(*drafts, by=by, at=at, fires=fires)
 
-    def _messages(self, view: _View, decided: _Decided, at: datetime) -> list[Draft]:
-        """Whoever the playbook has told when an incident is contained (R-ESC-04)."""
-        state = view.incident.state
-        drafts: list[Draft] = []
+    def _telling(
+        self, view: _View, decided: _Decided, at: datetime
+    ) -> tuple[list[IncidentFact], list[Draft]]:
+        """The incident's facts, and the messages to whoever the playbook has told of them (R-ESC-04)."""
+        state, told = view.incident.state, self._told_of_own(view, decided)
+        facts: list[IncidentFact] = []
         for fact in decided.incident:
-            state = state.after(fact, at)
             if isinstance(fact, Contained):
-                drafts += communication.messages(
-                    Moment.CONTAINED,
-                    state,
-                    view.ground.playbook,
-                    view.ground.roster,
-                    self.link,
-                    f"{view.state.name}: {fact.proof}",
-                    state.team,
-                )
-        return drafts
+                queued = self._queued(view, state.after(fact, at), Moment.CONTAINED, fact.proof)
+                fact = replace(fact, told=_receivers(queued))
+                told += queued
+            elif isinstance(fact, ContainmentLost) and not told:
+                told += self._queued(view, state, Moment.NOT_CONTAINED, fact.reason)
+            state = state.after(fact, at)
+            facts.append(fact)
+        return facts, told
+
+    def _told_of_own(self, view: _View, decided: _Decided) -> list[Draft]:
+        """What the containment itself gives to tell: it is switched, or the harm goes on all the same."""
+        before = view.state
+        for fact in decided.own:
+            if isinstance(fact, ContainmentProbed) and fact.ok and fact.purpose is Purpose.HOLD:
+                if before.switched_at is None:
+                    asked = f"{len(fact.checks)} questions in {fact.milliseconds} ms"
+                    return self._queued(view, view.incident.state, Moment.SWITCHED, asked)
+            elif isinstance(fact, EffectObserved) and _is_news(before, fact):
+                return self._queued(view, view.incident.state, Moment.NOT_CONTAINED, fact.sentence)
+        return []
+
+    def _queued(self, view: _View, state: Incident, moment: Moment, what: str) -> list[Draft]:
+        """Messages to the team and whoever the protocol names. Whoever was told that an incident is
+        contained hears it too when it is not, whatever the protocol says."""
+        ground, reason = view.ground, f"{view.state.name}: {what}"
+        queued = communication.messages(
+            moment, state, ground.playbook, ground.roster, self.link, reason, state.team
+        )
+        if moment is not Moment.NOT_CONTAINED:
+            return queued
+        misled = [one for one in state.told_contained if one not in _receivers(queued)]
+        return [*queued, *(self._corrected(state, person, reason) for person in misled)]
+
+    def _corrected(self, state: Incident, person: str, reason: str) -> Draft:
+        """For whoever was told *contained* and is not in the protocol for the opposite."""
+        text = (
+            f"You were told that {state.id} is contained. It is not.\n\n{reason}\n\n{self.link(state.id)}\n"
+        )
+        return outbox.queue("email", person, f"{state.id} is not contained: {state.title}", text, state.id)
 
 
-def _after_probe(
-    view: _View, purpose: Purpose, found: Sequence[Check], milliseconds: int
-) -> list[IncidentFact]:
-    """What a probe means for the incident."""
+def _after_probe(view: _View, purpose: Purpose, found: Sequence[Check]) -> list[IncidentFact]:
+    """What a probe means for the incident: a good one nothing, for it shows Holdfast's own answer only."""
     incident, state = view.incident.state, view.state
     if purpose is Purpose.RELEASE:
         return []
     incident.require_running()
-    if all(check.ok for check in found):
-        harmful = state.effect is not None and state.effect.effect is Effect.CONTINUING
-        if incident.contained_at or harmful:
-            return []
-        told = "; ".join(f"{check.asked}: {check.answered}" for check in found)
-        return incident.contained(state.id, f"the live endpoint answered {told} ({milliseconds} ms)")
-    if state.stage is Stage.HELD and incident.status is Status.CONTAINED:
+    if state.stage is Stage.CONTAINED and not all(check.ok for check in found):
         wrong = "; ".join(f"{c.asked}: {c.answered}" for c in found if not c.ok)
-        return incident.lose_containment(state.id, f"a probe found the switch not obeyed: {wrong}")
+        return incident.lose_containment(state.id, f"the flag address does not answer by the switch: {wrong}")
     return []
 
 
-def _after_effect(incident: Incident, state: Containment, verdict: Verdict) -> list[IncidentFact]:
-    """What a seen effect means for the incident."""
-    if verdict.effect is Effect.CONTINUING and incident.status is Status.CONTAINED:
+def _after_effect(
+    incident: Incident, state: Containment, verdict: Verdict, others: Sequence[Containment]
+) -> list[IncidentFact]:
+    """What a seen effect means for the incident: it is contained while its harm goes on nowhere."""
+    elsewhere = any(one.effect and one.effect.effect is Effect.CONTINUING for one in others)
+    if verdict.effect is Effect.CONTINUING:
         return incident.lose_containment(state.id, verdict.sentence)
-    if verdict.effect is Effect.STOPPED and state.stage is Stage.HELD and not incident.contained_at:
+    if verdict.effect is Effect.STOPPED and not elsewhere and not incident.contained_at:
         return incident.contained(state.id, verdict.sentence)
     return []
 
@@ -456,18 +510,36 @@ def _after_effect(incident: Incident, state: Containment, verdict: Verdict) -> l
 def _after_revert(
     incident: Incident, state: Containment, reason: str, others: Sequence[Containment]
 ) -> list[IncidentFact]:
-    """Without any proven containment left, an incident that stood on one is open again."""
-    if incident.status is not Status.CONTAINED or any(one.stage is Stage.HELD for one in others):
+    """The switch is back. Without any other containment that the log shows, an incident that stood on one
+    is open again. A closed incident's record stays as it was."""
+    if incident.status.over:
         return []
-    return incident.lose_containment(state.id, f"{state.name} was reverted: {reason.strip()}", True)
+    back = incident.lift_switch(state.id)
+    if not incident.contained_at or any(one.stage is Stage.CONTAINED for one in others):
+        return back
+    why = f"{state.name} was reverted: {reason.strip()}"
+    return [*back, *incident.lose_containment(state.id, why, True)]
 
 
-def _next_look(state: Containment, verdict: Verdict, at: datetime) -> datetime | None:
-    """When to look again: only while it is unknown, ever less often, and not for ever."""
-    if verdict.effect is not Effect.UNKNOWN or state.applied is None:
-        return None
-    passed = at - state.applied.at
-    return at + min(max(passed, _SOONEST), _LATEST) if passed < _LONGEST else None
+def _next_look(state: Containment, verdict: Verdict, at: datetime) -> datetime:
+    """When to look again: daily once it stopped, else ever less often."""
+    since = state.effective_from
+    if verdict.effect is Effect.STOPPED or since is None:
+        return at + _LATEST
+    if verdict.effect is Effect.CONTINUING:
+        return at + _SOONEST
+    return at + min(max(at - since, _SOONEST), _LATEST)
+
+
+def _is_news(before: Containment, seen: EffectObserved) -> bool:
+    """That the harm goes on is told once, until it stopped in between."""
+    known = before.effect.effect if before.effect else None
+    return seen.effect is Effect.CONTINUING and known is not Effect.CONTINUING
+
+
+def _receivers(drafts: Sequence[Draft]) -> tuple[str, ...]:
+    queued = (fact for draft in drafts for fact in draft.facts if isinstance(fact, MessageQueued))
+    return tuple(dict.fromkeys(one.to for one in queued))
 
 
 def _effect_in(decided: _Decided) -> EffectObserved:

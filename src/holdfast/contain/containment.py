@@ -3,11 +3,13 @@
 Pure: who acts and when are passed in, new facts come out. What is refused raises NotAllowed with a
 sentence a person can act on.
 
-    proposed → approved → applied → held → reverted → released
+    proposed → approved → applied → switched → obeyed → contained → reverted → released
                                ↘ failed ↗
 
-*Applied* says that the switch is set, *held* that the live endpoint was seen to obey it, *released* that
-it was seen to be back. Only *held* makes an incident contained.
+*Applied* says that the switch is set; *switched*, that Holdfast's own address was seen to answer by it;
+*obeyed*, that requests of the application arrived and were answered by it; *contained*, that the prediction
+log shows that the harm stopped. *Released* says that the address answers without it again. Only *contained*
+makes an incident contained. The newest evidence counts: an application that obeys late is seen to obey.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import assert_never
+from typing import Literal, assert_never
 
 from holdfast.contain.events import (
     Check,
@@ -24,6 +26,7 @@ from holdfast.contain.events import (
     ContainmentApproved,
     ContainmentFact,
     ContainmentFailed,
+    ContainmentObeyed,
     ContainmentProbed,
     ContainmentProposed,
     ContainmentReverted,
@@ -39,6 +42,8 @@ from holdfast.people import Actor
 from holdfast.prepare.terms import ContainmentKind
 from holdfast.problems import NotAllowed
 
+Tone = Literal["plain", "good", "warn", "bad"]
+
 
 class Stage(StrEnum):
     """How far a containment has come; what each word promises is at the top of this file."""
@@ -46,14 +51,29 @@ class Stage(StrEnum):
     PROPOSED = "proposed"
     APPROVED = "approved"
     APPLIED = "applied"
-    HELD = "held"
+    SWITCHED = "switched"
+    OBEYED = "obeyed"
+    CONTAINED = "contained"
     FAILED = "failed"
     REVERTED = "reverted"
     RELEASED = "released"
 
 
-IN_FORCE = frozenset({Stage.APPLIED, Stage.HELD, Stage.FAILED})
-"""The switch is set, whether or not it was seen to be obeyed."""
+_SAYS: dict[Stage, tuple[str, Tone]] = {
+    Stage.PROPOSED: ("proposed", "plain"),
+    Stage.APPROVED: ("approved, not switched", "plain"),
+    Stage.APPLIED: ("set, not asked yet", "warn"),
+    Stage.SWITCHED: ("switched, not known to be obeyed", "warn"),
+    Stage.OBEYED: ("obeyed, effect not shown yet", "warn"),
+    Stage.CONTAINED: ("contained", "good"),
+    Stage.FAILED: ("set, not proven", "bad"),
+    Stage.REVERTED: ("set back, not seen to be back", "warn"),
+    Stage.RELEASED: ("reverted", "plain"),
+}
+"""Each stage in a word that promises no more than is known, and its tone; for every interface."""
+
+IN_FORCE = frozenset({Stage.APPLIED, Stage.SWITCHED, Stage.OBEYED, Stage.CONTAINED, Stage.FAILED})
+"""The switch is set, whatever is known of what came of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +110,22 @@ class Containment:
     applied: Deed | None = None
     reverted: Deed | None = None
     not_preserved: tuple[str, ...] = ()
-    verified_at: datetime | None = None
-    """When the live endpoint was first seen to obey."""
+    switched_at: datetime | None = None
+    """When Holdfast's own address was first seen to answer by the switch."""
+    obeyed: ContainmentObeyed | None = None
+    """The first requests of the application that the switch answered."""
+    contained_at: datetime | None = None
+    """When the prediction log first showed that the harm stopped; None again once it was seen to go on."""
     released_at: datetime | None = None
-    """When the live endpoint was seen to be back."""
+    """When the address was seen to answer without the switch again."""
     last_probe: ContainmentProbed | None = None
     failure: str = ""
     """Why the last probe proved nothing; empty when it did."""
     effect: EffectObserved | None = None
     effect_at: datetime | None = None
+    evidence_from: datetime | None = None
+    """Up to here the harm was seen to go on, or the switch not to be answered by; whether it stopped since
+    shows only in what came after."""
     revert_reason: str = ""
 
     # Folding -----------------------------------------------------------------------------------
@@ -116,9 +143,14 @@ class Containment:
             case ContainmentProbed():
                 return self._probed(fact, at)
             case ContainmentFailed():
-                return replace(self, stage=Stage.FAILED, failure=fact.reason)
+                return replace(
+                    self, stage=Stage.FAILED, failure=fact.reason, contained_at=None, evidence_from=at
+                )
+            case ContainmentObeyed():
+                stage = self.stage if self.stage is Stage.CONTAINED else Stage.OBEYED
+                return replace(self, stage=stage, failure="", obeyed=fact)
             case EffectObserved():
-                return replace(self, effect=fact, effect_at=at)
+                return self._observed(fact, at)
             case ContainmentReverted():
                 return replace(self, stage=Stage.REVERTED, reverted=deed, revert_reason=fact.reason)
             case _:
@@ -130,7 +162,27 @@ class Containment:
             return state
         if fact.purpose is Purpose.RELEASE:
             return replace(state, stage=Stage.RELEASED, released_at=at)
-        return replace(state, stage=Stage.HELD, failure="", verified_at=self.verified_at or at)
+        stage = self.stage if self.stage is Stage.CONTAINED else state._known
+        return replace(state, stage=stage, failure="", switched_at=self.switched_at or at)
+
+    def _observed(self, fact: EffectObserved, at: datetime) -> Containment:
+        """The log has the last word: it outweighs a probe that failed, and an earlier look of its own."""
+        state = replace(self, effect=fact, effect_at=at)
+        if fact.effect is Effect.CONTINUING:
+            until = fact.traffic.until if fact.traffic else at
+            known = state._known if self.stage is Stage.CONTAINED else self.stage
+            return replace(state, stage=known, contained_at=None, evidence_from=until)
+        if fact.effect is Effect.STOPPED:
+            since = self.contained_at or at
+            return replace(state, stage=Stage.CONTAINED, failure="", contained_at=since)
+        return state
+
+    @property
+    def _known(self) -> Stage:
+        """What is known of a switch that is set and not contained."""
+        if self.obeyed:
+            return Stage.OBEYED
+        return Stage.SWITCHED if self.last_probe and self.last_probe.ok else Stage.APPLIED
 
     # Reading -----------------------------------------------------------------------------------
 
@@ -140,9 +192,33 @@ class Containment:
         return self.stage in IN_FORCE
 
     @property
+    def standing(self) -> str:
+        """How far it has come, in words."""
+        return self._standing[0]
+
+    @property
+    def tone(self) -> Tone:
+        """Of `standing`."""
+        return self._standing[1]
+
+    @property
+    def _standing(self) -> tuple[str, Tone]:
+        if self.in_force and self.effect and self.effect.effect is Effect.CONTINUING:
+            known = {Stage.OBEYED: "obeyed in part", Stage.FAILED: "set, not proven"}
+            return f"{known.get(self.stage, 'switched')}, the harm continues", "bad"
+        return _SAYS[self.stage]
+
+    @property
     def took(self) -> timedelta | None:
-        """From approval to the proof; None while there is none."""
-        return self.verified_at - self.approved.at if self.verified_at and self.approved else None
+        """From approval until the log showed that the harm stopped; None while it has not."""
+        return self.contained_at - self.approved.at if self.contained_at and self.approved else None
+
+    @property
+    def effective_from(self) -> datetime | None:
+        """From here on the log should show nothing of the contained scope; None before it is applied."""
+        if self.applied is None:
+            return None
+        return max(self.applied.at + self.expected, self.evidence_from or self.applied.at)
 
     @property
     def decision(self) -> str:
@@ -169,8 +245,8 @@ class Containment:
         )
         return [approved]
 
-    def apply(self) -> list[ContainmentFact]:
-        """Set the switch; nothing when it is set."""
+    def apply(self, next_look: datetime | None = None) -> list[ContainmentFact]:
+        """Set the switch; nothing when it is set. `next_look`: when its effect is looked at first."""
         self._require_known()
         if self.in_force:
             return []
@@ -188,6 +264,7 @@ class Containment:
             kind=self.kind,
             flag=self.flag,
             segment=self.segment,
+            next_look=next_look,
         )
         return [applied]
 
@@ -205,17 +282,28 @@ class Containment:
             )
         raise NotAllowed(f"{self.id} ({self.name}) is {self.stage}; apply it before probing it")
 
-    def probed(
-        self, purpose: Purpose, checks: Sequence[Check], milliseconds: int, next_look: datetime | None
-    ) -> list[ContainmentFact]:
-        """What the live endpoint answered, and what that proves.
+    def heard(self, requests: int, first_at: datetime, last_at: datetime) -> list[ContainmentFact]:
+        """Requests of the application were answered by the switch; said once, nothing when it is not set."""
+        if not self.in_force or self.obeyed or requests < 1:
+            return []
+        obeyed = ContainmentObeyed(
+            incident=self.incident,
+            containment=self.id,
+            name=self.name,
+            requests=requests,
+            first_at=first_at,
+            last_at=last_at,
+        )
+        return [obeyed]
+
+    def probed(self, purpose: Purpose, checks: Sequence[Check], milliseconds: int) -> list[ContainmentFact]:
+        """What the flag address answered, and what that proves.
 
         Raises NotAllowed when the containment changed meanwhile, so that the answers prove nothing.
         """
         if self.to_prove is not purpose:
             raise NotAllowed(f"{self.id} changed while it was probed; probe it again")
         ok = bool(checks) and all(check.ok for check in checks)
-        holds = ok and purpose is Purpose.HOLD
         probed = ContainmentProbed(
             incident=self.incident,
             containment=self.id,
@@ -223,7 +311,6 @@ class Containment:
             ok=ok,
             checks=tuple(checks),
             milliseconds=milliseconds,
-            next_look=next_look if holds and self.stage is not Stage.HELD else None,
         )
         if ok or purpose is Purpose.RELEASE:
             return [probed]
@@ -238,6 +325,7 @@ class Containment:
         sentence: str,
         traffic: Traffic | None,
         windows: Iterable[SeenWindow],
+        requests: int | None,
         next_look: datetime | None,
     ) -> list[ContainmentFact]:
         """What prediction log and monitors say since it was applied. Raises NotAllowed before or after."""
@@ -251,6 +339,7 @@ class Containment:
             sentence=sentence,
             traffic=traffic,
             windows=tuple(windows),
+            requests=requests,
             next_look=next_look,
         )
         return [seen]

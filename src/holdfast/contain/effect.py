@@ -45,31 +45,34 @@ class Verdict:
     sentence: str
 
 
-def judge(traffic: Traffic | CannotCount, windows: Sequence[SeenWindow], targeted: bool) -> Verdict:
-    """Whether the harm stopped. `targeted`: only a segment is contained, so others must still be answered.
+def judge(
+    traffic: Traffic | CannotCount, windows: Sequence[SeenWindow], requests: int, targeted: bool
+) -> Verdict:
+    """Whether the harm stopped. `requests`: how many of the application the switch is known to have
+    answered. `targeted`: only a segment is contained, so others must still be answered by the model; where
+    none are to be expected, requests to the switch are the sign that anybody asks at all.
 
     Continuing as soon as anything says so; stopped only on evidence; else unknown, with what is missing.
     """
     alarms = [window for window in windows if window.alarm]
-    seen = _windows(windows)
+    seen = _windows(windows) + _asked(requests)
     if isinstance(traffic, Traffic) and traffic.answered:
-        return Verdict(
-            Effect.CONTINUING, f"{_still(traffic)}: the application does not obey the switch{seen}"
-        )
+        obeys = "not every request obeys" if requests else "the application does not obey"
+        return Verdict(Effect.CONTINUING, f"{_still(traffic)}: {obeys} the switch{seen}")
     if alarms:
         rows = _counted(traffic) if isinstance(traffic, Traffic) else str(traffic)
         return Verdict(Effect.CONTINUING, f"{rows}{seen}")
     if isinstance(traffic, CannotCount):
         if windows:
             return Verdict(Effect.STOPPED, f"{traffic}{seen}")
-        return Verdict(Effect.UNKNOWN, f"{traffic}; no monitor has measured a window since either")
-    missing = _missing(traffic, targeted)
+        return Verdict(Effect.UNKNOWN, f"{traffic}; no monitor has measured a window since either{seen}")
+    missing = _missing(traffic, requests, targeted)
     if missing:
         return Verdict(Effect.UNKNOWN, f"{missing}{seen}")
     return Verdict(Effect.STOPPED, f"{_counted(traffic)}{seen}")
 
 
-def _missing(traffic: Traffic, targeted: bool) -> str:
+def _missing(traffic: Traffic, requests: int, targeted: bool) -> str:
     """Why no answer in the scope proves nothing yet; empty when it does."""
     if traffic.until <= traffic.since:
         return f"too early: nothing can be told before {utc(traffic.since)}"
@@ -78,7 +81,7 @@ def _missing(traffic: Traffic, targeted: bool) -> str:
             f"no request of the contained scope was answered since {utc(traffic.since)}, but only "
             f"{_about(traffic.expected)} were to be expected, going by the day before"
         )
-    if targeted and not traffic.others:
+    if not traffic.others and (targeted or not requests):
         return (
             f"the prediction log holds nothing at all since {utc(traffic.since)}: either nothing was "
             "asked, or it is not being written"
@@ -109,6 +112,14 @@ def _windows(windows: Sequence[SeenWindow]) -> str:
         inside = sum(not window.alarm for window in own)
         told.append(f"; {monitor}: {len(own)} window{'s' * (len(own) != 1)} since, {inside} in bounds")
     return "".join(told)
+
+
+def _asked(requests: int) -> str:
+    """What is known of the application's own requests to the switch."""
+    if not requests:
+        return "; no request of the application to the switch is known"
+    said = f"request{'s' * (requests != 1)} of the application"
+    return f"; the switch answered at least {requests:,} {said}"
 
 
 def _about(expected: float) -> str:

@@ -1,7 +1,8 @@
 """The facts of one containment, on the stream `containment/INC-1-C1`.
 
-'Contained' is a verified state: what was sent (`applied`), what the live endpoint then answered
-(`probed`) and what the prediction log shows since (`effect_observed`) are three facts, not one.
+'Contained' is a verified state: that the switch was set (`applied`), that Holdfast's own address answers by
+it (`probed`), that requests of the application arrived and were answered by it (`obeyed`) and what the
+prediction log shows since (`effect_observed`) are four facts, not one.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ Segment = dict[str, tuple[str, ...]]
 when every key has one of its values."""
 
 EFFECT_TIMER = "containment.effect"
-"""Kind of the timer that looks at the effect again while it is unknown."""
+"""Kind of the timer that looks at the effect again while the switch is set."""
 
 
 class Purpose(StrEnum):
     """What a probe is to prove."""
 
     HOLD = "hold"
-    """The switch is obeyed."""
+    """The address that applications ask answers by the switch."""
     RELEASE = "release"
-    """The switch is back."""
+    """It answers without the switch again."""
 
 
 class Effect(StrEnum):
@@ -41,7 +42,7 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One question to the live endpoint, and its answer."""
+    """One question to the flag address, and its answer."""
 
     asked: str
     """Flag and context in words: `loan.route for channel=broker`."""
@@ -69,7 +70,8 @@ class Traffic:
     """What the prediction log holds of the contained scope, in rows the model answered."""
 
     since: datetime
-    """From here on nothing of the scope should be answered: applied, plus the time the action takes."""
+    """From here on nothing of the scope should be answered: applied, plus the time the action takes; or
+    what was looked at last, where the harm was then seen to continue."""
     until: datetime
     """How far the log can be trusted to be complete."""
     answered: int
@@ -135,14 +137,21 @@ class ContainmentApplied(Fact):
     kind: ContainmentKind
     flag: str
     segment: Segment
+    next_look: datetime | None = None
+    """When the effect is looked at first; whatever the probe then says, somebody looks."""
+
+    def timers(self) -> Iterable[Arm | Disarm]:
+        return _look(self.incident, self.containment, self.next_look) if self.next_look else ()
 
     def line(self) -> Line:
-        return Line(f"Containment applied: {self.name}", f"{self.flag}, not verified yet")
+        return Line(
+            f"Switch set: {self.name}", f"{self.flag}; whether the application obeys is not known yet"
+        )
 
 
 @fact("containment.probed")
 class ContainmentProbed(Fact):
-    """The live endpoint was asked, as an application asks it."""
+    """Holdfast's own flag address was asked, as an application asks it."""
 
     incident: str
     containment: str
@@ -152,17 +161,38 @@ class ContainmentProbed(Fact):
     milliseconds: int
     """Time the whole probe took."""
     next_look: datetime | None = None
-    """When the effect is looked at next."""
+    """When the effect is looked at first, in facts of 0.1; since then `containment.applied` says it."""
 
     def timers(self) -> Iterable[Arm | Disarm]:
         return _look(self.incident, self.containment, self.next_look) if self.next_look else ()
 
     def line(self) -> Line:
         told = "; ".join(f"{c.asked}: {c.answered}" for c in self.checks if c.ok == self.ok)
-        proves = "the switch is obeyed" if self.purpose is Purpose.HOLD else "the switch is back"
+        what = "by the switch" if self.purpose is Purpose.HOLD else "without the switch again"
         if self.ok:
-            return Line(f"Probed: {proves}", f"{told} ({self.milliseconds} ms)")
-        return Line(f"Probed: not proven that {proves}", told, "alarm")
+            return Line(f"Probed: the flag address answers {what}", f"{told} ({self.milliseconds} ms)")
+        return Line(f"Probed: the flag address does not answer {what}", told, "alarm")
+
+
+@fact("containment.obeyed")
+class ContainmentObeyed(Fact):
+    """Requests that are not Holdfast's own probe arrived in the contained scope and were answered by the
+    switch. What the application did with the answer, only its prediction log can show."""
+
+    incident: str
+    containment: str
+    name: str
+    requests: int
+    """How many were counted so far; there may have been more."""
+    first_at: datetime
+    last_at: datetime
+
+    def line(self) -> Line:
+        asked = f"{self.requests:,} request{'s' * (self.requests != 1)}"
+        return Line(
+            f"Obeyed: {self.name}",
+            f"at least {asked} of the application arrived and were answered by the switch",
+        )
 
 
 @fact("containment.failed")
@@ -175,7 +205,7 @@ class ContainmentFailed(Fact):
     reason: str
 
     def line(self) -> Line:
-        return Line(f"Containment not proven: {self.name}", self.reason, "alarm")
+        return Line(f"Switch not proven: {self.name}", self.reason, "alarm")
 
 
 @fact("containment.effect_observed")
@@ -187,6 +217,8 @@ class EffectObserved(Fact):
     traffic: Traffic | None = None
     """None where it could not be counted; the sentence says why."""
     windows: tuple[SeenWindow, ...] = ()
+    requests: int | None = None
+    """Requests of the application that the switch is known to have answered so far. None: not known."""
     next_look: datetime | None = None
 
     def timers(self) -> Iterable[Arm | Disarm]:
@@ -222,6 +254,7 @@ ContainmentFact = (
     | ContainmentApproved
     | ContainmentApplied
     | ContainmentProbed
+    | ContainmentObeyed
     | ContainmentFailed
     | EffectObserved
     | ContainmentReverted

@@ -1,4 +1,4 @@
-"""Probing: what to ask the live endpoint so that its answers prove a containment, or its end.
+"""Probing: what to ask the flag address so that its answers prove that a switch is set, or back.
 
 The questions and the verdict are pure. Who asks is a port: `Prober`, implemented against the live OFREP
 address in `holdfast.integrations.ofrep`. The expected answers come from the switches as the ledger holds

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -133,6 +133,8 @@ class Evaluation:
     reason: Reason
     metadata: Mapping[str, str]
     """`system`, and where something is contained: `containment`, `incident`, and `why` in words."""
+    by: tuple[str, ...] = ()
+    """The containments that this answer obeys."""
 
 
 def flags_of(systems: Iterable[System]) -> tuple[Flag, ...]:
@@ -187,7 +189,8 @@ def _enabled(switches: Switches, flag: Flag) -> Evaluation:
     off = [s for s in switches.active if s.kind is ContainmentKind.MODEL_OFF and s.flag == flag.key]
     if not off:
         return Evaluation(flag.key, True, "on", "STATIC", {"system": flag.system})
-    return Evaluation(flag.key, False, "off", "STATIC", _because(flag, off, "the model is switched off"))
+    why = _because(flag, off, "the model is switched off")
+    return Evaluation(flag.key, False, "off", "STATIC", why, _numbers(off))
 
 
 def _route(switches: Switches, flag: Flag, context: Context) -> Evaluation:
@@ -211,15 +214,18 @@ def _route(switches: Switches, flag: Flag, context: Context) -> Evaluation:
     return Evaluation(flag.key, MODEL, MODEL, "DEFAULT", {"system": flag.system})
 
 
-def _review(flag: Flag, reason: Reason, by: Iterable[Switch], why: str) -> Evaluation:
-    return Evaluation(flag.key, HUMAN_REVIEW, HUMAN_REVIEW, reason, _because(flag, by, why))
+def _review(flag: Flag, reason: Reason, by: Sequence[Switch], why: str) -> Evaluation:
+    return Evaluation(flag.key, HUMAN_REVIEW, HUMAN_REVIEW, reason, _because(flag, by, why), _numbers(by))
 
 
-def _because(flag: Flag, by: Iterable[Switch], why: str) -> Mapping[str, str]:
-    switches = tuple(by)
+def _numbers(switches: Iterable[Switch]) -> tuple[str, ...]:
+    return tuple(switch.containment for switch in switches)
+
+
+def _because(flag: Flag, switches: Sequence[Switch], why: str) -> Mapping[str, str]:
     return {
         "system": flag.system,
-        "containment": ", ".join(switch.containment for switch in switches),
+        "containment": ", ".join(_numbers(switches)),
         "incident": ", ".join(dict.fromkeys(switch.incident for switch in switches)),
         "why": why,
     }

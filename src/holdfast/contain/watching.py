@@ -51,8 +51,8 @@ class LogWatch:
         if source is None:
             raise CannotCount(f"{system.name} has no prediction log, so nothing can be counted")
         assert containment.applied is not None
-        applied = containment.applied.at
-        since = applied + containment.expected
+        assert containment.effective_from is not None
+        applied, since = containment.applied.at, containment.effective_from
         until = max(since, at - (source.delay or timedelta()))
         with self.engines() as engine:
             try:
@@ -61,7 +61,7 @@ class LogWatch:
                 table = open_log(bare, self.base, engine).table
                 count = _Counter(engine, table, containment.segment)
                 before, _ = count.between(applied - BEFORE, applied)
-                settling, _ = count.between(applied, since)
+                settling, _ = count.between(applied, min(since, applied + containment.expected))
                 answered, others = count.between(since, until)
             except LogError as error:
                 raise CannotCount(f"the prediction log cannot be counted: {error}") from error

@@ -318,11 +318,29 @@ class ContainmentDecided(Fact):
         return Line(f"Containment decided: {self.decision}", self.reason, "act")
 
 
+@fact("incident.switch_set")
+class SwitchSet(Fact):
+    """A containment of this incident changes what applications are told; its own facts say what and why."""
+
+    incident: str
+    containment: str
+
+
+@fact("incident.switch_lifted")
+class SwitchLifted(Fact):
+    incident: str
+    containment: str
+
+
 @fact("incident.contained")
 class Contained(Fact):
+    """The prediction log shows that the harm stopped."""
+
     incident: str
     containment: str
     proof: str
+    told: tuple[str, ...] = ()
+    """Whom a message about it was queued for: they hear it too should it turn out otherwise."""
 
     def line(self) -> Line:
         return Line("Contained", self.proof, "act")
@@ -415,6 +433,8 @@ IncidentFact = (
     | ImpactNoted
     | NoteAdded
     | ContainmentDecided
+    | SwitchSet
+    | SwitchLifted
     | Contained
     | ContainmentLost
     | CauseEstablished

@@ -39,6 +39,8 @@ from holdfast.incident.events import (
     Resolved,
     Reviewed,
     RoleHandedOver,
+    SwitchLifted,
+    SwitchSet,
     TeamAssembled,
     TierRaised,
 )
@@ -118,7 +120,11 @@ class Incident:
     impact: ImpactNoted | None = None
     acknowledged_at: datetime | None = None
     containment_decided: bool = False
+    switches: tuple[str, ...] = ()
+    """Its containments whose switch is set."""
     contained_at: datetime | None = None
+    told_contained: tuple[str, ...] = ()
+    """Whom a message was queued for that said it is contained."""
     cause: str = ""
     resolved_at: datetime | None = None
     reviewed_at: datetime | None = None
@@ -182,8 +188,14 @@ class Incident:
                 return self
             case ContainmentDecided():
                 return replace(self, containment_decided=True)
+            case SwitchSet():
+                return replace(self, switches=(*self.switches, fact.containment))
+            case SwitchLifted():
+                left = tuple(one for one in self.switches if one != fact.containment)
+                return replace(self, switches=left)
             case Contained():
-                contained = replace(self, contained_at=at)
+                told = tuple(dict.fromkeys((*self.told_contained, *fact.told)))
+                contained = replace(self, contained_at=at, told_contained=told)
                 return contained._moved(Status.CONTAINED, (Status.TRIAGE, Status.OPEN))
             case ContainmentLost():
                 return replace(self, contained_at=None)._moved(Status.OPEN, (Status.CONTAINED,))
@@ -331,6 +343,15 @@ class Incident:
         decided = ContainmentDecided(incident=self.id, decision=decision, reason=reason)
         return [decided, *self.meet(Clock.CONTAIN)]
 
+    def set_switch(self, containment: str) -> list[IncidentFact]:
+        self.require_running()
+        return [SwitchSet(incident=self.id, containment=containment)]
+
+    def lift_switch(self, containment: str) -> list[IncidentFact]:
+        if containment not in self.switches:
+            return []
+        return [SwitchLifted(incident=self.id, containment=containment)]
+
     def contained(self, containment: str, proof: str) -> list[IncidentFact]:
         self.require_running()
         return [Contained(incident=self.id, containment=containment, proof=proof)]
@@ -390,7 +411,7 @@ class Incident:
         self.require_running()
         if not reason.strip():
             raise NotAllowed("say why this is not an incident; the reason is part of the record")
-        if self.contained_at:
+        if self.switches or self.contained_at:
             raise NotAllowed(f"{self.id} has an active containment; revert it before dismissing")
         stopped = [
             ClockStopped(incident=self.id, clock=state.clock, reason="dismissed")

@@ -180,7 +180,12 @@ class Moment(StrEnum):
     ESCALATED = "escalated"
     CLOCK_BREACHED = "clock_breached"
     RECLASSIFIED = "reclassified"
+    SWITCHED = "switched"
+    """A containment's switch is set and Holdfast's own address answers by it; no more is known yet."""
     CONTAINED = "contained"
+    """The prediction log shows that the harm stopped."""
+    NOT_CONTAINED = "not_contained"
+    """The harm goes on although a switch is set, or what was contained is contained no longer."""
     CLOSED = "closed"
 
 

@@ -182,7 +182,7 @@ def _impact(dossier: Dossier) -> Cell:
 
 def _containments(dossier: Dossier) -> Iterator[str]:
     for one in dossier.containments:
-        proof = f", proven {wording.utc(one.verified_at)}" if one.verified_at else ", not proven"
+        proof = f", {one.standing}"
         back = f", undone {wording.utc(one.reverted.at)}" if one.reverted else ""
         if one.applied:
             yield f"{one.name}{proof}{back}"

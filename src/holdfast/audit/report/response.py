@@ -23,7 +23,7 @@ from holdfast.audit.report.blocks import (
 )
 from holdfast.audit.report.wordings import capital, clock_cell, span, words
 from holdfast.audit.walkthrough import Chapter, Step, walk
-from holdfast.contain.containment import Containment, Deed, Stage
+from holdfast.contain.containment import Containment, Deed
 from holdfast.contain.events import Check, ContainmentProbed, Effect
 from holdfast.incident.events import (
     ClassificationProposed,
@@ -212,7 +212,6 @@ def _delivery(together: list[dict[str, Any]]) -> Cell:
 
 # Containment --------------------------------------------------------------------------------------
 
-_STAGE_TONES: dict[Stage, Any] = {Stage.HELD: "good", Stage.RELEASED: "good", Stage.FAILED: "bad"}
 _EFFECTS: dict[Effect, tuple[str, Any]] = {
     Effect.STOPPED: ("the harm stopped", "good"),
     Effect.CONTINUING: ("the harm continues", "bad"),
@@ -225,8 +224,9 @@ def containment(dossier: Dossier) -> dict[str, Any]:
     decided = dossier.of(ContainmentDecided)
     parts: list[Block] = [
         prose(
-            "A containment counts as held only when the live address was asked as an application asks it, "
-            "and obeyed; its effect is what the prediction log and the monitors show afterwards."
+            "Switched: Holdfast's own address was asked as an application asks it, and answered by the "
+            "switch. Obeyed: requests of the application arrived and were answered so. Contained: the "
+            "prediction log or the monitors showed afterwards that the harm stopped."
         )
     ]
     if not dossier.containments:
@@ -242,9 +242,10 @@ def _contained(dossier: Dossier, one: Containment) -> Iterator[Block]:
     yield pairs(_containment_rows(one))
     for recorded, probe in dossier.of(ContainmentProbed):
         if probe.containment == one.id:
-            proves = "that the switch is obeyed" if probe.purpose == "hold" else "that the switch is back"
-            verdict = "proven" if probe.ok else "not proven"
-            yield prose(f"{wording.utc(recorded.at)}: asked for proof {proves}; {verdict}.")
+            what = "is set" if probe.purpose == "hold" else "is back"
+            verdict = "it is" if probe.ok else "not proven"
+            asked = f"Holdfast asked its own address whether the switch {what}"
+            yield prose(f"{wording.utc(recorded.at)}: {asked}; {verdict}.")
             yield table(
                 [("Asked", "2fr"), ("Expected", "1fr"), ("Answered", "1fr"), ("Time", "auto >")],
                 (_check(check) for check in probe.checks),
@@ -258,10 +259,15 @@ def _containment_rows(one: Containment) -> Iterator[tuple[str, Cell]]:
     yield "Switch", f"{one.flag}{', where ' + segment if segment else ', every request'}"
     yield "Proposed", _deed(one.proposed, one.reason)
     yield "Approved", _deed(one.approved, "")
-    yield "Applied", _deed(one.applied, "")
+    yield "Switch set", _deed(one.applied, "")
+    yield "Switched", wording.utc(one.switched_at) if one.switched_at else "not seen so far"
+    yield "Obeyed", _obeyed(one)
     if one.took:
-        yield "Approval to proof", f"{wording.duration(one.took)}, expected {wording.duration(one.expected)}"
-    yield "Stands as", toned(one.stage.value, _STAGE_TONES.get(one.stage, "plain"))
+        yield (
+            "Approval to contained",
+            f"{wording.duration(one.took)}, expected {wording.duration(one.expected)}",
+        )
+    yield "Stands as", toned(one.standing, one.tone)
     if one.not_preserved:
         yield "Not preserved beforehand", toned(", ".join(one.not_preserved), "warn")
     if one.effect:
@@ -269,6 +275,13 @@ def _containment_rows(one: Containment) -> Iterator[tuple[str, Cell]]:
         yield "Effect", {"text": said, "tone": tone, "below": one.effect.sentence}
     if one.reverted:
         yield "Undone", _deed(one.reverted, one.revert_reason)
+
+
+def _obeyed(one: Containment) -> str:
+    if one.obeyed is None:
+        return "no request of the application is known"
+    asked = wording.plural(one.obeyed.requests, "request")
+    return f"at least {asked} of the application since {wording.utc(one.obeyed.first_at)}"
 
 
 def _deed(deed: Deed | None, reason: str) -> str:

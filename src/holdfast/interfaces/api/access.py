@@ -91,7 +91,8 @@ Signs = Annotated[SignedIn, Depends(May(Permission.APPROVE_PLAYBOOK))]
 
 
 def flags_access(application: Application) -> Callable[[Request], None]:
-    """The gate of the OFREP endpoints: the workspace's flags token, or a token of somebody who may read.
+    """The gate of the OFREP endpoints: the workspace's flags token, or a token of somebody who may read,
+    as `Authorization: Bearer` or `X-API-Key`: the two that the protocol names.
 
     Raises HTTPException 401.
     """
@@ -99,7 +100,10 @@ def flags_access(application: Application) -> Callable[[Request], None]:
     def authorise(request: Request) -> None:
         scheme, _, secret = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not secret:
-            raise HTTPException(401, "send the flags token as `Authorization: Bearer …`", _CHALLENGE)
+            secret = request.headers.get("x-api-key", "")
+        if not secret:
+            wanted = "send the flags token as `Authorization: Bearer …` or `X-API-Key: …`"
+            raise HTTPException(401, wanted, _CHALLENGE)
         if hmac.compare_digest(secret.strip().encode(), application.flags_token.encode()):
             return
         who = application.accounts.by_token(secret.strip(), application.clock.now())

@@ -66,14 +66,15 @@ def approve(
     return _shown(app, containment)
 
 
-@router.put("/containments/{containment}/application", summary="Set the switch and ask the live endpoint")
+@router.put("/containments/{containment}/application", summary="Set the switch and ask the flag address")
 def carry_out(app: App, who: Contains, now: Now, containment: ContainmentId) -> shapes.ContainmentShown:
-    """`stage` says what came of it: held when it is proven, failed when it is not."""
+    """`stage` says what came of it: switched when the flag address answers by it, failed when it does not.
+    Whether the application obeys, and whether the harm stopped, shows later."""
     app.containing.carry_out(containment, by=who.actor, at=now)
     return _shown(app, containment)
 
 
-@router.post("/containments/{containment}/probes", status_code=201, summary="Ask the live endpoint again")
+@router.post("/containments/{containment}/probes", status_code=201, summary="Ask the flag address again")
 def probe(app: App, who: Contains, now: Now, containment: ContainmentId) -> shapes.ContainmentShown:
     app.containing.probe(containment, by=who.actor, at=now)
     return _shown(app, containment)
@@ -90,7 +91,7 @@ def observe(app: App, who: Contains, now: Now, containment: ContainmentId) -> sh
 def revert(
     app: App, who: Contains, now: Now, containment: ContainmentId, said: incidents.Reason
 ) -> shapes.ContainmentShown:
-    """`stage` says what came of it: released when the live endpoint was seen to be back."""
+    """`stage` says what came of it: released when the flag address was seen to be back."""
     app.containing.revert(containment, said.reason, by=who.actor, at=now)
     return _shown(app, containment)
 

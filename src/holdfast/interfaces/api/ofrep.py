@@ -14,10 +14,12 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Protocol
 
 from fastapi import APIRouter, Depends, Request, Response
+from starlette.background import BackgroundTask
 
 from holdfast.contain.switches import Evaluation, NoSuchFlag, Switches, evaluate
 
@@ -56,31 +58,47 @@ class Unusable(Exception):
         """Whether the rest of the request is not to be waited for."""
 
 
-def ofrep_router(read_switches: Callable[[], Switches], authorise: Callable[[Request], None]) -> APIRouter:
-    """The two core endpoints. `authorise` raises HTTPException for a caller who may not ask."""
+class Heard(Protocol):
+    """Who wants to know what was asked and answered; see `holdfast.contain.hearing`."""
+
+    def heard(self, answers: Iterable[Evaluation], context: Mapping[str, Any]) -> bool: ...
+
+    def add(self) -> None: ...
+
+
+def ofrep_router(
+    read_switches: Callable[[], Switches],
+    authorise: Callable[[Request], None],
+    hearing: Heard | None = None,
+) -> APIRouter:
+    """The two core endpoints. `authorise` raises HTTPException for a caller who may not ask; `hearing` is
+    told of every answer, after the client has it."""
 
     def may_ask(request: Request) -> None:
         authorise(request)
 
-    router = APIRouter(prefix="/ofrep/v1", tags=["feature flags (OFREP)"], dependencies=[Depends(may_ask)])
+    router = APIRouter(tags=["feature flags (OFREP)"], dependencies=[Depends(may_ask)])
 
+    # A client whose base address ends in a slash asks with two: it must not fall to its default for that.
+    @router.post("//ofrep/v1/evaluate/flags", include_in_schema=False)
     @router.post(
-        "/evaluate/flags",
+        "/ofrep/v1/evaluate/flags",
         summary="Evaluate every flag for one context",
         responses={304: {"description": "Nothing changed since the ETag sent"}, **_REFUSALS},
         openapi_extra=_BODY,
     )
     def bulk(request: Request, body: Annotated[bytes, Depends(_body)]) -> Response:
-        return _answered(None, lambda: _bulk(read_switches(), context_of(body), request.headers))
+        return _answered(None, hearing, lambda: _bulk(read_switches(), context_of(body), request.headers))
 
+    @router.post("//ofrep/v1/evaluate/flags/{key:path}", include_in_schema=False)
     @router.post(
-        "/evaluate/flags/{key:path}",
+        "/ofrep/v1/evaluate/flags/{key:path}",
         summary="Evaluate one flag for one context",
         responses={404: {"description": "No such flag"}, **_REFUSALS},
         openapi_extra=_BODY,
     )
     def single(key: str, body: Annotated[bytes, Depends(_body)]) -> Response:
-        return _answered(key, lambda: _single(read_switches(), key, context_of(body)))
+        return _answered(key, hearing, lambda: _single(read_switches(), key, context_of(body)))
 
     return router
 
@@ -95,11 +113,23 @@ async def _body(request: Request) -> bytes:
     return bytes(read)
 
 
-def _answered(key: str | None, evaluate_it: Callable[[], Response]) -> Response:
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What goes out, and what it says."""
+
+    response: Response
+    found: Sequence[Evaluation]
+    context: Mapping[str, Any]
+
+
+def _answered(key: str | None, hearing: Heard | None, evaluate_it: Callable[[], _Answer]) -> Response:
     """Whatever goes wrong is said in the protocol's words, so that clients fall back to their default."""
     named = {} if key is None else {"key": key}
     try:
-        return evaluate_it()
+        answer = evaluate_it()
+        if hearing and hearing.heard(answer.found, answer.context):
+            answer.response.background = BackgroundTask(_added, hearing)
+        return answer.response
     except Unusable as wrong:
         headers = {"Cache-Control": "no-store", **({"Connection": "close"} if wrong.hang_up else {})}
         return _json(400, {**named, "errorCode": wrong.code, "errorDetails": wrong.details}, headers)
@@ -111,19 +141,27 @@ def _answered(key: str | None, evaluate_it: Callable[[], Response]) -> Response:
         return _json(500, {**named, "errorCode": "GENERAL", "errorDetails": details})
 
 
-def _single(switches: Switches, key: str, context: Mapping[str, Any]) -> Response:
+def _added(hearing: Heard) -> None:
+    try:
+        hearing.add()
+    except Exception:  # the answer is out; what was heard is said with the next request
+        log.exception("what applications asked could not be recorded")
+
+
+def _single(switches: Switches, key: str, context: Mapping[str, Any]) -> _Answer:
     found = evaluate(switches, key, context)
     # Never cached by the client: a containment must be obeyed by the next request.
-    return _json(200, {**_document(found), "cacheable": False})
+    return _Answer(_json(200, {**_document(found), "cacheable": False}), [found], context)
 
 
-def _bulk(switches: Switches, context: Mapping[str, Any], headers: Mapping[str, str]) -> Response:
-    flags = [_document(evaluate(switches, key, context)) for key in sorted(switches.flags)]
+def _bulk(switches: Switches, context: Mapping[str, Any], headers: Mapping[str, str]) -> _Answer:
+    found = [evaluate(switches, key, context) for key in sorted(switches.flags)]
+    flags = [_document(one) for one in found]
     tag = f'"{hashlib.sha256(_bytes({"flags": flags})).hexdigest()[:32]}"'
     caching = {"ETag": tag, "Cache-Control": "no-cache"}
     if _matches(headers.get("if-none-match", ""), tag):
-        return Response(status_code=304, headers=caching)
-    return _json(200, {"flags": flags}, caching)
+        return _Answer(Response(status_code=304, headers=caching), found, context)
+    return _Answer(_json(200, {"flags": flags}, caching), found, context)
 
 
 def _document(found: Evaluation) -> dict[str, Any]:

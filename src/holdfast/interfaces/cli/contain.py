@@ -10,7 +10,6 @@ from rich.console import RenderableType
 
 from holdfast import wording
 from holdfast.contain import reading
-from holdfast.contain.containment import Stage
 from holdfast.incident.loading import load
 from holdfast.interfaces.cli.output import cell, facts, listed, table, words_of
 from holdfast.interfaces.cli.session import Session, command, noun
@@ -73,7 +72,7 @@ def approve(session: Session, containment: ContainmentId, reason: Why = "") -> N
 
 @command(app, "apply")
 def apply(session: Session, containment: ContainmentId) -> None:
-    """Set the switch and ask the live endpoint. Exits 1 while it is not proven."""
+    """Set the switch and ask the flag address. Exits 1 while it does not answer by the switch."""
     by = session.acting(Permission.CONTAIN)
     proven = session.application.containing.carry_out(containment, by=by, at=session.now)
     _answer(session, containment, _checks)
@@ -82,7 +81,7 @@ def apply(session: Session, containment: ContainmentId) -> None:
 
 @command(app, "probe")
 def probe(session: Session, containment: ContainmentId) -> None:
-    """Ask the live endpoint again. Exits 1 when it does not prove what there is to prove."""
+    """Ask the flag address again. Exits 1 when it does not answer as it should."""
     by = session.acting(Permission.CONTAIN)
     proven = session.application.containing.probe(containment, by=by, at=session.now)
     _answer(session, containment, _checks)
@@ -100,7 +99,7 @@ def effect(session: Session, containment: ContainmentId) -> None:
 
 @command(app, "revert")
 def revert(session: Session, containment: ContainmentId, reason: Reason) -> None:
-    """Set the switch back and ask the live endpoint. Exits 1 while it is not seen to be back."""
+    """Set the switch back and ask the flag address. Exits 1 while it is not seen to be back."""
     by = session.acting(Permission.CONTAIN)
     back = session.application.containing.revert(containment, reason, by=by, at=session.now)
     _answer(session, containment, _checks)
@@ -128,7 +127,7 @@ def _answer(
     also: Callable[[shapes.ContainmentShown], Iterable[RenderableType]],
 ) -> None:
     def words(made: shapes.ContainmentShown) -> Iterable[RenderableType]:
-        yield cell(f"{made.containment}  {made.name}: {_STAGES[made.stage]}", "bold")
+        yield cell(f"{made.containment}  {made.name}: {made.standing}", "bold")
         yield from also(made)
 
     ledger = session.application.ledger
@@ -143,17 +142,6 @@ def _require(session: Session, containment: str, proven: bool) -> None:
             f"`holdfast contain probe {containment}`"
         )
         raise typer.Exit(1)
-
-
-_STAGES = {
-    Stage.PROPOSED: "proposed, waits for approval",
-    Stage.APPROVED: "approved, not applied yet",
-    Stage.APPLIED: "the switch is set, not proven yet",
-    Stage.HELD: "in force, and the live endpoint obeys",
-    Stage.FAILED: "the switch is set, and NOT proven",
-    Stage.REVERTED: "set back, not seen to be back yet",
-    Stage.RELEASED: "set back, and seen to be back",
-}
 
 
 def _offered(made: shapes.Offers) -> Iterable[RenderableType]:
@@ -183,7 +171,7 @@ def _listed(made: shapes.InForce, incident: str) -> Iterable[RenderableType]:
             else "Nothing is contained at the moment: every switch lets the model answer."
         )
         return
-    rows = [(one.containment, one.name, _STAGES[one.stage], _effect(one)) for one in made.containments]
+    rows = [(one.containment, one.name, one.standing, _effect(one)) for one in made.containments]
     yield table(("Containment", "What", "Standing", "Harm"), rows, keep=("Containment",))
 
 
@@ -200,6 +188,10 @@ def _checks(made: shapes.ContainmentShown) -> Iterable[RenderableType]:
         for one in probe.checks
     ]
     yield table(("Right", "Asked", "Expected", "Answered"), rows)
-    yield f"{wording.plural(len(probe.checks), 'question')} in {probe.milliseconds} ms."
+    asked = wording.plural(len(probe.checks), "question")
+    yield f"{asked} to Holdfast's own address in {probe.milliseconds} ms."
+    if made.in_force and made.obeyed is None:
+        yield "No application is known to have asked so far. Look later:"
+        yield f"holdfast contain effect {made.containment} --as EMAIL"
     if made.not_preserved:
         yield f"Not preserved beforehand: {listed(made.not_preserved)}"

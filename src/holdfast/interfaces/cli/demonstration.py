@@ -20,8 +20,8 @@ from typing import Any
 import httpx
 
 from holdfast.audit import packing
-from holdfast.contain.events import Effect
-from holdfast.contain.reading import get as containment
+from holdfast.contain.containment import Containment
+from holdfast.contain.reading import get as read_containment
 from holdfast.detect.records import find_alerts
 from holdfast.evidence import custody
 from holdfast.incident.incident import Incident, Status
@@ -227,7 +227,7 @@ class Story:
         self.tell("Classified", "SEV-2 high, data quality; severity as proposed, category corrected")
 
     def contain(self) -> None:
-        """The segment goes to people: decided with authority, applied, and proven on the live address."""
+        """The segment goes to people: decided with authority, and switched; no more is known so soon."""
         maya, tomas = self.person("Maya Okafor"), self.person("Tomas Lind")
         self.clock.pass_by(timedelta(minutes=5))
         number = self.app.containing.propose(
@@ -236,25 +236,30 @@ class Story:
         self.clock.pass_by(timedelta(minutes=3))
         self.app.containing.approve(number, "Approvals may be wrong by the hour.", by=maya, at=self.at)
         self.clock.pass_by(timedelta(minutes=1))
-        proven = self.app.containing.carry_out(number, by=tomas, at=self.at)
-        self.expect(proven, "the live address obeys the containment")
-        self.expect(self.incident().status is Status.CONTAINED, "the incident is contained once it is proven")
-        with self.app.ledger.reading() as conn:
-            probe = containment(conn, number).last_probe
+        switched = self.app.containing.carry_out(number, by=tomas, at=self.at)
+        self.expect(switched, "the flag address answers by the switch")
+        self.expect(self.incident().contained_at is None, "nobody calls it contained before the log shows it")
+        probe = self.containment(number).last_probe
         asked = len(probe.checks) if probe else 0
         self.tell(
-            "Contained", f"{number}: brokers to human review, as {asked} answers of the live address prove"
+            "Switched", f"{number}: brokers to human review; {asked} answers of the flag address are right"
         )
 
     def watch_the_effect(self) -> None:
         """The application asks for every decision; the monitor shows whether the harm stopped."""
+        number = f"{self.id}-C1"
         with self.application_asking() as route:
             written = self.lender.write_day(self.fault + timedelta(days=1), route)
+        obeyed = self.containment(number).obeyed
+        self.expect(obeyed is not None, "requests of the application are seen to be answered by the switch")
+        self.tell("Obeyed", f"{written.to_people} broker applications went to people")
         self.morning(2)
-        number = f"{self.id}-C1"
-        seen = self.app.containing.observe_effect(number, by=self.person("Tomas Lind"), at=self.at)
-        self.expect(seen.effect is Effect.STOPPED, f"the harm stopped ({seen.sentence})")
-        self.tell("Effect", f"{written.to_people} broker applications went to people; {seen.sentence}")
+        effect = self.containment(number).effect
+        told = effect.sentence if effect else "nobody looked"
+        self.expect(
+            self.incident().status is Status.CONTAINED, f"the log shows that the harm stopped ({told})"
+        )
+        self.tell("Contained", told)
 
     def investigate(self) -> None:
         """Who was affected, counted from the log; why, each statement with its proof."""
@@ -313,7 +318,7 @@ class Story:
             f"{self.id}-C1", "The fix is live; brokers are decided by the model again.", by=maya, at=self.at
         )
         self.expect(back, "the switch is seen to be back")
-        self.tell("Containment reverted", "and seen to be back on the live address")
+        self.tell("Containment reverted", "and the flag address answers without it again")
         for day in (4, 5, 6):
             with self.application_asking() as route:
                 self.lender.write_day(self.fault + timedelta(days=day), route)
@@ -336,7 +341,9 @@ class Story:
         reviewing.complete(self.app.desk, self.id, by=helen, at=self.at)
         self.tell("Reviewed", "eight questions answered, most of them from the record")
         self.clock.pass_by(timedelta(minutes=40))
-        summary = "Wrong units from one broker, contained within half an hour, refused at intake since."
+        summary = (
+            "Wrong units from one broker: switched to people within half an hour, refused at intake since."
+        )
         closing.close(self.app.desk, self.id, summary, by=maya, at=self.at)
         self.work(self.at)
         state = self.incident()
@@ -412,6 +419,10 @@ class Story:
     def alerts(self) -> list[Any]:
         with self.app.ledger.reading() as conn:
             return find_alerts(conn)
+
+    def containment(self, number: str) -> Containment:
+        with self.app.ledger.reading() as conn:
+            return read_containment(conn, number)
 
     def morning(self, day: int) -> None:
         """Six o'clock on a day of the story: the worker does everything that is due."""

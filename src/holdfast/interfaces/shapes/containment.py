@@ -44,7 +44,7 @@ class DeedShown(Shown):
 
 
 class CheckShown(Shown):
-    """One question to the live endpoint, and its answer."""
+    """One question to the flag address, and its answer."""
 
     asked: str
     expected: str
@@ -87,7 +87,17 @@ class EffectShown(Shown):
     sentence: str
     traffic: TrafficShown | None
     windows: tuple[SeenWindowShown, ...]
+    requests: int | None
+    """Requests of the application that the switch is known to have answered; null where nobody counted."""
     next_look: datetime | None
+
+
+class ObeyedShown(Shown):
+    """Requests of the application, answered by the switch: at least so many."""
+
+    requests: int
+    first_at: datetime
+    last_at: datetime
 
 
 class ContainmentShown(Shown):
@@ -104,15 +114,21 @@ class ContainmentShown(Shown):
     undo: str
     stage: Stage
     in_force: bool
-    """Whether the switch is set now, whether or not it was seen to be obeyed."""
+    """Whether the switch is set now, whatever is known of what came of it."""
+    standing: str
+    """How far it has come, in words."""
     reason: str
     proposed: DeedShown | None
     approved: DeedShown | None
     applied: DeedShown | None
     reverted: DeedShown | None
     not_preserved: tuple[str, ...]
-    verified_at: datetime | None
-    """When the live endpoint was first seen to obey."""
+    switched_at: datetime | None
+    """When Holdfast's own address was first seen to answer by the switch."""
+    obeyed: ObeyedShown | None
+    """The first requests of the application that the switch is known to have answered."""
+    contained_at: datetime | None
+    """When the prediction log showed that the harm stopped; null while it does not."""
     released_at: datetime | None
     failure: str
     last_probe: ProbeShown | None

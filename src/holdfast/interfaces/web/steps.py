@@ -150,12 +150,15 @@ def _containment(situation: Situation, one: Containment, who: SignedIn, page: st
         case Stage.APPROVED:
             yield replace(action, title="Apply containment", verb="Apply")
         case Stage.APPLIED:
-            yield replace(action, title="Prove containment", verb="Prove")
+            yield replace(action, title="Ask whether it is switched", verb="Ask")
         case Stage.FAILED:
-            yield replace(action, title="Containment is not proven", detail=one.failure)
+            yield replace(action, title="The switch is not proven", detail=one.failure)
+        case Stage.SWITCHED | Stage.OBEYED:
+            told = one.effect.sentence if one.effect else "the prediction log has not been looked at yet"
+            yield replace(action, title=f"Not contained yet: {one.standing}", detail=told, verb="Look")
         case Stage.REVERTED:
-            yield replace(action, title="Prove that containment is lifted", verb="Prove")
-        case Stage.HELD | Stage.RELEASED:
+            yield replace(action, title="Ask whether it is switched back", verb="Prove")
+        case Stage.CONTAINED | Stage.RELEASED:
             return
 
 

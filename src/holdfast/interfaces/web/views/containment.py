@@ -159,24 +159,31 @@ def approve(visit: visit, incident: str, containment: str, form: typed) -> Respo
 
 @router.post("/incidents/{incident}/containment/{containment}/application")
 def carry_out(visit: visit, incident: str, containment: str, form: typed) -> Response:
-    """Set the switch, and ask the live endpoint whether it is obeyed."""
+    """Set the switch, and ask the flag address whether it answers by it."""
     _require_part(visit, incident, containment)
 
     def step() -> None:
         proven = visit.application.containing.carry_out(containment, by=visit.actor, at=visit.now)
-        _tell(visit, containment, proven, "Contained.", "The live endpoint obeys the switch.")
+        _tell(
+            visit,
+            containment,
+            proven,
+            f"{containment} is switched.",
+            "Holdfast's own address answers by it. Whether the application obeys, and whether the harm "
+            "stopped, shows here as its requests and its log arrive.",
+        )
 
     return _take(visit, incident, form, f"carry-{containment}", step)
 
 
 @router.post("/incidents/{incident}/containment/{containment}/probe")
 def probe(visit: visit, incident: str, containment: str, form: typed) -> Response:
-    """Ask the live endpoint again."""
+    """Ask the flag address again."""
     _require_part(visit, incident, containment)
 
     def step() -> None:
         proven = visit.application.containing.probe(containment, by=visit.actor, at=visit.now)
-        _tell(visit, containment, proven, "Proven.", "The live endpoint answers as it should.")
+        _tell(visit, containment, proven, "As it should be.", "Holdfast's own address answers as it should.")
 
     return _take(visit, incident, form, f"probe-{containment}", step)
 
@@ -196,7 +203,7 @@ def observe(visit: visit, incident: str, containment: str, form: typed) -> Respo
 
 @router.post("/incidents/{incident}/containment/{containment}/reversal")
 def revert(visit: visit, incident: str, containment: str, form: typed) -> Response:
-    """Set the switch back, and ask the live endpoint whether it is."""
+    """Set the switch back, and ask the flag address whether it is."""
     _require_part(visit, incident, containment)
     about = f"revert-{containment}"
 
@@ -205,7 +212,11 @@ def revert(visit: visit, incident: str, containment: str, form: typed) -> Respon
             containment, form.text(about), by=visit.actor, at=visit.now
         )
         _tell(
-            visit, containment, back, f"{containment} is reverted.", "The live endpoint is seen to be back."
+            visit,
+            containment,
+            back,
+            f"{containment} is reverted.",
+            "The flag address answers without it again.",
         )
 
     return _take(visit, incident, form, about, step)
@@ -227,7 +238,7 @@ def _tell(visit: Visit, containment: str, proven: bool, title: str, text: str) -
     else:
         visit.notice(
             f"{containment} is not proven.",
-            "The switch is set, but the live endpoint did not answer as it should: see the answers below.",
+            "The flag address did not answer as it should: see the answers below.",
             "bad",
         )
 
