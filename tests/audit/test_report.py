@@ -108,7 +108,7 @@ class TestContent:
             "All values above 40 come from one broker: 3.5 years reads 42.",
             "added 12 Nov 2026, 06:13 UTC",
             "Acknowledged by Maya Okafor",
-            "asked for proof that the switch is obeyed; proven.",
+            "Holdfast asked its own address whether the switch is set; it is.",
             "the harm stopped",
             "Nobody announces formats.",
             "assumption",

@@ -120,11 +120,12 @@ class Journey:
         )
         assert self.office.model_answers(), "an approval switches nothing either"
         self.confirm(maya, "Carry out…", "Decide without the model")
-        expect(maya.get_by_text("The live endpoint obeys the switch.")).to_be_visible()
-        self.look(maya, "contained")
+        expect(maya.get_by_text("Holdfast's own address answers by it.")).to_be_visible()
+        self.look(maya, "switched")
         assert not self.office.model_answers(), "the unmodified OpenFeature client obeys"
         assert self.office.route("0 - 20K €") == "human_review", "and no route leads to a model that is off"
-        assert self.state.status is Status.CONTAINED
+        expect(maya.get_by_text("the application asked and was answered so")).to_be_visible()
+        assert self.state.contained_at is None, "nobody knows yet whether the harm stopped"
         assert self.office.lender.live_until(self.office.clock.now(), self.office.model_answers) == 0
 
     def the_harm_stops(self) -> None:
@@ -133,6 +134,7 @@ class Journey:
         maya = self.office.see(MAYA, f"/incidents/{INCIDENT}/containment")
         maya.get_by_role("button", name="Look at the effect").click()
         expect(maya.get_by_text("the harm stopped").first).to_be_visible()
+        assert self.state.status is Status.CONTAINED
         self.look(maya, "effect")
 
     # Investigated ------------------------------------------------------------------------------

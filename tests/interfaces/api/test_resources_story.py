@@ -88,14 +88,15 @@ def test_from_the_alert_to_the_archive(
     )
     assert assessed["assessment"]["affected"] == narrower["count"]["users"]
 
-    # Contain, with proof from the live address.
+    # Switch, as the flag address shows; contained is what the log shows later.
     assert "broker-to-review" in [one["option"] for one in maya.get(f"{at}/containment-offers")["offers"]]
     contained = maya.done("POST", f"{at}/containments", {"option": "broker-to-review"})["containment"]
     assert "approve" in maya("PUT", f"/containments/{contained}/application").json()["detail"]
     maya.done("PUT", f"/containments/{contained}/approval", {"reason": "it is the broker's batch"})
     applied = maya.done("PUT", f"/containments/{contained}/application")
-    assert (applied["stage"], applied["in_force"]) == ("held", True)
-    assert maya.get(at)["status"] == "contained"
+    assert (applied["stage"], applied["in_force"]) == ("switched", True)
+    assert (applied["obeyed"], applied["contained_at"]) == (None, None)
+    assert maya.get(at)["contained_at"] is None
     assert [one["containment"] for one in maya.get("/containments")["containments"]] == [contained]
     assert maya.done("POST", f"/containments/{contained}/observations")["effect"] == "unknown"
     assert maya.done("POST", f"/containments/{contained}/probes")["last_probe"]["ok"]

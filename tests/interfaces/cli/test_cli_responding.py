@@ -83,8 +83,8 @@ def test_from_the_alert_to_the_archive(watched: Any) -> None:
 
     shell.done("contain", "propose", incident, "broker-to-review", "-r", "only brokers")
     shell.done("contain", "approve", "INC-1-C1")
-    assert shell.done("contain", "apply", "INC-1-C1")["stage"] == "held"
-    assert shell.done("incident", "show", incident)["incident"]["status"] == "contained"
+    assert shell.done("contain", "apply", "INC-1-C1")["stage"] == "switched"
+    assert shell.done("incident", "show", incident)["incident"]["contained_at"] is None
     assert shell.done("contain", "probe", "INC-1-C1")["last_probe"]["ok"]
     assert shell.done("contain", "effect", "INC-1-C1")["effect"] == "unknown"
 

@@ -71,7 +71,7 @@ def test_what_the_playbook_offers_stands_there_fastest_first_with_effect_authori
     assert "about 1 min" in page.text
 
 
-def test_a_containment_goes_from_proposal_to_a_proven_state_r_con_09(
+def test_a_containment_goes_from_proposal_to_switched_and_the_page_claims_no_more_r_con_09(
     lender: Application, maya: Reader
 ) -> None:
     propose(maya)
@@ -80,14 +80,17 @@ def test_a_containment_goes_from_proposal_to_a_proven_state_r_con_09(
     assert "approved, not switched" in maya.page(CONSOLE).text
     step(maya, "application")
     page = maya.page(CONSOLE).text
-    assert "Contained. The live endpoint obeys the switch." in page
+    assert f"{FIRST} is switched. Holdfast's own address answers by it." in page
+    assert "no request of the application is known" in page
+    assert "Contained no the log does not show it" in page
     assert "loan-approval.review for channel=broker human_review human_review as expected" in page
-    assert state(lender).stage is Stage.HELD
-    assert load(lender.ledger, "INC-1").state.contained_at
+    assert state(lender).stage is Stage.SWITCHED
+    assert not load(lender.ledger, "INC-1").state.contained_at
+    assert "switched, not known to be obeyed" in maya.page("/containment").text
     assert "Broker applications to human review" in maya.page("/containment").text
 
 
-def test_a_switch_that_nobody_obeys_is_not_called_contained_r_con_09(
+def test_a_switch_that_is_not_answered_by_is_not_called_switched_r_con_09(
     lender: Application, maya: Reader
 ) -> None:
     lender.containing.prober = Inside(lender.read_switches, obeys=False)
@@ -100,7 +103,7 @@ def test_a_switch_that_nobody_obeys_is_not_called_contained_r_con_09(
     assert not load(lender.ledger, "INC-1").state.contained_at
     lender.containing.prober = Inside(lender.read_switches)
     step(maya, "probe")
-    assert state(lender).stage is Stage.HELD
+    assert state(lender).stage is Stage.SWITCHED
 
 
 def test_the_effect_is_shown_as_counted_and_unknown_is_said_r_con_09(
@@ -123,7 +126,7 @@ def test_undoing_needs_a_reason_and_is_seen_to_be_back_r_con_07(lender: Applicat
     step(maya, "reversal", **{f"revert-{FIRST}": "The feed is in years again."})
     assert state(lender).stage is Stage.RELEASED
     assert "Reverted because: The feed is in years again." in maya.page(CONSOLE).text
-    assert "Nothing is contained" in maya.page("/containment").text
+    assert "No switch is set" in maya.page("/containment").text
 
 
 def test_who_has_no_authority_is_told_whose_decision_it_is_and_what_was_typed_stays_r_esc_05(
