@@ -62,7 +62,7 @@ from holdfast.ledger.facts import Recorded
 from holdfast.ledger.ledger import Ledger, Projection
 from holdfast.ledger.outbox import Outbox
 from holdfast.ledger.reactions import Reaction
-from holdfast.ledger.sealing import Anchor, Sealer
+from holdfast.ledger.sealing import Anchor, Memory, Sealer, newest_size
 from holdfast.ledger.timers import Timers
 from holdfast.people import SYSTEM
 from holdfast.prepare import versions
@@ -93,18 +93,44 @@ def projections() -> Sequence[Projection]:
 
 
 def initialise(settings: Settings) -> None:
-    """Make keys, database and ledger where they are missing; what exists is left as it is."""
-    key = settings.ledger.key
-    if not key.exists():
-        keys.create(key)
-    token = key.parent / FLAGS_TOKEN
+    """Make keys, database and ledger where they are missing; what exists is left as it is.
+
+    Raises KeyProblem where the ledger has a key already, and it is not there.
+    """
+    database = Database(settings.database.url)
+    ledger = Ledger(database, projections())
+    ledger.create(settings.ledger.origin)
+    _begin_signing(settings, ledger)
+    database.close()
+    token = settings.ledger.key.parent / FLAGS_TOKEN
     if not token.exists():
         handle = os.open(token, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         with os.fdopen(handle, "w") as file:
             file.write(secrets.token_urlsafe(32) + "\n")
-    database = Database(settings.database.url)
-    Ledger(database, projections()).create(settings.ledger.origin)
-    database.close()
+
+
+def _begin_signing(settings: Settings, ledger: Ledger) -> None:
+    """A key for a ledger that has none, and the memory of what it signs. Never another key for a ledger
+    that is sealed already: it would sign over whatever has been put in the old one's place."""
+    key, memory, anchor = settings.ledger.key, memory_of(settings), anchor_of(settings)
+    with ledger.reading() as conn:
+        unsealed = anchor.missing and newest_size(conn) == 0
+    if not key.exists():
+        if not unsealed or not memory.missing:
+            keys.load(key)  # says that it is missing, and what to do
+        keys.create(key)
+    if memory.missing and unsealed:
+        memory.begin(Signer(ledger.origin, keys.load(key)).verifier_key)
+
+
+def anchor_of(settings: Settings) -> Anchor:
+    """Every checkpoint, kept outside the database."""
+    return Anchor(settings.workspace / CHECKPOINTS)
+
+
+def memory_of(settings: Settings) -> Memory:
+    """What the key has signed, beside the key."""
+    return Memory(settings.ledger.key.with_suffix(".signed.json"))
 
 
 def open_workspace(
@@ -119,7 +145,7 @@ def open_workspace(
     ledger = Ledger(Database(settings.database.url), projections())
     origin = ledger.origin
     key = keys.load(settings.ledger.key)
-    anchor = Anchor(settings.workspace / CHECKPOINTS)
+    anchor, memory = anchor_of(settings), memory_of(settings)
     vault = Vault(settings.vault.path)
     accounts = Accounts(ledger)
 
@@ -143,8 +169,9 @@ def open_workspace(
         settings=settings,
         clock=clock,
         ledger=ledger,
-        sealer=Sealer(ledger, key, anchor),
+        sealer=Sealer(ledger, key, anchor, memory),
         anchor=anchor,
+        memory=memory,
         verifier_key=Signer(origin, key).verifier_key,
         vault=vault,
         accounts=accounts,

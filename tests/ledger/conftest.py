@@ -10,8 +10,9 @@ from holdfast.ledger import keys
 from holdfast.ledger.database import Database
 from holdfast.ledger.ledger import Ledger
 from holdfast.ledger.outbox import Outbox
-from holdfast.ledger.sealing import Anchor, Sealer
+from holdfast.ledger.sealing import Anchor, Memory, Sealer
 from holdfast.ledger.timers import Timers
+from holdfast_verify.note import Signer
 from support.kettles import Kettles
 
 
@@ -28,5 +29,12 @@ def anchor(tmp_path: Path) -> Anchor:
 
 
 @pytest.fixture
-def sealer(ledger: Ledger, anchor: Anchor, tmp_path: Path) -> Sealer:
-    return Sealer(ledger, keys.create(tmp_path / "keys" / "log.pem"), anchor)
+def memory(tmp_path: Path) -> Memory:
+    return Memory(tmp_path / "keys" / "log.signed.json")
+
+
+@pytest.fixture
+def sealer(ledger: Ledger, anchor: Anchor, memory: Memory, tmp_path: Path) -> Sealer:
+    key = keys.create(tmp_path / "keys" / "log.pem")
+    memory.begin(Signer(ledger.origin, key).verifier_key)
+    return Sealer(ledger, key, anchor, memory)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, select, text, update
@@ -15,7 +16,7 @@ from holdfast.ledger.ledger import Draft, Ledger
 from holdfast.ledger.sealing import Anchor, RefusedToSeal, Sealer
 from holdfast.people import Actor
 from holdfast_verify.leaf import payload_commitment
-from holdfast_verify.note import Signer
+from holdfast_verify.note import Signer, sign
 from holdfast_verify.tree import leaf_hash
 from support.kettles import KettleFilled, kettles
 
@@ -148,13 +149,14 @@ def test_edit_a_checkpoint(checked: Checked, ledger: Ledger) -> None:
     assert "checkpoint of size 300" in problem(checked())
 
 
-def test_forge_a_checkpoint_with_another_key(
-    checked: Checked, ledger: Ledger, anchor: Anchor, tmp_path: object, now: datetime
-) -> None:
-    forger = Sealer(ledger, keys.create(tmp_path / "forged.pem"), anchor)  # type: ignore[operator]
-    ledger.append(Draft("kettle/all", 310, [KettleFilled(kettle="k1", litres=1.0)]), by=ANA, at=now)
-    forger.seal(now)
-    assert "checkpoint of size 311: the note is not signed by any known key" in problem(checked())
+def test_forge_a_checkpoint_with_another_key(checked: Checked, ledger: Ledger, tmp_path: Path) -> None:
+    forger = Signer(ledger.origin, keys.create(tmp_path / "forged.pem"))
+    with ledger.database.writing() as conn:
+        newest = conn.execute(select(tables.checkpoints).order_by(tables.checkpoints.c.size.desc())).first()
+        assert newest is not None
+        forged = sign(newest.note.partition("\n\n")[0] + "\n", forger).decode()
+        conn.execute(update(tables.checkpoints).where(tables.checkpoints.c.size == 310).values(note=forged))
+    assert "checkpoint of size 310: the note is not signed by any known key" in problem(checked())
 
 
 def test_sealing_refuses_a_restored_old_backup(

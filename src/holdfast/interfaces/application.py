@@ -23,7 +23,7 @@ from holdfast.ledger.check import Report, check
 from holdfast.ledger.ledger import Ledger, Timer
 from holdfast.ledger.outbox import Channel
 from holdfast.ledger.reactions import Reaction
-from holdfast.ledger.sealing import Anchor, Sealer
+from holdfast.ledger.sealing import Anchor, Memory, Sealer
 from holdfast.people import Actor
 from holdfast.prepare.accounts import Accounts
 from holdfast.settings import Settings
@@ -65,6 +65,7 @@ class Application:
     ledger: Ledger
     sealer: Sealer
     anchor: Anchor
+    memory: Memory
     verifier_key: VerifierKey
     vault: Vault
     accounts: Accounts
@@ -91,4 +92,4 @@ class Application:
 
     def check(self, progress: Callable[[int], None] = lambda done: None) -> Report:
         """Check the whole ledger against its own bytes, the key and the checkpoints kept outside it."""
-        return check(self.ledger, self.verifier_key, self.anchor, progress)
+        return check(self.ledger, self.verifier_key, self.anchor, progress, memory=self.memory)

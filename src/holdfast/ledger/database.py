@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -103,6 +103,13 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def settle_constraints(conn: Connection) -> None:
+    """Let everything that waits for the commit happen now: a deferred trigger could change a row after it
+    was read back."""
+    if conn.dialect.name == "postgresql":
+        conn.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

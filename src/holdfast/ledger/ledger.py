@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Table, insert, select, update
 
 from holdfast import clock
 from holdfast.ledger import tables
-from holdfast.ledger.database import Database
+from holdfast.ledger.database import Database, settle_constraints
 from holdfast.ledger.facts import Fact, Recorded, decode, encode
 from holdfast.ledger.leaf import write_header
 from holdfast.people import Actor
@@ -35,8 +35,15 @@ class AlreadyFired(Conflict):
     """Another worker fired this timer, or it was moved or stopped meanwhile: there is nothing to do."""
 
 
+class NotAsWritten(Exception):
+    """What was read back before the commit is not what was written; nothing was recorded."""
+
+
 class NotALedger(Exception):
     """The database holds no ledger yet."""
+
+
+_HEAD = (tables.head.c.origin, tables.head.c.size, tables.head.c.last_at)
 
 
 class Projection(Protocol):
@@ -152,9 +159,10 @@ class Ledger:
         """Append facts to one or more streams in one transaction.
 
         Raises Conflict where a stream has moved on since it was read, AlreadyFired where the timer
-        named by `fires` is no longer armed at that generation. `keeping` writes run-time rows that must
-        not part from these facts. When this returns, the facts are
-        committed and ordered; when it raises or the process dies, nothing has happened.
+        named by `fires` is no longer armed at that generation, NotAsWritten where something in the
+        database changed what was stored. `keeping` writes run-time rows that must not part from these
+        facts. When this returns, the facts are committed and ordered; when it raises or the process dies,
+        nothing has happened.
         """
         with self.database.writing() as conn:
             # Locking the head first puts projections in ledger order on every database, so that a
@@ -177,6 +185,8 @@ class Ledger:
                 _require_settled(conn, fires)
             if keeping is not None:
                 keeping(conn)
+            if rows:
+                _read_back(conn, rows, (origin, size + len(rows), recorded_at))
         return tuple(written)
 
     def change(
@@ -250,11 +260,40 @@ class Ledger:
                 conn.execute(insert(tables.streams).values(stream=draft.stream, **values))
 
     def _head(self, conn: Connection, lock: bool = False) -> tuple[str, int, str]:
-        query = select(tables.head.c.origin, tables.head.c.size, tables.head.c.last_at)
+        query = select(*_HEAD)
         row = conn.execute(query.with_for_update() if lock else query).first()
         if row is None:
             raise NotALedger("this database holds no ledger yet; run `holdfast init`")
         return row.origin, row.size, row.last_at
+
+
+def _read_back(conn: Connection, rows: Sequence[Mapping[str, Any]], head: tuple[str, int, str]) -> None:
+    """Compare what is stored now with what was written, when nothing is left that could still change it.
+
+    A trigger can rewrite a fact while it is stored, hashes included, so that nothing later would tell.
+    """
+    settle_constraints(conn)
+    facts, streams, last = tables.facts, tables.streams, {row["stream"]: row for row in rows}
+    stored = conn.execute(select(facts).where(facts.c.seq >= rows[0]["seq"]).order_by(facts.c.seq))
+    if [_bare(row) for row in stored.mappings()] != [_bare(row) for row in rows]:
+        raise _altered("a fact")
+    if [tuple(row) for row in conn.execute(select(*_HEAD))] != [head]:
+        raise _altered("the head")
+    found = conn.execute(select(streams).where(streams.c.stream.in_(last)))
+    ends = {(name, row["stream_seq"] + 1, row["leaf_hash"]) for name, row in last.items()}
+    if sorted((row.stream, row.version, bytes(row.last_hash)) for row in found) != sorted(ends):
+        raise _altered("a stream's version")
+
+
+def _bare(row: Any) -> dict[str, Any]:
+    return {name: bytes(value) if isinstance(value, memoryview) else value for name, value in row.items()}
+
+
+def _altered(what: str) -> NotAsWritten:
+    return NotAsWritten(
+        f"{what} read back from the database is not what was written: something in it changes what is "
+        "stored. Nothing was recorded; run `holdfast ledger check`, which names it"
+    )
 
 
 def recorded_from(row: Any) -> Recorded:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from sqlalchemy import Connection, Table, create_engine, delete, select
+from sqlalchemy import Connection, Table, create_engine, delete, select, type_coerce
 from sqlalchemy.pool import StaticPool
+from sqlalchemy.types import NullType
 
 from holdfast.ledger.facts import Recorded
 from holdfast.ledger.ledger import Ledger, Projection
@@ -51,26 +52,39 @@ class Scratch:
 
 
 def _differences(name: str, table: Table, right: Connection, stored: Connection) -> Iterator[str]:
-    should, found = _rows(right, table), _rows(stored, table)
+    raw = stored.dialect.name == right.dialect.name
+    should, found = _rows(right, table, raw), _rows(stored, table, raw)
     for key in sorted(should.keys() | found.keys(), key=repr):
         where = f"projection {name}, table {table.name}, row {'/'.join(map(str, key))}"
-        if key not in found:
+        expected, stands = should.get(key, []), found.get(key, [])
+        if not stands:
             yield f"{where}: missing, the facts say it exists"
-        elif key not in should:
+        elif not expected:
             yield f"{where}: no fact tells of it"
-        elif should[key] != found[key]:
-            yield f"{where}: {_columns(table, should[key], found[key])}"
+        elif len(stands) > len(expected):
+            yield f"{where}: stands {len(stands)} times"
+        elif _typed(stands[0]) != _typed(expected[0]):
+            yield f"{where}: {_columns(table, expected[0], stands[0])}"
 
 
-def _rows(conn: Connection, table: Table) -> dict[tuple[object, ...], tuple[object, ...]]:
-    keys = [column.name for column in table.primary_key.columns]
-    rows: Iterable[dict[str, object]] = (dict(row) for row in conn.execute(select(table)).mappings())
-    return {tuple(row[key] for key in keys): tuple(row[c.name] for c in table.columns) for row in rows}
+def _rows(conn: Connection, table: Table, raw: bool) -> dict[tuple[object, ...], list[tuple[object, ...]]]:
+    """Every row by its key, also one that stands twice. `raw` reads what SQLite stores, which need not be
+    of the column's type: a 2 in a column of yes and no reads as yes, and is found by no query."""
+    keys = [table.columns.keys().index(column.name) for column in table.primary_key.columns]
+    query = select(*(type_coerce(column, NullType()) for column in table.columns)) if raw else select(table)
+    rows: dict[tuple[object, ...], list[tuple[object, ...]]] = {}
+    for row in conn.execute(query):
+        rows.setdefault(tuple(row[place] for place in keys), []).append(tuple(row))
+    return rows
+
+
+def _typed(row: tuple[object, ...]) -> tuple[tuple[type, object], ...]:
+    return tuple((type(value), value) for value in row)
 
 
 def _columns(table: Table, should: tuple[object, ...], found: tuple[object, ...]) -> str:
     return "; ".join(
         f"{column.name} is {is_now!r}, the facts say {expected!r}"
         for column, expected, is_now in zip(table.columns, should, found, strict=True)
-        if expected != is_now
+        if _typed((expected,)) != _typed((is_now,))
     )

@@ -1,0 +1,56 @@
+"""Facts about the ledger itself: what its checks found, and what was done where they could not say."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from holdfast.ledger.facts import Fact, Line, fact
+
+STREAM = "ledger"
+
+
+@fact("ledger.checked")
+class LedgerChecked(Fact):
+    """The whole ledger was rebuilt from stored bytes and compared."""
+
+    verdict: Literal["holds", "does not hold", "cannot say"]
+    facts: int
+    sealed: int
+    """How many facts are under the newest checkpoint that was found to hold."""
+    checkpoints: int
+    """How many the database holds: later there cannot be fewer."""
+    anchored: int
+    """How many are kept outside it."""
+    elsewhere: int
+    """How many that somebody else had kept were compared."""
+    projection_tables: int
+    inspected: tuple[str, ...]
+    problems: tuple[str, ...]
+    """The first of them."""
+    unknown: tuple[str, ...]
+
+    def line(self) -> Line:
+        said = {
+            "holds": Line(
+                "Ledger checked: it holds", f"{self.facts:,} facts, {self.checkpoints:,} checkpoints"
+            ),
+            "cannot say": Line("Ledger checked: cannot say", " ".join(self.unknown), "alarm"),
+            "does not hold": Line("Ledger checked: it does not hold", " ".join(self.problems[:1]), "alarm"),
+        }
+        return said[self.verdict]
+
+
+@fact("ledger.anchored")
+class LedgerAnchored(Fact):
+    """What is kept outside the database was lost and written anew from it. What it says about the time
+    before rests on the word of whoever did it."""
+
+    reason: str
+    checkpoints: int
+    size: int
+    """Facts under the newest of them."""
+    was: tuple[str, ...]
+    """What was wrong before."""
+
+    def line(self) -> Line:
+        return Line("Checkpoints outside the database written anew", self.reason, "alarm")
