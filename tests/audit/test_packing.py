@@ -234,8 +234,8 @@ class TestRefusals:
         more = Anchor(tmp_path / "other.jsonl")
         newest = declared.sealer.anchor.newest()
         assert newest is not None
-        forged = type(newest)(newest.size + 100, newest.note, newest.at)
-        more.keep(forged)
+        for sealed in (*declared.sealer.anchor.kept(), newest, newest):
+            more.keep(sealed)
         declared.sealer = Sealer(declared.ledger, declared.sealer.key, more)
         declared.desk.acknowledge("INC-1", by=MAYA, at=declared.now)
         before = declared.ledger.size()
