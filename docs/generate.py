@@ -18,6 +18,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, cast
 
+import requirements
 import typer.main
 from fastapi import FastAPI
 from pydantic import BaseModel, SecretStr, TypeAdapter
@@ -72,6 +73,7 @@ def pages() -> dict[Path, str]:
         REFERENCE / "permissions.md": permissions_page(),
         REFERENCE / "commands.md": commands_page(),
         REFERENCE / "api.md": api_page(),
+        ROOT / "docs" / "requirements.md": requirements_page(),
     }
 
 
@@ -536,6 +538,24 @@ def api_page() -> str:
         for method, operation in operations.items()
     ]
     return page("JSON API", paragraph(about), table(("request", "what it does"), rows))
+
+
+# Requirements --------------------------------------------------------------------------------------
+
+
+def requirements_page() -> str:
+    areas = requirements.requirements()
+    about = (
+        "What the system must do, each with an id. *Built* is computed: every piece of the requirement is "
+        "walked by a test that carries its name, such as `R-EVD-04/changed`, in a docstring. *In part* says "
+        "what no test walks yet; the rest is missing. The pieces stand in "
+        "[requirements.yaml](requirements.yaml)."
+    )
+    parts = [paragraph(about), paragraph(requirements.summary(areas))]
+    for area, listed in areas.items():
+        parts.append(f"## {area.capitalize()}")
+        parts.append(table(("id", "requirement", "standing", "tests"), requirements.rows(listed)))
+    return page("Requirements", *parts)
 
 
 def main() -> int:
