@@ -32,7 +32,14 @@ from holdfast.contain.watching import LogWatch
 from holdfast.detect.engines.duckdb import DuckDB
 from holdfast.detect.monitoring import Monitoring
 from holdfast.incident import loading, register
-from holdfast.incident.events import CauseEstablished, Clock, Contained, ContainmentDecided, ContainmentLost
+from holdfast.incident.events import (
+    CauseEstablished,
+    Classified,
+    Clock,
+    Contained,
+    ContainmentDecided,
+    ContainmentLost,
+)
 from holdfast.incident.incident import Incident, Status
 from holdfast.incident.responding import Desk, Report
 from holdfast.integrations.ofrep.prober import OfrepProber
@@ -838,14 +845,16 @@ class TestReverting:
         desk.classify(incident, Category.DATA_QUALITY, Severity.HIGH, "grave", by=HELEN, at=now)
         number = switch(steps, incident, BROKERS, now)
         loaded = loading.load(ledger, incident)
-        state = loaded.state.after(CauseEstablished(incident=incident, cause="a default"), now)
-        closing = [
-            CauseEstablished(incident=incident, cause="a default"),
-            *state.resolve("fixed", None, now),
-        ]
+        answered = loaded.state.acknowledge(MAYA)
+        said = Classified(incident=incident, category=Category.DATA_QUALITY, severity=Severity.HIGH)
+        cause = CauseEstablished(incident=incident, cause="a default")
+        state = loaded.state
+        for fact in (*answered, said, cause):
+            state = state.after(fact, now)
+        closing = [*answered, said, cause, *state.resolve("fixed", None, now)]
         ledger.append(loaded.draft(closing), by=MAYA, at=now)
         loaded = loading.load(ledger, incident)
-        ledger.append(loaded.draft(loaded.state.close("done", False, "0" * 64)), by=MAYA, at=now)
+        ledger.append(loaded.draft(loaded.state.close("done", False, "0" * 64, now)), by=MAYA, at=now)
         before = loading.load(ledger, incident).stream.version
         (timer,) = timers.armed(ledger, f"{number}/effect")
         steps.look_again(timer, WORKER, timer.due)

@@ -38,6 +38,7 @@ from holdfast.prepare.terms import Category, Severity
 
 T0 = datetime(2026, 11, 23, 10, 31, tzinfo=UTC)
 ANA = Actor("ana@example.com", "Ana Reyes")
+MINUTES_15 = timedelta(minutes=15)
 QUALITY, PERFORMANCE = Category.DATA_QUALITY, Category.PERFORMANCE_DEGRADATION
 LIMITS = {Clock.ACKNOWLEDGE: timedelta(minutes=15), Clock.CONTAIN: timedelta(minutes=15)}
 SLOWER = {Clock.ACKNOWLEDGE: timedelta(hours=2), Clock.CONTAIN: None}
@@ -55,6 +56,7 @@ STARTED = [
 CONFIRMED = Classified(incident="INC-1", category=QUALITY, severity=Severity.CRITICAL)
 CONTAINED = Contained(incident="INC-1", containment="INC-1-C1", proof="the probe was answered as contained")
 CAUSE = CauseEstablished(incident="INC-1", cause="a default of 0")
+ANSWERED = Acknowledged(incident="INC-1", person=ANA.id, name=ANA.name)
 RESOLVED = Resolved(incident="INC-1", resolution="fixed")
 
 
@@ -80,17 +82,17 @@ class TestClassifying:
         )
 
     def test_confirming_opens_it_and_needs_no_reason(self) -> None:
-        assert after().classify(QUALITY, Severity.CRITICAL, "", LIMITS) == [CONFIRMED]
+        assert after().classify(QUALITY, Severity.CRITICAL, "", LIMITS, T0) == [CONFIRMED]
         assert after(CONFIRMED).status is Status.OPEN
 
     def test_an_override_needs_a_reason(self) -> None:
-        said = refusal(lambda: after().classify(QUALITY, Severity.HIGH, " ", LIMITS))
+        said = refusal(lambda: after().classify(QUALITY, Severity.HIGH, " ", LIMITS, T0))
         assert (
             said == "the rules propose SEV-1 critical, data quality; write the reason for deciding otherwise"
         )
 
     def test_an_override_moves_and_stops_the_clocks(self) -> None:
-        facts = after().classify(PERFORMANCE, Severity.HIGH, "one branch only", SLOWER)
+        facts = after().classify(PERFORMANCE, Severity.HIGH, "one branch only", SLOWER, T0)
         assert facts == [
             Classified(
                 incident="INC-1",
@@ -106,7 +108,7 @@ class TestClassifying:
         ]
 
     def test_deciding_the_same_again_is_nothing_new(self) -> None:
-        assert after(CONFIRMED).classify(QUALITY, Severity.CRITICAL, "", LIMITS) == []
+        assert after(CONFIRMED).classify(QUALITY, Severity.CRITICAL, "", LIMITS, T0) == []
 
 
 class TestClocks:
@@ -128,7 +130,7 @@ class TestClocks:
             ([], 15, True),
             ([ClockMet(incident="INC-1", clock=Clock.ACKNOWLEDGE)], 20, False),
             ([ClockStopped(incident="INC-1", clock=Clock.ACKNOWLEDGE, reason="dismissed")], 20, False),
-            ([ClockBreached(incident="INC-1", clock=Clock.ACKNOWLEDGE, due=T0)], 20, False),
+            ([ClockBreached(incident="INC-1", clock=Clock.ACKNOWLEDGE, due=T0 + MINUTES_15)], 20, False),
         ],
     )
     def test_a_clock_is_breached_once_when_it_runs_out_unmet(
@@ -167,16 +169,20 @@ class TestTheWayToTheEnd:
         assert after(CONFIRMED, CONTAINED, lost).status is Status.OPEN
 
     def test_resolving_starts_the_clock_of_the_review(self) -> None:
-        facts = after(CONFIRMED, CAUSE).resolve("fixed", timedelta(days=7), T0)
-        assert facts[1] == ClockStarted(
+        facts = after(CONFIRMED, ANSWERED, CAUSE).resolve("fixed", timedelta(days=7), T0)
+        assert facts[-1] == ClockStarted(
             incident="INC-1", clock=Clock.REVIEW, due=T0 + timedelta(days=7), limit_seconds=604_800
         )
 
     @pytest.mark.parametrize(
         ("history", "sentence"),
         [
-            ([], "confirm category and severity"),
-            ([CONFIRMED], "establish the root cause"),
+            ([], "nobody has acknowledged INC-1"),
+            ([ANSWERED], "confirm category and severity"),
+            # Contained before anybody said what it is: not open any more, and not classified either.
+            ([ANSWERED, CONTAINED, CAUSE], "confirm category and severity"),
+            ([CONFIRMED, CAUSE], "nobody has acknowledged INC-1"),
+            ([CONFIRMED, ANSWERED], "establish the root cause"),
         ],
     )
     def test_resolving_too_early_is_refused(self, history: list[IncidentFact], sentence: str) -> None:
@@ -184,27 +190,29 @@ class TestTheWayToTheEnd:
 
     def test_closing_needs_the_review_where_the_playbook_requires_it(self) -> None:
         """R-PIR-02."""
-        state = after(CONFIRMED, CAUSE, RESOLVED)
-        assert "requires a completed review" in refusal(lambda: state.close("done", True, "00"))
-        reviewed = after(CONFIRMED, CAUSE, RESOLVED, Reviewed(incident="INC-1", review="review/INC-1"))
-        assert reviewed.close("done", True, "00")[-1] == Closed(
+        state = after(CONFIRMED, ANSWERED, CAUSE, RESOLVED)
+        assert "requires a completed review" in refusal(lambda: state.close("done", True, "00", T0))
+        reviewed = state.after(Reviewed(incident="INC-1", review="review/INC-1"), T0)
+        assert reviewed.close("done", True, "00", T0)[0] == Closed(
             incident="INC-1", summary="done", record_sha256="00"
         )
 
     def test_dismissing_needs_a_reason_and_stops_everything(self) -> None:
         """R-PRE-07."""
-        assert "say why" in refusal(lambda: after().dismiss(""))
-        facts = after().dismiss("a planned test")
+        assert "say why" in refusal(lambda: after().dismiss("", False, T0))
+        facts = after().dismiss("a planned test", False, T0)
         assert [type(fact) for fact in facts] == [ClockStopped, ClockStopped, Dismissed]
 
     def test_an_incident_that_is_contained_is_not_dismissed(self) -> None:
-        assert "revert it before dismissing" in refusal(lambda: after(CONTAINED).dismiss("no harm"))
+        assert "revert it before dismissing" in refusal(
+            lambda: after(CONTAINED).dismiss("no harm", False, T0)
+        )
 
     @pytest.mark.parametrize(
         "decision",
         [
             lambda state: state.acknowledge(ANA),
-            lambda state: state.classify(QUALITY, Severity.LOW, "x", LIMITS),
+            lambda state: state.classify(QUALITY, Severity.LOW, "x", LIMITS, T0),
             lambda state: state.note("x", T0, None, ()),
             lambda state: state.hand_over("technical_lead", Member("technical_lead", "a@b", "A"), ""),
             lambda state: state.decide_containment("x", ""),
@@ -212,8 +220,8 @@ class TestTheWayToTheEnd:
             lambda state: state.establish_cause("x"),
             lambda state: state.resolve("x", None, T0),
             lambda state: state.reviewed("x"),
-            lambda state: state.close("x", False, "00"),
-            lambda state: state.dismiss("x"),
+            lambda state: state.close("x", False, "00", T0),
+            lambda state: state.dismiss("x", False, T0),
         ],
     )
     @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from holdfast.contain.events import ContainmentApplied, ContainmentProposed, ContainmentReverted
 from holdfast.evidence import custody
-from holdfast.incident.events import Clock
+from holdfast.incident.events import Clock, Resolved, Reviewed
 from holdfast.incident.incident import Status
 from holdfast.incident.loading import load
 from holdfast.incident.responding import Desk
@@ -31,6 +31,7 @@ from holdfast.prepare.terms import ContainmentKind, RemediationKind, ReviewQuest
 from holdfast.problems import NotAllowed
 from support.company import AISHA, HELEN, MAYA, PRIYA, TOMAS, WORKER
 from support.measured import DAY
+from support.opened import tell
 
 Step = Callable[[Desk, datetime], object]
 
@@ -159,7 +160,7 @@ class TestRefusingToClose:
     def test_without_the_authority(self, desk: Desk, ledger: Ledger, reviewed: str, later: datetime) -> None:
         """R-ESC-05."""
         before = ledger.size()
-        with pytest.raises(NotAllowed, match="Tomas Lind may not close an incident"):
+        with pytest.raises(NotAllowed, match="Tomas Lind may not resolve or close an incident"):
             closing.close(desk, reviewed, "Done.", by=TOMAS, at=later)
         with pytest.raises(NotAllowed, match="a person must decide"):
             closing.close(desk, reviewed, "Done.", by=WORKER, at=later)
@@ -209,14 +210,19 @@ class TestArchive:
         assert closing.archive_problem(ledger, reviewed) is None
 
     def test_the_digest_holds_where_closing_stopped_clocks_that_were_still_running(
-        self, desk: Desk, ledger: Ledger, reviewed: str, later: datetime
+        self, desk: Desk, ledger: Ledger, verified: str, later: datetime
     ) -> None:
-        state = load(ledger, reviewed).state
-        assert state.clocks[Clock.CONTAIN].running
-        closing.close(desk, reviewed, "Done.", by=MAYA, at=later)
-        assert closing.archive_problem(ledger, reviewed) is None
-        assert not load(ledger, reviewed).state.clocks[Clock.CONTAIN].running
-        assert timers.armed(ledger, reviewed) == []
+        """As in a record of a release that let clocks run on after the resolution."""
+        resolved = Resolved(incident=verified, resolution="Retrained.")
+        tell(ledger, verified, resolved, Reviewed(incident=verified, review="review/INC-1"), at=later)
+        clock = load(ledger, verified).state.clocks[Clock.CONTAIN]
+        assert clock.running
+        closing.close(desk, verified, "Done.", by=MAYA, at=clock.due)
+        assert closing.archive_problem(ledger, verified) is None
+        closed = load(ledger, verified).state.clocks[Clock.CONTAIN]
+        assert not closed.running
+        assert closed.missed == clock.due
+        assert timers.armed(ledger, verified) == []
 
     def test_those_who_follow_it_are_told(
         self, desk: Desk, ledger: Ledger, reviewed: str, later: datetime

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from holdfast.incident.events import Clock, Contained, ContainmentLost
-from holdfast.incident.incident import ClockState, Incident, Status
+from holdfast.incident.incident import Breach, ClockState, Incident, Status
 from holdfast.incident.responding import Desk, Report
 from holdfast.learn import closing, remedying
 from holdfast.learn.events import Method
@@ -27,7 +27,11 @@ HOUR = timedelta(hours=1)
 OPENED = NOW - 10 * DAY
 RUNNING = ClockState(Clock.ACKNOWLEDGE, OPENED, OPENED + 15 * MINUTE, 15 * MINUTE)
 MET = replace(RUNNING, met_at=OPENED + 9 * MINUTE)
-MET_LATE = replace(RUNNING, met_at=OPENED + 20 * MINUTE, breached_at=OPENED + 15 * MINUTE)
+BREACH = Breach(RUNNING.due, RUNNING.due)
+MET_LATE = replace(RUNNING, met_at=OPENED + 20 * MINUTE, breaches=(BREACH,))
+
+MOVED = replace(RUNNING, breaches=(BREACH,), due=NOW + HOUR)
+"""Broken, and then promised for later."""
 
 
 def incident(clock: ClockState | None = None, number: int = 1, **changes: object) -> Incident:
@@ -44,8 +48,10 @@ def incident(clock: ClockState | None = None, number: int = 1, **changes: object
         (MET_LATE, Kept(0, 1)),
         (RUNNING, Kept(0, 1)),
         (replace(RUNNING, due=NOW + MINUTE), Kept(0, 0)),
-        (replace(RUNNING, stopped=True), Kept(0, 0)),
-        (replace(RUNNING, breached_at=RUNNING.due, stopped=True), Kept(0, 1)),
+        (replace(RUNNING, stopped_because="dismissed"), Kept(0, 0)),
+        (replace(RUNNING, breaches=(BREACH,), stopped_because="dismissed"), Kept(0, 1)),
+        (replace(MOVED, met_at=OPENED + HOUR), Kept(0, 1)),
+        (MOVED, Kept(0, 1)),
         (None, Kept(0, 0)),
     ],
     ids=[
@@ -56,6 +62,8 @@ def incident(clock: ClockState | None = None, number: int = 1, **changes: object
         "still not, and not due",
         "stopped before it was due",
         "stopped after it had run out",
+        "run out, then moved, and met in the new time",
+        "run out, then moved, and not due again",
         "nothing promised",
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 from holdfast.detect.measurement import Measurement, Status
 from holdfast.evidence.events import Gap, Kind
 from holdfast.incident.events import AlertFacts, Clock
-from holdfast.incident.incident import ClockState, Incident
+from holdfast.incident.incident import Breach, ClockState, Incident
 from holdfast.incident.register import Entry
 from holdfast.investigate.cause import Cause
 from holdfast.investigate.counting import Counted
@@ -254,7 +254,7 @@ def test_kept_promises_go_to_what_went_well_and_broken_ones_to_what_could_be_bet
 
 
 def test_everything_that_went_wrong_on_the_record_is_named() -> None:
-    never = replace(KEPT, met_at=None, breached_at=OPENED + 15 * MINUTE)
+    never = replace(KEPT, met_at=None, breaches=(Breach(KEPT.due, KEPT.due),))
     state = replace(STATE, alerts=(), rung=2, clocks={Clock.ACKNOWLEDGE: never})
     gaps = [Gap(Kind.MODEL_ARTEFACTS, "Model artefact", "the file is not there")]
     filled = answers(state=state, gaps=gaps, remediations=items(OVERDUE, DONE, FAILED))

@@ -146,7 +146,7 @@ class AlertTriaged(Fact):
     reason: str
 
 
-@fact("alert.set_aside")
+@fact("alert.set_aside", version=2)
 class AlertSetAside(Fact):
     """A person decided that it is no incident; a false alarm counts against the monitor (R-DET-09)."""
 
@@ -155,6 +155,14 @@ class AlertSetAside(Fact):
     monitor: str
     false_alarm: bool
     reason: str
+    led_to: str = ""
+    """The incident it belonged to, and was set aside from or with."""
+
+
+@upcast("alert.set_aside", 1)
+def _belonged_to_none(data: dict[str, Any]) -> dict[str, Any]:
+    """Before version 2 only an alert without an incident could be set aside."""
+    return {**data, "led_to": ""}
 
 
 def measured_stream(system: str, monitor: str) -> str:

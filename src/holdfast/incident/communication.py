@@ -12,7 +12,7 @@ from holdfast.ledger import outbox
 from holdfast.ledger.ledger import Draft
 from holdfast.prepare.playbook import Playbook
 from holdfast.prepare.roster import Roster
-from holdfast.prepare.terms import Moment
+from holdfast.prepare.terms import Moment, Severity
 
 LinkTo = Callable[[str], str]
 """The address of an incident's page."""
@@ -27,16 +27,20 @@ def messages(
     reason: str,
     also: Iterable[Member] = (),
     system: str = "",
+    before: Severity | None = None,
 ) -> list[Draft]:
     """One queued message per person for everything the protocol of this severity says at this moment.
 
     `also` are people the moment itself concerns: the team that is assembled, those escalated to. `system` is
-    the name of the AI system as people say it.
+    the name of the AI system as people say it. `before` is the severity that was in force until now: whoever
+    its protocol names is told as well.
     """
     if state.severity is None:
         return []
     drafts, told = [], set[str]()
-    for message in playbook.communication.protocols[state.severity].messages:
+    severities = dict.fromkeys((state.severity, before or state.severity))
+    protocols = playbook.communication.protocols
+    for message in (message for severity in severities for message in protocols[severity].messages):
         if message.on is not moment:
             continue
         template = playbook.communication.templates[message.template]
@@ -46,6 +50,36 @@ def messages(
             told.add(member.person)
             subject, text = template.filled(_words(state, member, reason, link, system))
             drafts.append(outbox.queue(message.channel, member.person, subject, text, state.id))
+    return drafts
+
+
+def proposal(
+    state: Incident, to: Iterable[Member], reason: str, link: LinkTo, system: str = ""
+) -> list[Draft]:
+    """Tells whoever may decide it that the rules propose another severity than the one in force.
+
+    In the product's own words: it is a question about the playbook's rules, and must reach somebody under
+    every playbook.
+    """
+    if state.severity is None or state.proposed is None:
+        return []
+    lower = state.proposed.severity.rank > state.severity.rank
+    verb = "lower" if lower else "raise"
+    subject = f"{state.id}: the rules propose to {verb} it to {state.proposed.severity.label}"
+    stays = (
+        "It stays in force until a person with the authority lowers it."
+        if lower
+        else ("It stays in force until a person decides.")
+    )
+    drafts = []
+    for member in to:
+        words = _words(state, member, reason, link, system)
+        text = (
+            f"{words['person']},\n\n{state.id} ({words['system']}: {words['title']}) is {words['severity']}. "
+            f"{stays}\n\nWhat is known now proposes another: {reason}\n\n"
+            f"Decide as {words['role']}:\n{words['link']}\n"
+        )
+        drafts.append(outbox.queue("email", member.person, " ".join(subject.split()), text, state.id))
     return drafts
 
 

@@ -121,16 +121,127 @@ def _with_group_as_mapping(data: dict[str, Any]) -> dict[str, Any]:
     return {**data, "alert": alert_as_told(data["alert"])} if data.get("alert") else data
 
 
-@fact("incident.classification_proposed")
+@fact("incident.alert_worsened")
+class AlertWorsened(Fact):
+    """An alert that was counted went on, with a later window that changes what the rules propose."""
+
+    incident: str
+    alert: AlertFacts
+
+    def line(self) -> Line:
+        return Line(f"Alert went on: {self.alert.monitor_name}", self.alert.reason, "alarm")
+
+
+@fact("incident.alert_set_aside")
+class IncidentAlertSetAside(Fact):
+    """A person found that an alert does not belong to the incident: the rules no longer count it."""
+
+    incident: str
+    alert: str
+    false_alarm: bool
+    reason: str
+
+    def line(self) -> Line:
+        how = ", a false alarm" if self.false_alarm else ""
+        return Line(f"Alert {self.alert} set aside{how}", self.reason, "act")
+
+
+@fact("incident.report_joined")
+class ReportJoined(Fact):
+    """Somebody reported what an incident is running for already (R-DET-15)."""
+
+    incident: str
+    title: str
+    description: str = ""
+    began_at: datetime | None = None
+
+    def line(self) -> Line:
+        return Line(f"Report joined: {self.title}", self.description, "alarm")
+
+
+@fact("incident.related")
+class Related(Fact):
+    """Somebody holds that two incidents have to do with one another; it stands on both records."""
+
+    incident: str
+    other: str
+    reason: str
+
+    def line(self) -> Line:
+        return Line(f"Related to {self.other}", self.reason, "act")
+
+
+@fact("incident.merged")
+class Merged(Fact):
+    """The same as another incident, in whose record the response goes on. Ends this one."""
+
+    incident: str
+    into: str
+    reason: str
+
+    def timers(self) -> Iterable[Arm | Disarm]:
+        yield Disarm(ladder_timer(self.incident))
+
+    def line(self) -> Line:
+        return Line(f"Merged into {self.into}", self.reason, "act")
+
+
+@fact("incident.absorbed")
+class Absorbed(Fact):
+    """Another incident was merged into this one, with its alerts and the severity it had."""
+
+    incident: str
+    other: str
+    title: str
+    severity: Severity | None
+    category: Category | None
+    began_at: datetime | None
+    alerts: tuple[AlertFacts, ...]
+    reason: str
+
+    def line(self) -> Line:
+        severity = f", {self.severity.label}" if self.severity else ""
+        return Line(f"{self.other} merged into this{severity}", f"{self.title}. {self.reason}", "act")
+
+
+@fact("incident.classification_proposed", version=2)
 class ClassificationProposed(Fact):
+    """What the rules propose. It takes effect until a person has decided, and lowers nothing."""
+
     incident: str
     category: Category
     severity: Severity
     reason: str
     """The rule that matched, with the measured values it saw (R-CLS-03)."""
+    keeps: Severity | None = None
+    """The other severity that stays in force until a person decides; None: the proposal took effect."""
 
     def line(self) -> Line:
-        return Line(f"Proposed {self.severity.label}, {self.category.label.lower()}", self.reason)
+        stays = f" {self.keeps.label} stays in force until a person decides otherwise." if self.keeps else ""
+        return Line(f"Proposed {self.severity.label}, {self.category.label.lower()}", f"{self.reason}{stays}")
+
+
+@upcast("incident.classification_proposed", 1)
+def _proposals_took_effect(data: dict[str, Any]) -> dict[str, Any]:
+    """Before version 2 every proposal took effect until somebody had classified, also a milder one."""
+    return {**data, "keeps": None}
+
+
+@fact("incident.classification_stated")
+class ClassificationStated(Fact):
+    """What a reporting person thinks of severity and category. A graver severity counts at once."""
+
+    incident: str
+    severity: Severity | None = None
+    category: Category | None = None
+    keeps: Severity | None = None
+    """The other severity that stays in force; None: what was stated counts."""
+
+    def line(self) -> Line:
+        said = [self.severity.label] if self.severity else []
+        said += [self.category.label.lower()] if self.category else []
+        stays = f"{self.keeps.label} stays in force until a person decides otherwise" if self.keeps else ""
+        return Line(f"Reported as {', '.join(said)}", stays, "act")
 
 
 @fact("incident.classified")
@@ -167,28 +278,39 @@ class RoleHandedOver(Fact):
         return Line(f"{_words(self.role).capitalize()} is now {self.to.name}", self.reason, "act")
 
 
-@fact("clock.started")
+@fact("clock.started", version=2)
 class ClockStarted(Fact):
     incident: str
     clock: Clock
     due: datetime
     limit_seconds: int
+    missed: bool = False
+    """The promise was broken before, by a later time than this: its breach stands, and is none anew."""
 
     def timers(self) -> Iterable[Arm | Disarm]:
-        yield _arm(self.incident, self.clock, self.due)
+        yield from _wait(self.incident, self.clock, self.due, self.missed)
 
 
-@fact("clock.moved")
+@fact("clock.moved", version=2)
 class ClockMoved(Fact):
-    """The severity changed, and with it what was promised."""
+    """The severity changed, and with it what was promised; counted from where it was counted before."""
 
     incident: str
     clock: Clock
     due: datetime
     limit_seconds: int
+    missed: bool = False
+    """The promise was broken before, by a later time than this: its breach stands, and is none anew."""
 
     def timers(self) -> Iterable[Arm | Disarm]:
-        yield _arm(self.incident, self.clock, self.due)
+        yield from _wait(self.incident, self.clock, self.due, self.missed)
+
+
+@upcast("clock.started", 1)
+@upcast("clock.moved", 1)
+def _none_was_missed(data: dict[str, Any]) -> dict[str, Any]:
+    """Before version 2 a clock that was set always waited."""
+    return {**data, "missed": False}
 
 
 @fact("clock.met")
@@ -262,6 +384,39 @@ class Escalated(Fact):
         whom = ", ".join(member.name for member in self.told) or "nobody: the roster names no one"
         where = "the deputy" if self.rung == 1 else f"tier {self.tier}"
         return Line(f"Escalated to {where}", f"{self.reason}. Told: {whom}", "alarm")
+
+
+@fact("escalation.moved")
+class LadderMoved(Fact):
+    """The ladder's next rung comes at another time, or none comes, and why."""
+
+    incident: str
+    next_due: datetime | None
+    """None: nobody further is called unless the acknowledgement is missed once more."""
+    reason: str
+
+    def timers(self) -> Iterable[Arm | Disarm]:
+        timer = ladder_timer(self.incident)
+        if self.next_due is None:
+            yield Disarm(timer)
+        else:
+            yield Arm(timer, "escalation.step", self.next_due, {"incident": self.incident})
+
+    def line(self) -> Line:
+        when = f"next step {_hour(self.next_due)}" if self.next_due else "no further step"
+        return Line(f"Escalation: {when}", self.reason)
+
+
+@fact("incident.tier_lowered")
+class TierLowered(Fact):
+    """A person decided what leaves no criterion of the higher tier true (R-CLS-05)."""
+
+    incident: str
+    tier: int
+    reason: str
+
+    def line(self) -> Line:
+        return Line(f"Lowered to tier {self.tier}", self.reason)
 
 
 @fact("incident.tier_raised")
@@ -372,6 +527,9 @@ class Resolved(Fact):
     incident: str
     resolution: str
 
+    def timers(self) -> Iterable[Arm | Disarm]:
+        yield Disarm(ladder_timer(self.incident))
+
     def line(self) -> Line:
         return Line("Resolved", self.resolution, "act")
 
@@ -401,24 +559,39 @@ class Closed(Fact):
         return Line("Closed and archived", self.summary, "act")
 
 
-@fact("incident.dismissed")
+@fact("incident.dismissed", version=2)
 class Dismissed(Fact):
     """It was not an incident; the reason is kept (R-PRE-07)."""
 
     incident: str
     reason: str
+    false_alarm: bool = False
+    """Nothing was wrong: its alerts count against their monitors (R-DET-09)."""
 
     def timers(self) -> Iterable[Arm | Disarm]:
         yield Disarm(ladder_timer(self.incident))
 
     def line(self) -> Line:
-        return Line("Dismissed", self.reason, "act")
+        return Line("Dismissed as a false alarm" if self.false_alarm else "Dismissed", self.reason, "act")
+
+
+@upcast("incident.dismissed", 1)
+def _not_said_whether_false(data: dict[str, Any]) -> dict[str, Any]:
+    """Before version 2 nobody was asked whether it was a false alarm."""
+    return {**data, "false_alarm": False}
 
 
 IncidentFact = (
     IncidentOpened
     | AlertJoined
+    | AlertWorsened
+    | IncidentAlertSetAside
+    | ReportJoined
+    | Related
+    | Merged
+    | Absorbed
     | ClassificationProposed
+    | ClassificationStated
     | Classified
     | TeamAssembled
     | RoleHandedOver
@@ -429,7 +602,9 @@ IncidentFact = (
     | ClockBreached
     | Acknowledged
     | Escalated
+    | LadderMoved
     | TierRaised
+    | TierLowered
     | ImpactNoted
     | NoteAdded
     | ContainmentDecided
@@ -453,9 +628,13 @@ def _clock_timer(incident: str, clock: Clock) -> str:
     return f"{incident}/clock/{clock}"
 
 
-def _arm(incident: str, clock: Clock, due: datetime) -> Arm:
-    data = {"incident": incident, "clock": str(clock)}
-    return Arm(_clock_timer(incident, clock), "clock.breach", due, data)
+def _wait(incident: str, clock: Clock, due: datetime, missed: bool) -> Iterable[Arm | Disarm]:
+    """A clock that was missed before waits for nothing any more but to be met."""
+    timer = _clock_timer(incident, clock)
+    if missed:
+        yield Disarm(timer)
+    else:
+        yield Arm(timer, "clock.breach", due, {"incident": incident, "clock": str(clock)})
 
 
 def _words(role: str) -> str:

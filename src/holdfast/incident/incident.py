@@ -13,11 +13,14 @@ from enum import StrEnum
 from typing import assert_never
 
 from holdfast.incident.events import (
+    Absorbed,
     Acknowledged,
     AlertFacts,
     AlertJoined,
+    AlertWorsened,
     CauseEstablished,
     ClassificationProposed,
+    ClassificationStated,
     Classified,
     Clock,
     ClockBreached,
@@ -32,21 +35,34 @@ from holdfast.incident.events import (
     Dismissed,
     Escalated,
     ImpactNoted,
+    IncidentAlertSetAside,
     IncidentFact,
     IncidentOpened,
+    LadderMoved,
     Member,
+    Merged,
     NoteAdded,
+    Related,
+    ReportJoined,
     Resolved,
     Reviewed,
     RoleHandedOver,
     SwitchLifted,
     SwitchSet,
     TeamAssembled,
+    TierLowered,
     TierRaised,
 )
 from holdfast.people import Actor
 from holdfast.prepare.terms import Category, Severity
 from holdfast.problems import NotAllowed
+
+NO_TITLE = "give the incident a title: one line that says what went wrong"
+_A_NEW_ONE = "what goes wrong now is an incident of its own"
+
+
+class NoLongerOpen(NotAllowed):
+    """The incident was resolved or ended, so that nothing new joins it."""
 
 
 class Status(StrEnum):
@@ -56,10 +72,11 @@ class Status(StrEnum):
     RESOLVED = "resolved"
     CLOSED = "closed"
     DISMISSED = "dismissed"
+    MERGED = "merged"
 
     @property
     def over(self) -> bool:
-        return self in (Status.CLOSED, Status.DISMISSED)
+        return self in (Status.CLOSED, Status.DISMISSED, Status.MERGED)
 
 
 class Phase(StrEnum):
@@ -73,23 +90,77 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Breach:
+    """A promise that was not kept by its time. It stays, whatever is promised afterwards."""
+
+    due: datetime
+    at: datetime
+    """When it was recorded."""
+
+
+@dataclass(frozen=True, slots=True)
 class ClockState:
+    """One promise as it stands. What it promises may change, what was broken does not."""
+
     clock: Clock
     started: datetime
     due: datetime
     limit: timedelta
     met_at: datetime | None = None
-    breached_at: datetime | None = None
-    stopped: bool = False
+    breaches: tuple[Breach, ...] = ()
+    """Every due time that was missed, the first first."""
+    stopped_because: str = ""
+
+    @property
+    def stopped(self) -> bool:
+        return bool(self.stopped_because)
 
     @property
     def running(self) -> bool:
         return self.met_at is None and not self.stopped
 
     @property
+    def breached_at(self) -> datetime | None:
+        """When the first breach was recorded."""
+        return self.breaches[0].at if self.breaches else None
+
+    @property
+    def breached(self) -> bool:
+        """Whether the time it is due at now was missed: what broke a later promise broke an earlier one."""
+        return any(breach.due >= self.due for breach in self.breaches)
+
+    @property
+    def missed(self) -> datetime | None:
+        """The first due time that was not kept; None while none is known."""
+        late = [breach.due for breach in self.breaches]
+        if self.met_at and self.met_at > self.due:
+            late.append(self.due)
+        return min(late, default=None)
+
+    @property
     def kept(self) -> bool:
-        """Met, and before it was due."""
-        return self.met_at is not None and self.met_at <= self.due
+        """Met, and no due time missed before."""
+        return self.met_at is not None and self.missed is None
+
+    @property
+    def late_by(self) -> timedelta | None:
+        """How long after the first missed due time it was met; None where it was kept or is not met."""
+        return self.met_at - self.missed if self.met_at and self.missed else None
+
+    @property
+    def counted_from(self) -> datetime:
+        """The moment the promise counts from: the opening, or for a review the resolution."""
+        return self.due - self.limit
+
+    @property
+    def took(self) -> timedelta | None:
+        """How long it was until it was met, from the moment it counts from."""
+        return self.met_at - self.counted_from if self.met_at else None
+
+    @property
+    def soon_at(self) -> datetime:
+        """When it becomes urgent: with a quarter of its time left."""
+        return self.due - self.limit / 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,18 +178,37 @@ class Incident:
     opened_at: datetime | None = None
     began_at: datetime | None = None
     alerts: tuple[AlertFacts, ...] = ()
+    """As they were last known to the rules, without those set aside."""
+    set_aside: tuple[str, ...] = ()
+    reports: tuple[str, ...] = ()
+    """Titles of further reports that joined."""
+    related: tuple[str, ...] = ()
+    absorbed: tuple[str, ...] = ()
+    """Incidents that were merged into this one."""
+    merged_into: str = ""
     status: Status = Status.TRIAGE
     proposed: ClassificationProposed | None = None
     category: Category | None = None
     severity: Severity | None = None
-    """As confirmed; before that, as proposed."""
+    """As a person decided; before that the gravest that was proposed or stated."""
+    stated: ClassificationStated | None = None
+    """What a reporting person thinks."""
     classified_at: datetime | None = None
     tier: int = 1
     rung: int = 0
+    climbed_at: datetime | None = None
+    climb_due: datetime | None = None
+    """When the ladder's next rung comes; None while none is waited for."""
+    called_tier: int = 1
+    """The tier the ladder has called."""
     team: tuple[Member, ...] = ()
+    taken_over: tuple[Member, ...] = ()
+    """Roles that somebody was given in this incident."""
     clocks: Mapping[Clock, ClockState] = field(default_factory=dict)
     impact: ImpactNoted | None = None
     acknowledged_at: datetime | None = None
+    answer: Acknowledged | None = None
+    """Who answered first."""
     containment_decided: bool = False
     switches: tuple[str, ...] = ()
     """Its containments whose switch is set."""
@@ -151,10 +241,44 @@ class Incident:
                 )
             case AlertJoined():
                 return replace(self, alerts=(*self.alerts, fact.alert))
+            case AlertWorsened():
+                return replace(self, alerts=_with(self.alerts, (fact.alert,)))
+            case IncidentAlertSetAside():
+                kept = tuple(one for one in self.alerts if one.alert != fact.alert)
+                return replace(self, alerts=kept, set_aside=(*self.set_aside, fact.alert))
+            case ReportJoined():
+                return replace(
+                    self,
+                    reports=(*self.reports, fact.title),
+                    began_at=_earliest(self.began_at, fact.began_at),
+                )
+            case Related():
+                return replace(self, related=tuple(dict.fromkeys((*self.related, fact.other))))
+            case Merged():
+                return replace(self, closed_at=at, status=Status.MERGED, merged_into=fact.into)
+            case Absorbed():
+                return replace(
+                    self,
+                    absorbed=(*self.absorbed, fact.other),
+                    alerts=_with(self.alerts, fact.alerts),
+                    began_at=_earliest(self.began_at, fact.began_at),
+                    severity=gravest(self.severity, fact.severity),
+                    category=self.category or fact.category,
+                )
             case ClassificationProposed():
                 if self.classified_at:
                     return replace(self, proposed=fact)
-                return replace(self, proposed=fact, category=fact.category, severity=fact.severity)
+                category = self.stated_category or fact.category
+                return replace(self, proposed=fact, category=category, severity=fact.keeps or fact.severity)
+            case ClassificationStated():
+                if self.classified_at:
+                    return replace(self, stated=fact)
+                return replace(
+                    self,
+                    stated=fact,
+                    category=fact.category or self.category,
+                    severity=fact.keeps or fact.severity or self.severity,
+                )
             case Classified():
                 confirmed = replace(self, category=fact.category, severity=fact.severity, classified_at=at)
                 return confirmed._moved(Status.OPEN, (Status.TRIAGE,))
@@ -162,25 +286,38 @@ class Incident:
                 return replace(self, team=fact.members)
             case RoleHandedOver():
                 others = tuple(member for member in self.team if member.role != fact.role)
-                return replace(self, team=(*others, fact.to))
+                taken = tuple(member for member in self.taken_over if member.role != fact.role)
+                return replace(self, team=(*others, fact.to), taken_over=(*taken, fact.to))
             case ClockStarted():
-                started = ClockState(fact.clock, at, fact.due, timedelta(seconds=fact.limit_seconds))
+                limit, before = timedelta(seconds=fact.limit_seconds), self.clocks.get(fact.clock)
+                started = ClockState(
+                    fact.clock, at, fact.due, limit, breaches=before.breaches if before else ()
+                )
                 return self._with_clock(started)
             case ClockMoved():
                 limit = timedelta(seconds=fact.limit_seconds)
-                moved = replace(self.clocks[fact.clock], due=fact.due, limit=limit, breached_at=None)
-                return self._with_clock(moved)
+                return self._with_clock(replace(self.clocks[fact.clock], due=fact.due, limit=limit))
             case ClockMet():
                 return self._with_clock(replace(self.clocks[fact.clock], met_at=at))
             case ClockStopped():
-                return self._with_clock(replace(self.clocks[fact.clock], stopped=True))
+                return self._with_clock(replace(self.clocks[fact.clock], stopped_because=fact.reason))
             case ClockBreached():
-                return self._with_clock(replace(self.clocks[fact.clock], breached_at=at))
+                clock = self.clocks[fact.clock]
+                return self._with_clock(replace(clock, breaches=(*clock.breaches, Breach(fact.due, at))))
             case Acknowledged():
-                return replace(self, acknowledged_at=at)
+                return replace(self, acknowledged_at=at, answer=fact, climb_due=None)
             case Escalated():
-                return replace(self, rung=fact.rung, tier=max(self.tier, fact.tier))
-            case TierRaised():
+                return replace(
+                    self,
+                    rung=fact.rung,
+                    climbed_at=at,
+                    climb_due=fact.next_due,
+                    tier=max(self.tier, fact.tier),
+                    called_tier=max(self.called_tier, fact.tier),
+                )
+            case LadderMoved():
+                return replace(self, climb_due=fact.next_due)
+            case TierRaised() | TierLowered():
                 return replace(self, tier=fact.tier)
             case ImpactNoted():
                 return replace(self, impact=fact)
@@ -198,11 +335,12 @@ class Incident:
                 contained = replace(self, contained_at=at, told_contained=told)
                 return contained._moved(Status.CONTAINED, (Status.TRIAGE, Status.OPEN))
             case ContainmentLost():
-                return replace(self, contained_at=None)._moved(Status.OPEN, (Status.CONTAINED,))
+                before_it = Status.OPEN if self.classified_at else Status.TRIAGE
+                return replace(self, contained_at=None)._moved(before_it, (Status.CONTAINED,))
             case CauseEstablished():
                 return replace(self, cause=fact.cause)
             case Resolved():
-                return replace(self, resolved_at=at, status=Status.RESOLVED)
+                return replace(self, resolved_at=at, status=Status.RESOLVED, climb_due=None)
             case Reviewed():
                 return replace(self, reviewed_at=at)
             case Closed():
@@ -238,6 +376,18 @@ class Incident:
         running = (clock for clock in self.clocks.values() if clock.running)
         return min(running, key=lambda clock: clock.due, default=None)
 
+    @property
+    def acknowledged_by(self) -> str:
+        """The name of whoever answered first; empty while nobody has."""
+        return self.answer.name if self.answer else ""
+
+    @property
+    def stated_category(self) -> Category | None:
+        """What it is as a person says; None while only the rules do."""
+        if self.classified_at:
+            return self.category
+        return self.stated.category if self.stated else None
+
     def roles_of(self, person: str) -> tuple[str, ...]:
         """The roles a person fills in this incident."""
         return tuple(member.role for member in self.team if member.person == person)
@@ -251,9 +401,16 @@ class Incident:
         if not self.id:
             raise NotAllowed("there is no such incident")
         if self.status.over:
-            raise NotAllowed(
+            raise NoLongerOpen(
                 f"{self.id} is {self.status.value}: its record is archived and cannot be added to"
+                + (f"; the response goes on in {self.merged_into}" if self.merged_into else "")
             )
+
+    def _require_unresolved(self, otherwise: str) -> None:
+        """Raises NoLongerOpen for what is over, and with what to do otherwise for what is resolved."""
+        self.require_running()
+        if self.status is Status.RESOLVED:
+            raise NoLongerOpen(f"{self.id} is resolved; {otherwise}")
 
     def acknowledge(self, who: Actor) -> list[IncidentFact]:
         """Somebody answers; stops the acknowledgement clock and the ladder. Nothing when already answered."""
@@ -271,22 +428,102 @@ class Incident:
     def breach(self, clock: Clock, now: datetime) -> list[IncidentFact]:
         """The clock ran out; nothing when it was met, stopped or moved meanwhile."""
         state = self.clocks.get(clock)
-        if state is None or not state.running or state.breached_at or state.due > now:
+        if state is None or not state.running or state.breached or state.due > now:
             return []
         return [ClockBreached(incident=self.id, clock=clock, due=state.due)]
 
-    def classify(
-        self, category: Category, severity: Severity, reason: str, limits: Mapping[Clock, timedelta | None]
+    def join_alert(self, alert: AlertFacts) -> list[IncidentFact]:
+        """A further alert on what the incident is about; nothing when it has joined already."""
+        self._require_unresolved(_A_NEW_ONE)
+        if alert.alert in self.set_aside or any(known.alert == alert.alert for known in self.alerts):
+            return []
+        return [AlertJoined(incident=self.id, alert=alert)]
+
+    def set_alert_aside(self, alert: str, reason: str, false_alarm: bool) -> list[IncidentFact]:
+        """An alert turns out not to belong here, while the incident goes on."""
+        self.require_running()
+        if not any(known.alert == alert for known in self.alerts):
+            return []
+        if self.source == "alert" and len(self.alerts) == 1:
+            raise NotAllowed(
+                f"{alert} is the only alert of {self.id}; dismiss the incident, and the alert is set aside "
+                "with it"
+            )
+        return [
+            IncidentAlertSetAside(
+                incident=self.id, alert=alert, false_alarm=false_alarm, reason=reason.strip()
+            )
+        ]
+
+    def join_report(
+        self,
+        title: str,
+        description: str,
+        began_at: datetime | None,
+        severity: Severity | None,
+        category: Category | None,
     ) -> list[IncidentFact]:
-        """A person confirms or overrides the proposal; clocks follow (R-CLS-03, R-CLS-05)."""
+        """Somebody reports what this incident is about."""
+        self._require_unresolved(_A_NEW_ONE)
+        if not title.strip():
+            raise NotAllowed(NO_TITLE)
+        joined = ReportJoined(
+            incident=self.id, title=title.strip(), description=description.strip(), began_at=began_at
+        )
+        return [joined, *self.state_classification(severity, category)]
+
+    def state_classification(
+        self, severity: Severity | None, category: Category | None
+    ) -> list[IncidentFact]:
+        """What a reporter thinks. Graver than what is in force it counts, milder it is an opinion.
+
+        To lower what the rules propose needs a reason and authority, as any override does: see `classify`.
+        """
+        if severity is None and category is None:
+            return []
+        keeps = self.severity if severity and not self._may_become(severity) else None
+        return [ClassificationStated(incident=self.id, severity=severity, category=category, keeps=keeps)]
+
+    def propose(self, category: Category, severity: Severity, reason: str) -> list[IncidentFact]:
+        """What the rules propose; nothing when they proposed the same before. It never lowers anything."""
+        known = self.proposed
+        if known and (known.category, known.severity) == (category, severity):
+            return []
+        keeps = None if self._may_become(severity) else self.severity
+        return [
+            ClassificationProposed(
+                incident=self.id, category=category, severity=severity, reason=reason, keeps=keeps
+            )
+        ]
+
+    def _may_become(self, severity: Severity) -> bool:
+        """Whether a proposal or a report counts without a decision."""
+        if self.severity is None or severity is self.severity:
+            return True
+        return self.classified_at is None and severity.rank < self.severity.rank
+
+    def overrides(self, severity: Severity) -> bool:
+        """Whether a severity is neither the one in force nor a graver one that the rules propose."""
+        if severity is self.severity:
+            return False
+        proposed = self.proposed.severity if self.proposed else None
+        return severity is not proposed or self.severity is None or severity.rank > self.severity.rank
+
+    def classify(
+        self,
+        category: Category,
+        severity: Severity,
+        reason: str,
+        limits: Mapping[Clock, timedelta | None],
+        now: datetime,
+    ) -> list[IncidentFact]:
+        """A person confirms, raises or lowers; clocks follow (R-CLS-03, R-CLS-05)."""
         self.require_running()
         proposed = self.proposed
-        overrides = proposed is not None and (proposed.category, proposed.severity) != (category, severity)
+        known = {self.category, proposed.category if proposed else None}
+        overrides = self.overrides(severity) or (proposed is not None and category not in known)
         if overrides and not reason.strip():
-            raise NotAllowed(
-                f"the rules propose {proposed.severity.label}, {proposed.category.label.lower()}; "  # type: ignore[union-attr]
-                "write the reason for deciding otherwise"
-            )
+            raise NotAllowed(self._why_a_reason(severity))
         if self.classified_at and (self.category, self.severity) == (category, severity):
             return []
         decided = Classified(
@@ -296,28 +533,100 @@ class Incident:
             reason=reason.strip(),
             overrides=overrides,
         )
-        return [decided, *self.follow_severity(limits)]
+        return [decided, *self.follow_severity(limits, now)]
 
-    def follow_severity(self, limits: Mapping[Clock, timedelta | None]) -> list[IncidentFact]:
-        """Start, move or stop the clocks that count from the opening."""
+    def _why_a_reason(self, severity: Severity) -> str:
+        """Why this classification cannot go without a reason."""
+        lowers = self.severity is not None and severity.rank > self.severity.rank
+        if lowers and self.severity and (self.proposed is None or self.proposed.severity is severity):
+            return f"{self.severity.label} is in force; write the reason for lowering it to {severity.label}"
+        assert self.proposed is not None
+        return (
+            f"the rules propose {self.proposed.severity.label}, {self.proposed.category.label.lower()}; "
+            "write the reason for deciding otherwise"
+        )
+
+    def follow_severity(self, limits: Mapping[Clock, timedelta | None], now: datetime) -> list[IncidentFact]:
+        """Start, move or stop the clocks that promise something now: each from where it counts from.
+
+        Until the resolution those that count from the opening, afterwards the review.
+        """
         assert self.opened_at is not None
+        if self.resolved_at:
+            return self._follow(Clock.REVIEW, limits.get(Clock.REVIEW), self.resolved_at, now)
         facts: list[IncidentFact] = []
         for clock in (Clock.ACKNOWLEDGE, Clock.CONTAIN):
-            facts += self._follow(clock, limits.get(clock), self.opened_at)
+            facts += self._follow(clock, limits.get(clock), self.opened_at, now)
         return facts
 
-    def _follow(self, clock: Clock, limit: timedelta | None, origin: datetime) -> list[IncidentFact]:
+    def _follow(
+        self, clock: Clock, limit: timedelta | None, origin: datetime, now: datetime
+    ) -> list[IncidentFact]:
         state = self.clocks.get(clock)
         if limit is None:
-            if state is None or not state.running:
-                return []
-            return [ClockStopped(incident=self.id, clock=clock, reason="this severity sets no such limit")]
-        seconds, due = int(limit.total_seconds()), origin + limit
-        if state is None or state.stopped:
-            return [ClockStarted(incident=self.id, clock=clock, due=due, limit_seconds=seconds)]
-        if not state.running or state.limit == limit:
+            return self._stop(clock, "this severity sets no such limit", now)
+        if self._done(clock) or (state and state.running and state.limit == limit):
             return []
-        return [ClockMoved(incident=self.id, clock=clock, due=due, limit_seconds=seconds)]
+        due, seconds = origin + limit, int(limit.total_seconds())
+        missed = due <= now and state is not None and any(one.due >= due for one in state.breaches)
+        if state is None or not state.running:
+            return [
+                ClockStarted(incident=self.id, clock=clock, due=due, limit_seconds=seconds, missed=missed)
+            ]
+        # A promise that is moved beyond now was broken all the same when its time had come.
+        broken = self.breach(clock, now) if due > now else []
+        moved = ClockMoved(incident=self.id, clock=clock, due=due, limit_seconds=seconds, missed=missed)
+        return [*broken, moved]
+
+    def _done(self, clock: Clock) -> bool:
+        """Whether what the clock waits for has happened, in time or not."""
+        done = {
+            Clock.ACKNOWLEDGE: self.acknowledged_at is not None,
+            Clock.CONTAIN: self.containment_decided,
+            Clock.REVIEW: self.reviewed_at is not None,
+        }
+        return done[clock]
+
+    def _stop(self, clock: Clock, reason: str, now: datetime) -> list[IncidentFact]:
+        """The promise no longer applies; that it was broken before is recorded first."""
+        state = self.clocks.get(clock)
+        if state is None or not state.running:
+            return []
+        return [*self.breach(clock, now), ClockStopped(incident=self.id, clock=clock, reason=reason)]
+
+    def _stop_all(self, reason: str, now: datetime) -> list[IncidentFact]:
+        return [fact for clock in self.clocks for fact in self._stop(clock, reason, now)]
+
+    def follow_ladder(self, rungs: int, wait: timedelta, now: datetime) -> list[IncidentFact]:
+        """The ladder of `rungs` after the acknowledgement's clock was moved or the wait changed.
+
+        It rests while the acknowledgement is not overdue, and goes on from the last rung that was climbed.
+        """
+        clock = self.clocks.get(Clock.ACKNOWLEDGE)
+        if self.acknowledged_at or self.resolved_at or clock is None or self.climbed_at is None:
+            return []
+        if clock.due > now:
+            if self.climb_due is None:
+                return []
+            reason = f"the acknowledgement is due again {clock.due:%d %b %H:%M UTC}"
+            return [LadderMoved(incident=self.id, next_due=None, reason=reason)]
+        due = self.climbed_at + wait
+        if self.rung >= rungs or not clock.breached or due == self.climb_due:
+            return []
+        reason = "the severity sets how long the next step waits"
+        return [LadderMoved(incident=self.id, next_due=due, reason=reason)]
+
+    def raise_tier(self, tier: int, told: tuple[Member, ...], reason: str) -> list[IncidentFact]:
+        """A higher tier's criterion became true; nothing when the tier is reached already."""
+        if tier <= self.tier:
+            return []
+        return [TierRaised(incident=self.id, tier=tier, told=told, reason=reason)]
+
+    def lower_tier(self, tier: int, reason: str) -> list[IncidentFact]:
+        """No higher tier's criterion is true any longer. What the ladder called stays until an answer."""
+        floor = 1 if self.acknowledged_at else self.called_tier
+        wanted = max(tier, floor)
+        return [TierLowered(incident=self.id, tier=wanted, reason=reason)] if wanted < self.tier else []
 
     def hand_over(self, role: str, to: Member, reason: str) -> list[IncidentFact]:
         self.require_running()
@@ -369,56 +678,125 @@ class Incident:
         return [CauseEstablished(incident=self.id, cause=cause)]
 
     def resolve(self, resolution: str, review_within: timedelta | None, now: datetime) -> list[IncidentFact]:
-        """The harm is over and the fix verified; starts the review's clock where one is required."""
+        """The harm is over and the fix verified; ends the clocks of the response, starts the review's."""
         self.require_running()
-        if self.status is Status.TRIAGE:
-            raise NotAllowed(f"confirm category and severity of {self.id} before resolving it")
         if self.status is Status.RESOLVED:
             return []
+        self._require_answered("resolving")
         if not self.cause:
             raise NotAllowed(f"establish the root cause of {self.id} before resolving it")
         if not resolution.strip():
             raise NotAllowed("say in a sentence what resolved it")
         return [
+            *self._stop_all("it was resolved before", now),
             Resolved(incident=self.id, resolution=resolution.strip()),
-            *self._follow(Clock.REVIEW, review_within, now),
+            *self._follow(Clock.REVIEW, review_within, now, now),
         ]
+
+    def _require_answered(self, before: str) -> None:
+        """Somebody has answered, and a person has said what it is."""
+        if not self.acknowledged_at:
+            raise NotAllowed(f"nobody has acknowledged {self.id}; acknowledge it before {before} it")
+        if not self.classified_at:
+            raise NotAllowed(f"confirm category and severity of {self.id} before {before} it")
 
     def reviewed(self, review: str) -> list[IncidentFact]:
         self.require_running()
         return [Reviewed(incident=self.id, review=review), *self.meet(Clock.REVIEW)]
 
-    def close(self, summary: str, review_required: bool, record_sha256: str) -> list[IncidentFact]:
+    def close(
+        self, summary: str, review_required: bool, record_sha256: str, now: datetime
+    ) -> list[IncidentFact]:
         """Close and archive (R-EVD-10, R-PIR-02)."""
         self.require_running()
         if self.status is not Status.RESOLVED:
             raise NotAllowed(f"{self.id} is {self.status.value}; resolve it before closing it")
+        self._require_answered("closing")
         if review_required and not self.reviewed_at:
             raise NotAllowed(
                 f"{self.id} is {self.severity.label if self.severity else 'unclassified'}: the playbook "
                 "requires a completed review before closing"
             )
-        stopped = [
-            ClockStopped(incident=self.id, clock=state.clock, reason="closed")
-            for state in self.clocks.values()
-            if state.running
-        ]
         closed = Closed(incident=self.id, summary=summary.strip(), record_sha256=record_sha256)
-        return [*stopped, closed]
+        # What the record's digest does not cover stands behind it.
+        return [closed, *self._stop_all("closed", now)]
 
-    def dismiss(self, reason: str) -> list[IncidentFact]:
+    def dismiss(self, reason: str, false_alarm: bool, now: datetime) -> list[IncidentFact]:
         """It is not an incident; the reason is required and kept (R-PRE-07)."""
-        self.require_running()
+        self._require_unresolved("what was found to be an incident is closed, not dismissed")
         if not reason.strip():
             raise NotAllowed("say why this is not an incident; the reason is part of the record")
         if self.switches or self.contained_at:
             raise NotAllowed(f"{self.id} has an active containment; revert it before dismissing")
-        stopped = [
-            ClockStopped(incident=self.id, clock=state.clock, reason="dismissed")
-            for state in self.clocks.values()
-            if state.running
+        dismissed = Dismissed(incident=self.id, reason=reason.strip(), false_alarm=false_alarm)
+        return [*self._stop_all("dismissed", now), dismissed]
+
+    # Two that are one --------------------------------------------------------------------------
+
+    def relate(self, other: str, reason: str) -> list[IncidentFact]:
+        """It has to do with another incident; nothing when that was said before."""
+        self.require_running()
+        if other == self.id:
+            raise NotAllowed(f"{self.id} cannot be related to itself; name another incident")
+        if not reason.strip():
+            raise NotAllowed("say in a sentence what the two have to do with one another")
+        if other in self.related:
+            return []
+        return [Related(incident=self.id, other=other, reason=reason.strip())]
+
+    def merge_into(self, other: Incident, reason: str, now: datetime) -> list[IncidentFact]:
+        """It is the same as another incident, which goes on; ends this one."""
+        for one in (self, other):
+            one._require_unresolved("relate the two instead of merging them")
+        if other.id == self.id:
+            raise NotAllowed(f"{self.id} cannot be merged into itself; name another incident")
+        if self.system and other.system and self.system != other.system:
+            raise NotAllowed(
+                f"{self.id} is about {self.system} and {other.id} about {other.system}; one record speaks of "
+                "one system. Relate them instead"
+            )
+        if not reason.strip():
+            raise NotAllowed("say in a sentence how it is known that the two are one")
+        if self.contained_at:
+            raise NotAllowed(
+                f"{self.id} is contained; merge {other.id} into {self.id}, so that its containment stays "
+                "where it is"
+            )
+        merged = Merged(incident=self.id, into=other.id, reason=reason.strip())
+        return [*self._stop_all(f"merged into {other.id}", now), merged]
+
+    def absorb(self, other: Incident, reason: str) -> list[IncidentFact]:
+        """Another incident is the same as this one: its alerts and its beginning count here.
+
+        Its severity as well, unless a person has decided here and only the rules have there.
+        """
+        counts = self.classified_at is None or other.classified_at is not None
+        return [
+            Absorbed(
+                incident=self.id,
+                other=other.id,
+                title=other.title,
+                severity=other.severity if counts else None,
+                category=other.category,
+                began_at=other.began_at,
+                alerts=other.alerts,
+                reason=reason.strip(),
+            )
         ]
-        return [*stopped, Dismissed(incident=self.id, reason=reason.strip())]
+
+
+def gravest(*severities: Severity | None) -> Severity | None:
+    """The most severe of those that are known."""
+    return min((one for one in severities if one), key=lambda one: one.rank, default=None)
+
+
+def _with(known: tuple[AlertFacts, ...], newer: tuple[AlertFacts, ...]) -> tuple[AlertFacts, ...]:
+    """Alerts in the order they came, each as it was last known."""
+    return tuple({one.alert: one for one in (*known, *newer)}.values())
+
+
+def _earliest(one: datetime | None, other: datetime | None) -> datetime | None:
+    return min((moment for moment in (one, other) if moment), default=None)
 
 
 def fold(facts: Iterable[tuple[IncidentFact, datetime]]) -> Incident:

@@ -153,7 +153,7 @@ class Filter:
 def find(conn: Connection, wanted: Filter, limit: int = 50, offset: int = 0) -> list[Incident]:
     """Incidents, most severe running ones first, then the newest."""
     query = _matching(wanted).order_by(
-        incidents.c.status.in_([Status.CLOSED.value, Status.DISMISSED.value]),
+        incidents.c.status.in_([status.value for status in Status if status.over]),
         incidents.c.severity_rank,
         incidents.c.number.desc(),
     )

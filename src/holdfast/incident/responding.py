@@ -17,18 +17,22 @@ from holdfast.evidence.vault import Vault
 from holdfast.incident import communication, register, roles, triage
 from holdfast.incident.events import (
     AlertFacts,
-    AlertJoined,
+    AlertWorsened,
     ClassificationProposed,
+    Classified,
     Clock,
+    ClockBreached,
     Escalated,
     ImpactNoted,
     IncidentFact,
     IncidentOpened,
+    LadderMoved,
     Member,
     TeamAssembled,
+    TierLowered,
     TierRaised,
 )
-from holdfast.incident.incident import Incident, fold
+from holdfast.incident.incident import NO_TITLE, Incident, Status, fold
 from holdfast.incident.loading import Loaded, load, stream_of
 from holdfast.ledger.ledger import Conflict, Draft, Ledger, Timer
 from holdfast.people import Actor, IncidentRole
@@ -57,8 +61,25 @@ class Report:
     began_at: datetime | None = None
     alert: AlertFacts | None = None
     severity: Severity | None = None
-    """What the reporting person thinks; the rules propose otherwise."""
+    """What the reporting person thinks. It counts when it is graver than what the rules propose."""
     category: Category | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Who acknowledged an incident, and when: whoever comes second is told who was first."""
+
+    incident: str
+    name: str
+    at: datetime
+    first: bool
+    """Whether it was this very step that acknowledged."""
+
+    @property
+    def sentence(self) -> str:
+        if self.first:
+            return f"{self.incident} is acknowledged"
+        return f"{self.name} acknowledged {self.incident} first, {self.at:%d %b %H:%M:%S} UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +93,11 @@ class Ground:
 
     def limits(self, severity: Severity) -> Mapping[Clock, timedelta | None]:
         clocks = self.playbook.severities[severity].clocks
-        return {Clock.ACKNOWLEDGE: clocks.acknowledge_within, Clock.CONTAIN: clocks.contain_within}
+        return {
+            Clock.ACKNOWLEDGE: clocks.acknowledge_within,
+            Clock.CONTAIN: clocks.contain_within,
+            Clock.REVIEW: self.playbook.review_within(severity),
+        }
 
     def keep_years(self) -> Mapping[Kind, int]:
         """Years each kind of evidence is kept; where items of one kind differ, the longest."""
@@ -109,7 +134,7 @@ class Desk:
         NotAllowed without a title, without an active playbook, or for an unknown system.
         """
         if not report.title.strip():
-            raise NotAllowed("give the incident a title: one line that says what went wrong")
+            raise NotAllowed(NO_TITLE)
         ground = self._active_ground(report.system)
         why = f"{report.alert.monitor_name} is out of bounds" if report.alert else f"{by.name} reported it"
         for _ in range(_ATTEMPTS):
@@ -124,6 +149,7 @@ class Desk:
                 Draft(stream_of(incident), 0, facts),
                 Draft(custody.stream_of(incident), 0, [frozen]),
                 *self._messages(Moment.OPENED, state, ground, why, state.team),
+                *self.told(Incident(), facts, ground, at, why),
                 *together(incident),
             ]
             try:
@@ -142,15 +168,59 @@ class Desk:
         at: datetime,
         together: Together = lambda incident: (),
     ) -> None:
-        """A further alert on the same cause joins the incident (R-DET-15). Does nothing the second time."""
+        """A further alert on the same cause joins the incident (R-DET-15). Does nothing the second time.
+
+        Raises NoLongerOpen when the incident was resolved or ended meanwhile.
+        """
 
         def decide(loaded: Loaded, ground: Ground) -> list[IncidentFact]:
-            if any(known.alert == alert.alert for known in loaded.state.alerts):
-                return []
-            joined = loaded.state.after(AlertJoined(incident=incident, alert=alert), at)
-            return [AlertJoined(incident=incident, alert=alert), *self._proposal(joined, ground, at)]
+            joined = loaded.state.join_alert(alert)
+            return self.learn(loaded.state, joined, ground, at)
 
-        self._step(incident, decide, by, at, together=together)
+        self._step(incident, decide, by, at, f"{alert.monitor_name} is out of bounds too", together)
+
+    def worsen(self, incident: str, alert: AlertFacts, *, by: Actor, at: datetime) -> None:
+        """An alert of the incident goes on with a later window: noted when it changes what is proposed."""
+
+        def decide(loaded: Loaded, ground: Ground) -> list[IncidentFact]:
+            state = loaded.state
+            known = any(one.alert == alert.alert for one in state.alerts)
+            if not known or state.status is Status.RESOLVED or state.status.over:
+                return []
+            went_on: list[IncidentFact] = [AlertWorsened(incident=incident, alert=alert)]
+            learned = self.learn(state, went_on, ground, at)
+            return learned if len(learned) > 1 and not _milder(state, learned) else []
+
+        self._step(incident, decide, by, at, f"{alert.monitor_name} went on")
+
+    def join_report(self, incident: str, report: Report, *, by: Actor, at: datetime) -> None:
+        """Somebody reports what an incident is running for already: it stands in its record (R-DET-15).
+
+        Raises NoLongerOpen when the incident is resolved or over.
+        """
+
+        def decide(loaded: Loaded, ground: Ground) -> list[IncidentFact]:
+            joined = loaded.state.join_report(
+                report.title, report.description, report.began_at, report.severity, report.category
+            )
+            return self.learn(loaded.state, joined, ground, at)
+
+        self._step(incident, decide, by, at, f"{by.name} reported it as well")
+
+    def relate(self, incident: str, other: str, reason: str, *, by: Actor, at: datetime) -> None:
+        """Say that two incidents have to do with one another; it stands on both records."""
+        for _ in range(_ATTEMPTS):
+            one, two = load(self.ledger, incident), load(self.ledger, other)
+            drafts = [
+                one.draft(one.state.relate(other, reason)),
+                two.draft(two.state.relate(incident, reason)),
+            ]
+            try:
+                self.ledger.append(*drafts, by=by, at=at)
+                return
+            except Conflict:
+                continue
+        raise Conflict(f"{incident} and {other} kept changing; try again")
 
     def trigger(self, alert: AlertFacts, system: str) -> triage.Trigger:
         """Whether the playbook's triggers open an incident for an alert, and why or why not."""
@@ -186,15 +256,19 @@ class Desk:
             playbook_version=ground.playbook.version,
         )
         facts: list[IncidentFact] = [opened]
-        state = Incident().after(opened, at)
-        facts += self._proposal(state, ground, at, report)
-        return facts
+        facts += self._proposed(Incident().after(opened, at), ground)
+        stated = _after(Incident(), facts, at).state_classification(report.severity, report.category)
+        return self.learn(Incident(), [*facts, *stated], ground, at)
 
     # Answering ---------------------------------------------------------------------------------
 
-    def acknowledge(self, incident: str, *, by: Actor, at: datetime) -> None:
-        """Somebody answers. Raises NotAllowed for a closed incident."""
-        self._step(incident, lambda loaded, ground: loaded.state.acknowledge(by), by, at)
+    def acknowledge(self, incident: str, *, by: Actor, at: datetime) -> Answer:
+        """Somebody answers; says who answered first. Raises NotAllowed for a closed incident."""
+        answered = self._step(incident, lambda loaded, ground: loaded.state.acknowledge(by), by, at)
+        state = load(self.ledger, incident).state
+        assert state.answer is not None
+        assert state.acknowledged_at is not None
+        return Answer(incident, state.answer.name, state.acknowledged_at, first=bool(answered))
 
     def classify(
         self,
@@ -210,13 +284,12 @@ class Desk:
 
         def decide(loaded: Loaded, ground: Ground) -> list[IncidentFact]:
             state = loaded.state
-            proposed = state.proposed
-            if proposed and proposed.severity is not severity:
+            if state.overrides(severity):
                 roles.require(state, ground.playbook, ground.roster, by, Authority.OVERRIDE_SEVERITY)
-            facts = state.classify(category, severity, reason, ground.limits(severity))
-            return [*facts, *self._team(_after(state, facts, at), ground)] if facts else []
+            decided = state.classify(category, severity, reason, ground.limits(severity), at)
+            return self.learn(state, decided, ground, at)
 
-        self._step(incident, decide, by, at, Moment.RECLASSIFIED, "it was reclassified")
+        self._step(incident, decide, by, at, reason.strip() or f"{by.name} classified it")
 
     def note(
         self,
@@ -275,14 +348,26 @@ class Desk:
 
         self._step(incident, decide, by, at)
 
-    def dismiss(self, incident: str, reason: str, *, by: Actor, at: datetime) -> None:
-        """It was not an incident; needs the authority the playbook says, and a reason."""
+    def dismiss(
+        self,
+        incident: str,
+        reason: str,
+        false_alarm: bool = False,
+        *,
+        by: Actor,
+        at: datetime,
+        together: Together = lambda incident: (),
+    ) -> None:
+        """It was not an incident; needs the authority the playbook says, and a reason.
+
+        Its alerts and containments are `together`'s: see `learn/closing.py: dismiss`.
+        """
 
         def decide(loaded: Loaded, ground: Ground) -> list[IncidentFact]:
             roles.require(loaded.state, ground.playbook, ground.roster, by, Authority.DISMISS)
-            return loaded.state.dismiss(reason)
+            return loaded.state.dismiss(reason, false_alarm, at)
 
-        self._step(incident, decide, by, at)
+        self._step(incident, decide, by, at, f"{by.name} dismissed it", together)
 
     # Time --------------------------------------------------------------------------------------
 
@@ -291,32 +376,30 @@ class Desk:
         incident, clock = timer.data["incident"], Clock(timer.data["clock"])
         loaded = load(self.ledger, incident)
         ground = self.ground_of(loaded.state)
-        facts: list[IncidentFact] = loaded.state.breach(clock, at)
+        facts = loaded.state.breach(clock, at)
         reason = f"{clock.due_word} was due {timer.due:%H:%M UTC} and was not done"
-        drafts: list[Draft] = []
-        if clock is Clock.ACKNOWLEDGE:
-            climbed = self._climb(_after(loaded.state, facts, at), ground, at, reason)
-            facts += climbed
-            state = _after(loaded.state, facts, at)
-            drafts += self._told(climbed, state, ground, reason)
-        else:
-            state = _after(loaded.state, facts, at)
-        drafts += self._messages(Moment.CLOCK_BREACHED, state, ground, reason, state.team)
-        self.ledger.append(loaded.draft(facts), *drafts, by=by, at=at, fires=timer)
+        if facts and clock is Clock.ACKNOWLEDGE:
+            facts += self._climb(_after(loaded.state, facts, at), ground, at, reason)
+        told = self.told(loaded.state, facts, ground, at, reason)
+        self.ledger.append(loaded.draft(facts), *told, by=by, at=at, fires=timer)
 
     def escalate(self, timer: Timer, *, by: Actor, at: datetime) -> None:
         """Still no acknowledgement: tell the next rung of the ladder, exactly once (R-ESC-03)."""
         loaded = load(self.ledger, timer.data["incident"])
-        ground = self.ground_of(loaded.state)
-        climbed = self._climb(loaded.state, ground, at, "still not acknowledged")
-        state = _after(loaded.state, climbed, at)
-        told = self._told(climbed, state, ground, "still not acknowledged")
+        state, ground = loaded.state, self.ground_of(loaded.state)
+        reason = "still not acknowledged"
+        climbed = self._climb(state, ground, at, reason)
+        if not climbed:
+            ends = f"{state.id} is {state.status.value} and nobody further is to be called"
+            climbed = [LadderMoved(incident=state.id, next_due=None, reason=ends)]
+        told = self.told(state, climbed, ground, at, reason)
         self.ledger.append(loaded.draft(climbed), *told, by=by, at=at, fires=timer)
 
     def _climb(self, state: Incident, ground: Ground, at: datetime, reason: str) -> list[IncidentFact]:
         """The next rung: deputies, then tier 2, then tier 3, as the playbook orders them."""
         ladder = ground.playbook.escalation.unacknowledged
-        if state.acknowledged_at or state.rung >= len(ladder) or state.severity is None:
+        ended = state.acknowledged_at or state.resolved_at or state.status.over
+        if ended or state.rung >= len(ladder) or state.severity is None:
             return []
         step, rung = ladder[state.rung], state.rung + 1
         tier = _RUNG_TIERS[step]
@@ -344,43 +427,54 @@ class Desk:
 
         The drafts are to be appended in the transaction that records the assessment.
         """
-        ground = self.ground_of(loaded.state)
-        state = loaded.state.after(noted, at)
-        facts: list[IncidentFact] = [noted, *self._proposal(state, ground, at)]
-        state = _after(loaded.state, facts, at)
-        return [loaded.draft(facts), *self._told(facts, state, ground, "the impact is known better")]
+        state, ground = loaded.state, self.ground_of(loaded.state)
+        facts = self.learn(state, [noted], ground, at)
+        return [loaded.draft(facts), *self.told(state, facts, ground, at, "the impact is known better")]
 
-    def _proposal(
-        self, state: Incident, ground: Ground, at: datetime, report: Report | None = None
+    def learn(
+        self, before: Incident, learned: Sequence[IncidentFact], ground: Ground, at: datetime
     ) -> list[IncidentFact]:
-        """What the rules now propose, and what follows while nobody has decided yet."""
-        proposal = triage.propose(ground.playbook, triage.measured_of(state, ground.system))
-        category, severity, reason = proposal.category, proposal.severity, proposal.reason
-        if report and (report.severity or report.category):
-            severity, category = report.severity or severity, report.category or category
-            reason = f"as reported: {severity.label}, {category.label.lower()}. By the rules: {reason}"
-        facts: list[IncidentFact] = []
-        known = state.proposed
-        if known is None or (known.category, known.severity) != (category, severity):
-            facts.append(
-                ClassificationProposed(incident=state.id, category=category, severity=severity, reason=reason)
-            )
-        state = _after(state, facts, at)
-        if facts and state.classified_at is None:
-            follows = state.follow_severity(ground.limits(severity))
-            facts += [*follows, *self._team(state, ground)]
-        state = _after(state, facts, at)
-        raised = triage.tier(ground.playbook, triage.measured_of(state, ground.system), state.tier)
-        if raised:
-            number, why = raised
-            told = roles.members(ground.roster, ground.playbook.escalation.tiers[number].tells)
-            facts.append(TierRaised(incident=state.id, tier=number, told=told, reason=why))
-        return facts
+        """What was learned or decided, and everything that follows from it (R-CLS-05, R-ESC-02).
 
-    def _team(self, state: Incident, ground: Ground) -> list[IncidentFact]:
+        What the rules propose and, where the severity in force has changed by it, clocks, ladder and team;
+        the tier whatever it was that changed. Nothing follows from nothing.
+        """
+        if not learned:
+            return []
+        facts, state = list(learned), _after(before, learned, at)
+        proposed = self._proposed(state, ground)
+        facts, state = [*facts, *proposed], _after(state, proposed, at)
         assert state.severity is not None
-        team = roles.team(ground.playbook, ground.roster, state.severity, state)
+        if state.severity is not before.severity:
+            clocks = state.follow_severity(ground.limits(state.severity), at)
+            facts, state = [*facts, *clocks], _after(state, clocks, at)
+            facts += [*self._ladder(state, ground, at), *self._team(before, state, ground)]
+        decided = any(isinstance(fact, Classified) for fact in facts)
+        return [*facts, *self._tier(state, ground, may_fall=decided)]
+
+    def _proposed(self, state: Incident, ground: Ground) -> list[IncidentFact]:
+        """What the rules now propose; nothing when it is what they proposed before."""
+        known = triage.measured_of(state, ground.system)
+        found = triage.propose(ground.playbook, known, state.stated_category)
+        return state.propose(found.category, found.severity, found.reason)
+
+    def _ladder(self, state: Incident, ground: Ground, at: datetime) -> list[IncidentFact]:
+        assert state.severity is not None
+        rungs = len(ground.playbook.escalation.unacknowledged)
+        return state.follow_ladder(
+            rungs, ground.playbook.severities[state.severity].clocks.escalate_every, at
+        )
+
+    def _team(self, before: Incident, state: Incident, ground: Ground) -> list[IncidentFact]:
+        assert state.severity is not None
+        team = roles.team(ground.playbook, ground.roster, state.severity, before.severity, state)
         return [TeamAssembled(incident=state.id, members=team)] if set(team) != set(state.team) else []
+
+    def _tier(self, state: Incident, ground: Ground, may_fall: bool) -> list[IncidentFact]:
+        """The tier whose criteria hold; only a person's decision lets it fall."""
+        number, why = triage.tier(ground.playbook, triage.measured_of(state, ground.system))
+        told = roles.members(ground.roster, ground.playbook.escalation.tiers[number].tells)
+        return state.raise_tier(number, told, why) or (state.lower_tier(number, why) if may_fall else [])
 
     # Common ------------------------------------------------------------------------------------
 
@@ -418,24 +512,20 @@ class Desk:
         decide: Callable[[Loaded, Ground], list[IncidentFact]],
         by: Actor,
         at: datetime,
-        moment: Moment | None = None,
         reason: str = "",
         together: Together = lambda incident: (),
-    ) -> None:
-        """Read, decide, append; again when somebody was faster. Messages leave for a moment that came."""
+    ) -> list[IncidentFact]:
+        """Read, decide, append; again when somebody was faster. Returns what was appended."""
         for _ in range(_ATTEMPTS):
             loaded = load(self.ledger, incident)
             ground = self.ground_of(loaded.state)
             facts = decide(loaded, ground)
             if not facts:
-                return
-            state = _after(loaded.state, facts, at)
-            drafts = self._told(facts, state, ground, reason)
-            if moment and state.severity is not loaded.state.severity:
-                drafts += self._messages(moment, state, ground, reason, state.team)
+                return []
+            told = self.told(loaded.state, facts, ground, at, reason)
             try:
-                self.ledger.append(loaded.draft(facts), *drafts, *together(incident), by=by, at=at)
-                return
+                self.ledger.append(loaded.draft(facts), *told, *together(incident), by=by, at=at)
+                return facts
             except Conflict:
                 continue
         raise Conflict(f"{incident} kept changing; try again")
@@ -447,24 +537,55 @@ class Desk:
         ground: Ground,
         reason: str,
         also: Sequence[Member] = (),
+        before: Severity | None = None,
     ) -> list[Draft]:
-        system = ground.system.name if ground.system else ""
         return communication.messages(
-            moment, state, ground.playbook, ground.roster, self.link, reason, also, system
+            moment, state, ground.playbook, ground.roster, self.link, reason, also, _named(ground), before
         )
 
-    def _told(
-        self, facts: Sequence[IncidentFact], state: Incident, ground: Ground, reason: str
+    def told(
+        self, before: Incident, facts: Sequence[IncidentFact], ground: Ground, at: datetime, reason: str
     ) -> list[Draft]:
-        """Messages to everybody that an escalation among these facts tells."""
+        """Messages to everybody whom these facts concern, after the state `before`."""
+        state = _after(before, facts, at)
         drafts: list[Draft] = []
+        if before.id and (before.severity, before.category) != (state.severity, state.category):
+            people = [*state.team, *before.team, *self._told_of_tier(before, facts, ground)]
+            drafts += self._messages(Moment.RECLASSIFIED, state, ground, reason, people, before.severity)
         for fact in facts:
             if isinstance(fact, (Escalated, TierRaised)):
                 drafts += self._messages(Moment.ESCALATED, state, ground, fact.reason or reason, fact.told)
+            elif isinstance(fact, ClockBreached):
+                # Also when it is found only now that a promise of the severity before had run out.
+                drafts += self._messages(
+                    Moment.CLOCK_BREACHED, state, ground, reason, state.team, before.severity
+                )
+            elif isinstance(fact, ClassificationProposed) and fact.keeps:
+                deciders = roles.deciders(state, ground.playbook, ground.roster, Authority.OVERRIDE_SEVERITY)
+                drafts += communication.proposal(state, deciders, fact.reason, self.link, _named(ground))
         return drafts
+
+    def _told_of_tier(
+        self, before: Incident, facts: Sequence[IncidentFact], ground: Ground
+    ) -> tuple[Member, ...]:
+        """Whoever was called for a tier that is left again."""
+        if not any(isinstance(fact, TierLowered) for fact in facts):
+            return ()
+        return roles.members(ground.roster, ground.playbook.escalation.tiers[before.tier].tells)
 
 
 def _after(state: Incident, facts: Sequence[IncidentFact], at: datetime) -> Incident:
     for fact in facts:
         state = state.after(fact, at)
     return state
+
+
+def _milder(before: Incident, facts: Sequence[IncidentFact]) -> bool:
+    """Whether all that is new is a proposal to lower: an alert that goes on less badly says nothing new."""
+    proposed = [fact for fact in facts if isinstance(fact, ClassificationProposed)]
+    known = before.proposed.severity.rank if before.proposed else 0
+    return bool(proposed) and len(facts) == 2 and proposed[0].severity.rank > known
+
+
+def _named(ground: Ground) -> str:
+    return ground.system.name if ground.system else ""

@@ -11,6 +11,8 @@ from holdfast.prepare.terms import Authority, Severity
 from holdfast.problems import NoAuthority
 
 ON_CALL = "on_call"
+_ROLES = frozenset(role.value for role in IncidentRole)
+"""Roles that one person fills at a time; titles and on call may be several people's."""
 
 
 def members(roster: Roster, who: Who) -> tuple[Member, ...]:
@@ -32,27 +34,52 @@ def members(roster: Roster, who: Who) -> tuple[Member, ...]:
     return tuple(found.values())
 
 
-def team(playbook: Playbook, roster: Roster, severity: Severity, now: Incident) -> tuple[Member, ...]:
-    """The team of this severity; whoever was handed a role in the incident keeps it (R-CLS-04)."""
-    called = members(roster, playbook.severities[severity].team)
-    kept = {member.role: member for member in now.team}
-    merged = [kept.pop(member.role, member) for member in called]
-    return (*merged, *kept.values())
+def team(
+    playbook: Playbook, roster: Roster, severity: Severity, before: Severity | None, now: Incident
+) -> tuple[Member, ...]:
+    """The team of this severity, each person once for each role (R-CLS-04, R-CLS-05).
+
+    A role that somebody was given in the incident stays theirs. When the severity rises, whoever is at work
+    stays; when it falls from `before`, those go that the playbook does not call for it.
+    """
+    given = {member.role: member for member in now.taken_over}
+    called = [
+        given.get(member.role, member) for member in members(roster, playbook.severities[severity].team)
+    ]
+    falls = before is not None and severity.rank > before.rank
+    stay = now.taken_over if falls else now.team
+    filled = {member.role for member in called if member.role in _ROLES}
+    others = [member for member in stay if member.role not in filled]
+    once: dict[tuple[str, str], Member] = {}
+    for member in (*called, *others):
+        once.setdefault((member.role, member.person), member)
+    return tuple(once.values())
 
 
 def deputies(roster: Roster, state: Incident) -> tuple[Member, ...]:
-    """Who steps in first for those that did not answer: the first deputy of each role in the team."""
-    roles = [member.role for member in state.team if member.role in IncidentRole.__members__.values()]
+    """Who steps in first for those that did not answer: for each role of the team the first deputy of its
+    holder."""
+    holders = [member for member in state.team if member.role in _ROLES]
+    commander = IncidentRole.INCIDENT_COMMANDER.value
     stand_ins = []
-    for role in roles or [IncidentRole.INCIDENT_COMMANDER.value]:
-        deputy = next(iter(roster.deputies(role)), None)
+    for holder in holders or [Member(commander, roster.holder(commander).id, "")]:
+        deputy = next((one for one in roster.deputies(holder.role) if one.id != holder.person), None)
         if deputy:
-            stand_ins.append(Member(role, deputy.id, deputy.name))
+            stand_ins.append(Member(holder.role, deputy.id, deputy.name))
     if any(member.role == ON_CALL for member in state.team) and len(roster.on_call) > 1:
         second = roster.person(roster.on_call[1])
         if second:
             stand_ins.append(Member(ON_CALL, second.id, second.name))
     return _each_person_once(stand_ins)
+
+
+def deciders(state: Incident, playbook: Playbook, roster: Roster, authority: Authority) -> tuple[Member, ...]:
+    """Who may take a decision: whoever fills such a role in the incident, else its holder in the roster."""
+    found = [
+        state.holder_of(role.value) or Member(role.value, roster.holder(role).id, roster.holder(role).name)
+        for role in playbook.roles_with(authority)
+    ]
+    return _each_person_once(found)
 
 
 def require(state: Incident, playbook: Playbook, roster: Roster, who: Actor, authority: Authority) -> None:

@@ -73,67 +73,73 @@ def measured(
     return facts | {"incident.severity": severity, "incident.category": category}
 
 
-def measured_of(state: Incident, system: System | None, impact: ImpactNoted | None = None) -> Facts:
-    """What is known of a running incident; `impact` replaces what was noted before."""
-    return measured(
-        source=state.source,
-        alert=state.alerts[-1] if state.alerts else None,
-        impact=impact or state.impact,
-        system=system,
-        severity=state.severity,
-        category=state.category,
+def measured_of(state: Incident, system: System | None) -> tuple[Facts, ...]:
+    """What is known of a running incident, once for each of its alerts: each may be the gravest."""
+    return tuple(
+        measured(
+            source=state.source,
+            alert=alert,
+            impact=state.impact,
+            system=system,
+            severity=state.severity,
+            category=state.category,
+        )
+        for alert in state.alerts or (None,)
     )
 
 
 def trigger(playbook: Playbook, facts: Facts) -> Trigger:
     """Whether the playbook's trigger criteria open an incident for this."""
-    found = _first_that_fires(playbook.triggers.opens, facts)
-    if found:
-        criterion, verdict = found
-        return Trigger(True, f"{criterion.says} ({verdict.reason})")
-    return Trigger(
-        False, f"no trigger of the playbook applies{_open_questions(playbook.triggers.opens, facts)}"
-    )
+    opens = playbook.triggers.opens
+    if found := _first_that_fires(opens, (facts,)):
+        return Trigger(True, _because(*found))
+    return Trigger(False, f"no trigger of the playbook applies{_open_questions(opens, (facts,))}")
 
 
-def propose(playbook: Playbook, facts: Facts) -> Proposal:
-    """Category and severity that the criteria propose, with the criterion and the values it saw."""
+def propose(playbook: Playbook, known: Sequence[Facts], stated: Category | None = None) -> Proposal:
+    """Category and severity that the criteria propose, with the criterion and the values it saw.
+
+    Of several alerts the gravest counts. Criteria of severity that speak of the category read the one that
+    a person stated, or else the one proposed here.
+    """
     order = playbook.classification
     category, why_category = order.category_otherwise, "no criterion of a category holds"
     for candidate in order.category_order:
-        found = _first_that_fires(playbook.categories[candidate].criteria, facts)
+        found = _first_that_fires(playbook.categories[candidate].criteria, known)
         if found:
             category, why_category = candidate, _because(*found)
             break
+    known = [{**facts, "incident.category": stated or category} for facts in known]
     severity, why_severity = order.severity_otherwise, "no criterion of a severity holds"
     for level in Severity:
-        found = _first_that_fires(playbook.severities[level].criteria, facts)
+        found = _first_that_fires(playbook.severities[level].criteria, known)
         if found:
             severity, why_severity = level, _because(*found)
             break
     else:
-        why_severity += _open_questions([c for s in Severity for c in playbook.severities[s].criteria], facts)
+        why_severity += _open_questions([c for s in Severity for c in playbook.severities[s].criteria], known)
     reason = f"{severity.label}: {why_severity}. {category.label}: {why_category}."
     return Proposal(category, severity, reason)
 
 
-def tier(playbook: Playbook, facts: Facts, now_at: int) -> tuple[int, str] | None:
-    """The highest tier whose criteria hold, if it is above the present one, and why."""
+def tier(playbook: Playbook, known: Sequence[Facts]) -> tuple[int, str]:
+    """The highest tier one of whose criteria holds, and why; 1 when none does."""
     for number in _LATER_TIERS:
-        if number <= now_at:
-            return None
-        found = _first_that_fires(playbook.escalation.tiers[number].criteria, facts)
+        found = _first_that_fires(playbook.escalation.tiers[number].criteria, known)
         if found:
             return number, _because(*found)
-    return None
+    return 1, "no criterion of a higher tier holds"
 
 
-def _first_that_fires(criteria: Iterable[Criterion], facts: Facts) -> tuple[Criterion, Verdict] | None:
+def _first_that_fires(
+    criteria: Iterable[Criterion], known: Sequence[Facts]
+) -> tuple[Criterion, Verdict] | None:
     rules = standard_rules()
     for criterion in criteria:
-        verdict = rules.evaluate(criterion.when, facts)
-        if verdict.fires:
-            return criterion, verdict
+        for facts in known:
+            verdict = rules.evaluate(criterion.when, facts)
+            if verdict.fires:
+                return criterion, verdict
     return None
 
 
@@ -141,8 +147,9 @@ def _because(criterion: Criterion, verdict: Verdict) -> str:
     return f"{criterion.says} ({verdict.reason})"
 
 
-def _open_questions(criteria: Sequence[Criterion], facts: Facts) -> str:
+def _open_questions(criteria: Sequence[Criterion], known: Sequence[Facts]) -> str:
     """Which unknown facts could still change the answer."""
-    verdicts = (standard_rules().evaluate(criterion.when, facts) for criterion in criteria)
+    rules = standard_rules()
+    verdicts = (rules.evaluate(criterion.when, facts) for criterion in criteria for facts in known)
     unknown = {name for v in verdicts if v.outcome is Outcome.NOT_DECIDED for name in v.unknown}
     return f"; not known yet: {', '.join(sorted(unknown))}" if unknown else ""

@@ -1,4 +1,5 @@
 """The end of an incident: resolved when the fix is shown to work, closed when all is done and archived.
+Or it was none, and is dismissed; or it is the same as another, and is merged into it.
 
 Closing fixes the record: its digest is on the ledger, and every step on the incident refuses afterwards
 (R-EVD-10). Only what happens *to* the archive is still recorded: who looked at it, and whether a message
@@ -39,7 +40,8 @@ _DOMAIN = b"holdfast/record/v1\x00"
 def resolve(
     desk: Desk, incident: str, resolution: str, unverified_because: str = "", *, by: Actor, at: datetime
 ) -> None:
-    """The harm is over. Needs an established cause, and a verified remediation or a reason to go without.
+    """The harm is over. Needs an answer, a person's classification, the authority to end an incident, an
+    established cause, and a verified remediation or a reason to go without.
 
     Raises NotAllowed, NoSuchIncident.
     """
@@ -52,6 +54,7 @@ def resolve(
         facts = loaded.state.resolve(resolution, within, at)
         if not facts:
             return []
+        roles.require(loaded.state, ground.playbook, ground.roster, by, Authority.CLOSE)
         tracked = desk.ledger.stream(remedying.stream_of(incident))
         reason = _unverified(remedying.folded(tracked), unverified_because)
         if reason:
@@ -89,7 +92,7 @@ def close(desk: Desk, incident: str, summary: str, *, by: Actor, at: datetime) -
         if not summary.strip():
             raise NotAllowed("say in a sentence how it ended; it is the last line of the record")
         held, guards = _held(ledger, incident)
-        facts = state.close(summary, review_required(state, ground.playbook), record_digest(held))
+        facts = state.close(summary, review_required(state, ground.playbook), record_digest(held), at)
         with ledger.reading() as conn:
             contained_by = [one for one in containments_of(conn, incident) if one.in_force]
         _require_nothing_open(state, remedying.remediations_of(ledger, incident), contained_by)

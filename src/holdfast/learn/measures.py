@@ -53,8 +53,9 @@ class Measures:
 
     since: datetime
     incidents: int
-    """Without those that were dismissed."""
+    """Without those that were dismissed, and those merged into another."""
     dismissed: int
+    merged: int
     detect: Took
     """From the beginning of the harm, where it is known, to the opening."""
     acknowledge: Took
@@ -79,11 +80,12 @@ def measures(
     """The measures over incidents opened in the last `days`; `contained` holds first containments."""
     since = now - timedelta(days=days)
     within = [one for one in opened if one.opened_at and since <= one.opened_at <= now]
-    real = [one for one in within if one.status is not Status.DISMISSED]
+    real = [one for one in within if one.status not in (Status.DISMISSED, Status.MERGED)]
     return Measures(
         since=since,
         incidents=len(real),
-        dismissed=len(within) - len(real),
+        dismissed=sum(one.status is Status.DISMISSED for one in within),
+        merged=sum(one.status is Status.MERGED for one in within),
         detect=_took((one.began_at, one.opened_at) for one in real),
         acknowledge=_took((one.opened_at, one.acknowledged_at) for one in real),
         contain=_took((one.opened_at, contained.get(one.id)) for one in real),
@@ -98,14 +100,14 @@ def in_time(opened: Iterable[Incident], promise: Clock, now: datetime) -> Kept:
     """How often a promise was kept. One that is still running and not yet due counts for neither side.
 
     A clock that was stopped unmet (dismissed, or the severity changed) no longer promised anything, unless
-    it had run out before.
+    it had run out before. What ran out once counts as broken, whatever was promised afterwards.
     """
     kept = of = 0
     for incident in opened:
         state = incident.clocks.get(promise)
         if state is None:
             continue
-        late = state.breached_at is not None or (state.running and state.due < now)
+        late = bool(state.breaches) or (state.running and state.due < now)
         if state.met_at is None and not late:
             continue
         of += 1

@@ -164,8 +164,8 @@ def _item(item: Item) -> str:
 
 def _went_well(material: Material) -> Iterable[str]:
     for clock in material.state.clocks.values():
-        if clock.kept and clock.met_at:
-            took = wording.duration(clock.met_at - clock.started)
+        if clock.kept and clock.took is not None:
+            took = wording.duration(clock.took)
             yield f"{clock.clock.met_word} in {took} of {wording.duration(clock.limit)}."
     if material.state.alerts:
         yield f"A monitor noticed it ({material.state.alerts[0].monitor_name})."
@@ -194,10 +194,9 @@ def _could_be_better(material: Material) -> Iterable[str]:
 def _late(clock: ClockState) -> str:
     """A sentence for a promise that was not kept."""
     limit = wording.duration(clock.limit)
-    if clock.met_at and clock.met_at > clock.due:
-        beyond = wording.duration(clock.met_at - clock.due)
-        return f"{clock.clock.met_word} {beyond} late; {limit} were promised."
-    if clock.breached_at and clock.met_at is None:
-        due = wording.utc(clock.due)
+    if clock.late_by is not None:
+        return f"{clock.clock.met_word} {wording.duration(clock.late_by)} late; {limit} were promised."
+    if clock.missed:
+        due = wording.utc(clock.missed)
         return f"{clock.clock.due_word} was due {due} and was not done; {limit} were promised."
     return ""

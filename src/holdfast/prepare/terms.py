@@ -80,7 +80,7 @@ class Authority(StrEnum):
             "notify_externally": "notify customers or regulators",
             "approve_remediation": "accept a remediation as verified",
             "complete_review": "complete a post-incident review",
-            "close": "close an incident",
+            "close": "resolve or close an incident",
         }[self]
 
 

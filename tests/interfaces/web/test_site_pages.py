@@ -258,7 +258,12 @@ def test_resolving_and_closing_say_what_is_missing(
         by=MAYA,
         at=application.clock.now(),
     )
-    resolved = maya.post(f"/incidents/{incident}/resolution", {"resolution": "Fixed.", "because": "small"})
+    given = {"resolution": "Fixed.", "because": "small"}
+    unanswered = maya.post(f"/incidents/{incident}/resolution", given)
+    assert unanswered.status_code == 409
+    assert "Nobody has acknowledged INC-1" in Page(unanswered.text).text
+    maya.post(f"/incidents/{incident}/acknowledgement", {})
+    resolved = maya.post(f"/incidents/{incident}/resolution", given)
     assert resolved.status_code == 409
     assert "Establish the root cause" in Page(resolved.text).text
     assert "Fixed." in Page(resolved.text).text
@@ -379,7 +384,9 @@ def test_home_says_what_is_open_and_what_runs_out_first(
     application: Application, maya: Reader, clock: SetClock
 ) -> None:
     at = clock.now()
-    application.desk.open(Report("Slow", severity=Severity.LOW), by=MAYA, at=at)
+    slow = application.desk.open(Report("Slow"), by=MAYA, at=at)
+    category = Category.UNEXPECTED_BEHAVIOUR
+    application.desk.classify(slow, category, Severity.LOW, "one page only", by=MAYA, at=at)
     application.desk.open(Report("Fast", severity=Severity.CRITICAL), by=MAYA, at=at)
     text = maya.page("/").text
     assert "Good morning, Maya" in text

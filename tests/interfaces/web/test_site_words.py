@@ -79,7 +79,7 @@ def test_a_promise_kept_too_late_stays_breached() -> None:
 
 
 def test_what_is_no_longer_promised_is_not_shown() -> None:
-    state = Incident(id="INC-1", clocks={Clock.ACKNOWLEDGE: replace(RUNNING, stopped=True)})
+    state = Incident(id="INC-1", clocks={Clock.ACKNOWLEDGE: replace(RUNNING, stopped_because="dismissed")})
     assert clocks.tiles(state, [], {}, NOW) == []
 
 

@@ -27,10 +27,13 @@ from holdfast.contain.containment import Containment, Deed
 from holdfast.contain.events import Check, ContainmentProbed, Effect
 from holdfast.incident.events import (
     ClassificationProposed,
+    ClassificationStated,
     Classified,
     ContainmentDecided,
     Escalated,
+    LadderMoved,
     RoleHandedOver,
+    TierLowered,
     TierRaised,
 )
 from holdfast.learn.events import RemediationVerified
@@ -134,6 +137,10 @@ def classification(dossier: Dossier) -> dict[str, Any]:
 def _classified(dossier: Dossier) -> Iterator[list[Cell]]:
     for one in dossier.record:
         fact = one.fact
+        if isinstance(fact, ClassificationStated):
+            line = fact.line()
+            yield [wording.utc(one.at), line.title.lower(), one.by.name, line.detail or "as reported"]
+            continue
         if not isinstance(fact, (ClassificationProposed, Classified)):
             continue
         word = "proposed by the rules"
@@ -146,6 +153,10 @@ def _classified(dossier: Dossier) -> Iterator[list[Cell]]:
 def _escalated(dossier: Dossier) -> Iterator[list[Cell]]:
     for one in dossier.record:
         fact = one.fact
+        if isinstance(fact, (LadderMoved, TierLowered)):
+            line = fact.line()
+            yield [wording.utc(one.at), line.title.lower(), "", line.detail]
+            continue
         if not isinstance(fact, (Escalated, TierRaised)):
             continue
         deputies = isinstance(fact, Escalated) and fact.rung == 1

@@ -62,14 +62,15 @@ def persons(team: Iterable[Member]) -> list[str]:
 def clock_cell(clock: ClockState) -> Cell:
     """Whether a promise was kept, in words and figures."""
     limit = wording.duration(clock.limit)
-    if clock.met_at and clock.kept:
-        return toned(f"kept: {wording.duration(clock.met_at - clock.started)} of {limit}", "good")
-    if clock.met_at:
-        return toned(f"met {wording.duration(clock.met_at - clock.due)} late, limit {limit}", "bad")
+    if clock.late_by is not None:
+        return toned(f"met {wording.duration(clock.late_by)} late, limit {limit}", "bad")
+    if clock.took is not None:
+        return toned(f"kept: {wording.duration(clock.took)} of {limit}", "good")
     if clock.breached_at:
-        return toned(f"breached {wording.utc(clock.breached_at)}, limit {limit}", "bad")
+        stopped = f", then stopped: {clock.stopped_because}" if clock.stopped else ""
+        return toned(f"breached {wording.utc(clock.breached_at)}, limit {limit}{stopped}", "bad")
     if clock.stopped:
-        return f"no longer applied, limit {limit}"
+        return f"stopped: {clock.stopped_because}, limit {limit}"
     return toned(f"running, due {wording.utc(clock.due)}", "warn")
 
 

@@ -64,9 +64,9 @@ def timeline(app: App, who: Reads, incident: IncidentId) -> shapes.Timeline:
 
 
 @router.put("/{incident}/acknowledgement", summary="Answer: somebody is on it")
-def acknowledge(app: App, who: Responds, now: Now, incident: IncidentId) -> shapes.IncidentShown:
-    app.desk.acknowledge(incident, by=who.actor, at=now)
-    return _shown(app, incident)
+def acknowledge(app: App, who: Responds, now: Now, incident: IncidentId) -> shapes.Acknowledged:
+    answer = app.desk.acknowledge(incident, by=who.actor, at=now)
+    return shapes.acknowledged(load(app.ledger, incident).state, answer)
 
 
 @router.put("/{incident}/classification", summary="Confirm the proposal, or decide otherwise with a reason")

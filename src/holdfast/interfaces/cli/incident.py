@@ -33,6 +33,10 @@ class IncidentWithTimeline(Shown):
     timeline: tuple[shapes.EntryShown, ...]
 
 
+class AcknowledgedWithTimeline(IncidentWithTimeline):
+    incident: shapes.Acknowledged
+
+
 @command(app, "list")
 def list_(
     session: Session,
@@ -97,8 +101,14 @@ def declare(
 def acknowledge(session: Session, incident: IncidentId) -> None:
     """Answer: somebody is on it. Stops the clock and the escalation."""
     by = session.acting(Permission.RESPOND)
-    session.application.desk.acknowledge(incident, by=by, at=session.now)
-    _answer(session, incident, lambda made: _after(made, session, "is acknowledged"))
+    answer = session.application.desk.acknowledge(incident, by=by, at=session.now)
+
+    def document() -> AcknowledgedWithTimeline:
+        shown = _with_timeline(session, incident)
+        state = load(session.application.ledger, incident).state
+        return AcknowledgedWithTimeline(incident=shapes.acknowledged(state, answer), timeline=shown.timeline)
+
+    session.answer(document, lambda made: _stands(made, session, f"{answer.sentence}."))
 
 
 @command(app, "classify")
@@ -202,13 +212,14 @@ def close(
 def _answer(
     session: Session, incident: str, words: Callable[[IncidentWithTimeline], Iterable[RenderableType]]
 ) -> None:
-    def document() -> IncidentWithTimeline:
-        ledger = session.application.ledger
-        state = load(ledger, incident).state
-        told = shapes.timeline(incident, register.timeline(register.record(ledger, incident)))
-        return IncidentWithTimeline(incident=shapes.shown(state), timeline=told.entries)
+    session.answer(lambda: _with_timeline(session, incident), words)
 
-    session.answer(document, words)
+
+def _with_timeline(session: Session, incident: str) -> IncidentWithTimeline:
+    ledger = session.application.ledger
+    state = load(ledger, incident).state
+    told = shapes.timeline(incident, register.timeline(register.record(ledger, incident)))
+    return IncidentWithTimeline(incident=shapes.shown(state), timeline=told.entries)
 
 
 def _listed(made: shapes.IncidentList, now: datetime) -> Iterable[RenderableType]:
@@ -254,17 +265,20 @@ def _urgency(clock: shapes.ClockShown, now: datetime) -> Style:
     """Red when breached, amber in the last quarter, else green."""
     if clock.due < now:
         return "red"
-    return "yellow" if clock.due - now < (clock.due - clock.started) / 4 else "green"
+    return "yellow" if now >= clock.soon_at else "green"
 
 
 def _clock(clock: shapes.ClockShown, now: datetime) -> tuple[str, object, str, str]:
     due = wording.utc(clock.due)
     word = clock.clock.due_word
     if clock.met_at:
-        how = "in time" if clock.kept else f"late by {wording.duration(clock.met_at - clock.due)}"
+        how = "in time" if clock.late_by is None else f"late by {wording.duration(clock.late_by)}"
         return word, cell(f"met, {how}", "green" if clock.kept else "red"), due, wording.utc(clock.met_at)
+    missed = f", missed {wording.utc(clock.missed)}" if clock.missed else ""
     if not clock.running:
-        return word, cell("stopped", "dim"), due, ""
+        return word, cell(f"stopped: {clock.stopped_because}{missed}", "red" if missed else "dim"), due, ""
+    if missed and clock.due >= now:
+        return word, cell(f"{wording.left(clock.due, now)}{missed}", "red"), due, ""
     return word, cell(wording.left(clock.due, now), _urgency(clock, now)), due, ""
 
 
@@ -339,9 +353,13 @@ def _proposed(one: shapes.IncidentShown) -> Iterable[RenderableType]:
 
 def _after(made: IncidentWithTimeline, session: Session, what: str) -> Iterable[RenderableType]:
     """The deed in a sentence, and what is due next."""
+    return _stands(made, session, f"{made.incident.incident} {what}.")
+
+
+def _stands(made: IncidentWithTimeline, session: Session, sentence: str) -> Iterable[RenderableType]:
     one = made.incident
     label = one.severity.label if one.severity else "not classified"
-    yield f"{one.incident} {what}."
+    yield sentence
     yield facts(("Status", f"{one.status}, {label}"))
     if one.next_clock:
         yield facts(("Next clock", clock_cell(one.next_clock, session.now)))

@@ -11,6 +11,7 @@ from pydantic import Field
 from holdfast.incident.events import Clock
 from holdfast.incident.incident import Incident, Phase, Status
 from holdfast.incident.register import Entry
+from holdfast.incident.responding import Answer
 from holdfast.interfaces.shapes.base import Asked, Seconds, Shown, Storable, Text, Time, Title, Values, Word
 from holdfast.prepare.terms import Category, Severity
 
@@ -26,10 +27,19 @@ class ClockShown(Shown):
     limit_seconds: Seconds = Field(validation_alias="limit")
     met_at: datetime | None
     breached_at: datetime | None
+    """When a due time was first missed. It stays, whatever is promised afterwards."""
+    missed: datetime | None
+    """The first due time that was missed."""
+    soon_at: datetime
+    """From when on it is urgent: with a quarter of its time left."""
+    late_by: Seconds | None
+    """How long after the first missed due time it was met."""
     running: bool
     """Neither met nor stopped."""
+    stopped_because: str
+    """Why the promise no longer applies; empty while it does."""
     kept: bool
-    """Met before it was due."""
+    """Met, and no due time missed."""
 
 
 class MemberShown(Shown):
@@ -94,6 +104,8 @@ class IncidentListed(Shown):
     system: str
     opened_at: datetime | None
     acknowledged_at: datetime | None
+    acknowledged_by: str
+    """Whoever answered first; empty while nobody has."""
     contained_at: datetime | None
     resolved_at: datetime | None
     closed_at: datetime | None
@@ -124,6 +136,14 @@ class IncidentShown(IncidentListed):
     playbook: str
     """Hash of the playbook version it is pinned to."""
     playbook_version: str
+
+
+class Acknowledged(IncidentShown):
+    """The incident after an acknowledgement, and who was first."""
+
+    first: bool
+    """Whether it was this request that acknowledged; otherwise somebody had before, as `says` tells."""
+    says: str
 
 
 class IncidentList(Shown):
@@ -160,6 +180,11 @@ def listed(state: Incident) -> IncidentListed:
 
 def shown(state: Incident) -> IncidentShown:
     return IncidentShown.model_validate(_attributes(state, IncidentShown))
+
+
+def acknowledged(state: Incident, answer: Answer) -> Acknowledged:
+    shown = _attributes(state, IncidentShown)
+    return Acknowledged.model_validate({**shown, "first": answer.first, "says": answer.sentence})
 
 
 def _attributes(state: Incident, shape: type[IncidentListed]) -> dict[str, object]:

@@ -28,27 +28,24 @@ class Tile:
     soon_at: datetime | None = None
 
 
-def soon_at(clock: ClockState) -> datetime:
-    """When a clock becomes urgent: with a quarter of its time left."""
-    return clock.due - clock.limit / 4
-
-
 def standing(clock: ClockState, now: datetime) -> Standing:
     """Green when kept, amber when near, red when broken."""
     if clock.met_at:
         return "met" if clock.kept else "late"
+    if clock.stopped:
+        return "late" if clock.breaches else "met"
     if now >= clock.due:
         return "late"
-    return "soon" if now >= soon_at(clock) else "running"
+    return "soon" if now >= clock.soon_at else "running"
 
 
 def tiles(
     state: Incident, record: Iterable[Recorded], whose: Mapping[Clock, str], now: datetime
 ) -> list[Tile]:
-    """Every clock that promised something, in the order of the response."""
+    """Every clock that promises something or broke a promise, in the order of the response."""
     doers = _doers(record)
-    kept = [clock for clock in state.clocks.values() if not clock.stopped]
-    in_order = sorted(kept, key=lambda clock: list(Clock).index(clock.clock))
+    shown = [clock for clock in state.clocks.values() if clock.breaches or not clock.stopped]
+    in_order = sorted(shown, key=lambda clock: list(Clock).index(clock.clock))
     return [_tile(clock, doers.get(clock.clock, ""), whose.get(clock.clock, ""), now) for clock in in_order]
 
 
@@ -66,23 +63,32 @@ def _doers(record: Iterable[Recorded]) -> dict[Clock, str]:
 
 def _tile(clock: ClockState, doer: str, whose: str, now: datetime) -> Tile:
     limit = f"limit {wording.duration(clock.limit)}"
-    if clock.met_at:
-        took = clock.met_at - (clock.due - clock.limit)
-        late = "" if clock.kept else f", late by {wording.duration(clock.met_at - clock.due)}"
+    if clock.took is not None:
+        late = f", late by {wording.duration(clock.late_by)}" if clock.late_by is not None else ""
         return Tile(
             title=clock.clock.met_word,
             state=standing(clock, now),
-            headline=wording.duration(took),
+            headline=wording.duration(clock.took),
             detail=" · ".join(filter(None, (f"{limit}{late}", doer))),
         )
+    if clock.stopped:
+        missed = f"was due {wording.utc_short(clock.breaches[0].due, now)}"
+        return Tile(
+            title=clock.clock.due_word,
+            state=standing(clock, now),
+            headline="missed",
+            detail=f"{missed} · stopped: {clock.stopped_because}",
+        )
     due = f"due {wording.utc_short(clock.due, now)}"
+    if clock.breaches and not clock.breached:
+        due += f", missed {wording.utc_short(clock.breaches[0].due, now)}"
     return Tile(
         title=clock.clock.due_word,
         state=standing(clock, now),
         headline=wording.left(clock.due, now),
         detail=" · ".join(filter(None, (due, whose))),
         due=clock.due,
-        soon_at=soon_at(clock),
+        soon_at=clock.soon_at,
     )
 
 
@@ -104,4 +110,4 @@ def next_of(state: Incident, now: datetime) -> Next | None:
     lead = {Clock.ACKNOWLEDGE: "acknowledge:", Clock.CONTAIN: "contain:", Clock.REVIEW: "review:"}[
         clock.clock
     ]
-    return Next(lead=lead, due=clock.due, state=standing(clock, now), soon_at=soon_at(clock))
+    return Next(lead=lead, due=clock.due, state=standing(clock, now), soon_at=clock.soon_at)

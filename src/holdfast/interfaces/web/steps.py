@@ -22,7 +22,7 @@ from holdfast.learn.remediation import Remediations
 from holdfast.learn.review import Review
 from holdfast.people import Permission
 from holdfast.prepare.accounts import SignedIn
-from holdfast.prepare.terms import Authority
+from holdfast.prepare.terms import Authority, Category, Severity
 from holdfast.problems import NotAllowed
 
 
@@ -100,25 +100,35 @@ def _answering(situation: Situation) -> Iterator[NextAction]:
     proposed = state.proposed
     if proposed is None or state.severity is None or state.category is None:
         return
-    what = f"{proposed.severity.label}, {proposed.category.label.lower()}"
     page = _address(situation, "classification")
-    reported = proposed.reason.startswith("as reported")
+    as_proposed = (proposed.severity, proposed.category) == (state.severity, state.category)
     if not state.classified_at:
         yield NextAction(
-            title=f"Confirm {what}",
+            title=f"Confirm {_what(state.severity, state.category)}",
             verb="Confirm",
-            detail="As reported." if reported else "Proposed by the playbook's rules.",
+            detail="Proposed by the playbook's rules." if as_proposed else _whence(state),
             action=page,
-            values={"severity": proposed.severity.value, "category": proposed.category.value},
+            values={"severity": state.severity.value, "category": state.category.value},
             other=("Why, or change it", page),
         )
-    elif situation.proposed_since and proposed.severity.rank < state.severity.rank:
+    if situation.proposed_since and proposed.severity is not state.severity:
         yield NextAction(
             title="Look at the classification again",
             verb="Look",
-            detail=f"The rules now propose {what}.",
+            detail=f"The rules now propose {_what(proposed.severity, proposed.category)}.",
             href=page,
         )
+
+
+def _what(severity: Severity, category: Category) -> str:
+    return f"{severity.label}, {category.label.lower()}"
+
+
+def _whence(state: Incident) -> str:
+    """Where a classification comes from that is not the rules' last word, and that nobody confirmed."""
+    stated = state.stated
+    reported = stated is not None and (stated.severity is state.severity or stated.category is state.category)
+    return "As reported." if reported else "As the rules proposed before."
 
 
 def _containing(situation: Situation, who: SignedIn) -> Iterator[NextAction]:

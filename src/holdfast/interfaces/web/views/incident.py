@@ -285,8 +285,9 @@ def _home(incident: str) -> str:
 @router.post("/acknowledgement")
 def acknowledge(visit: visit, incident: IncidentNumber) -> Response:
     visit.require(Permission.RESPOND)
-    visit.application.desk.acknowledge(incident, by=visit.actor, at=visit.now)
-    visit.notice("Acknowledged.", "The escalation has stopped.")
+    answer = visit.application.desk.acknowledge(incident, by=visit.actor, at=visit.now)
+    stopped = "The escalation has stopped."
+    visit.notice("Acknowledged." if answer.first else f"{answer.sentence}.", stopped if answer.first else "")
     return visit.back(_home(incident))
 
 
