@@ -18,6 +18,7 @@ from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.datastructures import Headers
 
 from holdfast.clock import Clock, SystemClock
 from holdfast.contain.containing import Containing
@@ -41,12 +42,15 @@ from holdfast.incident.register import Register
 from holdfast.incident.responding import Desk
 from holdfast.integrations.ofrep.prober import OfrepProber
 from holdfast.integrations.smtp.channel import EmailChannel
+from holdfast.interfaces.api import access as api_access
 from holdfast.interfaces.api.access import flags_access
 from holdfast.interfaces.api.ofrep import ofrep_router
 from holdfast.interfaces.api.resources import api
 from holdfast.interfaces.application import Application, Handler, Upkeep
 from holdfast.interfaces.cli.main import run
 from holdfast.interfaces.cli.session import Wiring
+from holdfast.interfaces.door import Door, Patient
+from holdfast.interfaces.web import access as web_access
 from holdfast.interfaces.web.site import site
 from holdfast.interfaces.worker.worker import Worker
 from holdfast.investigate import assessing
@@ -273,7 +277,13 @@ def asgi(application: Application) -> FastAPI:
     )
     served.include_router(ofrep_router(application.read_switches, flags_access(application), hearing))
     served.mount("/", site(application))
+    served.add_middleware(Door, known=lambda headers: _known(application, headers))
     return served
+
+
+def _known(application: Application, headers: Headers) -> bool:
+    """Whether a request comes from somebody who is signed in, by page or by API."""
+    return web_access.signed_in_by(application, headers) or api_access.signed_in_by(application, headers)
 
 
 class Service:
@@ -286,6 +296,7 @@ class Service:
             asgi(application),
             host=web.host,
             port=web.port,
+            http=Patient,
             log_config=None,
             server_header=False,
             timeout_graceful_shutdown=3,  # open event streams never end by themselves

@@ -8,8 +8,10 @@ stand in the same transaction.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
 
 from holdfast.evidence import capture, custody
 from holdfast.evidence.events import EvidenceAdded, EvidenceFrozen, Item, Kind
@@ -137,27 +139,29 @@ class Desk:
             raise NotAllowed(NO_TITLE)
         ground = self._active_ground(report.system)
         why = f"{report.alert.monitor_name} is out of bounds" if report.alert else f"{by.name} reported it"
-        for _ in range(_ATTEMPTS):
-            with self.ledger.reading() as conn:
-                incident = f"INC-{register.next_number(conn)}"
-            # Files are taken into the vault first. A crash before the append leaves files that no
-            # fact names; a crash after it leaves the incident complete.
-            frozen = self._freeze(incident, report, ground, at)
+        # Files are taken into the vault first, once. A crash before the append leaves files that no fact
+        # names; a crash after it leaves the incident complete.
+        frozen = self._freeze(report, ground, at)
+
+        def drafting(conn: Connection) -> list[Draft]:
+            incident = f"INC-{register.next_number(conn)}"
             facts = self._opening(incident, report, ground, at)
             state = fold((fact, at) for fact in facts)
-            drafts = [
+            return [
                 Draft(stream_of(incident), 0, facts),
-                Draft(custody.stream_of(incident), 0, [frozen]),
+                Draft(custody.stream_of(incident), 0, [replace(frozen, incident=incident)]),
                 *self._messages(Moment.OPENED, state, ground, why, state.team),
                 *self.told(Incident(), facts, ground, at, why),
                 *together(incident),
             ]
+
+        for _ in range(_ATTEMPTS):
             try:
-                self.ledger.append(*drafts, by=by, at=at)
-                return incident
+                recorded = self.ledger.append(by=by, at=at, drafting=drafting)
+                return recorded[0].incident or ""
             except Conflict:
-                continue  # somebody else took this number; the vault keeps the files for the next try
-        raise Conflict("incidents are being opened faster than this one could get a number; try again")
+                continue  # what must stand together has moved on meanwhile: ask again
+        raise Conflict("what this incident is opened for kept changing; try again")
 
     def join(
         self,
@@ -229,10 +233,11 @@ class Desk:
             ground.playbook, triage.measured(source="alert", alert=alert, system=ground.system)
         )
 
-    def _freeze(self, incident: str, report: Report, ground: Ground, at: datetime) -> EvidenceFrozen:
+    def _freeze(self, report: Report, ground: Ground, at: datetime) -> EvidenceFrozen:
+        """What can be preserved, before the incident has its number."""
         alert = report.alert
         scene = capture.Scene(
-            incident=incident,
+            incident="",
             at=at,
             playbook=ground.playbook_hash,
             system=report.system,

@@ -153,6 +153,7 @@ class Ledger:
         *drafts: Draft,
         by: Actor,
         at: datetime,
+        drafting: Callable[[Connection], Sequence[Draft]] | None = None,
         fires: Timer | None = None,
         keeping: Callable[[Connection], None] | None = None,
     ) -> tuple[Recorded, ...]:
@@ -160,9 +161,10 @@ class Ledger:
 
         Raises Conflict where a stream has moved on since it was read, AlreadyFired where the timer
         named by `fires` is no longer armed at that generation, NotAsWritten where something in the
-        database changed what was stored. `keeping` writes run-time rows that must not part from these
-        facts. When this returns, the facts are committed and ordered; when it raises or the process dies,
-        nothing has happened.
+        database changed what was stored. `drafting` gives further drafts when nobody else can append any
+        longer: what needs the next number takes it there. `keeping` writes run-time rows that must not
+        part from these facts. When this returns, the facts are committed and ordered; when it raises or the
+        process dies, nothing has happened.
         """
         with self.database.writing() as conn:
             # Locking the head first puts projections in ledger order on every database, so that a
@@ -173,7 +175,7 @@ class Ledger:
             recorded_at = max(clock.stamp(at), last_at)  # time never runs backwards in the ledger
             written: list[Recorded] = []
             rows: list[dict[str, Any]] = []
-            for draft in drafts:
+            for draft in (*drafts, *(drafting(conn) if drafting else ())):
                 self._extend(conn, draft, origin, size + len(rows), recorded_at, by, written, rows)
             if rows:
                 conn.execute(insert(tables.facts), rows)

@@ -16,9 +16,11 @@ import hashlib
 import hmac
 import json
 import secrets
+import threading
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, Literal
 
 from argon2 import PasswordHasher
@@ -43,6 +45,7 @@ from holdfast.ledger.facts import Fact
 from holdfast.ledger.ledger import Conflict, Draft, Ledger
 from holdfast.ledger.tables import metadata, streams
 from holdfast.people import AccessRole, Actor, Permission, allowed
+from holdfast.prepare import passwords
 from holdfast.prepare.durations import spoken
 from holdfast.prepare.events import (
     AccountCreated,
@@ -54,11 +57,11 @@ from holdfast.prepare.events import (
     TokenRevoked,
 )
 from holdfast.prepare.records import people
+from holdfast.prepare.versions import playbook_versions_of
 from holdfast.problems import NotAllowed
 
-SHORTEST_PASSWORD = 15
-"""Characters; NIST SP 800-63B-4 section 3.1.1.2 for a password used alone. No rules of composition."""
-LONGEST_PASSWORD = 512
+HASHED_AT_ONCE = 2
+"""Passwords hashed at the same moment in one process: each takes 64 MiB, and anybody may ask for one."""
 
 _CREDENTIALS = Table(
     "account_credentials",
@@ -170,8 +173,12 @@ class Accounts:
         self._ledger = ledger
         self._limits = limits or Limits()
         self._hasher = hasher or PasswordHasher()
-        # Checked when there is no account, so that an answer takes as long as for a wrong password.
-        self._decoy = self._hasher.hash(secrets.token_urlsafe(24))
+        self._hashing = threading.BoundedSemaphore(HASHED_AT_ONCE)
+
+    @cached_property
+    def _decoy(self) -> str:
+        """Checked when there is no account, so that an answer takes as long as for a wrong password."""
+        return self._hasher.hash(secrets.token_urlsafe(24))
 
     # Passwords ---------------------------------------------------------------------------------
 
@@ -450,27 +457,27 @@ class Accounts:
 
     def _matches(self, hashed: str, password: str) -> bool:
         try:
-            return self._hasher.verify(hashed, password[: LONGEST_PASSWORD + 1])
+            with self._hashing:
+                return self._hasher.verify(hashed, password[: passwords.LONGEST + 1])
         except (VerificationError, InvalidHashError):
             return False
 
     def _hash(self, person: str, password: str) -> str:
-        if len(password) < SHORTEST_PASSWORD:
-            raise NotAllowed(
-                f"a password needs at least {SHORTEST_PASSWORD} characters; a few plain words will do"
-            )
-        if len(password) > LONGEST_PASSWORD:
-            raise NotAllowed(f"a password has at most {LONGEST_PASSWORD} characters; shorten it")
-        if person in password.lower() or len(set(password)) < 5:
-            raise NotAllowed(
-                "this password is easy to guess; use a few plain words that do not belong together"
-            )
-        return self._hasher.hash(password)
+        name, _ = self._listed(person)
+        passwords.require_hard_to_guess(password, [person, name or "", self._organisation()])
+        with self._hashing:
+            return self._hasher.hash(password)
+
+    def _organisation(self) -> str:
+        newest = playbook_versions_of(self._ledger)[:1]
+        return newest[0].playbook.organisation if newest else ""
 
     def _rehash(self, person: str, hashed: str | None, password: str, at: datetime) -> None:
         """Bring an old hash to today's parameters while the password is at hand."""
         if hashed is not None and self._hasher.check_needs_rehash(hashed):
-            self._store(person, self._hasher.hash(password), at)
+            with self._hashing:
+                hashed = self._hasher.hash(password)
+            self._store(person, hashed, at)
 
     def _credential(self, person: str) -> str | None:
         rows = self._rows(select(_CREDENTIALS.c.password_hash).where(_CREDENTIALS.c.person == person))

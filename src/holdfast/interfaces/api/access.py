@@ -13,6 +13,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.datastructures import Headers
 
 from holdfast.interfaces.application import Application
 from holdfast.people import Permission, allowed
@@ -30,6 +31,14 @@ NOT_VALID = (
 
 def _application(request: Request) -> Application:
     return cast(Application, request.app.state.application)
+
+
+def signed_in_by(application: Application, headers: Headers) -> bool:
+    """Whether the request carries a token that holds."""
+    scheme, _, secret = headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        return False
+    return application.accounts.by_token(secret.strip(), application.clock.now()) is not None
 
 
 App = Annotated[Application, Depends(_application)]

@@ -37,6 +37,8 @@ class Bodies:
             await self.app(scope, receive, send)
             return
         body = await _read(Headers(scope=scope), receive)
+        if body is GONE:
+            return  # half a request is none: nothing is done by it
         if body is None:
             answer = problem(
                 413, f"the request is larger than {LARGEST_JSON >> 20} MiB", headers={"Connection": "close"}
@@ -50,8 +52,12 @@ class Bodies:
         await self.app(scope, _replay(body, receive), send)
 
 
+GONE = b"the client is gone"
+"""Compared by identity."""
+
+
 async def _read(headers: Headers, receive: Receive) -> bytes | None:
-    """The whole body; None as soon as it is known to be too large."""
+    """The whole body; None as soon as it is known to be too large, GONE when the client went away."""
     declared = headers.get("content-length", "")
     if declared.isdigit() and int(declared[:20]) > LARGEST_JSON:
         return None
@@ -59,7 +65,7 @@ async def _read(headers: Headers, receive: Receive) -> bytes | None:
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            return bytes(read)  # the client is gone
+            return GONE
         read += message.get("body", b"")
         if len(read) > LARGEST_JSON:
             return None

@@ -31,6 +31,8 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment
+from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
 
 from holdfast.interfaces.application import Application
 from holdfast.interfaces.web import rendering, shell
@@ -91,6 +93,14 @@ def known(request: Request, now: Annotated[datetime, Depends(_now)]) -> SignedIn
     secret = request.cookies.get(session_cookie(application))
     touch = "x-live" not in request.headers
     return application.accounts.session(secret, now, touch=touch) if secret else None
+
+
+def signed_in_by(application: Application, headers: Headers) -> bool:
+    """Whether the request carries the cookie of a session that goes on. It does not count as use."""
+    secret = cookie_parser(headers.get("cookie", "")).get(session_cookie(application))
+    if not secret:
+        return False
+    return application.accounts.session(secret, application.clock.now(), touch=False) is not None
 
 
 # Forged requests -------------------------------------------------------------------------------

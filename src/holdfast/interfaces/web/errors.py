@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from holdfast.contain.reading import NoSuchContainment
 from holdfast.evidence.custody import NoSuchItem
@@ -39,6 +40,10 @@ def handle_errors(app: FastAPI, headers: Mapping[str, str]) -> None:
         page.headers.update(headers)
         return page
 
+    def gone(request: Request, error: Exception) -> Response:
+        return Response(status_code=400)  # said to nobody: the client went away, or was turned away
+
+    app.add_exception_handler(ClientDisconnect, gone)
     app.add_exception_handler(SignInFirst, _sign_in_first)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _incomplete)

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import lru_cache, partial
 from typing import Annotated
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.concurrency import run_in_threadpool
 
 from holdfast.interfaces.web import access
 from holdfast.interfaces.web.access import visit
 from holdfast.interfaces.web.rendering import fragment, sentence
-from holdfast.prepare.accounts import LONGEST_PASSWORD, SignedIn
+from holdfast.prepare.accounts import HASHED_AT_ONCE, SignedIn
+from holdfast.prepare.passwords import LONGEST
 from holdfast.problems import NotAllowed
 
 router = APIRouter()
+
+
+@lru_cache(maxsize=8)
+def _turns(loop: asyncio.AbstractEventLoop) -> CapacityLimiter:
+    """How many passwords are hashed at once by the server that runs in this loop."""
+    return CapacityLimiter(HASHED_AT_ONCE)
 
 
 @router.get("/sign-in")
@@ -29,22 +40,26 @@ def form(
 
 
 @router.post("/sign-in")
-def sign_in(
+async def sign_in(
     request: Request,
     person: Annotated[str, Form(max_length=200)] = "",
-    password: Annotated[str, Form(max_length=LONGEST_PASSWORD + 1)] = "",
+    password: Annotated[str, Form(max_length=LONGEST + 1)] = "",
     next: Annotated[str, Form()] = "/",  # noqa: A002
 ) -> Response:
     application = access.application_of(request)
     now = application.clock.now()
     origin = request.client.host if request.client else "unknown"
     person = person.replace("\x00", "")  # no database stores it, and no address holds it
+    # Whoever waits for their turn at hashing waits here, and takes no thread from those who are signed in.
+    turn = _turns(asyncio.get_running_loop())
     try:
-        secret, _ = application.accounts.sign_in(person, password, origin, now)
+        secret, _ = await to_thread.run_sync(
+            partial(application.accounts.sign_in, person, password, origin, now), limiter=turn
+        )
     except NotAllowed as refused:
         return _form(request, next, person=person, error=sentence(str(refused)), status=403)
     if old := request.cookies.get(access.session_cookie(application)):
-        application.accounts.sign_out(old, now)
+        await run_in_threadpool(application.accounts.sign_out, old, now)
     response = RedirectResponse(access.local_path(next), 303)
     access.start_session(response, application, secret)
     return response
