@@ -64,6 +64,7 @@ PAST_TENSE_OF_ITS_OWN = {
     "overdue",
     "ran",
     "sent",
+    "set",
     "withdrawn",
 }
 """Last words of facts that are past without ending in -ed."""
