@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -517,5 +517,5 @@ def test_monitors_over_many_columns_become_one_for_each(loans: Loans) -> None:
     system = loans.system(daily("missing", columns=["income", "sex"], limit={"above": 0.1}))
     assert system.prediction_log is not None
     log = open_log(system.prediction_log, loans.folder, loans.engine)
-    found: Sequence[Any] = monitors_of(system, log, loans.engine)
+    found = monitors_of(system, log, loans.engine).monitors
     assert [(m.id, m.column) for m in found] == [("missing.income", "income"), ("missing.sex", "sex")]

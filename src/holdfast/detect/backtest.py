@@ -18,6 +18,7 @@ from holdfast.detect.log import Log
 from holdfast.detect.measurement import Measurement
 from holdfast.detect.monitors import freeze, monitors_of, ranks_of, scans_of
 from holdfast.detect.reading import Reader
+from holdfast.detect.tables import LogError
 from holdfast.prepare.systems import Monitor, System
 
 DAY = timedelta(days=1)
@@ -29,9 +30,13 @@ def backtest(
     """One measurement for each monitor, window and group, in the order in which they became known.
 
     `step` is the time between two looks at the log. Windows whose labels never mature come last, as they
-    stood when the log and its labels end. Raises LogError.
+    stood when the log and its labels end. Monitors that the log cannot serve are left out.
+    Raises LogError when it serves none.
     """
-    monitors = monitors_of(system, log, engine)
+    able = monitors_of(system, log, engine)
+    monitors = able.monitors
+    if able.failing and not monitors:
+        raise LogError(next(iter(able.failing.values())).reason)
     frozen = frozen or freeze(system, log, engine)
     cells: list[Cell] = []
     for scan in scans_of(monitors, log, frozen):

@@ -11,6 +11,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 Number = int | float
 Group = tuple[str, ...]
@@ -33,13 +35,41 @@ class Window:
     """Number of the window since the beginning of time, or of the log for windows of rows."""
 
 
-def window_number(moment: datetime, width: timedelta) -> int:
+def on_the_wall(moment: datetime, zone: str) -> datetime:
+    """What the zone's clock shows at a moment, as if it were UTC: by this windows are cut."""
+    return moment if zone == "UTC" else moment.astimezone(ZoneInfo(zone)).replace(tzinfo=UTC)
+
+
+def _first_moment(shown: datetime, zone: str) -> datetime:
+    """The first moment at which the zone's clock shows this or later: an hour that is shown twice begins
+    with its first, one that is skipped at the change."""
+    if zone == "UTC":
+        return shown
+    place = ZoneInfo(zone)
+    try:
+        first, second = (shown.replace(tzinfo=place, fold=fold).astimezone(UTC) for fold in (0, 1))
+    except OverflowError:
+        return shown
+    if on_the_wall(first, zone) == shown:
+        return first
+    # Skipped: the change lies between the two readings.
+    low, high = min(first, second), max(first, second)
+    while high - low > timedelta(seconds=1):
+        middle = low + (high - low) / 2
+        low, high = (low, middle) if on_the_wall(middle, zone) >= shown else (middle, high)
+    return high.replace(microsecond=0)
+
+
+def window_number(moment: datetime, width: timedelta, zone: str = "UTC") -> int:
     """The number of the window that a moment lies in."""
-    return (moment - ORIGIN) // width
+    return (on_the_wall(moment, zone) - ORIGIN) // width
 
 
-def window_at(index: int, width: timedelta) -> Window:
-    return Window(ORIGIN + index * width, ORIGIN + (index + 1) * width, index)
+@lru_cache(maxsize=20_000)
+def window_at(index: int, width: timedelta, zone: str = "UTC") -> Window:
+    """A window by its number. Where a clock goes forward, windows may be shorter, or without length."""
+    start, end = (_first_moment(ORIGIN + number * width, zone) for number in (index, index + 1))
+    return Window(start, end, index)
 
 
 WHOLE = Window(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC), 0)

@@ -6,16 +6,28 @@ cannot be read, two labels for one prediction) is refused here, in a sentence, b
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from glob import glob
 from pathlib import Path
 from typing import Literal
 
+from holdfast import wording
 from holdfast.detect.engines import Engine
-from holdfast.detect.tables import Column, Extent, Kind, LabelTable, LogError, Source, Table, spelled_truth
-from holdfast.prepare.systems import Labels, PredictionLog, Reference
+from holdfast.detect.tables import (
+    Column,
+    Extent,
+    Kind,
+    LabelTable,
+    LogError,
+    Source,
+    Stretch,
+    Table,
+    as_number,
+    spelled_truth,
+)
+from holdfast.prepare.systems import Labels, Missing, PredictionLog
 from holdfast.problems import did_you_mean, shown
 
 ENDINGS: dict[str, Literal["parquet", "csv"]] = {
@@ -24,6 +36,8 @@ ENDINGS: dict[str, Literal["parquet", "csv"]] = {
     ".csv": "csv",
     ".csv.gz": "csv",
 }
+AHEAD = timedelta(days=1)
+"""How far the clock that writes a log may be ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +53,28 @@ class Log:
     last: datetime
     scores_are_chances: bool
     """Whether all scores lie in 0 to 1, so that they can be read as probabilities."""
+    without_labels: LogError | None = None
+    """Why no label can be read, where that is so; what needs no label goes on."""
+    notes: tuple[str, ...] = ()
+    """What is strange about it and does not stop the counting, in sentences."""
 
 
-def open_log(config: PredictionLog, base: Path, engine: Engine) -> Log:
+def open_log(config: PredictionLog, base: Path, engine: Engine, as_of: datetime | None = None) -> Log:
     """Find, read and check the log, its labels and its reference; paths are relative to `base`.
 
     Raises LogError saying what is missing or unreadable, where, and what to do.
     """
-    source = find(config.path, base, "the prediction log")
-    columns = _schema(engine, source, "the prediction log")
-    labels = _labels(config.labels, base, engine) if config.labels else None
-    table = _table("the prediction log", source, columns, config, labels)
-    _check_roles(table, needs_time=True)
-    if labels is None and config.columns.label is not None:
-        table.column(config.columns.label)
-    extent = engine.extent(table)
-    _check_extent(table, extent)
+    opening = _Opening(config, base, engine)
+    table = opening.log()
+    extent = engine.extent(table, as_of)
+    _check_extent(table, extent, as_of)
     assert extent.first is not None
     assert extent.last is not None
+    table = opening.each_prediction_once(table)
+    table, without_labels = opening.with_labels(table)
+    reference = opening.reference(table) if config.reference else None
     score = extent.score_range
-    reference = _reference(config.reference, config, base, engine, table) if config.reference else None
+    opening.look_for_words(table)
     return Log(
         config=config,
         table=table,
@@ -68,7 +84,210 @@ def open_log(config: PredictionLog, base: Path, engine: Engine) -> Log:
         first=extent.first,
         last=extent.last,
         scores_are_chances=score is not None and score[0] >= 0 and score[1] <= 1,
+        without_labels=without_labels,
+        notes=(*_said_of(extent), *opening.notes),
     )
+
+
+class _Opening:
+    """The steps of opening a log; what is strange and does not stop them is noted."""
+
+    def __init__(self, config: PredictionLog, base: Path, engine: Engine) -> None:
+        self.config, self.base, self.engine = config, base, engine
+        self.notes: list[str] = []
+
+    def log(self) -> Table:
+        """The predictions themselves, their roles checked."""
+        roles, called = self.config.columns, "the prediction log"
+        source, columns = self._take(self.config.path, called)
+        names = (roles.id, roles.subject, roles.model_version, *roles.categorical)
+        columns = {name: _as_name(column) if name in names else column for name, column in columns.items()}
+        # Labels may be delivered apart; then a column of that name here is an ordinary one.
+        own, arrived = (
+            (None, None)
+            if self.config.labels
+            else (columns.get(n or "") for n in (roles.label, roles.label_arrived))
+        )
+        table = Table(called, source, columns, roles, own, arrived, None, since=self.config.since)
+        _check_roles(table, self.engine, needs_time=True)
+        timed = {
+            name: self._timed(source, columns[name], called)
+            for name in (roles.time, roles.label_arrived)
+            if name in columns
+        }
+        return replace(table, columns={**columns, **timed}, arrived=arrived and timed[arrived.name])
+
+    def _take(self, path: str, called: str) -> tuple[Source, dict[str, Column]]:
+        found = replace(find(path, self.base, called), missing=self.config.missing)
+        try:
+            source, columns = self.engine.take(found)
+        except LogError as error:
+            raise LogError(f"{called}: {error.cause}", error.fix) from error
+        return source, {column.name: column for column in columns}
+
+    def _timed(self, source: Source, column: Column, called: str) -> Column:
+        """The column with what its times need to be read: their zone, and the order of their dates."""
+        column = replace(column, zone=self.config.zone or "UTC")
+        if column.type != "VARCHAR" or self.config.dates is not None:
+            return replace(column, dates=self.config.dates or column.dates)
+        orders, example = self.engine.date_orders(source, column)
+        if len(orders) > 1:
+            raise LogError(
+                f"{called}: dates of {shown(column.name)} such as {shown(example)} can be read in "
+                f"{len(orders)} ways: {', '.join(orders)}",
+                f"write the right one in prediction_log, for example dates: {orders[0]}",
+            )
+        if not orders:
+            raise LogError(
+                f"{called}: dates of {shown(column.name)} such as {shown(example)} are not all written in one "
+                "order",
+                "write every date in one, best with the year first",
+            )
+        return replace(column, dates=orders[0])
+
+    def each_prediction_once(self, table: Table) -> Table:
+        """The log with one row for each id, as its file says, or a refusal."""
+        id_ = table.column(self.config.columns.id)
+        found = self.engine.repeated(table.source, id_)
+        if found.without:
+            self.notes.append(f"{wording.plural(found.without, 'row')} without an id: no label can find them")
+        if not found.ids:
+            return table
+        rule = self.config.repeated_ids
+        said = (
+            f"{table.called} has {found.rows:,} rows for {wording.plural(found.ids, 'id')}, for example "
+            f"{shown(found.example)}"
+        )
+        if rule == "refuse":
+            raise LogError(
+                f"{said} ({table.source})",
+                "write each prediction once, or say which row stands: repeated_ids: first or last",
+            )
+        self.notes.append(f"{said}; the {rule} row of each stands")
+        return replace(table, repeated=rule)
+
+    # Labels
+
+    def with_labels(self, table: Table) -> tuple[Table, LogError | None]:
+        """The log with the labels it is joined to, or why there are none."""
+        try:
+            if self.config.labels is not None:
+                table = replace(table, labels=self._labels(self.config.labels, table))
+            elif self.config.columns.label is not None:
+                label = _there(table, self.config.columns.label)
+                if table.roles.label_arrived:
+                    _there(table, table.roles.label_arrived)
+                _refuse_odd(label, table, self.engine)
+            table = _classes(table, self.engine)
+        except LogError as error:
+            return replace(table, label=None, arrived=None, labels=None), error
+        if table.label_column is not None and table.roles.prediction is not None:
+            self._note_unknown(table)
+        return table, None
+
+    def _labels(self, config: Labels, table: Table) -> LabelTable:
+        source, columns = self._take(config.path, "the labels")
+        found = {}
+        for name in filter(None, (config.id, config.label, config.arrived)):
+            if name not in columns:
+                raise LogError(
+                    f"the labels have no column {shown(name)} ({source})", did_you_mean(name, columns)
+                )
+            found[name] = columns[name]
+            _refuse_gone(columns[name], "the labels", columns)
+        arrived = found[config.arrived] if config.arrived else None
+        if arrived is not None:
+            _check_time(arrived, "the labels")
+            arrived = self._timed(source, arrived, "the labels")
+        label = found[config.label]
+        labels = LabelTable(source, _as_name(found[config.id]), label, arrived)
+        if label.odd is not None:
+            raise _odd(label, "the labels", source, self.engine)
+        return self._one_label_each(labels, table)
+
+    def _one_label_each(self, labels: LabelTable, table: Table) -> LabelTable:
+        found = self.engine.repeated_labels(labels)
+        if found.conflicts:
+            many = wording.plural(found.conflicts, "id")
+            when = " at the same time" if labels.arrived else ""
+            raise LogError(
+                f"the labels name {many} more than once with different labels{when}, for example "
+                f"{shown(found.example)} ({labels.source})",
+                "keep one label for each prediction, or say with labels.arrived which came last",
+            )
+        if found.ids:
+            which = "the newest that had arrived stands" if labels.arrived else "they are the same"
+            self.notes.append(f"{wording.plural(found.ids, 'id')} with several labels: {which}")
+            labels = replace(labels, repeated=True)
+        if found.unreadable:
+            raise LogError(
+                f"the labels: {found.unreadable:,} have a time of arrival that is no time, such as "
+                f"{shown(found.unread)} ({labels.source})",
+                "write times as timestamps, or as text such as 2026-11-23T10:42:00Z",
+            )
+        if found.undated:
+            said = wording.plural(found.undated, "label")
+            self.notes.append(f"{said} without a time of arrival: they count as not known yet")
+        matched, example = self.engine.matched(table, labels)
+        if found.labels and not matched:
+            raise LogError(
+                f"no id of the labels is in the prediction log: of {found.labels:,} labels, such as that of "
+                f"{shown(found.an_id)}, not one; ids of the log are such as {shown(example)}",
+                "write the id in both as the application wrote it",
+            )
+        if matched < found.labels:
+            said = f"{found.labels - matched:,} of {found.labels:,} labels"
+            self.notes.append(f"{said} belong to no prediction of the log")
+        return labels
+
+    def _note_unknown(self, table: Table) -> None:
+        many, example = self.engine.unknown_labels(table)
+        if many:
+            self.notes.append(
+                f"{wording.plural(many, 'label')} with a value that no prediction has, such as "
+                f"{shown(example)}, and they count as wrong; if it means that the label is not known, write "
+                f"missing: {{{table.label_column.name if table.label_column else ''}: [{example}]}}"
+            )
+
+    # Reference
+
+    def reference(self, table: Table) -> Table:
+        config = self.config.reference
+        assert config is not None
+        if config.path is None:
+            since = max(filter(None, (config.from_, table.since)), default=None)
+            return replace(table, called="the reference period of the log", since=since, until=config.to)
+        source, columns = self._take(config.path, "the reference")
+        roles = table.roles
+        columns = {
+            name: _like(self.engine, source, column, table.columns.get(name))
+            for name, column in columns.items()
+        }
+        name = roles.label or (self.config.labels.label if self.config.labels else None)
+        label = columns.get(name) if name else None
+        if label is not None and table.label_column is not None:
+            label = _like(self.engine, source, label, table.label_column)
+        # A reference is the past: its labels are all known.
+        reference = Table("the reference", source, columns, roles, label, None, None)
+        _check_roles(reference, self.engine, needs_time=False)
+        return reference
+
+    # Words
+
+    def look_for_words(self, table: Table) -> None:
+        """Note columns of text that hold a word which often means that there is no value."""
+        texts = [column for column in table.columns.values() if column.kind is Kind.TEXT]
+        found = {column.name: column.perhaps for column in texts if column.perhaps}
+        if table.source.origin is None:
+            undecided = [
+                c.name for c in texts if not _is_said(self.config.missing, c.name) and c.type == "VARCHAR"
+            ]
+            found |= self.engine.perhaps_missing(table, undecided)
+        for name, word in found.items():
+            self.notes.append(
+                f"column {shown(name)} holds the word {shown(word)}, which counts as a value; if it means "
+                f'that there is none, write missing: ["{word}"], and if not, missing: []'
+            )
 
 
 def find(path: str, base: Path, called: str) -> Source:
@@ -129,69 +348,87 @@ def _format(files: Sequence[Path], called: str) -> Literal["parquet", "csv"]:
     return formats.pop()
 
 
-def _schema(engine: Engine, source: Source, called: str) -> dict[str, Column]:
-    try:
-        return {column.name: column for column in engine.schema(source)}
-    except LogError as error:
-        raise LogError(f"{called}: {error.cause}", error.fix) from error
+def _is_said(missing: Missing | None, column: str) -> bool:
+    return column in missing if isinstance(missing, dict) else missing is not None
 
 
-def _table(
-    called: str,
-    source: Source,
-    columns: Mapping[str, Column],
-    config: PredictionLog,
-    labels: LabelTable | None,
-) -> Table:
-    roles = config.columns
-    own = columns.get(roles.label) if roles.label else None
-    arrived = columns.get(roles.label_arrived) if roles.label_arrived else None
-    return Table(called, source, columns, roles, None if labels else own, None if labels else arrived, labels)
+def _as_name(column: Column) -> Column:
+    """A column of names: whatever it holds is one."""
+    return replace(column, kind=Kind.TEXT, odd=None) if column.odd else column
 
 
-def _labels(config: Labels, base: Path, engine: Engine) -> LabelTable:
-    source = find(config.path, base, "the labels")
-    columns = _schema(engine, source, "the labels")
-    found = {}
-    for name in (config.id, config.label, config.arrived):
-        if name is not None and name not in columns:
-            raise LogError(f"the labels have no column {shown(name)} ({source})", did_you_mean(name, columns))
-        if name is not None:
-            found[name] = columns[name]
-    arrived = found[config.arrived] if config.arrived else None
-    if arrived is not None:
-        _check_time(arrived, "the labels")
-    table = LabelTable(source, found[config.id], found[config.label], arrived)
-    many, example = engine.repeated_labels(table)
-    if many:
+def _like(engine: Engine, source: Source, column: Column, model: Column | None) -> Column:
+    """The column read like its model, where text in one file is numbers or truth values in the other."""
+    if model is None or column.kind is not Kind.TEXT or model.kind not in (Kind.NUMBER, Kind.TRUTH):
+        return column
+    return engine.spelled(source, column)
+
+
+def _there(table: Table, name: str) -> Column:
+    """A column that the log has, in its newest file as well."""
+    column = table.column(name)
+    _refuse_gone(column, table.called, table.columns)
+    return column
+
+
+def _refuse_gone(column: Column, called: str, columns: Mapping[str, Column]) -> None:
+    if column.gone:
+        others = [other.name for other in columns.values() if not other.gone]
         raise LogError(
-            f"the labels name {many} id{'s' if many > 1 else ''} more than once, for example "
-            f"{shown(example)} ({source})",
-            "keep one label for each prediction, the one that stands",
+            f"{called}: the newest file {column.gone} has no column {shown(column.name)}, as older ones have",
+            f"if it bears another name now, write both under one; {did_you_mean(column.name, others)}",
         )
-    return table
 
 
-def _check_roles(table: Table, needs_time: bool) -> None:
+def _odd(column: Column, called: str, source: Source, engine: Engine) -> LogError:
+    odd = column.odd
+    assert odd is not None
+    where = engine.locate(source, column.name, odd.value)
+    among = {Kind.NUMBER: "numbers", Kind.TRUTH: "truth values", Kind.TIME: "times"}[column.kind]
+    return LogError(
+        f"{called}: column {shown(column.name)} holds {shown(odd.value)} among {among} ({where}; "
+        f"{odd.times:,} such of {odd.of:,} values)",
+        f'if it means that there is no value, write missing: ["{odd.value}"] in prediction_log; if the '
+        "column holds names, list it under columns.categorical; else correct the file",
+    )
+
+
+def _refuse_odd(column: Column, table: Table, engine: Engine) -> None:
+    """Raises LogError when the column holds values unlike nearly all of its others."""
+    if column.odd is not None:
+        raise _odd(column, table.called, table.source, engine)
+
+
+def check_column(name: str, table: Table, engine: Engine) -> Column:
+    """A column that a monitor reads: there, in the newest file as well, and of one kind. Raises LogError."""
+    column = _there(table, name)
+    _refuse_odd(column, table, engine)
+    return column
+
+
+def _check_roles(table: Table, engine: Engine, needs_time: bool) -> None:
     roles = table.roles
-    always = [roles.prediction, roles.score, roles.model_version, roles.subject, roles.label_arrived]
-    names = [*([roles.id, roles.time] if needs_time else []), *(always if needs_time else [])]
-    for name in names:
-        if name is not None and not (name == roles.label_arrived and table.labels):
-            table.column(name)
+    if needs_time:
+        named = [roles.id, roles.time, roles.prediction, roles.score, roles.model_version, roles.subject]
+        for name in filter(None, named):
+            _there(table, name)
     for name in (*(roles.features or ()), *roles.categorical):
         table.column(name)
     if needs_time:
         _check_time(table.column(roles.time), table.called)
     if table.arrived is not None:
         _check_time(table.arrived, table.called)
+    for role in (roles.prediction, roles.score):
+        if role is not None and role in table.columns:
+            _refuse_odd(table.columns[role], table, engine)
     score = table.columns.get(roles.score or "")
     if score is not None and score.kind not in (Kind.NUMBER, Kind.EMPTY):
         raise LogError(
             f"{table.called}: the score {shown(score.name)} is {score.kind}, not a number",
             "map columns.score to the column with the model's score",
         )
-    _check_classes(table)
+    if roles.prediction is not None and roles.prediction in table.columns:
+        _check_positive(table.called, _filled(table.columns[roles.prediction]), roles.positive)
 
 
 def _check_time(column: Column, called: str) -> None:
@@ -202,39 +439,57 @@ def _check_time(column: Column, called: str) -> None:
         )
 
 
-def _check_classes(table: Table) -> None:
-    """Prediction, label and the positive value must be things that can be equal."""
-    prediction = _filled(table.columns.get(table.roles.prediction or ""))
-    label, positive = _filled(table.label_column), table.roles.positive
+def _classes(table: Table, engine: Engine) -> Table:
+    """The log with prediction and label read so that they can be equal. Raises LogError when they cannot."""
+    prediction, label = _filled(table.columns.get(table.roles.prediction or "")), _filled(table.label_column)
+    if prediction and label and (prediction.kind is Kind.TEXT) != (label.kind is Kind.TEXT):
+        prediction = _like(engine, table.source, prediction, label)
+        label = _like(engine, table.labels.source if table.labels else table.source, label, prediction)
+        table = _reading(table, prediction, label)
     if prediction and label and (prediction.kind is Kind.TEXT) != (label.kind is Kind.TEXT):
         raise LogError(
             f"{table.called}: the prediction {shown(prediction.name)} is {prediction.kind} and the label "
             f"{shown(label.name)} is {label.kind}, so they can never be equal",
             "write both in the same way",
         )
-    for column in (prediction, label):
-        if column and not _may_equal(column, positive):
-            raise LogError(
-                f"{table.called}: {shown(column.name)} is {column.kind}, and columns.positive is "
-                f"{shown(positive)}",
-                "set columns.positive to the value that counts as positive, as it is written there",
-            )
+    _check_positive(table.called, label, table.roles.positive)
+    return table
+
+
+def _reading(table: Table, prediction: Column, label: Column) -> Table:
+    columns = {**table.columns, prediction.name: prediction}
+    if table.labels is not None:
+        return replace(table, columns=columns, labels=replace(table.labels, label=label))
+    return replace(table, columns={**columns, label.name: label}, label=label)
+
+
+def _check_positive(called: str, column: Column | None, positive: object) -> None:
+    if column and not _may_equal(column, positive):
+        raise LogError(
+            f"{called}: {shown(column.name)} is {column.kind}, and columns.positive is {shown(positive)}",
+            "set columns.positive to the value that counts as positive, as it is written there",
+        )
 
 
 def _may_equal(column: Column, positive: object) -> bool:
-    """Whether the column can hold the positive value; yes and no may have been read as truth values."""
-    if column.kind is Kind.TRUTH and isinstance(positive, str):
+    """Whether the column can hold the positive value, which may be spelled as text here or there."""
+    if column.kind is Kind.TRUTH:
         return spelled_truth(positive) is not None
-    return (column.kind is Kind.TEXT) == isinstance(positive, str)
+    if column.kind is Kind.NUMBER:
+        return as_number(positive) is not None
+    return column.kind is not Kind.TEXT or isinstance(positive, str)
 
 
 def _filled(column: Column | None) -> Column | None:
     return None if column is None or column.kind is Kind.EMPTY else column
 
 
-def _check_extent(table: Table, extent: Extent) -> None:
+def _check_extent(table: Table, extent: Extent, as_of: datetime | None) -> None:
     if extent.rows == 0:
-        raise LogError(f"{table.called} has no rows ({table.source})", "wait for the first prediction")
+        before = f" since {table.since:%Y-%m-%d}" if table.since and extent.left_out else ""
+        raise LogError(
+            f"{table.called} has no rows{before} ({table.source})", "wait for the first prediction"
+        )
     if extent.without_time:
         wrong = f"such as {shown(extent.example)}" if extent.example is not None else "which is empty"
         raise LogError(
@@ -242,30 +497,42 @@ def _check_extent(table: Table, extent: Extent) -> None:
             f"that is no time, {wrong}",
             "write times as timestamps, or as text such as 2026-11-23T10:42:00Z",
         )
-
-
-def _reference(config: Reference, log: PredictionLog, base: Path, engine: Engine, table: Table) -> Table:
-    if config.path is None:
-        called = "the reference period of the log"
-        return Table(
-            called,
-            table.source,
-            table.columns,
-            table.roles,
-            table.label,
-            table.arrived,
-            table.labels,
-            config.from_,
-            config.to,
+    most = max(extent.stretches, key=lambda stretch: stretch.rows)
+    for one in extent.stretches:
+        if one is not most:
+            raise _far_off(table, extent, one, most)
+    if as_of is not None and extent.first is not None and extent.first > as_of + AHEAD:
+        raise LogError(
+            f"{table.called}: all of its times lie in the future, from {extent.first:%Y-%m-%d %H:%M} UTC on",
+            "set the clock that writes it",
         )
-    source = find(config.path, base, "the reference")
-    columns = _schema(engine, source, "the reference")
-    name = log.columns.label or (log.labels.label if log.labels else None)
-    label = columns.get(name) if name else None
-    # A reference is the past: its labels are all known.
-    reference = Table("the reference", source, columns, log.columns, label, None, None)
-    _check_roles(reference, needs_time=False)
-    return reference
+
+
+def _far_off(table: Table, extent: Extent, one: Stretch, most: Stretch) -> LogError:
+    """Rows whose time lies years from all others: their windows would be thousands of empty ones."""
+    which = (
+        f"on {one.first:%Y-%m-%d}"
+        if one.first == one.last
+        else f"{one.first:%Y-%m-%d} to {one.last:%Y-%m-%d}"
+    )
+    cause = (
+        f"{table.called}: {one.rows:,} of {extent.rows:,} rows {'has' if one.rows == 1 else 'have'} a "
+        f"{shown(table.roles.time)} far from all others, {which}; {most.rows:,} lie "
+        f"from {most.first:%Y-%m-%d} to {most.last:%Y-%m-%d} ({table.source})"
+    )
+    if one.last < most.first:
+        return LogError(
+            cause,
+            f"correct them, or leave out what is older with since: {most.first:%Y-%m-%d} in prediction_log",
+        )
+    return LogError(cause, "correct them, or take them out of the log")
+
+
+def _said_of(extent: Extent) -> Iterable[str]:
+    if extent.left_out:
+        yield f"{wording.plural(extent.left_out, 'row')} before prediction_log.since left out"
+    if extent.ahead:
+        yield f"{wording.plural(extent.ahead, 'row')} with a time in the future: not counted before then"
 
 
 def _features(table: Table) -> tuple[str, ...]:
@@ -283,5 +550,9 @@ def _features(table: Table) -> tuple[str, ...]:
         roles.model_version,
         roles.subject,
     }
+    if table.labels is not None:
+        taken.add(table.labels.label.name)
     usable = (Kind.NUMBER, Kind.TRUTH, Kind.TEXT)
-    return tuple(c.name for c in table.columns.values() if c.name not in taken and c.kind in usable)
+    return tuple(
+        c.name for c in table.columns.values() if c.name not in taken and c.kind in usable and not c.gone
+    )

@@ -149,7 +149,7 @@ class Monitoring:
             before = _memory(conn, system.id)
         with self.engines() as engine:
             log = open_log(system.prediction_log, self.base, engine)
-            monitors = {monitor.id: monitor for monitor in monitors_of(system, log, engine)}
+            monitors = {monitor.id: monitor for monitor in monitors_of(system, log, engine).monitors}
             found = evaluate(system, log, engine, at, before)
         measurements = tuple(_finite(one) for one in found.measurements)
         return _Found(monitors, measurements, found.state, log.rows, log.last)

@@ -22,7 +22,7 @@ from holdfast.detect.cells import Cell, Window, merge
 from holdfast.detect.engines import Engine
 from holdfast.detect.frozen import Frozen
 from holdfast.detect.judging import Due, Said, judge
-from holdfast.detect.log import Log
+from holdfast.detect.log import Log, check_column
 from holdfast.detect.measurement import Measurement
 from holdfast.detect.plan import Scan
 from holdfast.detect.reading import Reader
@@ -63,31 +63,57 @@ def _adapter() -> TypeAdapter[State]:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """A monitor that cannot measure."""
+
+    monitor: Monitor
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Able:
+    """Which of a system's monitors its log can serve, and why it cannot serve the others."""
+
+    monitors: tuple[Monitor, ...]
+    failing: Mapping[str, Failure]
+    """By monitor."""
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """What a run found, and what the next one needs."""
 
     measurements: list[Measurement]
     """New ones and changed ones, in the order in which they were judged."""
     state: State
+    failing: Mapping[str, Failure]
+    """By monitor: those that could not measure."""
 
 
-def monitors_of(system: System, log: Log, engine: Engine) -> tuple[Monitor, ...]:
-    """The system's monitors, one for each column where they name several.
+def monitors_of(system: System, log: Log, engine: Engine) -> Able:
+    """The system's monitors, one for each column where they name several."""
+    able, failing = [], {}
+    groups: dict[tuple[str, ...], str] = {}
+    for monitor in _each(system, log):
+        try:
+            _check(monitor, log, engine)
+            if monitor.group_by not in groups:
+                groups[monitor.group_by] = _too_many_groups(monitor.group_by, log, engine)
+            if groups[monitor.group_by]:
+                raise LogError(groups[monitor.group_by], "group by a column of few values")
+            able.append(monitor)
+        except LogError as error:
+            failing[monitor.id] = Failure(monitor, str(error))
+    return Able(tuple(able), failing)
 
-    Raises LogError when the log cannot serve one of them.
-    """
-    found = []
+
+def _each(system: System, log: Log) -> Iterator[Monitor]:
     for monitor in system.monitors:
         if monitor.columns is None:
-            found.append(monitor)
+            yield monitor
             continue
         columns = _suited(monitor, log) if monitor.columns == "features" else monitor.columns
-        found += [monitor.of(column) for column in columns]
-    for monitor in found:
-        _check(monitor, log)
-    for group_by in sorted({monitor.group_by for monitor in found if monitor.group_by}):
-        _check_groups(group_by, log, engine)
-    return tuple(found)
+        yield from (monitor.of(column) for column in columns)
 
 
 def _suited(monitor: Monitor, log: Log) -> list[str]:
@@ -111,15 +137,19 @@ def _suits(monitor: Monitor, table: Table, column: str) -> bool:
 _OF_NUMBERS = (DriftMethod.KS, DriftMethod.WASSERSTEIN)
 
 
-def _check(monitor: Monitor, log: Log) -> None:
+def _check(monitor: Monitor, log: Log, engine: Engine) -> None:
     """Raises LogError when a column is missing or not of the kind that the metric needs."""
+    if monitor.metric.needs_labels and log.without_labels is not None:
+        raise log.without_labels
+    for name in (*monitor.group_by, *([monitor.column] if monitor.column else [])):
+        _refuse_label(name, monitor, log.table)
     for name in monitor.group_by:
         log.table.column(name)
         if log.reference is not None and monitor.needs_reference:
             log.reference.column(name)
     if monitor.column is None:
         return
-    column, metric = log.table.column(monitor.column), monitor.metric
+    column, metric = check_column(monitor.column, log.table, engine), monitor.metric
     said = f"monitor {monitor.id}: column {shown(column.name)} is {column.kind}"
     if metric is Metric.MEAN and column.kind is not Kind.NUMBER:
         raise LogError(f"{said}, and a mean needs numbers", "choose another column")
@@ -141,13 +171,22 @@ def _check(monitor: Monitor, log: Log) -> None:
             )
 
 
-def _check_groups(group_by: Sequence[str], log: Log, engine: Engine) -> None:
-    many = engine.distinct(log.table, group_by)
-    if many > MOST_GROUPS:
+def _refuse_label(name: str, monitor: Monitor, table: Table) -> None:
+    """A label has one door: whoever read its column would see labels that have not arrived yet."""
+    if name == table.roles.label and table.roles.label_arrived is not None:
         raise LogError(
-            f"group_by {', '.join(group_by)} makes about {many:,} groups; at most {MOST_GROUPS} are compared",
-            "group by a column of few values",
+            f"monitor {monitor.id} reads {shown(name)}, which is the label and not known before "
+            f"{shown(table.roles.label_arrived)}",
+            "use accuracy, precision, recall, f1 or auc, which wait for labels",
         )
+
+
+def _too_many_groups(group_by: Sequence[str], log: Log, engine: Engine) -> str:
+    """Why the groups cannot be compared; empty when they can."""
+    many = engine.distinct(log.table, group_by) if group_by else 0
+    if many <= MOST_GROUPS:
+        return ""
+    return f"group_by {', '.join(group_by)} makes about {many:,} groups; at most {MOST_GROUPS} are compared"
 
 
 def scans_of(monitors: Iterable[Monitor], log: Log, frozen: Frozen) -> tuple[Scan, ...]:
@@ -161,7 +200,7 @@ def scans_of(monitors: Iterable[Monitor], log: Log, frozen: Frozen) -> tuple[Sca
 
 def freeze(system: System, log: Log, engine: Engine, as_of: datetime | None = None) -> Frozen:
     """Set the reference: what later measurements are compared with."""
-    return reference.freeze(log, monitors_of(system, log, engine), engine, as_of)
+    return reference.freeze(log, monitors_of(system, log, engine).monitors, engine, as_of)
 
 
 def evaluate(
@@ -170,10 +209,41 @@ def evaluate(
     """Measure every window that is complete at `as_of` and that something has changed.
 
     `as_of` is an aware time; predictions and labels that came later are not seen. Pass the state of the
-    run before; without one, everything in the log is judged from its beginning. Raises LogError.
+    run before; without one, everything in the log is judged from its beginning. A monitor that cannot be
+    served fails alone. Raises LogError when none can be served.
     """
     state = state or State()
-    monitors = monitors_of(system, log, engine)
+    able = monitors_of(system, log, engine)
+    if not able.monitors:
+        raise LogError(next(iter(able.failing.values())).reason) if able.failing else LogError("no monitor")
+    try:
+        return _evaluate(able, log, engine, as_of, state)
+    except Exception:
+        alive = _one_by_one(able, log, engine, as_of, state)
+        if not alive.monitors:
+            raise
+        return _evaluate(alive, log, engine, as_of, state)
+
+
+def _one_by_one(able: Able, log: Log, engine: Engine, as_of: datetime, state: State) -> Able:
+    """Whose fault it is that they failed together: each monitor on its own."""
+    alive, failing = [], dict(able.failing)
+    for monitor in able.monitors:
+        try:
+            _evaluate(Able((monitor,), {}), log, engine, as_of, state)
+            alive.append(monitor)
+        except Exception as error:  # whatever one monitor does, the others go on
+            failing[monitor.id] = Failure(monitor, said_of(error))
+    return Able(tuple(alive), failing)
+
+
+def said_of(error: Exception) -> str:
+    """What went wrong, in a sentence; a fault of the program under its name."""
+    return str(error) if isinstance(error, LogError) else f"{type(error).__name__}: {error}"
+
+
+def _evaluate(able: Able, log: Log, engine: Engine, as_of: datetime, state: State) -> Evaluation:
+    monitors = able.monitors
     if state.frozen is None or state.frozen.identity != reference.identity(log, monitors):
         state = replace(state, frozen=reference.freeze(log, monitors, engine, as_of))
     frozen = state.frozen
@@ -186,15 +256,29 @@ def evaluate(
     cells += ranks_of(due, log, engine)
     reader = Reader(log, frozen, cells, state.since, as_of)
     measurements, series, said = judge(reader, due, state.series, state.said)
-    since = _unsettled(reader, monitors, as_of)
+    # What a failing monitor remembers waits for it, and so does the log from where it stopped.
+    stopped = [failure.monitor for failure in able.failing.values()]
+    since = _held_back(_unsettled(reader, monitors, as_of), stopped, state.since)
+    every = (*monitors, *stopped)
     after = State(
         frozen=frozen,
-        cells=tuple(_worth_keeping(cells, monitors, since)),
+        cells=tuple(_worth_keeping(cells, every, since)),
         since=since,
         series=series,
-        said={where: words for where, words in said.items() if _is_open(where, monitors, since)},
+        said={where: words for where, words in said.items() if _is_open(where, every, since)},
     )
-    return Evaluation(measurements, after)
+    return Evaluation(measurements, after, able.failing)
+
+
+def _held_back(
+    since: Mapping[str, datetime], stopped: Iterable[Monitor], before: Mapping[str, datetime]
+) -> dict[str, datetime]:
+    """Where the next run must begin to count, when some monitors have stopped."""
+    held = dict(since)
+    for monitor in stopped:
+        for scan in _scans_used(monitor) & set(before):
+            held[scan] = min(held.get(scan, before[scan]), before[scan])
+    return held
 
 
 def _kept(state: State) -> Iterator[Cell]:
@@ -274,7 +358,9 @@ def _worth_keeping(
     return merge(
         replace(cell, known_by=None)
         for cell in cells
-        if cell.scan in back and since[cell.scan] - back[cell.scan] <= cell.window.start < since[cell.scan]
+        if cell.scan in back
+        and cell.scan in since
+        and since[cell.scan] - back[cell.scan] <= cell.window.start < since[cell.scan]
     )
 
 

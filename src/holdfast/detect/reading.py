@@ -69,13 +69,16 @@ class Reader:
         since = self._since.get(self._scan(monitor))
         indexes = [window.index for window in found]
         if since is not None:
-            indexes.append(window_number(since, monitor.window))
+            indexes.append(window_number(since, monitor.window, self.log.table.zone))
         if self._as_of is not None and indexes and monitor.metric is Metric.VOLUME:
-            now = window_number(self._as_of, monitor.window) - 1
+            now = window_number(self._as_of, monitor.window, self.log.table.zone) - 1
             indexes.append(min(now, max(indexes) + MOST_SILENT))
         if not found and not (indexes and monitor.metric is Metric.VOLUME):
             return []
-        return [window_at(index, monitor.window) for index in range(min(indexes), max(indexes) + 1)]
+        zone = self.log.table.zone
+        every = (window_at(index, monitor.window, zone) for index in range(min(indexes), max(indexes) + 1))
+        # Where a clock goes forward, its zone skips a window.
+        return [window for window in every if window.start < window.end]
 
     def is_cut_off(self, monitor: Monitor, window: Window) -> bool:
         """Whether the log begins or ends inside the window, so that its volume says nothing."""

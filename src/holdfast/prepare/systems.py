@@ -12,8 +12,10 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Discriminator,
     Field,
@@ -154,11 +156,62 @@ class Reference(Entry):
         return self
 
 
+class DateOrder(StrEnum):
+    """In which order a date that does not begin with a year of four digits is written."""
+
+    YEAR_FIRST = "year_first"
+    MONTH_FIRST = "month_first"
+    """09/01/2026 is 1 September."""
+    DAY_FIRST = "day_first"
+    """09/01/2026 is 9 January."""
+
+
+def _word(value: Any) -> Any:
+    """A word as it stands in a file; YAML reads `-999` as a number and an unquoted `null` as nothing."""
+    if value is None:
+        raise Fault("holds an empty word", 'write the word null in quotes: "null"')
+    return f"{value:g}" if isinstance(value, float) else str(value) if isinstance(value, int) else value
+
+
+Word = Annotated[
+    str, BeforeValidator(_word), Field(min_length=1), WithJsonSchema({"type": ["string", "number"]})
+]
+Words = tuple[Word, ...]
+Missing = Annotated[
+    Annotated[Words, Tag("everywhere")] | Annotated[dict[Text, Words], Tag("by column")],
+    Discriminator(lambda value: "by column" if isinstance(value, dict) else "everywhere"),
+]
+"""`[n/a, "NULL"]` in every column, or `{income: [-999]}` in those named."""
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise Fault(f"{shown(value)} is no time zone", "write for example Europe/Berlin") from None
+    return value
+
+
+Zone = Annotated[Text, AfterValidator(_zone)]
+
+
 class PredictionLog(Entry):
     """Where the predictions are written, and how to read them."""
 
     path: PathText
     columns: Columns
+    zone: Zone | None = None
+    """Where the clock of the log stands, for times without an offset: `Europe/Berlin`. Days and hours begin
+    there. Without it they are UTC."""
+    dates: DateOrder | None = None
+    """How dates such as 09/01/2026 are written. Without it, dates that can be read in two
+    ways are refused."""
+    missing: Missing | None = None
+    """Words that mean that there is no value; `[]` says that every word is a value."""
+    repeated_ids: Literal["refuse", "first", "last"] = "refuse"
+    """Which row stands, by time, when a log has several of one id."""
+    since: Moment | None = None
+    """Rows before this are left out, and counted."""
     labels: Labels | None = None
     reference: Reference | None = None
     delay: Duration | None = None

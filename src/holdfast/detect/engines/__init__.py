@@ -13,22 +13,54 @@ from typing import Protocol
 
 from holdfast.detect.cells import Cell, Window
 from holdfast.detect.plan import Scan
-from holdfast.detect.tables import Column, Extent, LabelTable, Source, Table
+from holdfast.detect.tables import Column, Extent, LabelTable, Repeated, RepeatedLabels, Source, Table
+from holdfast.prepare.systems import DateOrder
 
 
 class Engine(Protocol):
     """Counts predictions where they lie; only counts come back."""
 
-    def schema(self, source: Source) -> list[Column]:
-        """The columns of a source. Raises LogError naming the file that cannot be read."""
+    def take(self, source: Source) -> tuple[Source, list[Column]]:
+        """The source as it is read from now on, and its columns. Raises LogError naming the file that cannot
+        be read."""
         ...
 
-    def extent(self, table: Table) -> Extent:
-        """Rows, first and last time, times that cannot be read, range of the scores."""
+    def spelled(self, source: Source, column: Column) -> Column:
+        """A column of text as numbers or truth values, when every value of it reads as one."""
         ...
 
-    def repeated_labels(self, labels: LabelTable) -> tuple[int, str | None]:
-        """How many ids have more than one label, and one of them."""
+    def perhaps_missing(self, table: Table, columns: Sequence[str]) -> Mapping[str, str]:
+        """Columns of text that hold a word which often means that there is no value, with that word."""
+        ...
+
+    def locate(self, source: Source, column: str, value: str) -> str:
+        """Where a value of a column stands, as far as the format tells: file and line."""
+        ...
+
+    def date_orders(self, source: Source, column: Column) -> tuple[list[DateOrder], str | None]:
+        """The orders in which all dates of a column of text can be read, and a date that does not begin with
+        its year."""
+        ...
+
+    def extent(self, table: Table, as_of: datetime | None = None) -> Extent:
+        """Rows, first and last time, times that cannot be read or lie far off, range of the scores."""
+        ...
+
+    def repeated(self, source: Source, id_: Column) -> Repeated:
+        """Ids that stand in several rows."""
+        ...
+
+    def repeated_labels(self, labels: LabelTable) -> RepeatedLabels:
+        """Ids with several labels, and labels that nobody knows when they arrived."""
+        ...
+
+    def matched(self, table: Table, labels: LabelTable) -> tuple[int, str | None]:
+        """How many labels belong to a prediction of the table, and an id of the table."""
+        ...
+
+    def unknown_labels(self, table: Table) -> tuple[int, str | None]:
+        """How many labels have a value that no prediction has and that is not the positive one, or its
+        opposite; and one such value."""
         ...
 
     def distinct(self, table: Table, columns: Sequence[str]) -> int:

@@ -7,12 +7,14 @@ every row. Numbers that are names (customers, branches) are compared by their ex
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from holdfast.detect.cells import ORIGIN
-from holdfast.detect.tables import Column, Kind
+from holdfast.detect.tables import TRUE, Column, Kind
+from holdfast.prepare.systems import DateOrder
 
 UNIX = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -65,9 +67,34 @@ def kind_of(type_: str) -> Kind:
 
 def value(column: Column, raw: str) -> str:
     """The column's value; NULL where there is none."""
-    if column.type in _FLOATS:
-        return f"CASE WHEN isfinite({raw}) OR isinf({raw}) THEN {raw} END"
-    return raw
+    if column.type in _FLOATS and not column.spelled:
+        raw = f"CASE WHEN isfinite({raw}) OR isinf({raw}) THEN {raw} END"
+    if column.missing and (column.kind is Kind.TEXT or column.spelled):
+        raw = without_words(raw, column.missing)
+    elif column.missing and column.kind is Kind.NUMBER:
+        raw = _without(f"{raw} IN ({', '.join(map(number, _numbers(column.missing)))})", raw)
+    if column.spelled and column.type == "BOOLEAN":
+        words = ", ".join(literal(word) for word in TRUE)
+        return f"(lower(trim({raw})) IN ({words}))"
+    return f"TRY_CAST(trim({raw}) AS {column.type})" if column.spelled else raw
+
+
+def without_words(text: str, words: Sequence[str]) -> str:
+    """A text; NULL where it is one of the words, in any case, or the same number."""
+    if not words:
+        return text
+    same = [f"lower(trim({text})) IN ({', '.join(literal(word.lower()) for word in words)})"]
+    if numbers := _numbers(words):
+        same.append(f"TRY_CAST({text} AS DOUBLE) IN ({', '.join(map(number, numbers))})")
+    return _without(" OR ".join(same), text)
+
+
+def _without(condition: str, clean: str) -> str:
+    return f"CASE WHEN ({condition}) IS NOT TRUE THEN {clean} END"
+
+
+def _numbers(words: Sequence[str]) -> list[float]:
+    return [float(word) for word in words if re.fullmatch(r"[+-]?[0-9]+([.][0-9]*)?", word)]
 
 
 def double(column: Column, clean: str) -> str:
@@ -114,10 +141,68 @@ def finite(expression: str) -> str:
     return f"CASE WHEN isfinite({expression}) THEN {expression} END"
 
 
+# Times
+
+_DIGITS, _PART = "([0-9]{1,2})", "[-/.]"
+_YEAR_FIRST = f"^\\s*([0-9]{{4}}){_PART}{_DIGITS}{_PART}{_DIGITS}"
+_SHORT_YEAR_FIRST = f"^\\s*([0-9]{{2}}){_PART}{_DIGITS}{_PART}{_DIGITS}($|[T ])"
+_YEAR_LAST = f"^\\s*{_DIGITS}{_PART}{_DIGITS}{_PART}([0-9]{{4}}),?"
+_SHORT_YEAR_LAST = f"^\\s*{_DIGITS}{_PART}{_DIGITS}{_PART}([0-9]{{2}}),?($|[T ])"
+_OFFSET = "[0-9]:[0-9]{2}.*(Z|z|UTC|GMT|[+-][0-9]{2}(:?[0-9]{2})?)\\s*$"
+_TWELVE_HOURS = "['%Y-%m-%d %I:%M:%S %p', '%Y-%m-%d %I:%M %p']"
+
+
+def is_year_first(clean: str) -> str:
+    """Whether a date in text begins with a year of four digits, so that there is one way to read it."""
+    return f"regexp_matches({clean}, '{_YEAR_FIRST}')"
+
+
+def _iso(text: str, order: DateOrder) -> str:
+    """A date in text as year, month and day; NULL when it is none. Two digits are a year of this century."""
+    ways = [(_YEAR_FIRST, "\\1-\\2-\\3")]
+    match order:
+        case DateOrder.YEAR_FIRST:
+            ways.append((_SHORT_YEAR_FIRST, "20\\1-\\2-\\3\\4"))
+        case DateOrder.MONTH_FIRST:
+            ways += [(_YEAR_LAST, "\\3-\\1-\\2"), (_SHORT_YEAR_LAST, "20\\3-\\1-\\2\\4")]
+        case DateOrder.DAY_FIRST:
+            ways += [(_YEAR_LAST, "\\3-\\2-\\1"), (_SHORT_YEAR_LAST, "20\\3-\\2-\\1\\4")]
+    cases = [
+        f"WHEN regexp_matches({text}, '{way}') THEN regexp_replace({text}, '{way}', '{iso}')"
+        for way, iso in ways
+    ]
+    return f"CASE {' '.join(cases)} END"
+
+
+def _instant(column: Column, clean: str) -> str:
+    """A time as the engine's; what cannot be read is NULL."""
+    if column.type.endswith("WITH TIME ZONE"):
+        return clean
+    if column.type == "VARCHAR":
+        text = _iso(clean, column.dates)
+        local = f"coalesce(TRY_CAST({text} AS TIMESTAMP), try_strptime({text}, {_TWELVE_HOURS}))"
+        if column.zone == "UTC":
+            return f"coalesce(TRY_CAST({text} AS TIMESTAMPTZ), CAST({local} AS TIMESTAMPTZ))"
+        said = f"regexp_matches({clean}, '{_OFFSET}')"
+        return f"CASE WHEN {said} THEN TRY_CAST({text} AS TIMESTAMPTZ) ELSE {_placed(column, local)} END"
+    return _placed(column, f"CAST({clean} AS TIMESTAMP)")
+
+
+def _placed(column: Column, local: str) -> str:
+    return local if column.zone == "UTC" else f"timezone({literal(column.zone)}, {local})"
+
+
 def time(column: Column, clean: str) -> str:
-    """Microseconds since ORIGIN; what cannot be read is NULL. Without an offset, a time is UTC."""
-    if column.kind is Kind.TEXT:
-        clean = f"TRY_CAST({clean} AS TIMESTAMPTZ)"
-    elif not column.type.endswith("WITH TIME ZONE"):
-        clean = f"CAST({clean} AS TIMESTAMP)"
-    return f"(epoch_us({clean}) + {micros(UNIX)})"
+    """Microseconds since ORIGIN; what cannot be read is NULL. Without an offset, a time is the zone's."""
+    return _micros(_instant(column, clean))
+
+
+def wall(column: Column, clean: str) -> str:
+    """The same on the wall clock of the column's zone, by which days and hours begin."""
+    if column.zone == "UTC":
+        return time(column, clean)
+    return _micros(f"timezone({literal(column.zone)}, {_instant(column, clean)})")
+
+
+def _micros(moment: str) -> str:
+    return f"(epoch_us({moment}) + {micros(UNIX)})"

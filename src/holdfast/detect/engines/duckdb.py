@@ -23,16 +23,35 @@ from typing import Any, Self
 import duckdb
 
 from holdfast.detect import plan
-from holdfast.detect.cells import MISSING_GROUP, ORIGIN, WHOLE, Cell, Window, window_at
+from holdfast.detect.cells import MISSING_GROUP, ORIGIN, WHOLE, Cell, Window, on_the_wall, window_at
 from holdfast.detect.engines import columns as how
+from holdfast.detect.engines import intake
 from holdfast.detect.engines.columns import MICROSECOND, finite, literal, micros, number, quoted
 from holdfast.detect.plan import Counts, Item, Scan
-from holdfast.detect.tables import Column, Extent, Kind, LabelTable, LogError, Source, Table, spelled_truth
-from holdfast.prepare.systems import Rows
+from holdfast.detect.tables import (
+    FAR,
+    PERHAPS_MISSING,
+    Column,
+    Extent,
+    Kind,
+    LabelTable,
+    LogError,
+    Repeated,
+    RepeatedLabels,
+    Source,
+    Stretch,
+    Table,
+    as_number,
+    spelled_truth,
+)
+from holdfast.prepare.systems import DateOrder, Rows
 
 FOREVER = datetime.max.replace(tzinfo=UTC)
 WIDE = 40
 """Up to so many edges a histogram is counted by `count_if` columns."""
+DAY = timedelta(days=1) // MICROSECOND
+AHEAD = DAY
+"""In microseconds, how far the clock that writes a log may be ahead."""
 SAMPLE = 250_000
 """Rows from which edges are taken, about; of anything larger the same sample by id each time."""
 MOST_COLUMNS, MOST_ASKED = 50, 1000
@@ -87,49 +106,182 @@ class DuckDB:
 
     # What lies there
 
-    def schema(self, source: Source) -> list[Column]:
+    def take(self, source: Source) -> tuple[Source, list[Column]]:
         self._sources[source] = None
+        if source.format == "csv":
+            taken, columns = intake.take_in(self._ask, _read(source), source, Path(self._spill))
+            return taken, self._with_gone(source, columns)
         found = self._ask(f"DESCRIBE SELECT * FROM {_read(source)}")
-        columns = [Column(name, type_, how.kind_of(type_)) for name, type_, *_ in found]
-        return self._without_empty(source, columns) if source.format == "csv" else columns
+        columns = [
+            Column(name, type_, how.kind_of(type_), intake.words_for(source.missing, name))
+            for name, type_, *_ in found
+        ]
+        return source, self._with_gone(source, columns)
 
-    def _without_empty(self, source: Source, columns: list[Column]) -> list[Column]:
-        """CSV says nothing of the type of a column without values: such as labels none of which is known."""
-        texts = [column for column in columns if column.kind is Kind.TEXT]
-        empty: set[Column] = set()
-        for part in how.portions(texts, MOST_COLUMNS):
-            asked = ", ".join(f"count({quoted(column.name)})" for column in part)
-            counts = self._one(f"SELECT {asked} FROM {_read(source)}")
-            empty |= {column for column, count in zip(part, counts, strict=True) if count == 0}
-        return [replace(column, kind=Kind.EMPTY) if column in empty else column for column in columns]
+    def _with_gone(self, source: Source, columns: list[Column]) -> list[Column]:
+        """Columns that the newest file, by its name, no longer has."""
+        if len(source.files) == 1:
+            return columns
+        newest = Source(source.files[-1:], source.format)
+        there = {name.lower() for name, *_ in self._ask(f"DESCRIBE SELECT * FROM {_read(newest)}")}
+        return [
+            column if column.name.lower() in there else replace(column, gone=str(newest))
+            for column in columns
+        ]
 
-    def extent(self, table: Table) -> Extent:
+    def spelled(self, source: Source, column: Column) -> Column:
+        return intake.spelled(self._ask, _read(source), column, source.missing)
+
+    def perhaps_missing(self, table: Table, columns: Sequence[str]) -> Mapping[str, str]:
+        (count,) = self._one(f"SELECT count(*) FROM {_read(table.source)}")
+        where, _ = _sample(table, count)
+        words = ", ".join(literal(word) for word in PERHAPS_MISSING)
+        found: dict[str, str] = {}
+        for part in how.portions(columns, MOST_COLUMNS):
+            asked = ", ".join(
+                f"min(CASE WHEN lower({quoted(name)}) IN ({words}) THEN {quoted(name)} END)" for name in part
+            )
+            answers = self._one(
+                f"SELECT {asked} FROM {_read(table.source)}{f' WHERE {where}' if where else ''}"
+            )
+            found |= {name: word for name, word in zip(part, answers, strict=True) if word is not None}
+        return found
+
+    def locate(self, source: Source, column: str, value: str) -> str:
+        found = intake.locate(source.origin, column, value) if source.origin else None
+        return f"{found[0]}, line {found[1]:,}" if found else str(source)
+
+    def date_orders(self, source: Source, column: Column) -> tuple[list[DateOrder], str | None]:
+        raw = how.value(column, quoted(column.name))
+        (doubtful,) = self._one(
+            f"SELECT min({raw}) FROM {_read(source)} WHERE NOT {how.is_year_first(raw)} AND {raw} IS NOT NULL"
+        )
+        if doubtful is None:
+            return [DateOrder.YEAR_FIRST], None
+        orders = list(DateOrder)
+        reads = [how.time(replace(column, dates=order, zone="UTC"), raw) for order in orders]
+        named = ", ".join(f"{read} AS o{place}" for place, read in enumerate(reads))
+        ways = [f"o{place}" for place in range(len(orders))]
+        some = f"coalesce({', '.join(ways)}) IS NOT NULL AND NOT {how.is_year_first('x')}"
+        asked = ", ".join(f"count_if({some} AND {way} IS NULL)" for way in ways)
+        example = f"min(CASE WHEN {some} THEN x END)"
+        *counts, shown_ = self._one(
+            f"SELECT {asked}, {example} FROM (SELECT {raw} AS x, {named} FROM {_read(source)})"
+        )
+        if shown_ is None:  # what is no date is no date in any order
+            return [DateOrder.YEAR_FIRST], None
+        return [order for order, unread in zip(orders, counts, strict=True) if not unread], shown_
+
+    def extent(self, table: Table, as_of: datetime | None = None) -> Extent:
+        time, read = _moment_of(table), _read(table.source)
         raw = quoted(table.roles.time)
-        time = _moment_of(table)
         score = "CAST(NULL AS DOUBLE)"
         if table.roles.score:
             score = how.value(table.column(table.roles.score), quoted(table.roles.score))
-        rows, first, last, without, example, low, high = self._one(
-            f"SELECT count(*), min({time}), max({time}), count_if({time} IS NULL), "
-            f"min(CASE WHEN {time} IS NULL THEN CAST({raw} AS VARCHAR) END), "
-            f"min({score}), max({score}) FROM {_read(table.source)}"
+        now = micros(as_of or FOREVER)
+        inside = f"(t IS NULL OR t >= {micros(table.since)})" if table.since else "true"
+        rows, first, last, without, example, low, high, left_out, ahead = self._one(
+            f"SELECT count_if({inside}), min(t) FILTER ({inside}), max(t) FILTER ({inside} AND t <= {now}), "
+            f"count_if(t IS NULL), min(CASE WHEN t IS NULL THEN CAST(v AS VARCHAR) END), min(s), max(s), "
+            f"count_if(NOT {inside}), count_if(t > {min(now + AHEAD, micros(FOREVER))}) "
+            f"FROM (SELECT {time} AS t, {raw} AS v, {score} AS s FROM {read})"
         )
+        first_ = None if first is None else moment(first)
         return Extent(
-            rows,
-            None if first is None else moment(first),
-            None if last is None else moment(last),
-            without,
+            rows or 0,
+            first_,
+            first_ if last is None else moment(last),
+            without or 0,
             example,
             None if low is None else (float(low), float(high)),
+            left_out or 0,
+            ahead or 0,
+            self._stretches(time, read, table.since),
         )
 
-    def repeated_labels(self, labels: LabelTable) -> tuple[int, str | None]:
-        id_ = how.value(labels.id, quoted(labels.id.name))
-        many, example = self._one(
-            f"SELECT count(*), min(CAST(i AS VARCHAR)) FROM (SELECT {id_} AS i FROM {_read(labels.source)} "
-            f"WHERE {id_} IS NOT NULL GROUP BY 1 HAVING count(*) > 1)"
+    def _stretches(self, time: str, read: str, since: datetime | None) -> tuple[Stretch, ...]:
+        """The days with rows, cut where the log is silent for too long."""
+        begin = f" WHERE t >= {micros(since)}" if since else ""
+        found = self._ask(
+            f"WITH days AS (SELECT t // {DAY} AS d, count(*) AS n FROM (SELECT {time} AS t FROM {read})"
+            f"{begin} GROUP BY 1 HAVING d IS NOT NULL), "
+            f"cut AS (SELECT d, n, (d - lag(d, 1, d) OVER (ORDER BY d) > {FAR.days})::INT AS far FROM days), "
+            f"part AS (SELECT d, n, sum(far) OVER (ORDER BY d) AS p FROM cut) "
+            f"SELECT min(d), max(d), sum(n) FROM part GROUP BY p ORDER BY 1"
         )
-        return many, example
+        return tuple(
+            Stretch(moment(first * DAY).date(), moment(last * DAY).date(), int(rows))
+            for first, last, rows in found
+        )
+
+    def repeated(self, source: Source, id_: Column) -> Repeated:
+        own = how.value(id_, quoted(id_.name))
+        ids, rows, example = self._one(
+            f"SELECT count(*), coalesce(sum(n), 0), min(CAST(i AS VARCHAR)) FROM (SELECT {own} AS i, "
+            f"count(*) AS n FROM {_read(source)} GROUP BY 1 HAVING count(*) > 1 AND i IS NOT NULL)"
+        )
+        (without,) = self._one(f"SELECT count_if({own} IS NULL) FROM {_read(source)}")
+        return Repeated(ids, int(rows), example, without)
+
+    def repeated_labels(self, labels: LabelTable) -> RepeatedLabels:
+        id_ = how.value(labels.id, quoted(labels.id.name))
+        label = how.exact(labels.label, how.value(labels.label, quoted(labels.label.name)))
+        arrived, raw = "CAST(0 AS BIGINT)", "CAST(NULL AS VARCHAR)"
+        if labels.arrived is not None:
+            raw = how.value(labels.arrived, quoted(labels.arrived.name))
+            arrived = how.time(labels.arrived, raw)
+        known = (
+            f"(SELECT {id_} AS i, {label} AS y, {arrived} AS a, CAST({raw} AS VARCHAR) AS r "
+            f"FROM {_read(labels.source)} WHERE {label} IS NOT NULL AND {id_} IS NOT NULL)"
+        )
+        many, an_id, undated, unreadable, unread = self._one(
+            f"SELECT count(*), min(CAST(i AS VARCHAR)), count_if(a IS NULL AND r IS NULL), "
+            f"count_if(a IS NULL AND r IS NOT NULL), min(CASE WHEN a IS NULL THEN r END) FROM {known}"
+        )
+        ids, conflicts, example = self._one(
+            f"SELECT count(*), count_if(differ), min(CASE WHEN differ THEN CAST(i AS VARCHAR) END) FROM ("
+            f"SELECT i, count(DISTINCT (a, y)) > count(DISTINCT a) AND count(DISTINCT y) > 1 AS differ "
+            f"FROM {known} WHERE a IS NOT NULL GROUP BY i HAVING count(*) > 1)"
+        )
+        return RepeatedLabels(many, an_id, ids, conflicts, example, undated, unreadable, unread)
+
+    def matched(self, table: Table, labels: LabelTable) -> tuple[int, str | None]:
+        own = table.column(table.roles.id)
+        theirs = how.value(labels.id, f"l.{quoted(labels.id.name)}")
+        label = how.value(labels.label, f"l.{quoted(labels.label.name)}")
+        (count,) = self._one(
+            f"SELECT count(*) FROM {_read(labels.source)} AS l SEMI JOIN {_read(table.source)} AS p "
+            f"ON {_Rows(table).match(labels)} WHERE {label} IS NOT NULL AND {theirs} IS NOT NULL"
+        )
+        (example,) = self._one(
+            f"SELECT min(CAST({how.value(own, quoted(own.name))} AS VARCHAR)) FROM {_read(table.source)}"
+        )
+        return count, example
+
+    def unknown_labels(self, table: Table) -> tuple[int, str | None]:
+        label = table.label_column
+        prediction = table.columns.get(table.roles.prediction or "")
+        if label is None or prediction is None or Kind.EMPTY in (label.kind, prediction.kind):
+            return 0, None
+        source = table.labels.source if table.labels else table.source
+        value = how.value(label, quoted(label.name))
+        positive = _spelled_class(label, table.roles.positive)
+        opposite = f" OR y = {number(0)}" if label.kind in (Kind.NUMBER, Kind.TRUTH) else ""
+        said = how.value(prediction, quoted(prediction.name))
+        found = self._ask(
+            f"SELECT sum(n), min(v), (SELECT count(*) FROM y) FROM y WHERE NOT (y = {positive}{opposite}) "
+            f"AND y NOT IN (SELECT DISTINCT {_class(prediction, said)} FROM {_read(table.source)} "
+            f"WHERE {said} IS NOT NULL)".replace(
+                "SELECT sum",
+                f"WITH y AS (SELECT {_class(label, value)} AS y, min({how.exact(label, value)}) AS v, "
+                f"count(*) AS n FROM {_read(source)} WHERE {value} IS NOT NULL GROUP BY 1) SELECT sum",
+                1,
+            )
+        )
+        many, example, different = found[0]
+        # Two words are the two classes, also when a model has only ever said one of them.
+        few = label.kind is Kind.TEXT and different <= 2
+        return (0, None) if many is None or few else (int(many), example)
 
     def distinct(self, table: Table, columns: Sequence[str]) -> int:
         names = ", ".join(quoted(table.column(name).name) for name in columns)
@@ -210,7 +362,7 @@ class DuckDB:
         found = self._ask(
             f"SELECT {', '.join([*keys, *span, *asks])} FROM {rows.sql(scan.window)} GROUP BY {places}"
         )
-        return _cells(scan, counts, found, step, as_of or FOREVER)
+        return _cells(scan, counts, found, step, as_of or FOREVER, table.zone)
 
     def ranks(self, table: Table, scan: Scan, windows: Mapping[Window, datetime | None]) -> list[Cell]:
         if not windows:
@@ -243,7 +395,7 @@ class DuckDB:
     # What is kept as evidence, and who was affected
 
     def copy(self, table: Table, target: Path) -> int:
-        rows, place = f"SELECT * FROM {_read(table.source)}", quoted(table.roles.time)
+        rows, place = f"SELECT * FROM {_written(table)}", quoted(table.roles.time)
         time = _moment_of(table)
         query = f"{rows} WHERE {_within(table, time)} ORDER BY {place}, {quoted(table.roles.id)}"
         return self._copied(query, target)
@@ -313,6 +465,12 @@ class DuckDB:
 # Reading
 
 
+def _written(table: Table) -> str:
+    """The rows exactly as they were written. A CSV's times are text there as here."""
+    written = table.source.written
+    return f"read_parquet({literal(str(written))})" if written else _read(table.source)
+
+
 def _sample(table: Table, rows: int) -> tuple[str, int]:
     """A condition that keeps about `SAMPLE` rows, the same ones each time, and how many it keeps; none for
     smaller tables."""
@@ -357,7 +515,9 @@ def _read(source: Source) -> str:
     files = ", ".join(_place(file) for file in source.files)
     if source.format == "parquet":
         return f"read_parquet([{files}], union_by_name = true, hive_partitioning = false)"
-    return f"read_csv([{files}], union_by_name = true, hive_partitioning = false)"
+    # Every value as text: the types are found by looking at all of them.
+    options = "all_varchar = true, header = true, union_by_name = true, hive_partitioning = false"
+    return f"read_csv([{files}], {options})"
 
 
 def _first_line(error: Exception) -> str:
@@ -369,15 +529,26 @@ def _class(column: Column, clean: str) -> str:
     return how.double(column, clean) if column.kind in (Kind.NUMBER, Kind.TRUTH) else how.exact(column, clean)
 
 
+def _spelled_class(column: Column, value: bool | float | str) -> str:
+    """A value of the system's file as `_class` spells those of a column."""
+    if column.kind is Kind.TRUTH:
+        return number(bool(spelled_truth(value)))
+    if column.kind is Kind.NUMBER:
+        return number(as_number(value) or 0.0)
+    return literal(str(value))
+
+
 class _Rows:
     """The innermost query: only what is asked for, under plain names; labels joined when asked for.
 
     A label counts only once it is known: with a moment `as_of`, when it had arrived by then.
     """
 
-    def __init__(self, table: Table, since: datetime | None = None, as_of: datetime | None = None) -> None:
+    def __init__(self, table: Table, begin: datetime | None = None, as_of: datetime | None = None) -> None:
+        """`begin` is the start of a window: rows are left out by the clock that windows are cut by."""
         self._table = table
-        self._since = max(filter(None, (since, table.since)), default=None)
+        self._begin = begin
+        self._since = table.since
         self._until = min(filter(None, (as_of, table.until)), default=None)
         self._as_of = as_of or FOREVER
         self._names: dict[str, str] = {}
@@ -406,6 +577,9 @@ class _Rows:
 
     def _moment(self) -> str:
         return how.time(*self._value(self._table.roles.time))
+
+    def _wall(self) -> str:
+        return how.wall(*self._value(self._table.roles.time))
 
     def time(self) -> str:
         return self._named(self._moment())
@@ -459,11 +633,8 @@ class _Rows:
     def _positive(self, column: Column, clean: str) -> str:
         if column.kind is Kind.EMPTY:
             return self._named("CAST(NULL AS BOOLEAN)")
-        positive = self._table.roles.positive
-        if column.kind is Kind.TRUTH and isinstance(positive, str):
-            positive = bool(spelled_truth(positive))
-        value = literal(positive) if isinstance(positive, str) else number(positive)
-        return self._named(f"{_class(column, clean)} = {value}")
+        positive = _spelled_class(column, self._table.roles.positive)
+        return self._named(f"{_class(column, clean)} = {positive}")
 
     def prediction_positive(self) -> str:
         return self._positive(*self._prediction())
@@ -487,6 +658,8 @@ class _Rows:
         """The subquery, called r, with the number of the window as w."""
         number_of_window = self._window(window)
         conditions = [f"({where})"] if where else []
+        if self._begin is not None:
+            conditions.append(f"{self._wall()} >= {micros(on_the_wall(self._begin, self._table.zone))}")
         if self._since is not None:
             conditions.append(f"{self._moment()} >= {micros(self._since)}")
         if self._until is not None:
@@ -495,10 +668,37 @@ class _Rows:
         join = ""
         if self._joined and self._table.labels:
             labels = self._table.labels
-            join = f" LEFT JOIN {_read(labels.source)} AS l ON {self.match(labels)}"
+            join = f" LEFT JOIN {self._labels(labels)} AS l ON {self.match(labels)}"
         named = ", ".join(f"{expression} AS {name}" for expression, name in self._names.items()) or "1 AS x0"
-        inner = f"SELECT {named} FROM {_read(self._table.source)} AS p{join}{condition}"
+        inner = f"SELECT {named} FROM {self._predictions()} AS p{join}{condition}"
         return f"(SELECT *, {number_of_window} AS w FROM ({inner})) AS r"
+
+    def _predictions(self) -> str:
+        """The log's rows; of those of one id the one that stands, among those made by now."""
+        read, which = _read(self._table.source), self._table.repeated
+        if which is None:
+            return read
+        id_ = how.value(self._table.column(self._table.roles.id), f"q.{quoted(self._table.roles.id)}")
+        time = _moment_of(self._table, "q.")
+        order = f"{time} {'ASC' if which == 'first' else 'DESC'}, hash(q)"
+        return (
+            f"(SELECT * FROM {read} AS q WHERE {time} < {micros(self._until or FOREVER)} "
+            f"QUALIFY {id_} IS NULL OR row_number() OVER (PARTITION BY {id_} ORDER BY {order}) = 1)"
+        )
+
+    def _labels(self, labels: LabelTable) -> str:
+        """One label for each id: the newest that had arrived, or in a replay the one that came first."""
+        if not labels.repeated:
+            return _read(labels.source)
+        id_, label = (how.value(c, quoted(c.name)) for c in (labels.id, labels.label))
+        arrived = "0"
+        if labels.arrived is not None:
+            arrived = how.time(labels.arrived, how.value(labels.arrived, quoted(labels.arrived.name)))
+        order = "ASC" if self._as_of == FOREVER else "DESC"
+        return (
+            f"(SELECT * FROM {_read(labels.source)} "
+            f"WHERE {label} IS NOT NULL AND {arrived} <= {micros(self._as_of)} QUALIFY row_number() OVER (PARTITION BY {id_} ORDER BY {arrived} {order}) = 1)"
+        )
 
     def match(self, labels: LabelTable) -> str:
         own = self._value(self._table.roles.id)
@@ -510,7 +710,7 @@ class _Rows:
         if isinstance(window, Rows):
             id_ = self._named(self._value(self._table.roles.id)[1])
             return f"(row_number() OVER (ORDER BY {self.time()}, {id_}) - 1) // {window.rows}"
-        return f"{self.time()} // {window // MICROSECOND}"
+        return f"{self._named(self._wall())} // {window // MICROSECOND}"
 
 
 # Items as SQL
@@ -665,6 +865,7 @@ def _cells(
     found: Iterable[tuple[Any, ...]],
     step: timedelta,
     as_of: datetime,
+    zone: str,
 ) -> list[Cell]:
     groups = len(scan.group_by)
     cells = []
@@ -677,7 +878,7 @@ def _cells(
         )
         # The period that is still running ends now: what arrived in it is known.
         known_by = None if known is None else min(ORIGIN + known * step, as_of)
-        window = _window(scan.window, index, span)
+        window = _window(scan.window, index, span, zone)
         for count in counts:
             # An aggregate over nothing but NULL is NULL, also where it counts: that is a 0.
             own = [answer or 0 for answer in answers[: len(count.asks)]]
@@ -686,12 +887,12 @@ def _cells(
     return _one_span(cells) if isinstance(scan.window, Rows) else cells
 
 
-def _window(window: timedelta | Rows | None, index: int, span: Sequence[int]) -> Window:
+def _window(window: timedelta | Rows | None, index: int, span: Sequence[int], zone: str) -> Window:
     if window is None:
         return WHOLE
     if isinstance(window, Rows):
         return Window(moment(span[0]), moment(span[1]), index)
-    return window_at(index, window)
+    return window_at(index, window, zone)
 
 
 def _one_span(cells: list[Cell]) -> list[Cell]:
