@@ -139,8 +139,8 @@ class _Opening:
             )
         if not orders:
             raise LogError(
-                f"{called}: dates of {shown(column.name)} such as {shown(example)} are not all written in one "
-                "order",
+                f"{called}: dates of {shown(column.name)} such as {shown(example)} are written in more "
+                "orders than one",
                 "write every date in one, best with the year first",
             )
         return replace(column, dates=orders[0])

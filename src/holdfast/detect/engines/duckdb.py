@@ -697,7 +697,8 @@ class _Rows:
         order = "ASC" if self._as_of == FOREVER else "DESC"
         return (
             f"(SELECT * FROM {_read(labels.source)} "
-            f"WHERE {label} IS NOT NULL AND {arrived} <= {micros(self._as_of)} QUALIFY row_number() OVER (PARTITION BY {id_} ORDER BY {arrived} {order}) = 1)"
+            f"WHERE {label} IS NOT NULL AND {arrived} <= {micros(self._as_of)} "
+            f"QUALIFY row_number() OVER (PARTITION BY {id_} ORDER BY {arrived} {order}) = 1)"
         )
 
     def match(self, labels: LabelTable) -> str:
