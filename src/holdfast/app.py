@@ -28,16 +28,18 @@ from holdfast.contain.reading import Containments
 from holdfast.contain.switches import Switchboard, Switches, flags_of
 from holdfast.contain.switches import read as read_switches
 from holdfast.contain.watching import LogWatch
-from holdfast.detect import capture
+from holdfast.detect import capture, passing
 from holdfast.detect.alerting import Alerting
 from holdfast.detect.engines import Engine
 from holdfast.detect.engines.duckdb import DuckDB
 from holdfast.detect.events import AlertRaised, MonitorMeasured
 from holdfast.detect.monitoring import Monitoring
+from holdfast.detect.passing import PASS_ON_TIMER
 from holdfast.detect.records import Detection
 from holdfast.evidence.vault import Vault
 from holdfast.incident.events import Contained, IncidentOpened
 from holdfast.incident.loading import load
+from holdfast.incident.reaching import tell_next
 from holdfast.incident.register import Register
 from holdfast.incident.responding import Desk
 from holdfast.integrations.ofrep.prober import OfrepProber
@@ -64,7 +66,7 @@ from holdfast.ledger import keys
 from holdfast.ledger.database import Database
 from holdfast.ledger.facts import Recorded
 from holdfast.ledger.ledger import Ledger, Projection
-from holdfast.ledger.outbox import Outbox
+from holdfast.ledger.outbox import MessageFailed, Outbox
 from holdfast.ledger.reactions import Reaction
 from holdfast.ledger.sealing import Anchor, Memory, Sealer, newest_size
 from holdfast.ledger.timers import Timers
@@ -187,7 +189,7 @@ def open_workspace(
         engines=_engine,
         read_switches=switches,
         flags_token=flags_token,
-        handlers=_handlers(desk, monitoring, containing),
+        handlers=_handlers(desk, monitoring, containing, settings),
         reactions=_reactions(desk, monitoring, alerting, counter),
         channels={"email": EmailChannel(settings.mail, clock)},
         upkeep=_upkeep(accounts),
@@ -198,8 +200,11 @@ def _engine() -> AbstractContextManager[Engine]:
     return DuckDB()
 
 
-def _handlers(desk: Desk, monitoring: Monitoring, containing: Containing) -> dict[str, Handler]:
+def _handlers(
+    desk: Desk, monitoring: Monitoring, containing: Containing, settings: Settings
+) -> dict[str, Handler]:
     """What each kind of timer does when it is due."""
+    inbox, zone = f"{settings.web.public_url}/alerts", settings.timezone
     return {
         "clock.breach": Handler(lambda timer, by, at: desk.breach_clock(timer, by=by, at=at)),
         "escalation.step": Handler(lambda timer, by, at: desk.escalate(timer, by=by, at=at)),
@@ -207,6 +212,9 @@ def _handlers(desk: Desk, monitoring: Monitoring, containing: Containing) -> dic
         "monitoring.run": Handler(monitoring.fire, lane="monitors"),
         EFFECT_TIMER: Handler(containing.look_again, lane="effects"),
         REMINDER_TIMER: Handler(lambda timer, by, at: remedying.remind(desk, timer, by=by, at=at)),
+        PASS_ON_TIMER: Handler(
+            lambda timer, by, at: passing.pass_on(desk.ledger, inbox, zone, timer, by, at)
+        ),
         OVERDUE_TIMER: Handler(lambda timer, by, at: remedying.chase_overdue(desk, timer, by=by, at=at)),
     }
 
@@ -236,6 +244,9 @@ def _reactions(
         Reaction("watch the systems in force", (SystemApplied, SystemWithdrawn), monitoring.follow),
         Reaction("triage alerts", (AlertRaised,), alerting.triage),
         Reaction("count who is affected", (IncidentOpened, Contained), _count_affected(desk, counter)),
+        Reaction(
+            "tell somebody else", (MessageFailed,), lambda failed, at: tell_next(desk.ledger, failed, at)
+        ),
         Reaction("verify remediation", (MonitorMeasured, RemediationDone), verify),
     )
 

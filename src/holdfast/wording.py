@@ -33,6 +33,16 @@ def utc(value: Moment) -> str:
     return f"{day(at)}, {at:%H:%M} UTC"
 
 
+def utc_and_local(value: Moment, zone: str) -> str:
+    """`Mon 23 Nov 2026, 23:42 UTC; Tue 24 Nov, 00:42 in Europe/Berlin`: for whoever reads it later."""
+    at = moment(value)
+    said = f"{at:%a} {utc(at)}"
+    if zone in ("", "UTC"):
+        return said
+    there = at.astimezone(ZoneInfo(zone))
+    return f"{said}; {there:%a} {there.day} {there:%b, %H:%M} in {zone}"
+
+
 def utc_short(value: Moment, now: datetime) -> str:
     """`10:42 UTC` for today, `22 Nov, 10:42 UTC` for another day."""
     at = moment(value)

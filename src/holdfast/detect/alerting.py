@@ -7,12 +7,13 @@ incident (R-DET-15). Otherwise the playbook's triggers decide (R-PRE-07).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from holdfast import wording
 from holdfast.detect import records
 from holdfast.detect.events import AlertRaised, AlertSetAside, AlertTriaged
+from holdfast.detect.passing import to_pass_on
 from holdfast.detect.records import Alert
 from holdfast.incident import register
 from holdfast.incident.incident import Incident, Status
@@ -56,18 +57,20 @@ class Alerting:
             running = _running(register.find(conn, Filter(system=fact.system, running=True)))
         if running:
             reason = f"{running} is running for {fact.system}"
-            self.desk.join(
-                running, fact.alert, by=SYSTEM, at=at, together=self._leads_to(alert, "joined", reason)
-            )
+            led = self._leads_to(alert, "joined", reason, to_pass_on(alert, fact.system, fact.tells, at))
+            self.desk.join(running, fact.alert, by=SYSTEM, at=at, together=led)
             return
         trigger = self.desk.trigger(fact.alert, fact.system)
         if trigger.opens:
             told = self._leads_to(alert, "opened", trigger.reason)
             self.desk.open(self._report(fact), by=SYSTEM, at=at, together=told)
             return
-        self.ledger.append(*self._leads_to(alert, "none", trigger.reason)(""), by=SYSTEM, at=at)
+        led = self._leads_to(alert, "none", trigger.reason, to_pass_on(alert, fact.system, fact.tells, at))
+        self.ledger.append(*led(""), by=SYSTEM, at=at)
 
-    def _leads_to(self, alert: str, outcome: str, reason: str) -> Callable[[str], list[Draft]]:
+    def _leads_to(
+        self, alert: str, outcome: str, reason: str, further: Sequence[Fact] = ()
+    ) -> Callable[[str], list[Draft]]:
         """The draft that notes what an alert led to; raises _Triaged when that is noted already."""
 
         def draft(incident: str) -> list[Draft]:
@@ -75,7 +78,7 @@ class Alerting:
             if any(isinstance(fact, (AlertTriaged, AlertSetAside)) for fact in stream.events):
                 raise _Triaged
             fact = AlertTriaged(alert=alert, incident=incident, outcome=outcome, reason=reason)
-            return [Draft(stream.name, stream.version, [fact])]
+            return [Draft(stream.name, stream.version, [fact, *further])]
 
         return draft
 

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
-from holdfast.incident.events import Member
+from holdfast import wording
+from holdfast.incident.events import Clock, Member
 from holdfast.incident.incident import Incident
 from holdfast.incident.roles import members
 from holdfast.ledger import outbox
 from holdfast.ledger.ledger import Draft
-from holdfast.prepare.playbook import Playbook
-from holdfast.prepare.roster import Roster
+from holdfast.prepare.playbook import Playbook, Template
+from holdfast.prepare.roster import Roster, Who
 from holdfast.prepare.terms import Moment, Severity
 
 LinkTo = Callable[[str], str]
 """The address of an incident's page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A promise that was not kept: the one a message is about, whichever clock runs next."""
+
+    clock: Clock
+    due: datetime
 
 
 def messages(
@@ -28,29 +38,78 @@ def messages(
     also: Iterable[Member] = (),
     system: str = "",
     before: Severity | None = None,
+    *,
+    zone: str = "UTC",
+    late: Late | None = None,
 ) -> list[Draft]:
     """One queued message per person for everything the protocol of this severity says at this moment.
 
-    `also` are people the moment itself concerns: the team that is assembled, those escalated to. `system` is
-    the name of the AI system as people say it. `before` is the severity that was in force until now: whoever
-    its protocol names is told as well.
+    `also` are people the moment itself concerns: the team that is assembled, those escalated to. They are
+    written to under every playbook, also one that says nothing about this moment. `system` is the name of
+    the AI system as people say it. `before` is the severity that was in force until now: whoever its protocol
+    names is told as well. `zone` is the installation's, for those whose own is not in the roster.
     """
     if state.severity is None:
         return []
+    concerned = tuple(also)
     drafts, told = [], set[str]()
-    severities = dict.fromkeys((state.severity, before or state.severity))
-    protocols = playbook.communication.protocols
-    for message in (message for severity in severities for message in protocols[severity].messages):
-        if message.on is not moment:
-            continue
-        template = playbook.communication.templates[message.template]
-        for member in (*also, *members(roster, message.to)):
+    for channel, to, template in _spoken(moment, state.severity, before, playbook, bool(concerned)):
+        for member in (*concerned, *(members(roster, to) if to else ())):
             if member.person in told:
                 continue
             told.add(member.person)
-            subject, text = template.filled(_words(state, member, reason, link, system))
-            drafts.append(outbox.queue(message.channel, member.person, subject, text, state.id))
+            reads = _Reading(member, zone_of(roster, member.person, zone), link)
+            subject, text = template.filled(_words(state, reads, reason, system, late))
+            drafts.append(_queued(channel, state, member, subject, text, moment.value))
     return drafts
+
+
+def _spoken(
+    moment: Moment, severity: Severity, before: Severity | None, playbook: Playbook, concerns: bool
+) -> list[tuple[str, Who | None, Template]]:
+    """Channel, receivers and wording of every message for this moment.
+
+    A playbook signed by an older release may have none for it. Whom it concerns is written to all the same:
+    in the words that the playbook has for a graver severity, else in the product's.
+    """
+    protocols, templates = playbook.communication.protocols, playbook.communication.templates
+    asked = dict.fromkeys((severity, before or severity))
+    found = [message for one in asked for message in protocols[one].messages if message.on is moment]
+    if found or not concerns:
+        return [(message.channel, message.to, templates[message.template]) for message in found]
+    elsewhere = (message for one in Severity for message in protocols[one].messages if message.on is moment)
+    known = next(elsewhere, None)
+    return [("email", None, templates[known.template] if known else _STANDARD)]
+
+
+_STANDARD = Template(
+    subject="{incident} {severity}: {title}",
+    text="{person},\n\n{incident} ({severity}, {system}) concerns you. {reason}\n\n{summary}\n\n{link}\n",
+)
+
+
+def zone_of(roster: Roster, person: str, otherwise: str) -> str:
+    """The time zone in which a person is told times beside UTC."""
+    found = roster.person(person)
+    return (found.timezone if found else "") or otherwise
+
+
+def _queued(channel: str, state: Incident, member: Member, subject: str, text: str, about: str) -> Draft:
+    return outbox.queue(
+        channel, member.person, subject, text, state.id, name=member.name, role=member.role, about=about
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Who reads a message, and where they are."""
+
+    member: Member
+    zone: str
+    link: LinkTo
+
+    def when(self, moment: datetime) -> str:
+        return wording.utc_and_local(moment, self.zone)
 
 
 def proposal(
@@ -73,18 +132,24 @@ def proposal(
     )
     drafts = []
     for member in to:
-        words = _words(state, member, reason, link, system)
+        words = _words(state, _Reading(member, "UTC", link), reason, system)
         text = (
             f"{words['person']},\n\n{state.id} ({words['system']}: {words['title']}) is {words['severity']}. "
             f"{stays}\n\nWhat is known now proposes another: {reason}\n\n"
             f"Decide as {words['role']}:\n{words['link']}\n"
         )
-        drafts.append(outbox.queue("email", member.person, " ".join(subject.split()), text, state.id))
+        subject = " ".join(subject.split())
+        drafts.append(_queued("email", state, member, subject, text, "proposal"))
     return drafts
 
 
-def _words(state: Incident, member: Member, reason: str, link: LinkTo, system: str) -> dict[str, str]:
-    clock = state.next_clock
+def _words(
+    state: Incident, reads: _Reading, reason: str, system: str, late: Late | None = None
+) -> dict[str, str]:
+    running = state.next_clock
+    about = late or (Late(running.clock, running.due) if running else None)
+    if late:
+        reason = f"{late.clock.due_word} was due by {reads.when(late.due)} and was not done."
     return {
         "incident": state.id,
         "title": state.title,
@@ -93,11 +158,11 @@ def _words(state: Incident, member: Member, reason: str, link: LinkTo, system: s
         "system": system or state.system or "no system named",
         "summary": _summary(state),
         "reason": reason,
-        "clock": clock.clock.due_word if clock else "no clock is running",
-        "due": _moment(clock.due) if clock else "nothing is due",
-        "person": member.name,
-        "role": member.role.replace("_", " "),
-        "link": link(state.id),
+        "clock": about.clock.due_word if about else "no clock is running",
+        "due": reads.when(about.due) if about else "nothing is due",
+        "person": reads.member.name,
+        "role": reads.member.role.replace("_", " "),
+        "link": reads.link(state.id),
     }
 
 
@@ -107,7 +172,3 @@ def _summary(state: Incident) -> str:
     if state.impact and state.impact.users is not None:
         parts.append(f"{state.impact.users:,} people affected as counted so far.")
     return " ".join(parts) or state.title
-
-
-def _moment(moment: datetime) -> str:
-    return moment.strftime("%a %d %b %Y, %H:%M UTC")

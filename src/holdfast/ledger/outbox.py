@@ -218,11 +218,8 @@ def queue(
 
 
 def queue_instead(of: MessageQueued, to: str, name: str, text: str) -> Draft:
-    """The draft that tells somebody else in place of a person who is not reached.
-
-    Its number follows from both, so that two workers queue it once: the second meets a Conflict.
-    """
-    message = hashlib.sha256(f"{of.message} {to}".encode()).hexdigest()[:16]
+    """The draft that tells somebody else in place of a person who is not reached, once for each message."""
+    message = instead_of(of.message)
     queued = MessageQueued(
         message=message,
         incident=of.incident,
@@ -236,6 +233,14 @@ def queue_instead(of: MessageQueued, to: str, name: str, text: str) -> Draft:
         instead_of=of.message,
     )
     return Draft(_stream(message), 0, [queued])
+
+
+def instead_of(message: str) -> str:
+    """The number of the message that is sent to somebody else in place of this one.
+
+    It follows from this one's, so that of two workers that queue it one meets a Conflict.
+    """
+    return hashlib.sha256(f"instead of {message}".encode()).hexdigest()[:16]
 
 
 def _stream(message: str) -> str:

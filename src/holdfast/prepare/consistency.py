@@ -12,7 +12,7 @@ from holdfast.prepare.documents import Document, Way
 from holdfast.prepare.durations import spoken
 from holdfast.prepare.playbook import TEMPLATE_WORDS, Criterion, Playbook
 from holdfast.prepare.rules import Rules, standard_rules
-from holdfast.prepare.terms import Authority, Severity
+from holdfast.prepare.terms import Authority, Moment, Severity
 from holdfast.problems import Problem, did_you_mean
 
 Problems = Iterator[Problem]
@@ -26,6 +26,7 @@ def playbook_problems(document: Document, playbook: Playbook) -> list[Problem]:
         _response_times,
         _reviews,
         _ladder,
+        _moments,
         _templates,
         _evidence,
         _actions,
@@ -102,6 +103,18 @@ def _ladder(document: Document, playbook: Playbook) -> Problems:
             yield document.problem(
                 ("escalation", "unacknowledged", index), cause, f"keep the order {', '.join(order)}"
             )
+
+
+def _moments(document: Document, playbook: Playbook) -> Problems:
+    """Whoever a moment concerns hears of it by a message: without one the protocol keeps silent."""
+    for severity, protocol in playbook.communication.protocols.items():
+        spoken_of = {message.on for message in protocol.messages}
+        for moment in Moment:
+            if moment not in spoken_of:
+                way = ("communication", "protocols", severity.value, "messages")
+                cause = f"nobody is written to when an incident of severity {severity} is {moment.words}"
+                fix = f"add a message with on: {moment}, saying to whom and by which template"
+                yield document.problem(way, cause, fix, at_key=True)
 
 
 def _templates(document: Document, playbook: Playbook) -> Problems:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Annotated
+from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field
 
@@ -24,6 +25,18 @@ def _address(value: str) -> str:
             f"{shown(value)} has capital letters", f"write {value.lower()}: people are known by this address"
         )
     return value
+
+
+def _zone(value: str) -> str:
+    if value and value not in available_timezones():
+        raise Fault(
+            f"{shown(value)} is not a time zone",
+            "write a name of the IANA database, for example Europe/Berlin or UTC",
+        )
+    return value
+
+
+Zone = Annotated[str, AfterValidator(_zone), Field(max_length=64)]
 
 
 PersonId = Annotated[str, AfterValidator(_address), Field(max_length=200)]
@@ -53,6 +66,8 @@ class Person(Entry):
     functions: tuple[Function, ...] = ()
     """Functions they sign a playbook version for."""
     phone: str = Field("", pattern=r"^(\+[0-9 ()-]{5,30})?$")
+    timezone: Zone = ""
+    """IANA name: times in messages are told in it too. Unset: the installation's."""
 
 
 class Assignment(Entry):

@@ -188,6 +188,12 @@ class Moment(StrEnum):
     """The harm goes on although a switch is set, or what was contained is contained no longer."""
     CLOSED = "closed"
 
+    @property
+    def words(self) -> str:
+        """What an incident is at that moment: "when it is …"."""
+        words = {"clock_breached": "late for a promise", "switched": "acted on by a switch"}
+        return words.get(self, self.replace("_", " "))
+
 
 class Delivery(StrEnum):
     """How soon an alert of a severity reaches a person (R-DET-10)."""

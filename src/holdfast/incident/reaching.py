@@ -1,0 +1,84 @@
+"""Whoever must act and is not reached: the next person is told at once (R-ESC-06)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from holdfast.incident.incident import Incident
+from holdfast.incident.loading import load
+from holdfast.incident.roles import ON_CALL
+from holdfast.ledger import outbox
+from holdfast.ledger.facts import Recorded
+from holdfast.ledger.ledger import Conflict, Draft, Ledger
+from holdfast.ledger.outbox import MessageFailed, MessageQueued, MessageStranded
+from holdfast.people import SYSTEM, IncidentRole
+from holdfast.prepare import versions
+from holdfast.prepare.roster import Person, Roster
+
+_NEWS_FOR = timedelta(days=1)
+"""A failure that is older is not followed up: whoever looks finds it under the incident's messages."""
+
+
+def tell_next(ledger: Ledger, recorded: Recorded, at: datetime) -> None:
+    """The reaction to a message that was refused for good, or given up. Handed it again, it does nothing."""
+    failed = recorded.fact
+    if not isinstance(failed, MessageFailed) or not (failed.refused or failed.retry_at is None):
+        return
+    if at - recorded.at > _NEWS_FOR or ledger.stream(f"message/{outbox.instead_of(failed.message)}").facts:
+        return
+    state = load(ledger, failed.incident).state if failed.incident else Incident()
+    roster = versions.active_roster(ledger)
+    if state.status.over or roster is None:
+        return
+    queued = outbox.queued_message(ledger, failed.message)
+    tried = set(_tried(ledger, queued))
+    found = next((one for one in in_line(roster.model, state, queued.role) if one.id not in tried), None)
+    draft = _instead(queued, failed, found) if found else _nobody(failed)
+    try:
+        ledger.append(draft, by=SYSTEM, at=at)
+    except Conflict:
+        return  # another worker was faster
+
+
+def in_line(roster: Roster, state: Incident, role: str) -> Iterator[Person]:
+    """Whoever fills a role, and who comes after them; behind them the incident commander and on call."""
+    commander = IncidentRole.INCIDENT_COMMANDER.value
+    people = [*_of_role(roster, state, role), *_of_role(roster, state, commander), *roster.on_call]
+    for person in dict.fromkeys(people):
+        found = roster.person(person)
+        if found:
+            yield found
+
+
+def _of_role(roster: Roster, state: Incident, role: str) -> Iterator[str]:
+    yield from (member.person for member in state.team if member.role == role)
+    if role in list(IncidentRole):
+        yield from roster.roles[role].in_order()
+    elif role == ON_CALL:
+        yield from roster.on_call
+    else:
+        yield from (person.id for person in roster.titled(role))
+
+
+def _tried(ledger: Ledger, queued: MessageQueued) -> Iterator[str]:
+    """Everybody who was not reached before with this message."""
+    yield queued.to
+    while queued.instead_of:
+        queued = outbox.queued_message(ledger, queued.instead_of)
+        yield queued.to
+
+
+def _instead(queued: MessageQueued, failed: MessageFailed, person: Person) -> Draft:
+    missed = queued.name or queued.to
+    text = (
+        f"{person.name},\n\n{missed} was not reached: {failed.reason}\n"
+        f"You are told in their place. What was written to them:\n\n{queued.text}"
+    )
+    return outbox.queue_instead(queued, person.id, person.name, text)
+
+
+def _nobody(failed: MessageFailed) -> Draft:
+    reason = f"{failed.reason}; the roster names nobody else who was not tried"
+    stranded = MessageStranded(message=failed.message, incident=failed.incident, to=failed.to, reason=reason)
+    return Draft(f"unreached/{failed.message}", 0, [stranded])

@@ -1,0 +1,116 @@
+"""An alert that opens no incident reaches whom its monitor names, and many are told together (R-DET-10)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from holdfast.detect.events import AlertRaised
+from holdfast.detect.passing import AlertsPassedOn
+from holdfast.incident.events import AlertFacts
+from holdfast.incident.responding import Report
+from holdfast.incident.triage import Trigger
+from holdfast.interfaces.application import Application
+from holdfast.interfaces.worker.worker import Worker
+from holdfast.ledger.ledger import Draft
+from holdfast.ledger.outbox import MessageQueued
+from holdfast.people import SYSTEM
+from support.company import INES, PRIYA, TOMAS
+from support.workspaces import HandClock, opened
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def company(database_url: str, tmp_path: Path, now: datetime) -> Application:
+    return opened(tmp_path / "company", database_url, HandClock(now))
+
+
+def raised(application: Application, number: int, now: datetime, tells: tuple[str, ...]) -> None:
+    """An alert that no trigger of the starter's playbook opens an incident for."""
+    told = AlertFacts(
+        alert=f"ALR-{number}",
+        monitor="volume",
+        monitor_name="Volume",
+        dimension="operations",
+        metric="volume",
+        value=0.0,
+        lower=None,
+        upper=None,
+        limit=None,
+        n=0,
+        drop=None,
+        group={"channel": f"branch {number}"},
+        window_start=now - timedelta(days=1),
+        window_end=now,
+        reason="40 rows, limit 100",
+    )
+    fact = AlertRaised(system="loan-approval", series=f"volume/{number}", tells=tells, alert=told)
+    application.ledger.append(Draft(f"alert/{told.alert}", 0, [fact]), by=SYSTEM, at=now)
+
+
+def messages(application: Application) -> list[MessageQueued]:
+    facts = (recorded.fact for recorded in application.ledger.facts())
+    return [fact for fact in facts if isinstance(fact, MessageQueued) and fact.about == "alert"]
+
+
+def work(application: Application, now: datetime) -> None:
+    worker = Worker(replace(application, channels={}))
+    worker.react(now)
+    for _ in range(3):
+        worker.fire(now)
+    assert not any("alert" in what for what in worker.failing), worker.failing
+
+
+@pytest.fixture
+def no_trigger(company: Application, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(company.desk, "trigger", lambda alert, system: Trigger(False, "no trigger holds"))
+
+
+@pytest.mark.usefixtures("no_trigger")
+def test_an_alert_that_opens_no_incident_reaches_whom_its_monitor_names(
+    company: Application, now: datetime
+) -> None:
+    raised(company, 1, now, ("technical_lead", "data_science_lead"))
+    work(company, now)
+    work(company, now + MINUTE)
+    told = messages(company)
+    assert {one.to for one in told} == {TOMAS.id, PRIYA.id}
+    assert "ALR-1, Volume, channel=branch 1: 40 rows, limit 100" in told[0].text
+    assert "/alerts" in told[0].text
+    work(company, now + 2 * MINUTE)
+    assert len(messages(company)) == 2, "told once"
+
+
+@pytest.mark.usefixtures("no_trigger")
+def test_many_alerts_are_one_message_to_each_person(company: Application, now: datetime) -> None:
+    for number in range(1, 41):
+        raised(company, number, now, ("technical_lead",))
+    work(company, now)
+    work(company, now + MINUTE)
+    (told,) = messages(company)
+    assert told.subject == "loan-approval: 40 alerts"
+    assert "And 30 further alerts of Volume." in told.text
+    (passed,) = [one.fact for one in company.ledger.facts() if isinstance(one.fact, AlertsPassedOn)]
+    assert len(passed.alerts) == 40
+
+
+def test_an_alert_that_joins_an_incident_reaches_them_as_well(company: Application, now: datetime) -> None:
+    incident = company.desk.open(Report("Refusals", system="loan-approval"), by=INES, at=now)
+    raised(company, 1, now, ("technical_lead",))
+    work(company, now)
+    work(company, now + MINUTE)
+    (told,) = messages(company)
+    assert f"It belongs to {incident}." in told.text
+
+
+@pytest.mark.usefixtures("no_trigger")
+def test_what_a_person_has_dealt_with_meanwhile_is_not_told(company: Application, now: datetime) -> None:
+    raised(company, 1, now, ("technical_lead",))
+    work(company, now)
+    company.alerting.set_aside("ALR-1", "a holiday", False, by=INES, at=now)
+    work(company, now + MINUTE)
+    assert messages(company) == []
