@@ -163,7 +163,8 @@ def open_workspace(
         with ledger.reading() as conn:
             return read_switches(conn, flags)
 
-    desk = Desk(ledger, vault, capture.sources(ledger, settings.workspace, _engine), link)
+    sources = capture.sources(ledger, settings.workspace, _engine)
+    desk = Desk(ledger, vault, sources, link, settings.timezone)
     monitoring = Monitoring(ledger, settings.workspace, _engine)
     alerting = Alerting(ledger, desk)
     flags_token = (settings.ledger.key.parent / FLAGS_TOKEN).read_text().strip()

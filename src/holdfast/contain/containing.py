@@ -468,7 +468,15 @@ class Containing:
         contained hears it too when it is not, whatever the protocol says."""
         ground, reason = view.ground, f"{view.state.name}: {what}"
         queued = communication.messages(
-            moment, state, ground.playbook, ground.roster, self.link, reason, state.team
+            moment,
+            state,
+            ground.playbook,
+            ground.roster,
+            self.link,
+            reason,
+            state.team,
+            ground.system.name if ground.system else "",
+            zone=ground.zone,
         )
         if moment is not Moment.NOT_CONTAINED:
             return queued

@@ -27,6 +27,13 @@ class Late:
     clock: Clock
     due: datetime
 
+    @property
+    def sentence(self) -> str:
+        return self.said(wording.utc(self.due))
+
+    def said(self, when: str) -> str:
+        return f"{self.clock.due_word} was due by {when} and was not done"
+
 
 def messages(
     moment: Moment,
@@ -149,7 +156,8 @@ def _words(
     running = state.next_clock
     about = late or (Late(running.clock, running.due) if running else None)
     if late:
-        reason = f"{late.clock.due_word} was due by {reads.when(late.due)} and was not done."
+        further = "" if reason in ("", late.sentence) else f"; {reason}"
+        reason = f"{late.said(reads.when(late.due))}{further}."
     return {
         "incident": state.id,
         "title": state.title,

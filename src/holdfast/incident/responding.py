@@ -13,10 +13,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from holdfast import wording
 from holdfast.evidence import capture, custody
 from holdfast.evidence.events import EvidenceAdded, EvidenceFrozen, Item, Kind
 from holdfast.evidence.vault import Vault
 from holdfast.incident import communication, register, roles, triage
+from holdfast.incident.communication import Late
 from holdfast.incident.events import (
     AlertFacts,
     AlertWorsened,
@@ -92,6 +94,8 @@ class Ground:
     playbook_hash: str
     roster: Roster
     system: System | None
+    zone: str = "UTC"
+    """The installation's time zone, for whoever's own is not in the roster."""
 
     def limits(self, severity: Severity) -> Mapping[Clock, timedelta | None]:
         clocks = self.playbook.severities[severity].clocks
@@ -119,11 +123,13 @@ class Desk:
         vault: Vault,
         sources: Sequence[capture.Source],
         link: communication.LinkTo,
+        zone: str = "UTC",
     ) -> None:
         self.ledger = ledger
         self.vault = vault
         self.sources = sources
         self.link = link
+        self.zone = zone
 
     # Opening -----------------------------------------------------------------------------------
 
@@ -382,7 +388,7 @@ class Desk:
         loaded = load(self.ledger, incident)
         ground = self.ground_of(loaded.state)
         facts = loaded.state.breach(clock, at)
-        reason = f"{clock.due_word} was due {timer.due:%H:%M UTC} and was not done"
+        reason = Late(clock, timer.due).sentence
         if facts and clock is Clock.ACKNOWLEDGE:
             facts += self._climb(_after(loaded.state, facts, at), ground, at, reason)
         told = self.told(loaded.state, facts, ground, at, reason)
@@ -491,7 +497,7 @@ class Desk:
                 f"{state.id} runs under playbook {state.playbook[:12]}, which the ledger no longer shows; "
                 "run `holdfast ledger check`"
             )
-        return Ground(pinned.playbook, pinned.content, self._roster(), self._system(state.system))
+        return Ground(pinned.playbook, pinned.content, self._roster(), self._system(state.system), self.zone)
 
     def _active_ground(self, system: str) -> Ground:
         active = versions.require_playbook(self.ledger)
@@ -499,7 +505,11 @@ class Desk:
         if system and found is None:
             known = sorted(versions.active_systems(self.ledger))
             raise NotAllowed(f"no AI system is called {system!r}; {did_you_mean(system, known)}")
-        return Ground(active.playbook, active.content, self._roster(), found)
+        return Ground(active.playbook, active.content, self._roster(), found, self.zone)
+
+    def when(self, moment: datetime, person: str) -> str:
+        """A time as a person is told it in a message: with its date, in UTC and where they are."""
+        return wording.utc_and_local(moment, communication.zone_of(self._roster(), person, self.zone))
 
     def _roster(self) -> Roster:
         roster = versions.active_roster(self.ledger)
@@ -543,9 +553,20 @@ class Desk:
         reason: str,
         also: Sequence[Member] = (),
         before: Severity | None = None,
+        late: Late | None = None,
     ) -> list[Draft]:
         return communication.messages(
-            moment, state, ground.playbook, ground.roster, self.link, reason, also, _named(ground), before
+            moment,
+            state,
+            ground.playbook,
+            ground.roster,
+            self.link,
+            reason,
+            also,
+            _named(ground),
+            before,
+            zone=ground.zone,
+            late=late,
         )
 
     def told(
@@ -559,11 +580,19 @@ class Desk:
             drafts += self._messages(Moment.RECLASSIFIED, state, ground, reason, people, before.severity)
         for fact in facts:
             if isinstance(fact, (Escalated, TierRaised)):
-                drafts += self._messages(Moment.ESCALATED, state, ground, fact.reason or reason, fact.told)
+                drafts += self._messages(
+                    Moment.ESCALATED,
+                    state,
+                    ground,
+                    fact.reason or reason,
+                    fact.told,
+                    late=_unanswered(state) if isinstance(fact, Escalated) else None,
+                )
             elif isinstance(fact, ClockBreached):
                 # Also when it is found only now that a promise of the severity before had run out.
+                late = Late(fact.clock, fact.due)
                 drafts += self._messages(
-                    Moment.CLOCK_BREACHED, state, ground, reason, state.team, before.severity
+                    Moment.CLOCK_BREACHED, state, ground, reason, state.team, before.severity, late
                 )
             elif isinstance(fact, ClassificationProposed) and fact.keeps:
                 deciders = roles.deciders(state, ground.playbook, ground.roster, Authority.OVERRIDE_SEVERITY)
@@ -590,6 +619,12 @@ def _milder(before: Incident, facts: Sequence[IncidentFact]) -> bool:
     proposed = [fact for fact in facts if isinstance(fact, ClassificationProposed)]
     known = before.proposed.severity.rank if before.proposed else 0
     return bool(proposed) and len(facts) == 2 and proposed[0].severity.rank > known
+
+
+def _unanswered(state: Incident) -> Late | None:
+    """The acknowledgement that was missed; None while it was not."""
+    clock = state.clocks.get(Clock.ACKNOWLEDGE)
+    return Late(Clock.ACKNOWLEDGE, clock.due) if clock and clock.breached else None
 
 
 def _named(ground: Ground) -> str:

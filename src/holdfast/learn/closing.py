@@ -100,7 +100,15 @@ def close(desk: Desk, incident: str, summary: str, *, by: Actor, at: datetime) -
         for fact in facts:
             state = state.after(fact, at)
         told = communication.messages(
-            Moment.CLOSED, state, ground.playbook, ground.roster, desk.link, "it is closed", state.team
+            Moment.CLOSED,
+            state,
+            ground.playbook,
+            ground.roster,
+            desk.link,
+            "it is closed",
+            state.team,
+            ground.system.name if ground.system else "",
+            zone=ground.zone,
         )
         return [loaded.draft(facts), *guards, *told]
 

@@ -258,7 +258,7 @@ def _message(desk: Desk, person: str, subject: str, item: Item) -> Draft:
         f"Action: {item.action}",
         f"Root cause: {item.cause}",
         f"Responsible: {item.responsible_name}",
-        f"Deadline: {wording.utc(item.deadline)}",
+        f"Deadline: {desk.when(item.deadline, person)}",
         f"Verified by: {item.verification.how}",
     ]
     if item.result and item.standing.open:

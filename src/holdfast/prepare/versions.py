@@ -17,7 +17,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from sqlalchemy import Connection, Select, select
 
-from holdfast import clock
+from holdfast import clock, wording
 from holdfast.ledger import outbox
 from holdfast.ledger.facts import Fact, Recorded
 from holdfast.ledger.ledger import Conflict, Draft, Ledger, Timer
@@ -294,12 +294,17 @@ def remind_of_review(ledger: Ledger, timer: Timer, by: Actor, at: datetime) -> N
     active = require_playbook(ledger)
     playbook, stream = active.playbook, ledger.stream(PLAYBOOK_STREAM)
     due = PlaybookReviewFellDue(content=active.content, label=active.version, owner=playbook.owner)
+    roster = active_roster(ledger)
+    owner = roster.model.person(playbook.owner) if roster else None
+    when = wording.utc_and_local(timer.due, owner.timezone if owner else "")
     told = outbox.queue(
         "email",
         playbook.owner,
         f"Review of the playbook {active.version} is due",
-        f"The regular review of {playbook.title}, version {active.version}, is due today.\n\n"
+        f"The regular review of {playbook.title}, version {active.version}, is due by {when}.\n\n"
         f"{playbook.governance.review}\n\nA changed playbook gets a new version label and is signed again.\n",
+        name=owner.name if owner else "",
+        about="review of the playbook",
     )
     ledger.append(Draft(stream.name, stream.version, [due]), told, by=by, at=at, fires=timer)
 

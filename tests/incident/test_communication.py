@@ -1,0 +1,174 @@
+"""A message for everybody whom a moment concerns, with the words it needs (R-ESC-04, R-ESC-06)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from holdfast import wording
+from holdfast.incident.events import Clock, Escalated, TierRaised
+from holdfast.incident.loading import load
+from holdfast.incident.responding import Desk, Ground, Report
+from holdfast.ledger import timers
+from holdfast.ledger.ledger import Ledger, Timer
+from holdfast.ledger.outbox import MessageQueued
+from holdfast.prepare.consistency import playbook_problems
+from holdfast.prepare.documents import parse_document, understand
+from holdfast.prepare.playbook import Playbook, Protocol
+from holdfast.prepare.starting import write_workspace
+from holdfast.prepare.terms import Category, Moment, Severity
+from support.company import HELEN, INES, MAYA, PRIYA, WORKER
+
+
+def queued(ledger: Ledger, about: Moment | None = None) -> list[MessageQueued]:
+    facts = (recorded.fact for recorded in ledger.facts())
+    return [
+        fact for fact in facts if isinstance(fact, MessageQueued) and (about is None or fact.about == about)
+    ]
+
+
+def due(ledger: Ledger, at: datetime, kind: str) -> list[Timer]:
+    return [timer for timer in timers.due(ledger, at) if timer.kind == kind]
+
+
+def pass_by(ledger: Ledger, desk: Desk, until: datetime) -> None:
+    """Nobody does anything; the worker keeps the clocks."""
+    fire = {"clock.breach": desk.breach_clock, "escalation.step": desk.escalate}
+    while ready := timers.due(ledger, until, limit=1, wanted=lambda timer: timer.kind in fire):
+        fire[ready[0].kind](ready[0], by=WORKER, at=ready[0].due)
+
+
+def declared(desk: Desk, severity: Severity, now: datetime) -> str:
+    """An incident of this severity, as a person decided."""
+    incident = desk.open(Report("Refusals", system="loan-approval"), by=INES, at=now)
+    desk.classify(
+        incident, Category.UNEXPECTED_BEHAVIOUR, severity, "as agreed by telephone", by=MAYA, at=now
+    )
+    return incident
+
+
+@pytest.mark.parametrize("severity", list(Severity))
+def test_whoever_an_escalation_names_is_written_to_whatever_the_severity(
+    desk: Desk, ledger: Ledger, now: datetime, severity: Severity
+) -> None:
+    declared(desk, severity, now)
+    pass_by(ledger, desk, now + timedelta(days=20))
+    escalations = [r for r in ledger.facts() if isinstance(r.fact, (Escalated, TierRaised))]
+    assert len([one for one in escalations if isinstance(one.fact, Escalated)]) == 3
+    messages = [r for r in ledger.facts() if isinstance(r.fact, MessageQueued)]
+    for one in escalations:
+        assert isinstance(one.fact, (Escalated, TierRaised))
+        told = {m.fact.to for m in messages if m.at == one.at and m.fact.about == "escalated"}  # type: ignore[attr-defined]
+        assert {member.person for member in one.fact.told} <= told
+
+
+def test_a_tier_raised_at_the_opening_is_written_about(desk: Desk, ledger: Ledger, now: datetime) -> None:
+    report = Report("Refusals", system="loan-approval", severity=Severity.CRITICAL)
+    desk.open(report, by=INES, at=now)
+    (raised,) = [r.fact for r in ledger.facts() if isinstance(r.fact, TierRaised)]
+    assert {member.person for member in raised.told} <= {one.to for one in queued(ledger, Moment.ESCALATED)}
+
+
+@pytest.mark.parametrize(
+    "moment", [Moment.OPENED, Moment.ESCALATED, Moment.CLOCK_BREACHED, Moment.RECLASSIFIED]
+)
+def test_a_playbook_that_is_silent_about_a_moment_silences_nobody(
+    desk: Desk, ledger: Ledger, now: datetime, moment: Moment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was signed under an older release; no severity has words for the moment."""
+    known = desk.ground_of
+
+    def silent(ground: Ground) -> Ground:
+        protocols = ground.playbook.communication.protocols
+        others = {
+            severity.value: Protocol.model_construct(
+                messages=tuple(m for m in protocol.messages if m.on is not moment), arrangements=("none",)
+            )
+            for severity, protocol in protocols.items()
+        }
+        communication = ground.playbook.communication.model_copy(
+            update={"protocols": protocols.model_copy(update=others)}
+        )
+        return replace(ground, playbook=ground.playbook.model_copy(update={"communication": communication}))
+
+    monkeypatch.setattr(desk, "ground_of", lambda state: silent(known(state)))
+    active = desk._active_ground
+    monkeypatch.setattr(desk, "_active_ground", lambda system: silent(active(system)))
+    incident = declared(desk, Severity.HIGH, now)
+    pass_by(ledger, desk, now + timedelta(hours=3))
+    told = queued(ledger, moment)
+    assert told
+    if moment in (Moment.CLOCK_BREACHED, Moment.RECLASSIFIED):
+        assert {one.to for one in told} >= {member.person for member in load(ledger, incident).state.team}
+    assert all(one.text and incident in one.subject for one in told)
+
+
+def test_a_breach_names_the_clock_that_broke_and_two_that_break_together_are_two(
+    desk: Desk, ledger: Ledger, now: datetime
+) -> None:
+    incident = declared(desk, Severity.HIGH, now)
+    clocks = load(ledger, incident).state.clocks
+    at = max(clocks[Clock.ACKNOWLEDGE].due, clocks[Clock.CONTAIN].due) + timedelta(minutes=1)
+    for timer in due(ledger, at, "clock.breach"):
+        desk.breach_clock(timer, by=WORKER, at=at)
+    mine = [one for one in queued(ledger, Moment.CLOCK_BREACHED) if one.to == MAYA.id]
+    assert [one.subject for one in mine] == [
+        f"{incident}: time is up for Acknowledge",
+        f"{incident}: time is up for Decide containment",
+    ]
+    for clock, message in zip((Clock.ACKNOWLEDGE, Clock.CONTAIN), mine, strict=True):
+        assert wording.utc(clocks[clock].due) in message.text
+
+
+def test_a_typed_reason_reaches_the_mail(desk: Desk, ledger: Ledger, now: datetime) -> None:
+    declared(desk, Severity.CRITICAL, now)
+    told = queued(ledger, Moment.RECLASSIFIED)
+    assert told
+    assert all("as agreed by telephone" in one.text for one in told)
+
+
+def test_times_carry_date_utc_and_the_receivers_zone(
+    desk: Desk, ledger: Ledger, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roster = desk._roster()
+    there = tuple(
+        person.model_copy(update={"timezone": "Asia/Kolkata"}) if person.id == PRIYA.id else person
+        for person in roster.people
+    )
+    monkeypatch.setattr(desk, "_roster", lambda: roster.model_copy(update={"people": there}))
+    monkeypatch.setattr(desk, "zone", "Europe/Dublin")
+    at = datetime(2026, 11, 23, 22, 30, tzinfo=UTC)
+    incident = declared(desk, Severity.HIGH, at)
+    due_at = load(ledger, incident).state.clocks[Clock.ACKNOWLEDGE].due
+    for timer in due(ledger, due_at, "clock.breach"):
+        desk.breach_clock(timer, by=WORKER, at=due_at)
+    (text,) = {one.text for one in queued(ledger, Moment.CLOCK_BREACHED) if one.to == PRIYA.id}
+    assert "Tue 24 Nov 2026, 00:30 UTC; Tue 24 Nov, 06:00 in Asia/Kolkata" in text
+    (text,) = {one.text for one in queued(ledger, Moment.CLOCK_BREACHED) if one.to == HELEN.id}
+    assert "Tue 24 Nov 2026, 00:30 UTC; Tue 24 Nov, 00:30 in Europe/Dublin" in text
+
+
+@pytest.mark.parametrize("severity", list(Severity))
+@pytest.mark.parametrize("moment", list(Moment))
+def test_a_protocol_without_a_message_for_a_moment_is_refused_by_check(
+    tmp_path: Path, severity: Severity, moment: Moment
+) -> None:
+    write_workspace(tmp_path)
+    file = tmp_path / "playbook.yaml"
+    text = file.read_text()
+    begin = text.index(f"    {severity}:\n      messages:")
+    entry = text.index(f"        - on: {moment}\n", begin)
+    after = min(
+        place
+        for mark in ("\n        - on: ", "\n      arrangements:")
+        if (place := text.find(mark, entry)) > 0
+    )
+    file.write_text(text[:entry] + text[after + 1 :])
+    document = parse_document("playbook.yaml", file.read_bytes())
+    (problem,) = playbook_problems(document, understand(document, Playbook))
+    assert f"nobody is written to when an incident of severity {severity} is" in problem.cause
+    assert str(moment) in problem.fix
+    assert problem.line == text[:begin].count("\n") + 2
