@@ -18,6 +18,7 @@ from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
+from sqlalchemy import make_url
 from starlette.datastructures import Headers
 
 from holdfast.clock import Clock, SystemClock
@@ -36,6 +37,8 @@ from holdfast.detect.events import AlertRaised, MonitorMeasured
 from holdfast.detect.monitoring import Monitoring
 from holdfast.detect.passing import PASS_ON_TIMER
 from holdfast.detect.records import Detection
+from holdfast.evidence import custody
+from holdfast.evidence.private import Private, Secret
 from holdfast.evidence.vault import Vault
 from holdfast.incident.events import Contained, IncidentOpened
 from holdfast.incident.loading import load
@@ -99,15 +102,19 @@ def projections() -> Sequence[Projection]:
 
 
 def initialise(settings: Settings) -> None:
-    """Make keys, database and ledger where they are missing; what exists is left as it is.
+    """Make keys, database, ledger and vault where they are missing; what exists is left as it is.
 
-    Raises KeyProblem where the ledger has a key already, and it is not there.
+    Raises KeyProblem where the ledger has a key already, and it is not there; VaultProblem for a vault that
+    was lost: evidence was taken in, and its folder is gone.
     """
     database = Database(settings.database.url)
     ledger = Ledger(database, projections())
-    ledger.create(settings.ledger.origin)
-    _begin_signing(settings, ledger)
-    database.close()
+    try:
+        ledger.create(settings.ledger.origin)
+        _begin_signing(settings, ledger)
+        Vault(settings.vault.path, holds=lambda: custody.any_held(ledger)).create()
+    finally:
+        database.close()
     token = settings.ledger.key.parent / FLAGS_TOKEN
     if not token.exists():
         handle = os.open(token, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
@@ -139,6 +146,17 @@ def memory_of(settings: Settings) -> Memory:
     return Memory(settings.ledger.key.with_suffix(".signed.json"))
 
 
+def private_of(settings: Settings) -> Private:
+    """What is never taken in as evidence, whatever path, link or mount leads to it."""
+    key = settings.ledger.key
+    secrets_ = [Secret(key, "the ledger's key"), Secret(key.parent / FLAGS_TOKEN, "the token of the flags")]
+    url = make_url(settings.database.url)
+    if url.get_backend_name() == "sqlite" and url.database:
+        called = "the database of the ledger"
+        secrets_ += [Secret(Path(url.database + end), called) for end in ("", "-wal", "-shm", "-journal")]
+    return Private(secrets_)
+
+
 def open_workspace(
     folder: Path, environ: Mapping[str, str] | None = None, clock: Clock | None = None
 ) -> Application:
@@ -152,7 +170,7 @@ def open_workspace(
     origin = ledger.origin
     key = keys.load(settings.ledger.key)
     anchor, memory = anchor_of(settings), memory_of(settings)
-    vault = Vault(settings.vault.path)
+    vault = Vault(settings.vault.path, private_of(settings), lambda: custody.any_held(ledger))
     accounts = Accounts(ledger)
 
     def link(incident: str) -> str:
@@ -193,7 +211,7 @@ def open_workspace(
         handlers=_handlers(desk, monitoring, containing, settings),
         reactions=_reactions(desk, monitoring, alerting, counter),
         channels={"email": EmailChannel(settings.mail, clock)},
-        upkeep=_upkeep(accounts),
+        upkeep=_upkeep(ledger, vault, accounts),
     )
 
 
@@ -220,11 +238,16 @@ def _handlers(
     }
 
 
-def _upkeep(accounts: Accounts) -> tuple[Upkeep, ...]:
+def _upkeep(ledger: Ledger, vault: Vault, accounts: Accounts) -> tuple[Upkeep, ...]:
     """What is done every so often, whatever happens."""
     return (
         # Sessions that ran out: their end belongs on the record too.
         Upkeep("ending sessions", timedelta(minutes=5), accounts.end_expired),
+        Upkeep(
+            "sweeping the vault",
+            timedelta(hours=1),
+            lambda now: int(custody.sweep(ledger, vault, by=SYSTEM, at=now)),
+        ),
     )
 
 

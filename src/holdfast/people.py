@@ -80,6 +80,22 @@ def allowed(roles: Iterable[str], permission: Permission | str) -> bool:
         return False
 
 
+def refusal(
+    actor: Actor, roles: Iterable[str], permission: Permission, scope: frozenset[Permission] | None = None
+) -> str:
+    """Why somebody may not, in a sentence for them; empty when they may. `scope` is a token's own limit."""
+    held = tuple(roles)
+    if not allowed(held, permission):
+        access = ", ".join(held) or "nothing"
+        return (
+            f"{actor.name} may not {permission.value}: their access ({access}) does not include it. "
+            "Whoever maintains the roster can change that."
+        )
+    if scope is not None and permission not in scope:
+        return f"this token's scope does not allow to {permission.value}; {actor.name} may"
+    return ""
+
+
 class IncidentRole(StrEnum):
     """The six roles of R-ESC-05 that a person fills in an incident."""
 

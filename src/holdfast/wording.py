@@ -7,12 +7,54 @@ is pure: the present moment is an argument.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 Moment = datetime | str
 """A time as readers hold it: aware, or the text that `clock.stamp` wrote."""
+
+
+# --- text from outside ----------------------------------------------------------------------------
+
+_UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2028\u2029\u2800\u3164\uffa0\ufffc") | frozenset(
+    chr(code) for code in (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))
+)
+"""Characters that show nothing though Unicode counts them as letters, marks or symbols."""
+_JOINERS = "\u200c\u200d\ufe0e\ufe0f"
+"""They shape a letter or an emoji beside them; after ASCII they only make equal texts differ."""
+
+
+def unseen(text: str) -> list[int]:
+    """Where a text holds what no reader sees: controls, characters that turn the direction of writing
+    (U+202E), that have no width, or that are half of one. Line breaks and tabs are seen.
+
+    Joiners and variation selectors stay where scripts and emoji need them, behind another letter than
+    those of ASCII (Unicode Standard Annex 31, section 2.3; RFC 5892, appendix A.1).
+    """
+    return [at for at, letter in enumerate(text) if _is_unseen(letter, text[at - 1] if at else "")]
+
+
+def _is_unseen(letter: str, before: str) -> bool:
+    if letter in _JOINERS:
+        return before.isascii() or before in _UNSEEN
+    category = unicodedata.category(letter)
+    return (category in ("Cc", "Cf", "Cs", "Cn") and letter not in "\n\r\t") or letter in _UNSEEN
+
+
+def visible(text: str) -> str:
+    """The text with everything unseen written out: `invoice⟨U+202E⟩fdp.exe`; a byte that is no UTF-8, as
+    in the name of a file, as `\\xff`."""
+    hidden = set(unseen(text))
+    if not hidden:
+        return text
+    return "".join(_written_out(letter) if at in hidden else letter for at, letter in enumerate(text))
+
+
+def _written_out(letter: str) -> str:
+    code = ord(letter)
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"⟨U+{code:04X}⟩"
 
 
 # --- words for times ------------------------------------------------------------------------------

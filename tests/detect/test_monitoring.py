@@ -107,6 +107,8 @@ def test_a_fault_in_the_inputs_opens_an_incident_with_its_evidence(bank: Bank) -
         "system.yaml",
         "playbook.yaml",
         "loan-approval-3.2.0.json",
+        "reference.json",
+        "loan-approval.parquet",
     ]
     frozen = bank.desk.vault.path_of(items[0].sha256)
     (faulty,) = duckdb.sql(

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from holdfast.evidence.capture import Found, Scene, freeze
+from holdfast.evidence.capture import Found, Scene, freeze, take
 from holdfast.evidence.events import Gap, Kind
+from holdfast.evidence.private import Private, Secret
 from holdfast.evidence.retention import retain_until
-from holdfast.evidence.vault import Vault, VaultProblem
+from holdfast.evidence.vault import BLOCK, Leftovers, Vault, VaultProblem
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -28,7 +32,7 @@ def test_the_same_bytes_are_stored_once_and_read_only(vault: Vault, tmp_path: Pa
     stored = vault.take_file(source)
     assert stored == vault.take_bytes(b"id,score\n1,0.5\n")
     assert stored.sha256 == hashlib.sha256(source.read_bytes()).hexdigest()
-    assert vault.path_of(stored.sha256).stat().st_mode & 0o777 == 0o444
+    assert vault.path_of(stored.sha256).stat().st_mode & 0o777 == 0o400
     assert b"".join(vault.read(stored.sha256)) == source.read_bytes()
 
 
@@ -130,3 +134,209 @@ def test_evidence_is_kept_for_at_least_three_years(
 ) -> None:
     """R-EVD-08."""
     assert retain_until(Kind.LOGS_AND_TRACES, frozen_at, years) == until
+
+
+# Taking in: links, secrets, changes ----------------------------------------------------------------
+
+
+def entries(vault: Vault) -> list[Path]:
+    """Every file below the vault, kept or not."""
+    return [path for path in vault.folder.rglob("*") if path.is_file()]
+
+
+def test_a_hard_link_as_evidence(vault: Vault, tmp_path: Path) -> None:
+    (tmp_path / "model.bin").write_bytes(b"weights")
+    os.link(tmp_path / "model.bin", tmp_path / "other.bin")
+    with pytest.raises(VaultProblem, match="hard link"):
+        vault.take_file(tmp_path / "other.bin")
+    assert entries(vault) == []
+
+
+def test_a_name_that_is_not_text_is_taken_in_and_said_in_text(vault: Vault, tmp_path: Path) -> None:
+    name = os.fsdecode(b"model\xff\xe2\x80\xae.bin")
+    (tmp_path / name).write_bytes(b"weights")
+    found = Found(Kind.MODEL_ARTEFACTS, f"Model {name}", name, tmp_path / name, f"models/{name}")
+    item = take(found, "EV-1", NOW, vault, {})
+    assert (item.name, item.source) == ("model\\xff⟨U+202E⟩.bin", "models/model\\xff⟨U+202E⟩.bin")
+    item.title.encode()
+    os.link(tmp_path / name, tmp_path / f"{name}2")
+    with pytest.raises(VaultProblem) as refused:
+        vault.take_file(tmp_path / name)
+    str(refused.value).encode()
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Vault:
+    """A vault that knows what is secret beside it."""
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    (keys / "ledger.key").write_text("-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJx\n-----END\n")
+    (keys / "flags.token").write_text("S3cretTokenOfTheFlags\n")
+    database = tmp_path / "holdfast.db"
+    with closing(sqlite3.connect(database)) as conn:
+        conn.execute("CREATE TABLE ledger_head (id INTEGER)")
+    secrets = (
+        Secret(keys / "ledger.key", "the ledger's key"),
+        Secret(keys / "flags.token", "the token of the flags"),
+        Secret(database, "the database of the ledger"),
+        Secret(tmp_path / "holdfast.db-wal", "the database of the ledger"),
+    )
+    return Vault(tmp_path / "vault", Private(secrets))
+
+
+@pytest.mark.parametrize("name", ["keys/ledger.key", "keys/flags.token", "holdfast.db"])
+def test_the_ledgers_own_secrets_are_never_evidence_by_whatever_path(
+    guarded: Vault, tmp_path: Path, name: str
+) -> None:
+    secret = tmp_path / name
+    (tmp_path / "models").mkdir()
+    (tmp_path / "linked").symlink_to(secret.parent)
+    hard = tmp_path / "models" / "weights.bin"
+    os.link(secret, hard)
+    copied = tmp_path / "models" / "copy.bin"
+    copied.write_bytes(b"" if secret.suffix == ".db" else b"some text before\n")
+    with copied.open("ab") as file:
+        file.write(secret.read_bytes())
+    ways = [secret, tmp_path / "linked" / secret.name, tmp_path / "models" / ".." / name, hard, copied]
+    for way in ways:
+        with pytest.raises(VaultProblem, match="never evidence"):
+            guarded.take_file(way)
+    with pytest.raises(VaultProblem, match="never evidence"):
+        guarded.take_bytes(secret.read_bytes())
+    assert entries(guarded) == []
+
+
+def test_a_secret_that_lies_across_two_blocks_is_seen(guarded: Vault, tmp_path: Path) -> None:
+    token = (tmp_path / "keys" / "flags.token").read_bytes().strip()
+    large = tmp_path / "large.bin"
+    large.write_bytes(b"x" * (BLOCK - 10) + token)
+    with pytest.raises(VaultProblem, match="never evidence"):
+        guarded.take_file(large)
+
+
+def test_what_lies_in_the_vault_for_another_incident_is_not_taken_in_again(guarded: Vault) -> None:
+    stored = guarded.take_bytes(b"the wages of a customer")
+    with pytest.raises(VaultProblem, match="kept in the vault already"):
+        guarded.take_file(guarded.path_of(stored.sha256))
+    with guarded.workplace() as folder:
+        (folder / "made.json").write_text("{}")
+        assert guarded.take_file(folder / "made.json").size == 2
+
+
+def test_change_a_file_through_a_mapping_or_put_its_times_back(
+    vault: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R-EVD-02: half of one state and half of another is evidence of neither."""
+    source = tmp_path / "log.csv"
+    source.write_bytes(b"before")
+    whole, status = Vault._take, os.fstat
+
+    def slow(self: Vault, file: object) -> object:
+        taken = whole(self, file)  # type: ignore[arg-type]
+        source.write_bytes(b"after!")
+        return taken
+
+    monkeypatch.setattr(Vault, "_take", slow)
+    # A mapping shows in no time of the file until the system writes it back.
+    first = status(os.open(source, os.O_RDONLY))
+    monkeypatch.setattr(
+        os, "fstat", lambda handle: first if status(handle).st_ino == first.st_ino else status(handle)
+    )
+    with pytest.raises(VaultProblem, match="changed while it was taken in"):
+        vault.take_file(source)
+    assert entries(vault) == []
+
+
+def test_times_that_were_put_back_do_not_hide_a_change(
+    vault: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "log.csv"
+    source.write_bytes(b"before")
+    whole, before = Vault._take, source.stat()
+
+    def slow(self: Vault, file: object) -> object:
+        source.write_bytes(b"during")
+        taken = whole(self, file)  # type: ignore[arg-type]
+        os.utime(source, ns=(before.st_atime_ns, before.st_mtime_ns))
+        return taken
+
+    monkeypatch.setattr(Vault, "_take", slow)
+    with pytest.raises(VaultProblem, match="changed while it was taken in"):
+        vault.take_file(source)
+
+
+# The folder ----------------------------------------------------------------------------------------
+
+
+def test_nobody_else_can_read_what_is_kept(vault: Vault) -> None:
+    os.umask(os.umask(0))
+    stored = vault.take_bytes(b"the wages of a customer")
+    for path in (vault.folder, *vault.folder.rglob("*")):
+        assert path.stat().st_mode & 0o077 == 0, path
+    assert list(vault.findings()) == []
+    vault.folder.chmod(0o755)
+    (finding,) = vault.findings()
+    assert "can be read by others (mode 0755)" in finding
+    vault.take_bytes(b"more")
+    assert list(vault.findings()) == []
+    assert vault.verify(stored.sha256, stored.size) is None
+
+
+def test_a_vault_that_was_lost_is_said_and_not_made_anew(tmp_path: Path) -> None:
+    held: list[str] = []
+    vault = Vault(tmp_path / "vault", holds=lambda: bool(held))
+    assert list(vault.findings()) == []
+    held.append(vault.take_bytes(b"evidence").sha256)
+    assert vault.missing() == ""
+    vault.folder.rename(tmp_path / "elsewhere")
+    for _ in ("gone", "the folder that a missing mount leaves behind"):
+        (finding,) = vault.findings()
+        assert "is not there, and evidence was taken into it" in finding
+        for step in (vault.create, lambda: vault.take_bytes(b"x"), lambda: next(vault.read(held[0]))):
+            with pytest.raises(VaultProblem, match="mount its disk or restore it"):
+                step()
+        assert "is not there" in (vault.verify(held[0], 8) or "")
+        vault.folder.mkdir(exist_ok=True)
+        assert list(vault.folder.iterdir()) == []
+
+
+def test_leftovers_of_killed_runs_are_swept_and_living_ones_are_left(vault: Vault, tmp_path: Path) -> None:
+    stored = vault.take_bytes(b"kept")
+    assert vault.sweep() is None
+    killed = vault.folder / "incoming" / "tmpkilled"
+    killed.write_bytes(b"half")
+    (vault.folder / "incoming" / "work-killed").mkdir()
+    (vault.folder / "incoming" / "work-killed" / "predictions.parquet").write_bytes(b"rows")
+    assert vault.sweep() is None, "what is new may be somebody's who has not locked it yet"
+    with vault.workplace() as living:
+        for path in (killed, living, killed.with_name("work-killed")):
+            os.utime(path, (0, 0))
+        left = vault.sweep()
+        assert left == Leftovers(2, 8)
+        assert living.is_dir()
+    assert [path.name for path in entries(vault)] == [stored.sha256]
+
+
+class Several:
+    kind, title = Kind.MODEL_ARTEFACTS, "model"
+
+    def collect(self, scene: Scene, workdir: Path) -> Iterator[Found | Gap]:
+        for name in ("a", "b", "c"):
+            (workdir / name).write_text(name)
+        (workdir / "b").unlink()
+        (workdir / "b").symlink_to("a")
+        for name in ("a", "b", "c"):
+            yield Found(self.kind, f"model, {name}", name, workdir / name, "models/")
+
+
+def test_what_one_file_is_does_not_keep_the_rest_from_being_taken(vault: Vault) -> None:
+    """R-EVD-02."""
+    scene = Scene(incident="INC-1", at=NOW, playbook="ab")
+    by_hand = Gap(Kind.COMMUNICATION_RECORDS, "Mails", "people collect it; where: vault")
+    frozen = freeze(scene, [Several()], vault, {}, by_hand=[by_hand])
+    assert [item.name for item in frozen.items] == ["a", "c"]
+    assert [item.item for item in frozen.items] == ["EV-1", "EV-2"]
+    link, mails = frozen.missing
+    assert (link.title, mails) == ("model, b", by_hand)
+    assert "is a link" in link.reason
+    assert list((vault.folder / "incoming").iterdir()) == []

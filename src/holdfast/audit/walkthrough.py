@@ -201,7 +201,7 @@ def rests_on(fact: Fact) -> tuple[str, ...]:
             found = [item.item for item in items]
         case EvidenceAdded(item=item):
             found = [item.item]
-        case EvidenceAccessed(item=name):
+        case EvidenceAccessed(item=name) if name.startswith("EV-"):
             found = [name]
         case NoteAdded(evidence=evidence):
             found = evidence

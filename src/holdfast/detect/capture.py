@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,9 @@ from pathlib import Path
 from holdfast.detect import records
 from holdfast.detect.counting import Engines
 from holdfast.detect.engines import Engine
-from holdfast.detect.log import Log, open_log
+from holdfast.detect.log import Log, find, open_log
+from holdfast.detect.monitoring import remembered
+from holdfast.detect.tables import LogError, Table
 from holdfast.evidence.capture import Found, Scene, Source
 from holdfast.evidence.events import Gap, Kind
 from holdfast.ledger.ledger import Ledger
@@ -21,6 +24,7 @@ from holdfast.prepare.versions import Applied
 
 BEFORE = timedelta(days=7)
 """How much of the log before the window is kept: what normal looked like last."""
+_TRIES = 3
 PARQUET = "application/vnd.apache.parquet"
 
 
@@ -46,7 +50,7 @@ class _OfASystem:
 
 
 class PredictionWindow(_OfASystem):
-    """The prediction log from a week before the window up to this moment."""
+    """The prediction log from a week before the window up to this moment, with labels that stand in it."""
 
     kind, title = Kind.LOGS_AND_TRACES, "Prediction log"
 
@@ -55,12 +59,14 @@ class PredictionWindow(_OfASystem):
         if system is None or system.model.prediction_log is None:
             yield Gap(self.kind, self.title, _no_log(scene))
             return
-        target = workdir / "predictions.parquet"
+        target, config = workdir / "predictions.parquet", system.model.prediction_log
+        inside = config.labels is None and config.has_labels
         with self.engines() as engine:
             log = self.open(system.model, engine)
             start, end = self.period(scene, log)
-            count = engine.copy(replace(log.table, since=start, until=end), target)
-        title = f"Prediction log, {count:,} rows, {_said(start)} to {_said(end)}"
+            count = _copied(replace(log.table, since=start, until=end), target, engine)
+        what = "Prediction log with its labels" if inside else "Prediction log"
+        title = f"{what}, {count:,} rows, {_said(start)} to {_said(end)}"
         source = f"{system.model.id}: {system.model.prediction_log.path}"
         yield Found(self.kind, title, "predictions.parquet", target, source, PARQUET)
 
@@ -77,10 +83,12 @@ class KnownLabels(_OfASystem):
             return
         config = system.model.prediction_log
         if config.labels is None:
-            reason = (
-                "they stand in the prediction log itself" if config.has_labels else "the system has no labels"
-            )
-            yield Gap(self.kind, self.title, reason)
+            if not config.has_labels:
+                yield Gap(self.kind, self.title, "the system has no labels")
+                return
+            # They stand in the log and were copied with it. A log that cannot be read raises here too.
+            with self.engines() as engine:
+                self.open(system.model, engine)
             return
         target = workdir / "labels.parquet"
         with self.engines() as engine:
@@ -163,11 +171,73 @@ class ModelArtefact(_OfASystem):
                 yield Gap(self.kind, title, f"{system.file} names no artefact")
                 continue
             path = self.base / model.artefact
-            files = sorted(f for f in path.rglob("*") if f.is_file()) if path.is_dir() else [path]
-            if not path.exists():
+            if not os.path.lexists(path):
                 yield Gap(self.kind, title, f"{model.artefact} does not exist")
-            for file in files if path.exists() else []:
-                yield Found(self.kind, title, file.name, file, model.artefact)
+            elif path.is_dir():
+                yield from self._folder(path, title, model.artefact)
+            else:
+                yield Found(self.kind, title, path.name, path, model.artefact)
+
+    def _folder(self, folder: Path, title: str, artefact: str) -> Iterator[Found | Gap]:
+        """Every file below; no link is followed, and each that leads to a folder is a gap of its own."""
+        unread: list[OSError] = []
+        nothing = True
+        for place, folders, files in os.walk(folder, onerror=unread.append):
+            folders.sort()
+            for name in sorted([*files, *(one for one in folders if Path(place, one).is_symlink())]):
+                nothing = False
+                path = Path(place, name)
+                source = f"{artefact}/{path.relative_to(folder)}"
+                if name in folders:
+                    yield Gap(self.kind, title, f"{source} is a link to a folder, which was not followed")
+                else:
+                    yield Found(self.kind, title, name, path, source)
+        for error in unread:
+            yield Gap(self.kind, title, f"{error.filename} cannot be read: {error.strerror}")
+        if nothing and not unread:
+            yield Gap(self.kind, title, f"{artefact} is an empty folder")
+
+
+class ReferenceData(_OfASystem):
+    """What a drift was measured against: the data, and the form in which the monitors carry it along."""
+
+    kind, title = Kind.DATA_SNAPSHOTS, "Reference"
+
+    def collect(self, scene: Scene, workdir: Path) -> Iterable[Found | Gap]:
+        system = self.system(scene)
+        if system is None or system.model.prediction_log is None:
+            yield Gap(self.kind, self.title, _no_log(scene))
+            return
+        config = system.model.prediction_log
+        if config.reference is None:
+            yield Gap(self.kind, self.title, f"{system.file} names no reference")
+            return
+        yield from self._carried(scene)
+        if config.reference.path is not None:
+            source = f"{system.model.id}: {config.reference.path}"
+            for file in find(config.reference.path, self.base, "the reference").files:
+                yield Found(self.kind, "Reference", file.name, file, source)
+            return
+        start, end = config.reference.from_, config.reference.to
+        assert start is not None
+        assert end is not None
+        target = workdir / "reference.parquet"
+        with self.engines() as engine:
+            log = self.open(system.model, engine)
+            count = _copied(replace(log.table, since=start, until=end), target, engine)
+        title = f"Reference, {count:,} rows, {_said(start)} to {_said(end)}"
+        source = f"{system.model.id}: {config.path}"
+        yield Found(self.kind, title, "reference.parquet", target, source, PARQUET)
+
+    def _carried(self, scene: Scene) -> Iterator[Found]:
+        """Bins, categories and counts, fixed when the reference was set; its data may have changed since."""
+        with self.ledger.reading() as conn:
+            state = remembered(conn, scene.system)
+        if state is not None and state.frozen is not None:
+            title = "Reference as the monitors carry it: bins, categories and counts"
+            source = "what the monitors remember"
+            content = state.frozen_as_json()
+            yield Found(self.kind, title, "reference.json", content, source, "application/json")
 
 
 def sources(ledger: Ledger, base: Path, engines: Engines) -> Sequence[Source]:
@@ -179,8 +249,28 @@ def sources(ledger: Ledger, base: Path, engines: Engines) -> Sequence[Source]:
         MonitorConfiguration,
         PlaybookVersion,
         ModelArtefact,
+        ReferenceData,
     )
     return [kind(ledger, base, engines) for kind in kinds]
+
+
+def _copied(table: Table, target: Path, engine: Engine) -> int:
+    """Copy rows of a log that others may be writing: again while it changes, so that no copy is half of one
+    state and half of another. Raises LogError when it never rests."""
+    for _ in range(_TRIES):
+        before = _marks(table)
+        count = engine.copy(table, target)
+        if _marks(table) == before:
+            return count
+    raise LogError(
+        f"{table.called} kept changing while it was copied ({table.source})",
+        "its writer should write a file aside and rename it; add a copy by hand",
+    )
+
+
+def _marks(table: Table) -> list[tuple[int, int, int, int]]:
+    found = [file.stat() for file in table.source.files]
+    return [(one.st_size, one.st_mtime_ns, one.st_ctime_ns, one.st_ino) for one in found]
 
 
 def _no_log(scene: Scene) -> str:

@@ -146,7 +146,7 @@ class Monitoring:
     def _evaluate(self, system: System, at: datetime) -> _Found:
         assert system.prediction_log is not None
         with self.ledger.reading() as conn:
-            before = _memory(conn, system.id)
+            before = remembered(conn, system.id)
         with self.engines() as engine:
             log = open_log(system.prediction_log, self.base, engine)
             monitors = {monitor.id: monitor for monitor in monitors_of(system, log, engine).monitors}
@@ -340,7 +340,8 @@ def _stream(system: str) -> str:
     return f"monitoring/{system}"
 
 
-def _memory(conn: Connection, system: str) -> State | None:
+def remembered(conn: Connection, system: str) -> State | None:
+    """What a system's monitors carry along between runs; None before the first."""
     row = conn.execute(select(monitor_memory.c.state).where(monitor_memory.c.system == system)).first()
     try:
         return State.from_json(row.state) if row else None

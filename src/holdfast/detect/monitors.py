@@ -51,6 +51,10 @@ class State:
     def as_json(self) -> str:
         return _adapter().dump_json(self).decode()
 
+    def frozen_as_json(self) -> bytes:
+        """The reference as it is carried along."""
+        return TypeAdapter(Frozen | None).dump_json(self.frozen, indent=1)
+
     @classmethod
     def from_json(cls, text: str) -> State:
         """Raises ValueError for anything that `as_json` did not write."""

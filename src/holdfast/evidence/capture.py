@@ -7,8 +7,7 @@ opening.
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +15,8 @@ from typing import Protocol
 
 from holdfast.evidence.events import EvidenceFrozen, Gap, Item, Kind
 from holdfast.evidence.retention import retain_until
-from holdfast.evidence.vault import Vault
+from holdfast.evidence.vault import Vault, VaultProblem
+from holdfast.wording import visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +55,45 @@ class Source(Protocol):
 
 
 def freeze(
-    scene: Scene, sources: Sequence[Source], vault: Vault, years: Mapping[Kind, int], first: int = 1
+    scene: Scene,
+    sources: Sequence[Source],
+    vault: Vault,
+    years: Mapping[Kind, int],
+    first: int = 1,
+    by_hand: Iterable[Gap] = (),
 ) -> EvidenceFrozen:
-    """Take in what every source gives; items are numbered from `first`."""
+    """Take in what every source gives; items are numbered from `first`.
+
+    `by_hand` is what the playbook wants kept and no source can take: missing until somebody adds it.
+    """
     items: list[Item] = []
     gaps: list[Gap] = []
     for source in sources:
-        with tempfile.TemporaryDirectory(prefix="holdfast-capture-") as workdir:
-            try:
-                for found in source.collect(scene, Path(workdir)):
-                    if isinstance(found, Gap):
-                        gaps.append(found)
-                    else:
-                        number = first + len(items)
-                        items.append(take(found, f"EV-{number}", scene.at, vault, years))
-            except Exception as error:  # whatever a source meets, the incident opens and the gap is stated
-                gaps.append(Gap(source.kind, source.title, str(error) or type(error).__name__))
-    return EvidenceFrozen(incident=scene.incident, items=tuple(items), missing=tuple(gaps))
+        for found in _collected(source, scene, vault):
+            number = f"EV-{first + len(items)}"
+            kept = found if isinstance(found, Gap) else _taken(found, number, scene.at, vault, years)
+            if isinstance(kept, Gap):
+                gaps.append(_shown(kept))
+            else:
+                items.append(kept)
+    return EvidenceFrozen(incident=scene.incident, items=tuple(items), missing=(*gaps, *by_hand))
+
+
+def _collected(source: Source, scene: Scene, vault: Vault) -> Iterator[Found | Gap]:
+    """What a source finds, its files still there. Whatever it meets, the incident opens: a gap is stated."""
+    try:
+        with vault.workplace() as workdir:
+            yield from source.collect(scene, workdir)
+    except Exception as error:
+        yield Gap(source.kind, source.title, str(error) or type(error).__name__)
+
+
+def _taken(found: Found, item: str, at: datetime, vault: Vault, years: Mapping[Kind, int]) -> Item | Gap:
+    """One thing of many: where it cannot be taken, the rest is."""
+    try:
+        return take(found, item, at, vault, years)
+    except (VaultProblem, OSError) as problem:
+        return Gap(found.kind, found.title, str(problem))
 
 
 def take(found: Found, item: str, at: datetime, vault: Vault, years: Mapping[Kind, int]) -> Item:
@@ -81,11 +103,16 @@ def take(found: Found, item: str, at: datetime, vault: Vault, years: Mapping[Kin
     return Item(
         item=item,
         kind=found.kind,
-        title=found.title,
-        name=found.name,
+        title=visible(found.title),
+        name=visible(found.name),
         sha256=stored.sha256,
         size=stored.size,
         media_type=found.media_type,
-        source=found.source,
+        source=visible(found.source),
         retain_until=retain_until(found.kind, at, years),
     )
+
+
+def _shown(gap: Gap) -> Gap:
+    """Names of files may be no text at all; the record is."""
+    return Gap(gap.kind, visible(gap.title), visible(gap.reason))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 from holdfast.ledger.facts import Fact, Line, fact
 
@@ -80,17 +81,33 @@ class EvidenceAdded(Fact):
 
 @fact("evidence.accessed")
 class EvidenceAccessed(Fact):
-    """Every access is on the record, also a refused one (R-EVD-06)."""
+    """Every look at evidence is on the record, also a refused one (R-EVD-06)."""
 
     incident: str
+    """Empty for a look at how much every incident holds."""
     item: str
+    """`EV-1`, or what else was looked at: `all items`, `every incident`."""
     how: str
-    """download, pack or refused"""
+    """listed, download, pack or refused"""
     reason: str = ""
 
+    def line(self) -> Line | None:
+        if self.how == "listed":
+            return None  # custody lists it; a timeline of who opened a page would hide what happened
+        tone: Literal["alarm", "plain"] = "alarm" if self.how == "refused" else "plain"
+        return Line(f"Evidence {self.item}: {self.how}", self.reason, tone)
+
+
+@fact("vault.swept")
+class VaultSwept(Fact):
+    """Copies that killed runs had left half made in the vault were removed; no fact named them."""
+
+    files: int
+    size: int
+    """Bytes."""
+
     def line(self) -> Line:
-        tone = "alarm" if self.how == "refused" else "plain"
-        return Line(f"Evidence {self.item}: {self.how}", self.reason, "alarm" if tone == "alarm" else "plain")
+        return Line(f"Leftovers of {self.files} killed runs removed from the vault", f"{self.size:,} bytes")
 
 
 @fact("evidence.verified")

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from holdfast import wording
 from holdfast.evidence import capture, custody
-from holdfast.evidence.events import EvidenceAdded, EvidenceFrozen, Item, Kind
+from holdfast.evidence.events import EvidenceAdded, EvidenceFrozen, Gap, Item, Kind
 from holdfast.evidence.vault import Vault
 from holdfast.incident import communication, register, roles, triage
 from holdfast.incident.communication import Late
@@ -112,6 +112,14 @@ class Ground:
             kind = Kind(item.kind.value)
             years[kind] = max(years.get(kind, 0), item.keep_years)
         return years
+
+    def kept_by_hand(self) -> tuple[Gap, ...]:
+        """What the playbook lists and Holdfast cannot freeze: people add it, and until then it is missing."""
+        return tuple(
+            Gap(Kind(item.kind.value), item.what, f"people collect it; where: {item.where}")
+            for item in self.playbook.evidence.items
+            if item.frozen_at_open is None
+        )
 
 
 class Desk:
@@ -251,7 +259,9 @@ class Desk:
             window_start=alert.window_start if alert else report.began_at,
             window_end=alert.window_end if alert else None,
         )
-        return capture.freeze(scene, self.sources, self.vault, ground.keep_years())
+        return capture.freeze(
+            scene, self.sources, self.vault, ground.keep_years(), by_hand=ground.kept_by_hand()
+        )
 
     def _opening(self, incident: str, report: Report, ground: Ground, at: datetime) -> list[IncidentFact]:
         opened = IncidentOpened(

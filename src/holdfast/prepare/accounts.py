@@ -44,7 +44,7 @@ from holdfast import clock
 from holdfast.ledger.facts import Fact
 from holdfast.ledger.ledger import Conflict, Draft, Ledger
 from holdfast.ledger.tables import metadata, streams
-from holdfast.people import AccessRole, Actor, Permission, allowed
+from holdfast.people import AccessRole, Actor, Permission, allowed, refusal
 from holdfast.prepare import passwords
 from holdfast.prepare.durations import spoken
 from holdfast.prepare.events import (
@@ -150,6 +150,10 @@ class SignedIn:
         """Whether person and token both allow it; what is unknown is a no."""
         within = self.scope is None or permission in self.scope
         return within and allowed(self.access, permission)
+
+    def refusal(self, permission: Permission) -> str:
+        """Why they may not, in a sentence for them; empty when they may."""
+        return refusal(self.actor, self.access, permission, self.scope)
 
 
 @dataclass(frozen=True, slots=True)

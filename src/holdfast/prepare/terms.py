@@ -159,6 +159,7 @@ class Frozen(StrEnum):
     MONITORS = "monitors"
     PLAYBOOK = "playbook"
     MODEL_ARTEFACT = "model_artefact"
+    REFERENCE = "reference"
 
 
 class Dimension(StrEnum):

@@ -9,7 +9,7 @@ import pytest
 from fastapi import HTTPException, Request
 from fastapi.testclient import TestClient
 
-from holdfast.evidence.events import EvidenceAccessed
+from holdfast.evidence.events import EvidenceAccessed, EvidenceVerified
 from holdfast.interfaces.api.access import flags_access
 from holdfast.interfaces.application import Application
 from holdfast.people import Permission
@@ -148,6 +148,43 @@ def test_evidence_asked_for_without_permission_is_refused_on_the_record(
     sentence(reader("GET", f"/incidents/{incident}/evidence/EV-99/content"), 404)
     accesses = [one.fact for one in company.ledger.facts() if isinstance(one.fact, EvidenceAccessed)]
     assert [(one.item, one.how) for one in accesses] == [("EV-1", "refused")]
+
+
+def test_who_may_not_read_evidence_is_shown_no_list_and_no_check_of_it(
+    company: Application, caller: Any, incident: str
+) -> None:
+    """R-EVD-06: one rule at every door, and every look on the record."""
+    place = f"/incidents/{incident}/evidence"
+    assert caller(MAYA)("GET", place).status_code == 200
+    for reader, why in ((caller(NADIA), "Nadia Petrov may not"), (caller(MAYA, [Permission.READ]), "scope")):
+        assert why in sentence(reader("GET", place), 403)
+        assert why in sentence(reader("POST", f"{place}/verifications"), 403)
+    builds_only = caller(MAYA, [Permission.READ, Permission.BUILD_PACK])
+    assert "scope" in sentence(builds_only("POST", f"/incidents/{incident}/packs"), 403)
+    looks = [one.fact for one in company.ledger.stream(f"custody/{incident}").facts]
+    assert [one.how for one in looks if isinstance(one, EvidenceAccessed)] == ["listed", *["refused"] * 5]
+
+
+def test_bytes_that_are_not_the_recorded_ones_are_handed_to_nobody(
+    company: Application, caller: Any, incident: str
+) -> None:
+    """R-EVD-04, R-EVD-06: held back whole, however large the file is."""
+    place = f"/incidents/{incident}/evidence"
+    for number, content in enumerate((b"Dear all", bytes(range(256)) * 12_000), start=1):
+        item = caller(MAYA)(
+            "POST", f"{place}?kind=investigation_notes&title=t&name=f{number}&source=s", content=content
+        ).json()
+        path = company.vault.path_of(item["sha256"])
+        path.chmod(0o600)
+        path.write_bytes(content[:-1] + b"?")
+        answer = caller(MAYA)("GET", f"{place}/{item['item']}/content")
+        assert "was changed" in sentence(answer, 409)
+        assert content[:8] not in answer.content
+    assert company.ledger.stream(f"custody/{incident}").events[-1] == EvidenceVerified(
+        incident=incident,
+        items=1,
+        problems=(f"{item['item']} t: {company.vault.verify(item['sha256'], item['size'])}",),
+    )
 
 
 def asking(authorization: str | None) -> Request:

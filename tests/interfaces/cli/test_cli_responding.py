@@ -40,6 +40,9 @@ root_cause:
 """
 
 
+SCOPES = ("--scope", "read", "--scope", "read-evidence", "--scope", "read-ledger")
+
+
 @pytest.fixture
 def live(company: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The address that applications ask, over the same workspace."""
@@ -187,6 +190,31 @@ def test_changed_evidence_is_never_given_out_as_a_file(company: Any, tmp_path: P
     got = company("evidence", "get", "INC-1", item["item"], "-o", str(target))
     assert (got.code, "was changed" in got.sentence) == (1, True)
     assert list(tmp_path.glob("*evidence*")) == []
+    streamed = company("evidence", "get", "INC-1", item["item"], "-o", "-")
+    assert (streamed.code, streamed.out, "was changed" in streamed.sentence) == (1, "", True)
+    told = [one["data"] for one in company.done("ledger", "facts", "--type", "evidence.accessed")["facts"]]
+    assert [(one["item"], one["how"]) for one in told] == [
+        ("all items", "listed"),
+        (item["item"], "refused"),
+        (item["item"], "refused"),
+    ]
+
+
+def test_who_may_not_read_evidence_is_shown_no_list_on_a_terminal_either(company: Any) -> None:
+    """R-EVD-06: the look is on the record, and so is the refusal."""
+    company.done("incident", "declare", "Approvals fell")
+    company.done("evidence", "list", "INC-1")
+    for words in (("list", "INC-1"), ("verify", "INC-1"), ("get", "INC-1", "EV-1")):
+        refused = company("evidence", *words, person=NADIA.id)
+        assert (refused.code, refused.out) == (1, "")
+        assert "Nadia Petrov may not read evidence" in refused.sentence
+    facts = company.done("ledger", "facts", "--type", "evidence.accessed")["facts"]
+    assert [(one["by"]["name"], one["data"]["item"], one["data"]["how"]) for one in facts] == [
+        ("Maya Okafor", "all items", "listed"),
+        ("Nadia Petrov", "all items", "refused"),
+        ("Nadia Petrov", "all items", "refused"),
+        ("Nadia Petrov", "EV-1", "refused"),
+    ]
 
 
 def test_a_file_that_is_wrong_is_told_line_by_line(company: Any) -> None:
@@ -248,7 +276,7 @@ def test_json_of_the_command_line_is_what_the_api_answers(company: Any) -> None:
     application = joined.open_workspace(company.folder, None, company.clock)
     app = FastAPI()
     app.include_router(api(application))
-    token = company.done("people", "token", "t", "--scope", "read", "--scope", "read-ledger")["secret"]
+    token = company.done("people", "token", "t", *SCOPES)["secret"]
     client = TestClient(app, headers={"Authorization": f"Bearer {token}"})
     shown = company.done("incident", "show", "INC-1")
     assert client.get("/api/v1/incidents/INC-1").json() == shown["incident"]

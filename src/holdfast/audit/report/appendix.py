@@ -70,6 +70,8 @@ def _handled(fact: EvidenceAccessed | EvidenceVerified) -> Cell:
     match fact:
         case EvidenceAccessed(item=item, how="refused", reason=reason):
             return toned(f"{item}: refused. {reason}", "bad")
+        case EvidenceAccessed(item=item, how="listed"):
+            return f"The list of {item} was looked at"
         case EvidenceAccessed(item=item, how="pack"):
             return f"{item}: copied into an audit pack"
         case EvidenceAccessed(item=item, how=how, reason=reason):

@@ -16,7 +16,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.datastructures import Headers
 
 from holdfast.interfaces.application import Application
-from holdfast.people import Permission, allowed
+from holdfast.people import Permission
 from holdfast.prepare.accounts import SignedIn
 
 _bearer = HTTPBearer(
@@ -76,19 +76,13 @@ class May:
 
     def __call__(self, who: Caller) -> SignedIn:
         if not who.may(self.permission):
-            raise HTTPException(403, self._refusal(who))
+            raise HTTPException(403, who.refusal(self.permission))
         if who.actor.kind != "person" and not self.agents:
             raise HTTPException(403, f"{who.actor.name} is no person, and a person must decide this")
         return who
 
-    def _refusal(self, who: SignedIn) -> str:
-        own = allowed(who.access, self.permission)
-        whose = "this token's scope does not allow to" if own else f"{who.actor.name} may not"
-        return f"{whose} {self.permission}"
-
 
 Reads = Annotated[SignedIn, Depends(May(Permission.READ, agents=True))]
-ReadsEvidence = Annotated[SignedIn, Depends(May(Permission.READ_EVIDENCE, agents=True))]
 ReadsLedger = Annotated[SignedIn, Depends(May(Permission.READ_LEDGER, agents=True))]
 # Agents may read, declare, note and propose; everything else a person must do (R-XCT-09).
 Declares = Annotated[SignedIn, Depends(May(Permission.DECLARE, agents=True))]

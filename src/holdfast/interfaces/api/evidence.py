@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated
@@ -15,11 +14,10 @@ from holdfast.evidence import custody
 from holdfast.evidence.capture import Found
 from holdfast.evidence.events import Kind
 from holdfast.incident.loading import load
-from holdfast.interfaces.api.access import App, Caller, May, Now, Reads, ReadsEvidence, Responds
+from holdfast.interfaces.api.access import App, Caller, Now, Responds
 from holdfast.interfaces.api.addresses import EvidenceId, IncidentId
 from holdfast.interfaces.shapes import evidence as shapes
 from holdfast.interfaces.shapes.base import Storable
-from holdfast.people import Permission
 
 router = APIRouter(prefix="/incidents/{incident}/evidence", tags=["evidence"])
 
@@ -36,16 +34,17 @@ _FILE = {
 
 
 @router.get("", summary="What is held, and what could not be preserved")
-def list_evidence(app: App, who: Reads, incident: IncidentId) -> shapes.Evidence:
+def list_evidence(app: App, who: Caller, now: Now, incident: IncidentId) -> shapes.Evidence:
+    """The look is recorded, as is a refusal."""
     load(app.ledger, incident)
-    return shapes.held(incident, app.ledger.stream(custody.stream_of(incident)).events)
+    return shapes.held(incident, custody.listing(app.ledger, incident, who=who, at=now))
 
 
-async def _sent(request: Request, who: Responds) -> AsyncIterator[Path]:
+async def _sent(request: Request, who: Responds, app: App) -> AsyncIterator[Path]:
     """The file sent, kept aside until it is in the vault. Raises HTTPException for one that is too large."""
     size = 0
-    with tempfile.TemporaryDirectory(prefix="holdfast-upload-") as folder:
-        path = Path(folder) / "sent"
+    with app.vault.workplace() as folder:
+        path = folder / "sent"
         with path.open("wb") as file:
             async for chunk in request.stream():
                 size += len(chunk)
@@ -87,14 +86,7 @@ def add(
 )
 def content(app: App, who: Caller, now: Now, incident: IncidentId, item: EvidenceId) -> StreamingResponse:
     load(app.ledger, incident)
-    try:
-        May(Permission.READ_EVIDENCE, agents=True)(who)
-    except HTTPException as refused:
-        # Asking without being allowed to is on the record too (R-EVD-06), when there is such an item.
-        custody.find(app.ledger, incident, item)
-        custody.refuse(app.ledger, incident, item, str(refused.detail), by=who.actor, at=now)
-        raise
-    found, blocks = custody.open_item(app.ledger, app.vault, incident, item, by=who.actor, at=now)
+    found, blocks = custody.hand_out(app.ledger, app.vault, incident, item, who=who, at=now)
     # Always a download of bytes: evidence may hold a hostile page.
     headers = {
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(found.name, safe='')}",
@@ -106,6 +98,6 @@ def content(app: App, who: Caller, now: Now, incident: IncidentId, item: Evidenc
 
 
 @router.post("/verifications", status_code=201, summary="Hash every item again and record the result")
-def verify(app: App, who: ReadsEvidence, now: Now, incident: IncidentId) -> shapes.Verified:
+def verify(app: App, who: Caller, now: Now, incident: IncidentId) -> shapes.Verified:
     load(app.ledger, incident)
-    return shapes.verified(custody.verify(app.ledger, app.vault, incident, by=who.actor, at=now))
+    return shapes.verified(custody.check(app.ledger, app.vault, incident, who=who, at=now))

@@ -11,8 +11,9 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
 from holdfast.audit.packing import build_pack, policy_of
+from holdfast.evidence import custody
 from holdfast.incident.loading import load
-from holdfast.interfaces.api.access import App, May, Now, ReadsEvidence, ReadsLedger
+from holdfast.interfaces.api.access import App, May, Now, ReadsLedger
 from holdfast.interfaces.api.addresses import IncidentId
 from holdfast.people import Permission
 from holdfast.prepare.accounts import SignedIn
@@ -30,9 +31,10 @@ _BLOCK = 1 << 20
     response_class=StreamingResponse,
     responses={201: {"content": {"application/zip": {}}, "description": "The pack, verified"}},
 )
-def build(app: App, who: Packs, reader: ReadsEvidence, now: Now, incident: IncidentId) -> StreamingResponse:
+def build(app: App, who: Packs, now: Now, incident: IncidentId) -> StreamingResponse:
     """Who took the evidence out is on the record. Verify it with `holdfast-verify` and the policy."""
     load(app.ledger, incident)
+    custody.permit(app.ledger, incident, custody.WHOLE, who=who, at=now)
     folder = tempfile.TemporaryDirectory(prefix="holdfast-pack-")
     try:
         target = Path(folder.name) / f"{incident}.zip"

@@ -21,19 +21,20 @@ from holdfast.interfaces.cli.output import cell, heading, table
 from holdfast.interfaces.cli.session import Session, command, noun
 from holdfast.interfaces.cli.typed import IncidentId
 from holdfast.interfaces.shapes import evidence as shapes
-from holdfast.people import Actor, Permission
-from holdfast.prepare import versions
-from holdfast.problems import NoAuthority, NotAllowed
+from holdfast.people import Permission
+from holdfast.problems import NotAllowed
 
 app = noun("evidence", "Evidence: frozen when an incident opens, and kept under custody.")
 
 
 @command(app, "list")
 def list_(session: Session, incident: IncidentId) -> None:
-    """What is held for an incident, and what could not be preserved."""
+    """What is held for an incident, and what could not be preserved. Who looks is on the record; so is a
+    refusal."""
     ledger = session.application.ledger
     load(ledger, incident)
-    session.answer(lambda: shapes.held(incident, ledger.stream(custody.stream_of(incident)).events), _listed)
+    listed = custody.listing(ledger, incident, who=session.asking(), at=session.now)
+    session.answer(lambda: shapes.held(incident, listed), _listed)
 
 
 @command(app, "add")
@@ -74,9 +75,8 @@ def get(
     refusal."""
     application = session.application
     load(application.ledger, incident)
-    by = _reader(session, incident, item)
-    found, blocks = custody.open_item(
-        application.ledger, application.vault, incident, item, by=by, at=session.now
+    found, blocks = custody.hand_out(
+        application.ledger, application.vault, incident, item, who=session.asking(), at=session.now
     )
     if output is not None and str(output) == "-":
         for block in blocks:
@@ -95,27 +95,13 @@ def verify(session: Session, incident: IncidentId) -> None:
     """Hash every item again and record the result. Exits 1 when one is not what was recorded."""
     application = session.application
     load(application.ledger, incident)
-    by = session.acting(Permission.READ_EVIDENCE)
     with session.progress("hashing every item again"):
-        fact = custody.verify(application.ledger, application.vault, incident, by=by, at=session.now)
+        fact = custody.check(
+            application.ledger, application.vault, incident, who=session.asking(), at=session.now
+        )
     made = session.answer(lambda: shapes.verified(fact), _verified)
     if not made.holds:
         raise typer.Exit(1)
-
-
-def _reader(session: Session, incident: str, item: str) -> Actor:
-    """Who reads; somebody of the roster who may not is refused on the record (R-EVD-06)."""
-    try:
-        return session.acting(Permission.READ_EVIDENCE)
-    except NoAuthority as refused:
-        ledger = session.application.ledger
-        roster = versions.active_roster(ledger)
-        person = roster.model.person(session.person) if roster else None
-        if person is not None:
-            custody.find(ledger, incident, item)
-            by = Actor(person.id, person.name)
-            custody.refuse(ledger, incident, item, str(refused), by=by, at=session.now)
-        raise
 
 
 def _write(target: Path, blocks: Iterator[bytes]) -> None:

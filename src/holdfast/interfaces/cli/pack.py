@@ -12,6 +12,8 @@ from rich.console import RenderableType
 
 from holdfast import wording
 from holdfast.audit.packing import Pack, build_pack, policy_of
+from holdfast.evidence import custody
+from holdfast.incident.loading import load
 from holdfast.interfaces.cli.output import facts, table
 from holdfast.interfaces.cli.session import Session, command, noun
 from holdfast.interfaces.cli.typed import IncidentId
@@ -74,6 +76,8 @@ def build(
     """Build the audit pack of an incident, open or closed, and verify it as the auditor will."""
     application = session.application
     by = session.acting(Permission.BUILD_PACK)
+    load(application.ledger, incident)
+    custody.permit(application.ledger, incident, custody.WHOLE, who=session.asking(), at=session.now)
     target = output or Path(f"{incident}.zip")
     with session.progress(f"packing {incident}: report, record, evidence, proofs"):
         made = build_pack(application, incident, target, by=by, at=session.now)

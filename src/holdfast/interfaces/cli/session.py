@@ -29,7 +29,7 @@ from holdfast.detect.counting import Engines
 from holdfast.interfaces.application import Application
 from holdfast.interfaces.cli import refusals
 from holdfast.interfaces.cli.output import plain
-from holdfast.people import Actor, Permission, allowed
+from holdfast.people import Actor, Permission, refusal
 from holdfast.prepare import versions
 from holdfast.prepare.roster import Roster
 from holdfast.problems import NoAuthority, did_you_mean
@@ -93,6 +93,17 @@ class _Opened:
 
 
 @dataclass(frozen=True, slots=True)
+class Asking:
+    """A person of the roster, and what it lets them do."""
+
+    actor: Actor
+    access: tuple[str, ...]
+
+    def refusal(self, permission: Permission) -> str:
+        return refusal(self.actor, self.access, permission)
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """What every command is handed."""
 
@@ -124,17 +135,20 @@ class Session:
     def now(self) -> datetime:
         return self.application.clock.now()
 
-    def acting(self, permission: Permission) -> Actor:
-        """Who acts. Raises NoAuthority unless they are in the roster and their access allows it."""
+    def asking(self) -> Asking:
+        """Who asks, whatever they may. Raises NoAuthority unless they are in the roster."""
         roster = versions.active_roster(self.application.ledger)
         if roster is None:
             raise NoAuthority("no roster is in force, so nobody is known here yet; run `holdfast apply`")
-        who, access = self._listed(roster.model, "the roster in force")
-        if not allowed(access, permission):
-            raise NoAuthority(
-                f"{who.name} may not {permission}; their access in the roster is {_list(access)}"
-            )
-        return who
+        return Asking(*self._listed(roster.model, "the roster in force"))
+
+    def acting(self, permission: Permission) -> Actor:
+        """Who acts. Raises NoAuthority unless they are in the roster and their access allows it."""
+        who = self.asking()
+        refused = who.refusal(permission)
+        if refused:
+            raise NoAuthority(refused)
+        return who.actor
 
     def first(self, written: Roster) -> Actor:
         """Who applies a workspace: before the first roster, somebody whom the roster to be applied names."""
@@ -297,7 +311,3 @@ def session_of(
         json=known.json if as_json is None else as_json,
         person=person or known.person or os.environ.get(PERSON, ""),
     )
-
-
-def _list(words: Iterable[str]) -> str:
-    return ", ".join(words) or "nothing"

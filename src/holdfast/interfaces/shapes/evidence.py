@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 
-from holdfast.evidence import custody
+from holdfast.evidence.custody import Listing
 from holdfast.evidence.events import EvidenceVerified, Item, Kind
 from holdfast.interfaces.shapes.base import Shown
-from holdfast.ledger.facts import Fact
 
 
 class ItemShown(Shown):
@@ -47,13 +45,11 @@ class Verified(Shown):
     problems: tuple[str, ...]
 
 
-def held(incident: str, facts: Iterable[Fact]) -> Evidence:
-    """`facts` are those of the incident's evidence stream."""
-    known = tuple(facts)
+def held(incident: str, listed: Listing) -> Evidence:
     return Evidence(
         incident=incident,
-        items=tuple(item(one) for one in custody.items(known)),
-        missing=tuple(GapShown.model_validate(gap) for gap in custody.gaps(known)),
+        items=tuple(item(one) for one in listed.items),
+        missing=tuple(GapShown.model_validate(gap) for gap in listed.gaps),
     )
 
 

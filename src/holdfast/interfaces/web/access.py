@@ -252,13 +252,9 @@ class Visit:
 
     def require(self, permission: Permission) -> None:
         """Raises Forbidden with a sentence for the person."""
-        if self.may(permission):
-            return
-        roles = ", ".join(role.value for role in self.signed_in.access) or "none"
-        raise Forbidden(
-            f"{self.actor.name} may not {permission.value}: their access ({roles}) does not include it. "
-            "Whoever maintains the roster can change that."
-        )
+        reason = self.signed_in.refusal(permission)
+        if reason:
+            raise Forbidden(reason)
 
     def notice(self, title: str, text: str = "", tone: Tone = "good") -> None:
         """Tell the reader something on the page they see next."""

@@ -64,7 +64,7 @@ def _links(fact: Fact) -> tuple[tuple[str, str], ...]:
             return (("Evidence", f"/incidents/{fact.incident}/evidence"),)
         case EvidenceAdded():
             return ((fact.item.item, _evidence(fact.incident, fact.item.item)),)
-        case EvidenceAccessed():
+        case EvidenceAccessed() if fact.item.startswith("EV-"):
             return ((fact.item, _evidence(fact.incident, fact.item)),)
         case IncidentOpened() | AlertJoined() if fact.alert:
             return ((fact.alert.alert, f"/alerts?shown=all#{fact.alert.alert}"),)

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Response
 
 from holdfast.evidence import custody
+from holdfast.evidence.events import Item
 from holdfast.incident import loading
 from holdfast.incident.incident import Incident
 from holdfast.interfaces.web import gauges, lists
@@ -62,7 +63,7 @@ def _cause(visit: Visit, incident: str, form: Typed, status: int = 200, more: bo
     state = loading.load(application.ledger, incident).state
     found = analysing.cause_of(application.ledger, incident)
     ground = application.desk.ground_of(state)
-    facts = application.ledger.stream(custody.stream_of(incident)).events
+    items = _items(visit, incident)
     monitors = _monitors(visit, state)
     return visit.page(
         "pages/cause.html",
@@ -78,13 +79,21 @@ def _cause(visit: Visit, incident: str, form: Typed, status: int = 200, more: bo
         if found.newest
         else [],
         investigation=ground.playbook.investigation,
-        items=custody.items(facts) if visit.may(Permission.READ_EVIDENCE) else (),
+        items=items,
         monitors=monitors,
         rows=_rows(found.analysis(), form),
         editing=form.sent or more or found.newest is None,
         address=_addresses(state),
         typed=form,
     )
+
+
+def _items(visit: Visit, incident: str) -> tuple[Item, ...]:
+    """The evidence a statement can rest on, for those who may see it: a look like any other."""
+    if not visit.may(Permission.READ_EVIDENCE):
+        return ()
+    ledger = visit.application.ledger
+    return custody.listing(ledger, incident, who=visit.signed_in, at=visit.now, again=True).items
 
 
 def _monitors(visit: Visit, state: Incident) -> list[str]:

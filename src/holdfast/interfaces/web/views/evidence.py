@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
 from pathlib import Path
 from urllib.parse import quote
 
@@ -23,17 +22,17 @@ from starlette.datastructures import UploadFile
 
 from holdfast.evidence import custody
 from holdfast.evidence.capture import Found
-from holdfast.evidence.events import EvidenceAccessed, EvidenceVerified, Gap, Item, Kind
+from holdfast.evidence.events import EvidenceAccessed, EvidenceVerified, Kind
 from holdfast.evidence.vault import VaultProblem
 from holdfast.incident import loading
 from holdfast.incident.incident import Incident
 from holdfast.interfaces.web import lists
-from holdfast.interfaces.web.access import Visit, visit
+from holdfast.interfaces.web.access import Forbidden, Visit, visit
 from holdfast.interfaces.web.typed import NOTHING, Typed, Wrong, refuse, typed
 from holdfast.ledger.facts import Recorded
 from holdfast.ledger.ledger import Ledger
 from holdfast.people import Permission
-from holdfast.problems import NotAllowed
+from holdfast.problems import NoAuthority, NotAllowed
 from holdfast.wording import filesize, plural
 
 router = APIRouter()
@@ -64,8 +63,9 @@ class Held:
 @router.get("/evidence")
 def everything(visit: visit, page: int = 1) -> Response:
     """The evidence of every incident, those running first."""
-    visit.require(Permission.READ_EVIDENCE)
     ledger = visit.application.ledger
+    with _for_the_reader():
+        custody.overview(ledger, who=visit.signed_in, at=visit.now, again=visit.live)
     with ledger.reading() as conn:
         found = lists.incidents(conn, lists.bounded(page))
     return visit.page(
@@ -78,22 +78,21 @@ def everything(visit: visit, page: int = 1) -> Response:
 
 
 def _held(ledger: Ledger, incident: Incident) -> Held:
-    facts = ledger.stream(custody.stream_of(incident.id)).events
-    items, gaps = custody.items(facts), custody.gaps(facts)
+    listed = custody.held(ledger, incident.id)
     with ledger.reading() as conn:
         last = _last_verification(conn, incident.id)
     return Held(
         incident,
-        len(items),
-        sum(item.size for item in items),
-        len(gaps),
+        len(listed.items),
+        listed.size,
+        len(listed.gaps),
         last.fact if last and isinstance(last.fact, EvidenceVerified) else None,
         last.at if last else None,
     )
 
 
 def _last_verification(conn: Connection, incident: str) -> Recorded | None:
-    return lists.newest_of_type(conn, f"custody/{incident}", EvidenceVerified.type)
+    return lists.newest_of_type(conn, custody.custody_of(incident), EvidenceVerified.type)
 
 
 @router.get("/incidents/{incident}/evidence")
@@ -106,22 +105,21 @@ def _evidence(
 ) -> Response:
     ledger = visit.application.ledger
     state = loading.load(ledger, incident).state
-    _require_access(visit, incident, "all items", record=not visit.live)
-    facts = ledger.stream(custody.stream_of(incident)).events
+    with _for_the_reader():
+        listed = custody.listing(ledger, incident, who=visit.signed_in, at=visit.now, again=visit.live)
     with ledger.reading() as conn:
-        events = lists.newest_of_stream(conn, f"custody/{incident}", before, _EVENTS)
+        events = lists.newest_of_stream(conn, custody.custody_of(incident), before, _EVENTS)
         verified = _last_verification(conn, incident)
-    items: Sequence[Item] = custody.items(facts)
-    gaps: Sequence[Gap] = custody.gaps(facts)
     older = events[-1].stream_seq if events and events[-1].stream_seq > 0 else None
     return visit.page(
         "pages/evidence.html",
         "incidents",
         status=status,
         state=state,
-        items=items,
-        gaps=gaps,
-        size=sum(item.size for item in items),
+        items=listed.items,
+        gaps=listed.gaps,
+        size=listed.size,
+        added=listed.added,
         events=events,
         older=older,
         newest_shown=before is None,
@@ -139,6 +137,8 @@ def event_said(recorded: Recorded) -> tuple[str, str, str]:
     if isinstance(fact, EvidenceAccessed):
         if fact.how == "refused":
             return "bad", f"{fact.item}: access refused", fact.reason
+        if fact.how == "listed":
+            return "plain", f"The list of {fact.item} was looked at", fact.reason
         how = {"download": "downloaded", "pack": "put into an audit pack"}.get(fact.how, fact.how)
         return "plain", f"{fact.item} {how}", fact.reason
     if isinstance(fact, EvidenceVerified):
@@ -149,12 +149,13 @@ def event_said(recorded: Recorded) -> tuple[str, str, str]:
     return "plain", line.title if line else fact.type, line.detail if line else ""
 
 
-def _require_access(visit: Visit, incident: str, item: str, *, record: bool = True) -> None:
-    """Raises Forbidden, and has the refusal on the ledger first."""
-    if not visit.may(Permission.READ_EVIDENCE) and record:
-        reason = f"{visit.actor.name} may not {Permission.READ_EVIDENCE.value}"
-        custody.refuse(visit.application.ledger, incident, item, reason, by=visit.actor, at=visit.now)
-    visit.require(Permission.READ_EVIDENCE)
+@contextmanager
+def _for_the_reader() -> Iterator[None]:
+    """Nobody else has to decide anything: who may not look is told so."""
+    try:
+        yield
+    except NoAuthority as refused:
+        raise Forbidden(str(refused)) from refused
 
 
 # Handing out -------------------------------------------------------------------------------------
@@ -167,15 +168,10 @@ def download(visit: visit, incident: str, item: str) -> Response:
     loading.load(application.ledger, incident)
     if not _ASKED_FOR.fullmatch(item):
         raise custody.NoSuchItem(f"{incident} has no evidence of that name; items are called EV-1, EV-2, …")
-    _require_access(visit, incident, item)
-    found, blocks = custody.open_item(
-        application.ledger, application.vault, incident, item, by=visit.actor, at=visit.now
-    )
-    whole = _held_back(blocks)
-    try:
-        first = next(whole, b"")
-    except VaultProblem as problem:
-        raise NotAllowed(f"{item} is not handed out: {problem}") from problem
+    with _for_the_reader():
+        found, blocks = custody.hand_out(
+            application.ledger, application.vault, incident, item, who=visit.signed_in, at=visit.now
+        )
     headers = {
         "Content-Disposition": disposition(found.name),
         "Content-Length": str(found.size),
@@ -183,19 +179,7 @@ def download(visit: visit, incident: str, item: str) -> Response:
         "Content-Security-Policy": "default-src 'none'; sandbox",
         "Digest": f"sha-256=:{found.sha256}:",
     }
-    return StreamingResponse(chain((first,), whole), media_type="application/octet-stream", headers=headers)
-
-
-def _held_back(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """The blocks, each once the next one is read: the vault tells after the last whether the bytes are the
-    recorded ones, and a copy that is not must never arrive whole."""
-    waiting: bytes | None = None
-    for block in blocks:
-        if waiting is not None:
-            yield waiting
-        waiting = block
-    if waiting is not None:
-        yield waiting
+    return StreamingResponse(blocks, media_type="application/octet-stream", headers=headers)
 
 
 def disposition(name: str) -> str:
@@ -220,8 +204,10 @@ def verify(visit: visit, incident: str) -> Response:
     """Hash every item again and compare with the record; whoever may read evidence may ask for that."""
     application = visit.application
     loading.load(application.ledger, incident)
-    _require_access(visit, incident, "all items")
-    found = custody.verify(application.ledger, application.vault, incident, by=visit.actor, at=visit.now)
+    with _for_the_reader():
+        found = custody.check(
+            application.ledger, application.vault, incident, who=visit.signed_in, at=visit.now
+        )
     if found.problems:
         visit.notice("Evidence does not match its record.", " ".join(found.problems), "bad")
     else:
@@ -235,8 +221,8 @@ def add(visit: visit, incident: str, form: typed) -> Response:
     visit.require(Permission.RESPOND)
     application = visit.application
     try:
-        with tempfile.TemporaryDirectory(prefix="holdfast-upload-") as folder:
-            found = _found(form, Path(folder), visit.actor.name)
+        with application.vault.workplace() as folder:
+            found = _found(form, folder, visit.actor.name)
             item = application.desk.keep(incident, found, by=visit.actor, at=visit.now)
     except (NotAllowed, VaultProblem) as refused:
         why = refused if isinstance(refused, NotAllowed) else NotAllowed(str(refused))

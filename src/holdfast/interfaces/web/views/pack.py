@@ -68,10 +68,12 @@ def pack(visit: visit, incident: str) -> Response:
 def build(visit: visit, incident: str) -> Response:
     """Build a pack and hand it out; it is deleted here once it is sent."""
     visit.require(Permission.BUILD_PACK)
-    visit.require(Permission.READ_EVIDENCE)
+    ledger = visit.application.ledger
+    state = loading.load(ledger, incident).state
+    custody.permit(ledger, incident, custody.WHOLE, who=visit.signed_in, at=visit.now)
     folder = tempfile.TemporaryDirectory(prefix="holdfast-pack-")
     try:
-        target = Path(folder.name) / f"{loading.load(visit.application.ledger, incident).state.id}.zip"
+        target = Path(folder.name) / f"{state.id}.zip"
         build_pack(visit.application, incident, target, by=visit.actor, at=visit.now)
     except BaseException:
         folder.cleanup()
