@@ -57,6 +57,8 @@ class TestWhole:
             "evidence/EV-4-system.yaml",
             "evidence/EV-5-playbook.yaml",
             "evidence/EV-6-loan-approval-3.2.0.json",
+            "evidence/EV-7-reference.json",
+            "evidence/EV-8-loan-approval.parquet",
         ]
         assert closing.archive_problem(closed.ledger, "INC-1") is None
 

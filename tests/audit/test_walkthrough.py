@@ -50,7 +50,7 @@ def test_a_step_stands_in_the_phase_it_is_about(chapters: tuple[Chapter, ...]) -
 
 def test_each_step_names_its_entry_and_what_it_rests_on(chapters: tuple[Chapter, ...]) -> None:
     assert step(chapters, "incident.opened").evidence == (f"monitor:{DRIFT}",)
-    assert step(chapters, "evidence.frozen").evidence == tuple(f"EV-{n}" for n in range(1, 7))
+    assert step(chapters, "evidence.frozen").evidence == tuple(f"EV-{n}" for n in range(1, 9))
     assert step(chapters, "cause.analysed").evidence == ("EV-1", f"monitor:{DRIFT}", "EV-3")
     notes = [one for chapter in chapters for one in chapter.steps if one.type == "incident.note_added"]
     assert [one.evidence for one in notes if not one.back_filled] == [("EV-1",)]
