@@ -355,6 +355,10 @@ class Desk:
             person = ground.roster.person(to)
             if person is None:
                 raise NotAllowed(f"{to} is not in the roster; add them to roster.yaml and apply it")
+            if not ground.roster.takes_part(person.id):
+                raise NotAllowed(
+                    f"{person.name} audits, and can hold no role in an incident; name somebody else"
+                )
             may = {member.person for member in loaded.state.team if member.role == role.value}
             may |= {m.person for m in loaded.state.team if m.role == IncidentRole.INCIDENT_COMMANDER.value}
             may |= {*ground.roster.roles[role].in_order()}

@@ -498,11 +498,23 @@ class Phases(Each[Phase, PhaseEntry]):
     post_incident_review_and_prevention: PhaseEntry
 
 
+class SignedChanges(Entry):
+    """What else comes into force only when signed; what is not named here is in force when applied."""
+
+    limits: tuple[Function, ...] = ()
+    """Who signs when a monitor's limits change, or a monitor goes."""
+    authority: tuple[Function, ...] = ()
+    """Who signs when the roster gives somebody access, or changes functions or incident roles. Taking
+    access away is in force at once."""
+
+
 class Governance(Entry):
     """How this document itself is kept (R-PRE-05)."""
 
     sign_off: tuple[Function, ...] = Field(min_length=1)
-    """A version becomes active when each of these has signed."""
+    """A version becomes active when each of these has signed, and each that the version in force names;
+    one person signs for one function."""
+    signed_changes: SignedChanges = SignedChanges()
     review_every: Duration
     review: Text
     """What the regular review looks at."""

@@ -26,6 +26,7 @@ from holdfast.prepare.events import (
     PlaybookActivated,
     PlaybookApplied,
     PlaybookApproved,
+    PlaybookReviewed,
     RosterApplied,
     SystemApplied,
     SystemWithdrawn,
@@ -121,6 +122,10 @@ class Preparation:
                 conn.execute(insert(playbook_approvals).values(**key, **row))
             case PlaybookActivated() as fact:
                 _activate(conn, fact, recorded)
+            case PlaybookReviewed() as fact:
+                due = {"review_due": clock.stamp(fact.next_due)}
+                table = playbook_versions
+                conn.execute(update(table).where(table.c.content == fact.content).values(**due))
             case SystemApplied() as fact:
                 _retire_system(conn, fact.system)
                 conn.execute(insert(system_versions).values(**_system_row(fact, recorded)))
@@ -146,7 +151,7 @@ def _apply_playbook(conn: Connection, fact: PlaybookApplied, recorded: Recorded)
             version=fact.label,
             title=fact.title,
             state="proposed",
-            sign_off=json.dumps([function.value for function in fact.sign_off]),
+            sign_off=json.dumps([function.value for function in fact.required]),
             applied_seq=recorded.seq,
             applied_at=clock.stamp(recorded.at),
             applied_by=recorded.by.name,

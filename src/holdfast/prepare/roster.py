@@ -123,9 +123,13 @@ class Roster(Entry):
         """Everyone who may sign for a function."""
         return tuple(one for one in self.people if function in one.functions)
 
+    def takes_part(self, person: str) -> bool:
+        """Whether somebody may hold a role or a task: who audits the response takes no part in it."""
+        return AccessRole.AUDITOR not in self.access(person)
+
     def may_sign(self, person: str, function: str) -> bool:
         found = self.person(person)
-        return found is not None and function in found.functions
+        return found is not None and function in found.functions and self.takes_part(person)
 
     def access(self, person: str) -> tuple[AccessRole, ...]:
         """What a person may reach; nothing for somebody who is not in the roster (R-XCT-01)."""
@@ -166,7 +170,7 @@ def roster_problems(document: Document, roster: Roster) -> list[Problem]:
         if person not in ids:
             fix = f"add them to people, or {did_you_mean(person, ids)}"
             problems.append(document.problem(way, f"{person} is not among the people", fix))
-    return problems + _missing_powers(document, roster)
+    return [*problems, *_auditors(document, roster), *_missing_powers(document, roster)]
 
 
 def _mentions(roster: Roster) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -177,6 +181,22 @@ def _mentions(roster: Roster) -> Iterator[tuple[tuple[str | int, ...], str]]:
             yield ("roles", role.value, "deputies", index), deputy
     for index, person in enumerate(roster.on_call):
         yield ("on_call", index), person
+
+
+def _auditors(document: Document, roster: Roster) -> Iterator[Problem]:
+    """Who audits a response holds no role and no task in it: nobody judges their own work."""
+    for index, person in enumerate(roster.people):
+        if AccessRole.AUDITOR not in person.access:
+            continue
+        for name, held in (("access", len(person.access) > 1), ("functions", bool(person.functions))):
+            if held:
+                cause = f"{person.name} audits, and whoever audits takes no part in what is audited"
+                fix = "keep access: [auditor] and no functions, or give the audit to somebody else"
+                yield document.problem(("people", index, name), cause, fix)
+    for way, id_ in _mentions(roster):
+        if not roster.takes_part(id_):
+            cause = f"{id_} audits, and can hold no role and no task"
+            yield document.problem(way, cause, "name somebody else")
 
 
 def _missing_powers(document: Document, roster: Roster) -> list[Problem]:

@@ -1,8 +1,9 @@
 """The steps of preparation: apply what was written, sign it, and read what is in force.
 
 One idea: a file in the workspace is a proposal; a version in the ledger is what counts. Systems and
-roster are in force when applied. A playbook is in force when every function it names has signed it, and
-an incident stays pinned, by hash, to the version it was opened under.
+roster are in force when applied, or signed where the playbook wants that (`changes`). A playbook is in
+force when every function that it and the version before it name has signed, and an incident stays pinned,
+by hash, to the version it was opened under.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import difflib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Generic, Literal, TypeVar
 
@@ -21,18 +22,23 @@ from holdfast import clock, wording
 from holdfast.ledger import outbox
 from holdfast.ledger.facts import Fact, Recorded
 from holdfast.ledger.ledger import Conflict, Draft, Ledger, Timer
-from holdfast.people import Actor, Permission, allowed
+from holdfast.people import SYSTEM, Actor, Permission, allowed
+from holdfast.prepare import changes
+from holdfast.prepare.changes import Change, Signature, require_signer
+from holdfast.prepare.documents import Read
 from holdfast.prepare.events import (
+    ChangeProposed,
     Listed,
     PlaybookActivated,
     PlaybookApplied,
     PlaybookApproved,
+    PlaybookReviewed,
     PlaybookReviewFellDue,
     RosterApplied,
     SystemApplied,
     SystemWithdrawn,
 )
-from holdfast.prepare.playbook import Playbook
+from holdfast.prepare.playbook import Playbook, SignedChanges
 from holdfast.prepare.records import (
     people,
     playbook_approvals,
@@ -49,6 +55,8 @@ from holdfast.problems import NoAuthority, NotAllowed, did_you_mean
 PLAYBOOK_STREAM, ROSTER_STREAM = "playbook", "roster"
 State = Literal["proposed", "active", "superseded", "withdrawn"]
 ModelT = TypeVar("ModelT")
+SystemFact = SystemApplied | SystemWithdrawn
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 # Decisions -----------------------------------------------------------------------------------------
@@ -61,15 +69,18 @@ class Proposed:
     content: str
     version: str
     sign_off: tuple[Function, ...]
+    """Functions it names itself."""
+    required: tuple[Function, ...]
+    """Functions that have to sign it."""
     review_every: timedelta
     state: State
-    signed: Mapping[Function, str] = field(default_factory=dict)
-    """Who signed for which function: the person's name."""
+    signed: Mapping[Function, Signature] = field(default_factory=dict)
+    """Who signed for which function."""
 
     @property
     def open(self) -> tuple[Function, ...]:
         """Functions whose signature is missing, in the playbook's order."""
-        return tuple(function for function in self.sign_off if function not in self.signed)
+        return tuple(function for function in self.required if function not in self.signed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +91,15 @@ class Shelf:
     newest: str = ""
     """Content of the version applied last."""
 
-    def after(self, fact: Fact) -> Shelf:
-        match fact:
-            case PlaybookApplied():
+    def after(self, recorded: Recorded) -> Shelf:
+        match recorded.fact:
+            case PlaybookApplied() as fact:
                 return self._applied(fact)
-            case PlaybookApproved():
+            case PlaybookApproved() as fact:
                 version = self.versions[fact.content]
-                signed = {**version.signed, fact.function: fact.name}
-                return self._with(replace(version, signed=signed))
-            case PlaybookActivated():
+                signature = Signature(fact.person, fact.name, recorded.at)
+                return self._with(replace(version, signed={**version.signed, fact.function: signature}))
+            case PlaybookActivated() as fact:
                 retired = {
                     content: replace(version, state="superseded") if version.state == "active" else version
                     for content, version in self.versions.items()
@@ -100,13 +111,24 @@ class Shelf:
     def _applied(self, fact: PlaybookApplied) -> Shelf:
         every = timedelta(seconds=fact.review_every_seconds)
         known = self.versions.get(fact.content)
-        fresh = Proposed(fact.content, fact.label, fact.sign_off, every, "proposed")
+        required = self._signing(fact.required)  # facts of older releases did not ask those in force
+        fresh = Proposed(fact.content, fact.label, fact.sign_off, required, every, "proposed")
         kept = {
             content: replace(version, state="withdrawn") if version.state == "proposed" else version
             for content, version in self.versions.items()
         }
         chosen = known if known and known.state == "active" else fresh
         return Shelf({**kept, fact.content: chosen}, fact.content)
+
+    @property
+    def active(self) -> Proposed | None:
+        return next((one for one in self.versions.values() if one.state == "active"), None)
+
+    def _signing(self, named: Sequence[Function]) -> tuple[Function, ...]:
+        """Who signs a version: whom it names, and whom the version in force names. A version could otherwise
+        leave out those who would refuse it."""
+        also = self.active.sign_off if self.active else ()
+        return tuple(function for function in Function if function in named or function in also)
 
     def _with(self, version: Proposed) -> Shelf:
         return replace(self, versions={**self.versions, version.content: version})
@@ -132,6 +154,7 @@ class Shelf:
                 label=playbook.version,
                 title=playbook.title,
                 sign_off=playbook.governance.sign_off,
+                required=self._signing(playbook.governance.sign_off),
                 review_every_seconds=round(playbook.governance.review_every.total_seconds()),
                 text=text,
             )
@@ -146,11 +169,7 @@ class Shelf:
         """
         version = self.versions[content]
         self._require_signable(version, function)
-        if by.kind != "person" or not roster.may_sign(by.id, function):
-            signers = " or ".join(person.name for person in roster.signers(function)) or "nobody yet"
-            raise NoAuthority(
-                f"{by.name} does not sign for {function.label.lower()}; the roster names {signers}"
-            )
+        require_signer(roster, function, version.signed, by, f"version {version.version}")
         if function in version.signed:
             return []
         approved = PlaybookApproved(
@@ -161,10 +180,34 @@ class Shelf:
         due = at + version.review_every
         return [approved, PlaybookActivated(content=content, label=version.version, review_due=due)]
 
+    def review(self, note: str, roster: Roster, owner: str, by: Actor, at: datetime) -> list[Fact]:
+        """The version in force was looked through and stays as it is; the next review counts from now.
+
+        Raises NotAllowed without a word on what was looked at, and unless `by` owns the playbook or signs it.
+        """
+        active = self.active
+        if active is None:
+            raise NotAllowed("no playbook is in force, so there is nothing to review")
+        signs = any(roster.may_sign(by.id, function) for function in active.sign_off)
+        if by.kind != "person" or not (signs or by.id.lower() == owner):
+            raise NoAuthority(f"{by.name} neither owns the playbook nor signs it; {owner} does")
+        if not note.strip():
+            raise NotAllowed("say what was looked at, and why nothing changes")
+        return [
+            PlaybookReviewed(
+                content=active.content,
+                label=active.version,
+                person=by.id.lower(),
+                name=by.name,
+                note=note.strip(),
+                next_due=at + active.review_every,
+            )
+        ]
+
     @staticmethod
     def _require_signable(version: Proposed, function: Function) -> None:
-        if function not in version.sign_off:
-            wanted = ", ".join(one.label.lower() for one in version.sign_off)
+        if function not in version.required:
+            wanted = ", ".join(one.label.lower() for one in version.required)
             raise NotAllowed(
                 f"version {version.version} does not ask for a signature of {function.label.lower()}; "
                 f"it asks for {wanted}"
@@ -180,7 +223,7 @@ class Shelf:
 def _shelf(facts: Sequence[Recorded]) -> Shelf:
     shelf = Shelf()
     for recorded in facts:
-        shelf = shelf.after(recorded.fact)
+        shelf = shelf.after(recorded)
     return shelf
 
 
@@ -190,8 +233,9 @@ def _shelf(facts: Sequence[Recorded]) -> Shelf:
 def apply_workspace(ledger: Ledger, workspace: Workspace, by: Actor, at: datetime) -> tuple[Recorded, ...]:
     """Record what changed since it was last applied, in one transaction; nothing when nothing did.
 
-    Systems and roster are in force at once, a playbook version when it is signed. The first time, anyone
-    may; later a person needs the permission in the roster in force. Raises NotAllowed.
+    Systems and roster are in force at once, except what the playbook in force wants signed (`changes`); a
+    playbook version when it is signed. The first time, anyone may; later a person needs the permission in
+    the roster in force. Raises NotAllowed.
     """
     for _ in range(20):
         _require_permission(ledger, by)
@@ -221,38 +265,110 @@ def _drafts(ledger: Ledger, workspace: Workspace) -> list[Draft]:
     decided = _shelf(stream.facts).apply(
         content_hash(document.content), workspace.playbook.model, document.text
     )
-    drafts = [Draft(PLAYBOOK_STREAM, stream.version, decided), _roster_draft(ledger, workspace)]
-    current = active_systems(ledger)
+    active = active_playbook(ledger)
+    files = _Files(ledger, active.playbook.governance.signed_changes if active else SignedChanges())
+    files.roster(workspace)
     for system, read in workspace.systems.items():
-        known, content = current.get(system), content_hash(read.document.content)
-        if known is None or (known.content, known.file) != (content, read.document.name):
-            applied = SystemApplied(
-                system=system,
-                content=content,
-                file=read.document.name,
-                title=read.model.name,
-                priority=read.model.priority,
-                text=read.document.text,
-            )
-            drafts.append(_to_system(ledger, system, applied))
-    for system, gone in current.items():
+        files.system(system, read)
+    for system, gone in files.current.items():
         if system not in workspace.systems:
-            drafts.append(_to_system(ledger, system, SystemWithdrawn(system=system, title=gone.model.name)))
-    return drafts
+            files.gone(system, gone)
+    return [Draft(PLAYBOOK_STREAM, stream.version, decided), *files.drafts()]
 
 
-def _to_system(ledger: Ledger, system: str, fact: Fact) -> Draft:
-    stream = ledger.stream(f"system/{system}")
-    return Draft(stream.name, stream.version, [fact])
+class _Files:
+    """Roster and systems as applied, against those in force: what comes into force, what waits."""
+
+    def __init__(self, ledger: Ledger, signed: SignedChanges) -> None:
+        self.current = active_systems(ledger)
+        self._ledger = ledger
+        self._signed = signed
+        self._stream = ledger.stream(changes.STREAM)
+        self._changes = changes.folded(self._stream.facts)
+        self._waiting: list[Fact] = []
+        self._drafts: list[Draft] = []
+
+    def drafts(self) -> list[Draft]:
+        return [*self._drafts, Draft(changes.STREAM, self._stream.version, self._waiting)]
+
+    def roster(self, workspace: Workspace) -> None:
+        document, new = workspace.roster.document, workspace.roster.model
+        content, known = content_hash(document.content), active_roster(self._ledger)
+        if known and known.content == content:
+            self._settle(ROSTER_STREAM)
+            return
+        moved = changes.of_authority(known.model, new) if known else ()
+        if known and moved and self._signed.authority:
+            self._wait(
+                changes.proposal(
+                    "authority",
+                    ROSTER_STREAM,
+                    moved,
+                    self._signed.authority,
+                    known.content,
+                    content=content,
+                    file=document.name,
+                    title="roster",
+                    text=document.text,
+                )
+            )
+            return
+        self._settle(ROSTER_STREAM)
+        self._add(ROSTER_STREAM, _roster_applied(content, document.text, new))
+
+    def system(self, system: str, read: Read[System]) -> None:
+        known, content = self.current.get(system), content_hash(read.document.content)
+        if known and (known.content, known.file) == (content, read.document.name):
+            self._settle(f"system/{system}")
+            return
+        applied = _system_applied(system, content, read.document.name, read.document.text, read.model)
+        moved = changes.of_limits(known.model, read.model) if known else ()
+        self._come(system, known, moved, applied)
+
+    def gone(self, system: str, known: Applied[System]) -> None:
+        withdrawn = SystemWithdrawn(system=system, title=known.model.name)
+        self._come(system, known, changes.of_limits(known.model, None), withdrawn)
+
+    def _come(
+        self, system: str, known: Applied[System] | None, moved: tuple[str, ...], fact: SystemFact
+    ) -> None:
+        subject = f"system/{system}"
+        if known and moved and self._signed.limits:
+            against, file = known.content, _file_of(fact)
+            self._wait(changes.proposal("limits", subject, moved, self._signed.limits, against, **file))
+            return
+        self._settle(subject)
+        self._add(subject, fact)
+
+    def _wait(self, proposed: ChangeProposed) -> None:
+        decided = self._changes.propose(proposed)
+        self._waiting += decided
+        for fact in decided:  # the next number counts what is proposed in this very breath
+            if isinstance(fact, ChangeProposed):
+                number = {**self._changes.all, fact.change: Change(fact, _NEVER, SYSTEM)}
+                self._changes = changes.Changes(number)
+
+    def _settle(self, subject: str) -> None:
+        """What waited about it is in the files no longer."""
+        self._waiting += self._changes.withdraw(subject, "the files were applied without it")
+
+    def _add(self, stream: str, fact: Fact) -> None:
+        self._drafts.append(Draft(stream, self._ledger.stream(stream).version, [fact]))
 
 
-def _roster_draft(ledger: Ledger, workspace: Workspace) -> Draft:
-    stream = ledger.stream(ROSTER_STREAM)
-    document, roster = workspace.roster.document, workspace.roster.model
-    content = content_hash(document.content)
-    newest = stream.facts[-1].fact if stream.facts else None
-    if isinstance(newest, RosterApplied) and newest.content == content:
-        return Draft(ROSTER_STREAM, stream.version, [])
+def _file_of(fact: SystemFact) -> dict[str, str]:
+    if isinstance(fact, SystemWithdrawn):
+        return {"title": fact.title}
+    return {"content": fact.content, "file": fact.file, "title": fact.title, "text": fact.text}
+
+
+def _system_applied(system: str, content: str, file: str, text: str, model: System) -> SystemApplied:
+    return SystemApplied(
+        system=system, content=content, file=file, title=model.name, priority=model.priority, text=text
+    )
+
+
+def _roster_applied(content: str, text: str, roster: Roster) -> RosterApplied:
     listed = tuple(
         Listed(
             id=person.id,
@@ -263,9 +379,81 @@ def _roster_draft(ledger: Ledger, workspace: Workspace) -> Draft:
         )
         for person in roster.people
     )
-    return Draft(
-        ROSTER_STREAM, stream.version, [RosterApplied(content=content, people=listed, text=document.text)]
+    return RosterApplied(content=content, people=listed, text=text)
+
+
+def approve_change(
+    ledger: Ledger, change: str, function: Function | str, by: Actor, at: datetime
+) -> tuple[Recorded, ...]:
+    """Sign a change of limits or of authority; with the last signature the file it came in is in force.
+
+    Raises NotAllowed when change or function is unknown, the person does not hold it, or the version it
+    changes is in force no longer.
+    """
+    wanted, roster = _function(function), active_roster(ledger)
+    if roster is None:
+        raise NotAllowed("no roster is in force, so nobody can sign; run `holdfast apply` first")
+    for _ in range(20):
+        stream = ledger.stream(changes.STREAM)
+        known = changes.folded(stream.facts)
+        decided = known.approve(change, wanted, roster.model, by)
+        if not decided:
+            return ()
+        drafts = [Draft(stream.name, stream.version, decided)]
+        if known.all[change].open == (wanted,):
+            drafts.append(_brought_into_force(ledger, known.all[change]))
+        try:
+            return ledger.append(*drafts, by=by, at=at)
+        except Conflict:  # somebody signed or applied meanwhile: look again
+            continue
+    raise Conflict(f"{change} kept being signed by others; try again")
+
+
+def _brought_into_force(ledger: Ledger, change: Change) -> Draft:
+    proposed, stream = change.proposed, ledger.stream(change.subject)
+    if change.subject == ROSTER_STREAM:
+        known = active_roster(ledger)
+        fact: Fact = _roster_applied(proposed.content, proposed.text, _roster(proposed.text))
+    else:
+        system = change.subject.partition("/")[2]
+        known = active_systems(ledger).get(system)  # type: ignore[assignment]
+        fact = SystemWithdrawn(system=system, title=proposed.title)
+        if proposed.content:
+            model = _system(proposed.file, proposed.text)
+            fact = _system_applied(system, proposed.content, proposed.file, proposed.text, model)
+    if known is None or known.content != proposed.against:
+        raise NotAllowed(
+            f"{change.id} changes a version of {change.subject} that is in force no longer; apply it again"
+        )
+    return Draft(stream.name, stream.version, [fact])
+
+
+def changes_of(ledger: Ledger) -> tuple[Change, ...]:
+    """Every change that was to be signed, the newest first."""
+    return tuple(reversed(tuple(changes.folded(ledger.stream(changes.STREAM).facts).all.values())))
+
+
+def review_playbook(ledger: Ledger, note: str, by: Actor, at: datetime) -> tuple[Recorded, ...]:
+    """The regular review found nothing to change: that is a fact too, and the next one is due (R-PRE-05).
+
+    Raises NotAllowed.
+    """
+    active, roster = require_playbook(ledger), active_roster(ledger)
+    if roster is None:
+        raise NotAllowed("no roster is in force; run `holdfast apply` first")
+    found, owner = roster.model, active.playbook.owner
+    return ledger.change(
+        PLAYBOOK_STREAM,
+        lambda stream: _shelf(stream.facts).review(note, found, owner, by, at),
+        by=by,
+        at=at,
     )
+
+
+def reviews_of(ledger: Ledger) -> tuple[Recorded, ...]:
+    """Every review that left the playbook as it was, the newest first."""
+    facts = ledger.stream(PLAYBOOK_STREAM).facts
+    return tuple(one for one in reversed(facts) if isinstance(one.fact, PlaybookReviewed))
 
 
 def approve_playbook(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import TypeVar
 
@@ -141,6 +142,24 @@ def _owners(roster: Roster, systems: list[Read[System]]) -> Iterator[Problem]:
             yield read.document.problem(
                 ("owner",), cause, f"add them there, or {did_you_mean(read.model.owner, ids)}"
             )
+        elif not roster.takes_part(read.model.owner):
+            cause = f"{read.model.owner} audits, and can hold no task such as this system"
+            yield read.document.problem(("owner",), cause, "name somebody else")
+
+
+def _signers_apart(playbook: Read[Playbook], roster: Roster) -> Iterator[Problem]:
+    """One person signs for one function, so as many people are needed as functions."""
+    governance = playbook.model.governance
+    needed = (
+        (("governance", "sign_off"), governance.sign_off),
+        (("governance", "signed_changes", "limits"), governance.signed_changes.limits),
+        (("governance", "signed_changes", "authority"), governance.signed_changes.authority),
+    )
+    for way, functions in needed:
+        signers = [[person.id for person in roster.signers(one)] for one in functions]
+        if all(signers) and not any(len(set(who)) == len(functions) for who in product(*signers)):
+            cause = f"{ROSTER} has too few different people to sign for {', '.join(functions)}"
+            yield playbook.document.problem(way, cause, "one person signs for one function: name more there")
 
 
 def _people_behind(playbook: Read[Playbook], roster: Roster) -> Iterator[Problem]:
@@ -149,6 +168,9 @@ def _people_behind(playbook: Read[Playbook], roster: Roster) -> Iterator[Problem
     if model.owner not in ids:
         cause = f"{model.owner} is not among the people of {ROSTER}"
         yield document.problem(("owner",), cause, f"add them there, or {did_you_mean(model.owner, ids)}")
+    if model.owner in ids and not roster.takes_part(model.owner):
+        cause = f"{model.owner} audits, and can hold no task such as this playbook"
+        yield document.problem(("owner",), cause, "name somebody else")
     for index, function in enumerate(model.governance.sign_off):
         if not roster.signers(function):
             cause = f"nobody in {ROSTER} signs for {function}, so no version could become active"
@@ -160,7 +182,12 @@ def _people_behind(playbook: Read[Playbook], roster: Roster) -> Iterator[Problem
             if title not in titles:
                 cause = f"nobody in {ROSTER} has the title {title}"
                 yield document.problem((*way, "titles", index), cause, did_you_mean(title, titles))
+            audits = [one.name for one in roster.titled(title) if not roster.takes_part(one.id)]
+            if audits and way[0] == "severities":
+                cause = f"{title} is {audits[0]}, who audits and can be in no team"
+                yield document.problem((*way, "titles", index), cause, "leave the title out")
     yield from _deputies(playbook, roster)
+    yield from _signers_apart(playbook, roster)
 
 
 def _deputies(playbook: Read[Playbook], roster: Roster) -> Iterator[Problem]:

@@ -83,6 +83,40 @@ def diff(
     session.answer(lambda: shapes.difference(old.version, name, passages), _changed)
 
 
+@command(app, "changes")
+def changes_(session: Session) -> None:
+    """Changes of limits and of authority that are signed like the playbook, the newest first."""
+    found = versions.changes_of(session.application.ledger)
+    session.answer(lambda: shapes.changes_shown(found), _changes)
+
+
+@command(app, "approve-change")
+def approve_change(
+    session: Session,
+    change: Annotated[str, typer.Argument(metavar="CHANGE", help="Its number: CHG-1.")],
+    function: Annotated[Function, typer.Argument(metavar="FUNCTION", help=" | ".join(Function))],
+) -> None:
+    """Sign a change for a function you hold. The last signature it asks for puts it in force."""
+    by = session.acting(Permission.APPROVE_PLAYBOOK)
+    ledger = session.application.ledger
+    versions.approve_change(ledger, change, function, by, session.now)
+    session.answer(
+        lambda: shapes.change(next(one for one in versions.changes_of(ledger) if one.id == change)), _change
+    )
+
+
+@command(app, "review")
+def review(
+    session: Session,
+    note: Annotated[str, typer.Argument(metavar="NOTE", help="What was looked at; why nothing changes.")],
+) -> None:
+    """Record that the regular review left the playbook as it is. The next one is due as it says."""
+    by = session.acting(Permission.APPROVE_PLAYBOOK)
+    ledger = session.application.ledger
+    versions.review_playbook(ledger, note, by, session.now)
+    session.answer(lambda: shapes.reviews(versions.reviews_of(ledger)[:1]), _reviewed)
+
+
 def _version(session: Session, version: str) -> PlaybookVersion:
     ledger = session.application.ledger
     if version:
@@ -118,7 +152,7 @@ def _shown(made: shapes.VersionShown) -> Iterable[RenderableType]:
     yield cell(f"{made.title}, version {made.version}: {made.state}", "bold")
     yield facts(
         ("Hash", made.content),
-        ("Applied", f"{when(made.applied_at)} by {made.applied_by}"),
+        ("Proposed", f"{when(made.applied_at)} by {made.applied_by}"),
         ("In force since", when(made.activated_at, "")),
         ("Review due", when(made.review_due, "")),
     )
@@ -142,6 +176,30 @@ def _signed(made: shapes.VersionShown) -> Iterable[RenderableType]:
     else:
         yield f"Signed. Version {made.version} waits for {listed(words_of(one) for one in made.missing)}."
     yield from _signatures(made)
+
+
+def _changes(made: shapes.ChangesShown) -> Iterable[RenderableType]:
+    if not made.changes:
+        yield "No change of limits or authority was to be signed so far."
+    for one in made.changes:
+        yield from _change(one)
+
+
+def _change(made: shapes.ChangeShown) -> Iterable[RenderableType]:
+    yield cell(f"{made.change}, {made.kind} of {made.subject}: {made.state}", "bold")
+    yield f"  applied {wording.utc(made.proposed_at)} by {made.proposed_by}"
+    for said in made.differences:
+        yield f"  {said}"
+    for one in made.approvals:
+        yield f"  signed for {words_of(one.function)}: {one.name}, {wording.utc(one.at)}"
+    if made.missing:
+        yield cell(f"  waits for {listed(words_of(one) for one in made.missing)}", "yellow")
+
+
+def _reviewed(made: shapes.ReviewsShown) -> Iterable[RenderableType]:
+    for one in made.reviews:
+        due = wording.day(one.next_due)
+        yield f"Version {one.version} was reviewed and stays as it is. Next review {due}."
 
 
 def _changed(made: shapes.Difference) -> Iterable[RenderableType]:

@@ -19,7 +19,14 @@ from holdfast.ledger.facts import Recorded
 from holdfast.ledger.ledger import NotALedger
 from holdfast.prepare import versions
 from holdfast.prepare.documents import Unusable
-from holdfast.prepare.events import PlaybookApplied, RosterApplied, SystemApplied, SystemWithdrawn
+from holdfast.prepare.events import (
+    ChangeProposed,
+    ChangeWithdrawn,
+    PlaybookApplied,
+    RosterApplied,
+    SystemApplied,
+    SystemWithdrawn,
+)
 from holdfast.prepare.starting import AlreadyThere, write_workspace
 from holdfast.prepare.workspace import PLAYBOOK, ROSTER, Workspace, load_workspace
 from holdfast.problems import Problem
@@ -189,8 +196,9 @@ def _problems(problems: Sequence[Problem]) -> Iterable[RenderableType]:
 
 
 def apply(session: Session) -> None:
-    """Put the files on the record as versions. Systems and roster are in force at once, the playbook when
-    the functions it names have signed."""
+    """Put the files on the record as versions. Systems and roster are in force at once, except for changes
+    of limits and authority that the playbook wants signed; the playbook when the functions it names have
+    signed."""
     workspace = load_workspace(session.workspace)
     application = session.application
     by = session.first(workspace.roster.model)
@@ -218,6 +226,12 @@ def _what(recorded: Recorded) -> str:
             return f"roster, {wording.plural(len(fact.people), 'person', 'people')}"
         case SystemApplied() as fact:
             return f"AI system {fact.system} ({fact.file})"
+        case ChangeProposed() as fact:
+            functions = ", ".join(one.label.lower() for one in fact.sign_off)
+            said = "; ".join(fact.differences)
+            return f"{fact.change}, waiting for signatures of {functions}: {said}"
+        case ChangeWithdrawn() as fact:
+            return f"{fact.change} withdrawn: {fact.reason}"
         case SystemWithdrawn() as fact:
             return f"AI system {fact.system} withdrawn: its file is gone"
         case other:
@@ -231,6 +245,10 @@ def _applied(made: AppliedFiles) -> Iterable[RenderableType]:
         yield "On the record:"
         for change in made.changes:
             yield f"  {change.what}  (entry #{change.seq})"
+    for change in made.changes:
+        if change.type == ChangeProposed.type:
+            number = change.what.partition(",")[0]
+            yield cell(f"  holdfast playbook approve-change {number} FUNCTION --as EMAIL", "bold")
     if made.waits_for:
         yield "The playbook is in force once these have signed it:"
         for one in made.waits_for:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Literal
 
 from holdfast.interfaces.shapes.base import Shown
+from holdfast.ledger.facts import Recorded
 from holdfast.people import AccessRole, Permission
 from holdfast.prepare.accounts import ApiToken, SignedIn
+from holdfast.prepare.changes import Change
+from holdfast.prepare.events import PlaybookReviewed
 from holdfast.prepare.terms import Function
 from holdfast.prepare.versions import Passage, PlaybookVersion
 
@@ -44,6 +47,48 @@ class VersionShown(VersionListed):
 
 class Versions(Shown):
     versions: tuple[VersionListed, ...]
+
+
+class ChangeShown(Shown):
+    """A change of limits or of authority that comes into force when it is signed."""
+
+    change: str
+    """`CHG-1`"""
+    subject: str
+    """`system/loan-approval`, or `roster`."""
+    kind: Literal["limits", "authority"]
+    state: Literal["proposed", "in force", "withdrawn"]
+    reason: str
+    """Why it was withdrawn."""
+    differences: tuple[str, ...]
+    """What it changes, in words."""
+    sign_off: tuple[Function, ...]
+    approvals: tuple[SignatureShown, ...]
+    missing: tuple[Function, ...]
+    proposed_at: datetime
+    proposed_by: str
+    text: str
+    """The file as it was applied; empty when it is gone."""
+
+
+class ChangesShown(Shown):
+    changes: tuple[ChangeShown, ...]
+
+
+class ReviewShown(Shown):
+    """A regular review that left the playbook as it was."""
+
+    version: str
+    content: str
+    at: datetime
+    person: str
+    name: str
+    note: str
+    next_due: datetime
+
+
+class ReviewsShown(Shown):
+    reviews: tuple[ReviewShown, ...]
 
 
 class DiffLineShown(Shown):
@@ -102,6 +147,50 @@ def listed_version(found: PlaybookVersion) -> VersionListed:
 
 def shown_version(found: PlaybookVersion) -> VersionShown:
     return VersionShown.model_validate(found)
+
+
+def change(found: Change) -> ChangeShown:
+    proposed = found.proposed
+    return ChangeShown(
+        change=found.id,
+        subject=found.subject,
+        kind=proposed.kind,
+        state=found.state,
+        reason=found.reason,
+        differences=proposed.differences,
+        sign_off=proposed.sign_off,
+        approvals=tuple(
+            SignatureShown(function=function, person=one.person, name=one.name, at=one.at)
+            for function, one in found.signed.items()
+        ),
+        missing=found.open if found.state == "proposed" else (),
+        proposed_at=found.at,
+        proposed_by=found.by.name,
+        text=proposed.text,
+    )
+
+
+def changes_shown(found: Iterable[Change]) -> ChangesShown:
+    return ChangesShown(changes=tuple(change(one) for one in found))
+
+
+def reviews(found: Iterable[Recorded]) -> ReviewsShown:
+    """`found` are the facts of reviews, the newest first."""
+    return ReviewsShown(
+        reviews=tuple(
+            ReviewShown(
+                version=one.fact.label,
+                content=one.fact.content,
+                at=one.at,
+                person=one.fact.person,
+                name=one.fact.name,
+                note=one.fact.note,
+                next_due=one.fact.next_due,
+            )
+            for one in found
+            if isinstance(one.fact, PlaybookReviewed)
+        )
+    )
 
 
 def difference(older: str, newer: str, passages: Sequence[Passage]) -> Difference:

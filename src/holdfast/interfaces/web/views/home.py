@@ -231,4 +231,9 @@ def _playbook_due(application: Application, now: datetime) -> list[Due]:
             found.append(
                 Due(f"Sign playbook {version.version}", f"missing: {names}", "/playbook", None, "warn")
             )
+    for change in versions.changes_of(visit.application.ledger):
+        if change.state == "proposed":
+            names = ", ".join(function.label.lower() for function in change.open)
+            what = f"Sign {change.id}, {change.proposed.kind} of {change.subject.removeprefix('system/')}"
+            found.append(Due(what, f"missing: {names}", "/playbook#changes", None, "warn"))
     return found

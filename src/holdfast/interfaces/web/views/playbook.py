@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from urllib.parse import quote
 
 from fastapi import APIRouter, HTTPException, Response
 
 from holdfast.interfaces.web.access import Visit, visit
 from holdfast.interfaces.web.typed import NOTHING, Typed, refuse, typed
+from holdfast.ledger.facts import Recorded
 from holdfast.people import Permission
 from holdfast.prepare import versions
+from holdfast.prepare.changes import Change, Signature
 from holdfast.prepare.documents import Unusable
+from holdfast.prepare.events import PlaybookReviewed
 from holdfast.prepare.playbook import Playbook
 from holdfast.prepare.roster import Who
 from holdfast.prepare.terms import Function
@@ -46,6 +50,9 @@ def _playbook(visit: Visit, version: str, form: Typed, status: int = 200) -> Res
         playbook=document,
         unreadable=unreadable,
         mine=_mine(visit, shown),
+        changes=[(one, _mine_of(visit, one.proposed.sign_off, one.signed)) for one in _waiting(visit)],
+        reviews=[one for one in versions.reviews_of(ledger) if shown and _is_of(one, shown)],
+        reviewing=_reviewing(visit, shown, document),
         who=who_said,
         typed=form,
     )
@@ -75,7 +82,37 @@ def _mine(visit: Visit, version: PlaybookVersion | None) -> list[Function]:
         return []
     if not visit.may(Permission.APPROVE_PLAYBOOK):
         return []
-    return [one for one in version.missing if roster.model.may_sign(visit.actor.id, one)]
+    signed = {one.function: Signature(one.person, one.name, one.at) for one in version.approvals}
+    return _mine_of(visit, version.missing, signed)
+
+
+def _mine_of(
+    visit: Visit, wanted: Iterable[Function], signed: Mapping[Function, Signature]
+) -> list[Function]:
+    """Of the functions that have to sign, those that the reader still may: they hold it, and have signed
+    for no other."""
+    roster = versions.active_roster(visit.application.ledger)
+    already = any(one.person == visit.actor.id for one in signed.values())
+    if roster is None or already or not visit.may(Permission.APPROVE_PLAYBOOK):
+        return []
+    return [one for one in wanted if one not in signed and roster.model.may_sign(visit.actor.id, one)]
+
+
+def _waiting(visit: Visit) -> list[Change]:
+    return [one for one in versions.changes_of(visit.application.ledger) if one.state == "proposed"]
+
+
+def _is_of(review: Recorded, version: PlaybookVersion) -> bool:
+    return isinstance(review.fact, PlaybookReviewed) and review.fact.content == version.content
+
+
+def _reviewing(visit: Visit, version: PlaybookVersion | None, document: Playbook | None) -> bool:
+    """Whether the reader may say that the version in force was reviewed and stays."""
+    roster = versions.active_roster(visit.application.ledger)
+    if roster is None or version is None or document is None or version.state != "active":
+        return False
+    signs = any(roster.model.may_sign(visit.actor.id, one) for one in version.sign_off)
+    return visit.may(Permission.APPROVE_PLAYBOOK) and (signs or visit.actor.id == document.owner)
 
 
 def who_said(who: Who) -> str:
@@ -108,6 +145,36 @@ def history(visit: visit, version: str = "", page: int = 1) -> Response:
         chosen=chosen,
         before=before,
     )
+
+
+@router.post("/playbook/changes/{change}/approvals")
+def approve_change(visit: visit, change: str, form: typed) -> Response:
+    """Sign a change of limits or authority for one function; the last signature puts it in force."""
+    visit.require(Permission.APPROVE_PLAYBOOK)
+    ledger = visit.application.ledger
+    try:
+        versions.approve_change(ledger, change, form.text("function"), visit.actor, visit.now)
+    except NotAllowed as refused:
+        return _playbook(visit, "", refuse(visit, form, "change", refused), 409)
+    signed = next(one for one in versions.changes_of(ledger) if one.id == change)
+    missing = ", ".join(one.label.lower() for one in signed.open)
+    if missing:
+        visit.notice("Signed.", f"Still missing: {missing}.")
+    else:
+        visit.notice("Signed, and in force.", f"{change} counts from now on.")
+    return visit.back("/playbook")
+
+
+@router.post("/playbook/reviews")
+def review(visit: visit, form: typed) -> Response:
+    """The regular review left the version in force as it is."""
+    visit.require(Permission.APPROVE_PLAYBOOK)
+    try:
+        versions.review_playbook(visit.application.ledger, form.text("note"), visit.actor, visit.now)
+    except NotAllowed as refused:
+        return _playbook(visit, "", refuse(visit, form, "note", refused), 409)
+    visit.notice("The review is on the record.")
+    return visit.back("/playbook")
 
 
 @router.post("/playbook/versions/{content}/approvals")
