@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import resource
 from collections.abc import Mapping
 
 import pytest
@@ -239,3 +240,39 @@ def test_a_threshold_is_decided_exactly_when_its_fact_is_known(facts: dict[str, 
 
 def test_rules_may_be_made_over_other_facts() -> None:
     assert Rules(VARIABLES[:1]).check("impact.users > 3")
+
+
+GROWING = {
+    "texts that double": '["aaaaaaaaaa"]' + ".map(x, x + x)" * 15 + '.exists(x, x == "b")',
+    "lists that double": '["a"]' + ".map(x, [x, x])" * 15 + " == []",
+    "a loop within a loop": "[1, 2, 3].map(x, [1, 2, 3].map(y, x + y)) == []",
+    "texts whose kind is hidden": '["a", 1].exists(x, [x + x, 1].exists(y, [y + y, 1].exists(z, z == "b")))',
+    "a kind that is hidden": 'dyn("a") + dyn("a") == "b"',
+    "lists of lists": '["a"].exists(a, [[a, a]].exists(b, [[b, b]].exists(c, c == c)))',
+    "a list within a choice": "[(true ? [1] : [2])].exists(b, b == b)",
+    "maps": '{"a": [1, 2]}.all(x, true)',
+    "what a raw text hides": 'r"\\" == "" || ["a"].map(x, [x, x]) == [] || "" == ""',
+    "what a text of three quotes hides": '"""" == "" || ["a"].map(x, [x, x]) == []"""  == ""',
+    "a comment between": '["a"]. // x\n map(x, [x, x]) == []',
+}
+
+
+@pytest.mark.parametrize("called", GROWING)
+def test_attack_a_rule_cannot_build_what_grows(called: str) -> None:
+    """242 characters once made two gigabytes. What was stored before is not run either, and fails closed."""
+    rule = GROWING[called]
+    assert RULES.check(rule) != []
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    verdict = RULES.evaluate(rule, {})
+    assert verdict.outcome is Outcome.FAILED
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
+
+
+def test_a_rule_that_builds_says_where_and_what_to_do() -> None:
+    (problem,) = RULES.check('alert.monitor + "x" == "yx"')
+    assert (problem.column, problem.cause) == (
+        15,
+        "cannot be checked: it builds something, and a rule only compares what is known",
+    )
+    assert RULES.check('["accuracy", "psi"].exists(one, alert.metric == one) && impact.share < -0.1') == []
+    assert RULES.check('alert.monitor == "a+b [c [d]] {e} .map(f)"') == []

@@ -124,7 +124,8 @@ class Rules:
     def __init__(self, variables: Sequence[Variable] = VARIABLES) -> None:
         self._variables = {variable.name: variable for variable in variables}
         self._env: Any = cel.NewEnv(
-            variables={variable.name: _TYPES[variable.kind] for variable in variables}
+            config=cel.NewEnvConfigFromYaml(_ENVIRONMENT),
+            variables={variable.name: _TYPES[variable.kind] for variable in variables},
         )
         self._compiled: dict[str, Any] = {}
 
@@ -134,6 +135,8 @@ class Rules:
             return [
                 _problem(text, LONGEST + 1, f"is longer than {LONGEST} characters", "make it two criteria")
             ]
+        if built := _builds(text):
+            return [_problem(text, *built)]
         if asked := re.search(r"\bhas\s*\(", _without_texts(text)):
             column = asked.start() + 1
             fix = "compare the fact directly; an unknown fact leaves the rule not decided"
@@ -159,6 +162,8 @@ class Rules:
         named = self._names(text)
         used = {name: known[name] for name in named if name in known}
         unknown = tuple(name for name in named if name not in known)
+        if built := _builds(text):
+            return _failed(text, built[1], used, unknown)
         try:
             value = self._compile(text).eval(data=known)
         except RuntimeError as error:
@@ -242,6 +247,40 @@ class Rules:
 
 
 _TEXT = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
+
+
+_ENVIRONMENT = """\
+stdlib:
+  exclude_macros: [map, filter]
+  exclude_functions:
+    - name: "_+_"
+"""
+"""A rule compares what is known and builds nothing: what doubles in every step, 242 characters can make
+gigabytes of. Without joining, without lists made of lists and without lists made by a loop, nothing grows
+beyond what is written; loops that only ask (`exists`, `all`) have the library's budget."""
+_BUILDING = re.compile(r"\.\s*(map|filter)\s*\(|\+|\{")
+_OTHER_TEXT = re.compile(r"(?i)(?<![\w.])(?:[rb]{1,2}[\"'])|\"\"\"|'''")
+
+
+def _builds(text: str) -> tuple[int, str, str] | None:
+    """Column, cause and fix of the first thing in a rule that could grow, or that could hide it."""
+    if found := _OTHER_TEXT.search(text):
+        return found.start() + 1, "holds a text in another form than plain quotes", 'write "like this"'
+    plain = _without_texts(text)
+    at = found.start() if (found := _BUILDING.search(plain)) else _nested_list(plain)
+    if at is None:
+        return None
+    cause = "cannot be checked: it builds something, and a rule only compares what is known"
+    return at + 1, cause, "leave out +, map, filter, braces and lists within lists"
+
+
+def _nested_list(plain: str) -> int | None:
+    depth = 0
+    for at, letter in enumerate(plain):
+        if letter == "[" and depth:
+            return at
+        depth += {"[": 1, "]": -1}.get(letter, 0)
+    return None
 
 
 @cache
