@@ -58,7 +58,7 @@ def refused(text: str | bytes) -> list[str]:
 
 
 def test_a_file_becomes_plain_values_with_the_place_of_each() -> None:
-    document = parse_document("sample.yaml", b"# a comment\ntitle: Tea\nwords:\n  - one\n  - two\n")
+    document = documents.parse_document("sample.yaml", b"# a comment\ntitle: Tea\nwords:\n  - one\n  - two\n")
     assert document.value == {"title": "Tea", "words": ["one", "two"]}
     assert (document.values["title",].line, document.values["title",].column) == (2, 8)
     assert (document.keys["words",].line, document.keys["words",].column) == (3, 1)
@@ -261,7 +261,7 @@ def test_a_missing_file_and_a_folder_in_its_place_are_told_apart(tmp_path: Path)
 def causes(content: bytes) -> list[str]:
     """What is wrong with any bytes; empty when they are a document with a place for everything."""
     try:
-        document = parse_document("sample.yaml", content)
+        document = documents.parse_document("sample.yaml", content)
     except Unusable as unusable:
         return [problem.cause for problem in unusable.problems]
     return [] if () in document.values else [""]
@@ -283,7 +283,7 @@ def test_a_way_is_spelled_as_people_write_it() -> None:
 
 
 def test_durations_in_models_keep_their_length() -> None:
-    document = parse_document("s.yaml", b"title: Tea\nclocks: {low: {acknowledge_within: 7d}}\n")
+    document = documents.parse_document("s.yaml", b"title: Tea\nclocks: {low: {acknowledge_within: 7d}}\n")
     assert understand(document, Sample).clocks["low"].acknowledge_within == timedelta(days=7)
 
 
@@ -314,3 +314,10 @@ def laid_out(node: Any) -> Any:
     if isinstance(value, list):
         value = [tuple(map(laid_out, one)) if isinstance(one, tuple) else laid_out(one) for one in value]
     return node.tag, node.start_mark.line, node.start_mark.column, value
+
+
+def test_what_nobody_sees_in_a_file_is_written_out_and_its_bytes_stay() -> None:
+    content = "name: 'Loan\u200b approval\u2060'\n".encode()
+    document = documents.parse_document("systems/x.yaml", content)
+    assert document.value == {"name": "Loan⟨U+200B⟩ approval⟨U+2060⟩"}
+    assert document.content == content

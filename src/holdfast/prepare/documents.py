@@ -23,6 +23,7 @@ from yaml.cyaml import CParser  # type: ignore[attr-defined]
 from yaml.resolver import Resolver
 
 from holdfast.problems import Problem, explain
+from holdfast.wording import visible
 
 LARGEST = 512 * 1024
 """Bytes a file may have; a playbook of a large organisation is a tenth of it."""
@@ -329,7 +330,8 @@ def _scalar(node: Any) -> Any:
     if kind == "int":
         # Longer numbers are no quantity anybody means; Python would also refuse to convert very long ones.
         return int(text) if len(text) <= 18 else text
-    return float(text) if kind == "float" else text
+    # A name that holds U+202E reads as another: what nobody would see is written out.
+    return float(text) if kind == "float" else visible(text)
 
 
 def _code_point(error: Any) -> int:

@@ -6,6 +6,7 @@ import email
 import email.policy
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from email.header import decode_header, make_header
 
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from holdfast.clock import SystemClock
 from holdfast.integrations.smtp.channel import EmailChannel
+from holdfast.integrations.smtp.writing import mail
 from holdfast.integrations.smtp.writing import subject as written
 from holdfast.ledger.outbox import QueuedMessage
 from holdfast.settings import MailSettings
@@ -93,3 +95,12 @@ def test_a_subject_is_a_header_as_rfc_2047_has_it(subject: str) -> None:
         assert re.fullmatch(rb"[ -~]*", line)
         for word in re.findall(rb"=\?utf-8\?B\?\S*\?=", line):
             assert len(word) <= 75
+
+
+def test_what_nobody_sees_is_written_out_in_subject_and_text() -> None:
+    queued = QueuedMessage("0" * 16, "INC-1", "email", "ana@example.com", "a\u202eb", "c\u200bd", 0)
+    made = email.message_from_bytes(
+        mail(queued, "holdfast@example.com", datetime(2026, 11, 23, tzinfo=UTC)), policy=email.policy.default
+    )
+    assert str(made["Subject"]) == "a⟨U+202E⟩b"
+    assert made.get_content().strip() == "c⟨U+200B⟩d"  # type: ignore[attr-defined]

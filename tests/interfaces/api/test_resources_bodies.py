@@ -11,6 +11,7 @@ import pytest
 from holdfast.interfaces.api import evidence
 from holdfast.interfaces.api.bodies import DEEPEST, LARGEST_JSON
 from holdfast.interfaces.application import Application
+from holdfast.ledger.facts import encode
 
 JSON = {"Content-Type": "application/json"}
 
@@ -152,3 +153,14 @@ def test_what_the_address_names_must_be_there(maya: Any) -> None:
         "",
     ):
         refused(maya("GET", path), 404)
+
+
+def test_what_nobody_sees_in_a_title_is_written_out(company: Application, caller: Any) -> None:
+    """U+202E turns the reading round: "fdp.exe" would be read as "exe.pdf"."""
+    made = caller().done(
+        "POST", "/incidents", {"title": "Open invoice\u202efdp.exe\u200b", "description": "a\u2066b"}
+    )
+    assert made["title"] == "Open invoice⟨U+202E⟩fdp.exe⟨U+200B⟩"
+    facts = b"".join(encode(one.fact, one.by) for one in company.ledger.facts())
+    for hidden in ("\u202e", "\u200b", "\u2066"):
+        assert hidden.encode() not in facts

@@ -266,3 +266,12 @@ def test_a_static_address_changes_with_its_content_and_a_missing_file_is_an_erro
 def test_navigation_keys_are_unique() -> None:
     keys = [entry.key for _, entries in rendering.NAVIGATION for entry in entries]
     assert len(keys) == len(set(keys))
+
+
+def test_what_nobody_sees_in_older_records_and_names_from_logs_is_written_out() -> None:
+    html = (
+        rendering.environment()
+        .from_string('<p title="{{ x }}">{{ x }}</p>{{ x|upper }}')
+        .render(x="a\u202eb<")
+    )
+    assert html == '<p title="a⟨U+202E⟩b&lt;">a⟨U+202E⟩b&lt;</p>A⟨U+202E⟩B&lt;'

@@ -13,6 +13,8 @@ import unicodedata
 from functools import cache
 from pathlib import Path
 
+from holdfast.wording import visible
+
 FONTS = Path(__file__).with_name("fonts")
 FAMILY, MONO = "Inter", "JetBrains Mono"
 _FACE = "Inter-Regular.otf"
@@ -54,7 +56,7 @@ def shown(text: str, *, breakable: bool = True) -> str:
     """
     parts: list[str] = []
     missing: list[str] = []
-    for letter in unicodedata.normalize("NFC", text):
+    for letter in unicodedata.normalize("NFC", visible(text)):
         if _has_glyph(letter):
             parts += [_numbers(missing), letter]
             missing = []

@@ -10,6 +10,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 
 from holdfast.ledger.outbox import QueuedMessage
+from holdfast.wording import visible
 
 # Lines end in CRLF, as RFC 5321 section 2.3.8 demands, and hold ASCII alone: not every server takes more.
 _POLICY = SMTP.clone(cte_type="7bit")
@@ -34,8 +35,8 @@ def mail(message: QueuedMessage, sender: str, at: datetime) -> bytes:
     if message.incident:
         made["References"] = f"<{message.incident.lower()}@{domain}>"
         made["X-Holdfast-Incident"] = message.incident
-    made.set_content(message.text)
-    return b"Subject: " + subject(message.subject) + b"\r\n" + made.as_bytes()
+    made.set_content(visible(message.text))
+    return b"Subject: " + subject(visible(message.subject)) + b"\r\n" + made.as_bytes()
 
 
 def subject(text: str) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Literal
@@ -16,19 +15,11 @@ from rich.text import Text
 from holdfast import wording
 
 Style = Literal["", "bold", "dim", "red", "yellow", "green"]
-_TURNS_TEXT = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
 
 
 def plain(text: str) -> str:
     """Text that cannot command the terminal: what a title or a log holds is shown and never obeyed."""
-    return "".join(_visible(char) for char in text)
-
-
-def _visible(char: str) -> str:
-    if char in "\n\t":
-        return char
-    hidden = unicodedata.category(char) in ("Cc", "Cs") or char in _TURNS_TEXT
-    return "\ufffd" if hidden else char
+    return wording.visible(text.replace("\r", "⟨U+000D⟩"))
 
 
 def cell(text: object, style: Style = "") -> Text:

@@ -34,6 +34,7 @@ from holdfast.prepare import versions
 from holdfast.prepare.roster import Roster
 from holdfast.problems import NoAuthority, did_you_mean
 from holdfast.settings import FILE_NAME, Settings
+from holdfast.wording import visible
 
 PERSON = "HOLDFAST_PERSON"
 DocumentT = TypeVar("DocumentT", bound=BaseModel)
@@ -279,6 +280,7 @@ def command(on: typer.Typer, name: str | None = None) -> Callable[[Command], Com
         @functools.wraps(function)
         def run(ctx: typer.Context, **given: Any) -> None:
             session = session_of(ctx, **{key: given.pop(key) for key in _EVERYWHERE})
+            given = {key: _typed(value) for key, value in given.items()}
             with refusals.spoken(session.warn):
                 try:
                     function(session, **given)
@@ -291,6 +293,14 @@ def command(on: typer.Typer, name: str | None = None) -> Callable[[Command], Com
         return function
 
     return declare
+
+
+def _typed(value: Any) -> Any:
+    """A word of the command line as text with everything unseen written out; other values as they are, and
+    what is no text at all is refused later, as such."""
+    if type(value) is not str or any("\ud800" <= letter <= "\udfff" for letter in value):
+        return value
+    return visible(value)
 
 
 def _help(function: Callable[..., None]) -> str:

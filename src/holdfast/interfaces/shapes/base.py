@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from holdfast.prepare import durations
 from holdfast.prepare.documents import Entry
 from holdfast.problems import Fault, shown
+from holdfast.wording import visible
 
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 """Times outside are slips of the pen, and some of them have no moment in UTC at all."""
@@ -31,10 +32,11 @@ class Asked(Entry):
 
 
 def _storable(value: str) -> str:
-    """PostgreSQL cannot store a NUL character. (Half of a surrogate pair is no text to pydantic.)"""
+    """PostgreSQL cannot store a NUL character. (Half of a surrogate pair is no text to pydantic.) What else
+    nobody would see is written out."""
     if "\x00" in value:
         raise Fault("holds a NUL character", "remove it")
-    return value
+    return visible(value)
 
 
 Storable = Annotated[str, AfterValidator(_storable)]

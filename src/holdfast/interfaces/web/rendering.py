@@ -21,7 +21,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from holdfast import charts, wording
-from holdfast.wording import plural
+from holdfast.wording import plural, visible
 
 Tone = Literal["plain", "good", "warn", "bad"]
 
@@ -284,6 +284,11 @@ _FILTERS = (
 )
 
 
+def _seen(value: Any) -> Any:
+    """What a template puts out: text from outside with everything unseen in it written out."""
+    return visible(value) if type(value) is str else value
+
+
 def environment() -> Environment:
     """The templates of the product: escaping everything, refusing what a view forgot to pass.
 
@@ -296,6 +301,7 @@ def environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_seen,
     )
     made.filters.update({filter_.__name__: filter_ for filter_ in _FILTERS})
     made.globals.update(

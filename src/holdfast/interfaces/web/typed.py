@@ -11,12 +11,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Form, Request
+from pydantic import AfterValidator
 from starlette.datastructures import UploadFile
 
 from holdfast.interfaces.web.access import Visit
 from holdfast.interfaces.web.rendering import sentence
 from holdfast.problems import NoAuthority, NotAllowed, shown
+from holdfast.wording import visible
 
 
 class Wrong(NotAllowed):
@@ -116,12 +118,15 @@ async def _read(request: Request) -> Typed:
         if isinstance(value, UploadFile):
             files.setdefault(name, value)
         else:
-            values.setdefault(name, one_break(value))
+            values.setdefault(name, visible(one_break(value)))
     return Typed(values, files=files, sent=True)
 
 
 typed = Annotated[Typed, Depends(_read)]
 """What a view of a form declares."""
+
+Said = Annotated[str, AfterValidator(visible), Form()]
+"""One field of a form as text; what nobody would see in it is written out."""
 
 NOTHING = Typed()
 """What a form starts from."""

@@ -10,6 +10,7 @@ from holdfast.incident.responding import Report
 from holdfast.interfaces.web import fields
 from holdfast.interfaces.web.access import Visit, visit
 from holdfast.interfaces.web.rendering import sentence
+from holdfast.interfaces.web.typed import Said
 from holdfast.people import Permission
 from holdfast.prepare import versions
 from holdfast.prepare.terms import Severity
@@ -31,9 +32,9 @@ def form(
 @router.post("/declare")
 def declare(
     visit: visit,
-    title: Annotated[str, Form()] = "",
+    title: Said = "",
     system: Annotated[str, Form()] = "",
-    description: Annotated[str, Form()] = "",
+    description: Said = "",
     severity: Annotated[str, Form()] = "",
     began_at: Annotated[str, Form()] = "",
     zone: Annotated[str, Form()] = "UTC",

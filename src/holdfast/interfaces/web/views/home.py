@@ -231,7 +231,7 @@ def _playbook_due(application: Application, now: datetime) -> list[Due]:
             found.append(
                 Due(f"Sign playbook {version.version}", f"missing: {names}", "/playbook", None, "warn")
             )
-    for change in versions.changes_of(visit.application.ledger):
+    for change in versions.changes_of(application.ledger):
         if change.state == "proposed":
             names = ", ".join(function.label.lower() for function in change.open)
             what = f"Sign {change.id}, {change.proposed.kind} of {change.subject.removeprefix('system/')}"

@@ -24,6 +24,7 @@ from holdfast.interfaces.web.errors import status_of
 from holdfast.interfaces.web.fields import IncidentNumber
 from holdfast.interfaces.web.rendering import sentence
 from holdfast.interfaces.web.steps import Situation, next_actions
+from holdfast.interfaces.web.typed import Said
 from holdfast.investigate import assessing
 from holdfast.investigate.impact import Impact
 from holdfast.learn import closing, remedying, reviewing
@@ -295,7 +296,7 @@ def acknowledge(visit: visit, incident: IncidentNumber) -> Response:
 def add_note(
     visit: visit,
     incident: IncidentNumber,
-    note: Annotated[str, Form()] = "",
+    note: Said = "",
     occurred_at: Annotated[str, Form()] = "",
     zone: Annotated[str, Form()] = "UTC",
     evidence: Annotated[list[str] | None, Form()] = None,
@@ -324,7 +325,7 @@ def hand_over(
     incident: IncidentNumber,
     role: Annotated[str, Form()] = "",
     to: Annotated[str, Form()] = "",
-    because: Annotated[str, Form()] = "",
+    because: Said = "",
 ) -> Response:
     visit.require(Permission.RESPOND)
     try:
@@ -339,7 +340,7 @@ def hand_over(
 
 
 @router.post("/dismissal")
-def dismiss(visit: visit, incident: IncidentNumber, reason: Annotated[str, Form()] = "") -> Response:
+def dismiss(visit: visit, incident: IncidentNumber, reason: Said = "") -> Response:
     visit.require(Permission.RESPOND)
     try:
         because = fields.text(reason, fields.LONGEST_TEXT, "reason")
@@ -387,7 +388,7 @@ def classify(
     incident: IncidentNumber,
     severity: Annotated[str, Form()] = "",
     category: Annotated[str, Form()] = "",
-    reason: Annotated[str, Form()] = "",
+    reason: Said = "",
 ) -> Response:
     visit.require(Permission.RESPOND)
     try:
@@ -449,8 +450,8 @@ def resolution(visit: visit, incident: IncidentNumber) -> Response:
 def resolve(
     visit: visit,
     incident: IncidentNumber,
-    resolution: Annotated[str, Form()] = "",
-    because: Annotated[str, Form()] = "",
+    resolution: Said = "",
+    because: Said = "",
 ) -> Response:
     visit.require(Permission.RESPOND)
     try:
@@ -491,7 +492,7 @@ def closure(visit: visit, incident: IncidentNumber) -> Response:
 
 
 @router.post("/closure")
-def close(visit: visit, incident: IncidentNumber, summary: Annotated[str, Form()] = "") -> Response:
+def close(visit: visit, incident: IncidentNumber, summary: Said = "") -> Response:
     visit.require(Permission.RESPOND)
     try:
         digest = closing.close(
