@@ -38,18 +38,8 @@ from holdfast.incident.events import (
 )
 from holdfast.learn.events import RemediationVerified
 from holdfast.learn.remediation import Item, Standing
+from holdfast.prepare.documents import Unusable
 from holdfast.prepare.terms import ReviewQuestion
-
-_QUESTIONS = {
-    ReviewQuestion.WHAT_HAPPENED: "What happened?",
-    ReviewQuestion.WHEN_DETECTED: "When did it occur, when was it detected, and could that have been sooner?",
-    ReviewQuestion.IMPACT: "What was the impact?",
-    ReviewQuestion.ROOT_CAUSE: "What was the root cause?",
-    ReviewQuestion.REMEDIATION: "How was it remedied?",
-    ReviewQuestion.WENT_WELL: "What went well?",
-    ReviewQuestion.COULD_BE_BETTER: "What could be better?",
-    ReviewQuestion.WILL_CHANGE: "What will change?",
-}
 
 # Story -------------------------------------------------------------------------------------------
 
@@ -361,6 +351,16 @@ def _item_rows(item: Item) -> Iterator[tuple[str, Cell]]:
 # Review -------------------------------------------------------------------------------------------
 
 
+def _questions(dossier: Dossier) -> Iterator[tuple[ReviewQuestion, str]]:
+    """As the playbook that the incident runs by words them; in plain words where it cannot be read."""
+    try:
+        asked = dossier.playbook.playbook.review.questions if dossier.playbook else None
+    except Unusable:
+        asked = None
+    for question in ReviewQuestion:
+        yield question, asked[question] if asked else question.value.replace("_", " ").capitalize()
+
+
 def review(dossier: Dossier) -> dict[str, Any]:
     """The eight questions, as they were answered."""
     found = dossier.review
@@ -376,6 +376,6 @@ def review(dossier: Dossier) -> dict[str, Any]:
         parts.append(note("The review is a draft; its answers may still change.", "warn"))
     else:
         return section("Post-incident review", prose("The review has not begun."))
-    for number, (question, words_of) in enumerate(_QUESTIONS.items(), 1):
+    for number, (question, words_of) in enumerate(_questions(dossier), 1):
         parts += [heading(f"{number}. {words_of}"), prose(found.answers.get(question) or "Not answered yet.")]
     return section("Post-incident review", parts)
