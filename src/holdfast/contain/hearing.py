@@ -2,7 +2,7 @@
 
 Holdfast asking its own address shows that the switch answers; only a request that somebody else sent shows
 that anybody asks. Requests are counted in the memory of the process that answers them and added to a
-run-time table every few seconds, so that an answer stays one small read; what a killed process had not added
+run-time table once a second, so that an answer stays one small read; what a killed process had not added
 yet is missing, and every count is therefore said to be *at least* so many.
 """
 
@@ -11,9 +11,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import BigInteger, Column, Connection, String, Table, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -23,8 +24,9 @@ from holdfast.contain.switches import Context, Evaluation
 from holdfast.ledger.database import Database
 from holdfast.ledger.tables import metadata
 
-EVERY = timedelta(seconds=5)
-"""How often counts leave the memory of a process that is asked all the time."""
+EVERY = 1.0
+"""Seconds after which counts leave the memory of the process that was asked."""
+_log = structlog.get_logger("holdfast.hearing")
 
 containment_requests = Table(
     "containment_requests",
@@ -65,21 +67,30 @@ class Hearing:
         self._lock = threading.Lock()
         self._waiting: dict[str, Requests] = {}
         self._known: set[str] = set()
-        self._added_at: datetime | None = None
+        self._soon: threading.Timer | None = None
 
-    def heard(self, answers: Iterable[Evaluation], context: Context) -> bool:
-        """Count one request with what it was answered; whether `add` should now be called."""
+    def heard(self, answers: Iterable[Evaluation], context: Context) -> None:
+        """Count one request with what it was answered; it is added within a second, the first at once."""
         if context.get("targetingKey") == TARGET:
-            return False  # Holdfast itself asked
+            return  # Holdfast itself asked
         obeyed = {containment for answer in answers for containment in answer.by}
         if not obeyed:
-            return False
+            return
         at = self.now()
         with self._lock:
             for containment in obeyed:
                 one = self._waiting.get(containment, Requests(0, at, at))
                 self._waiting[containment] = replace(one, requests=one.requests + 1, last_at=at)
-            return bool(obeyed - self._known) or self._added_at is None or at - self._added_at >= EVERY
+            if self._soon is None:
+                self._soon = threading.Timer(0 if obeyed - self._known else EVERY, self._add_soon)
+                self._soon.daemon = True
+                self._soon.start()
+
+    def _add_soon(self) -> None:
+        try:
+            self.add()
+        except Exception:  # it stays counted, and is added with what is heard next
+            _log.exception("what applications asked could not be recorded")
 
     def add(self) -> None:
         """Add what waits to the table, and tell of containments heard of for the first time."""
@@ -87,14 +98,14 @@ class Hearing:
             waiting, self._waiting = self._waiting, {}
             new = set(waiting) - self._known
             self._known |= new
-            self._added_at = self.now()
+            self._soon = None
         if not waiting:
             return
         try:
             self._store(waiting)
             for containment in sorted(new):
                 self.tell(containment)
-        except Exception:
+        except BaseException:
             with self._lock:
                 self._known -= new  # told of with the next request
             raise

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Protocol
 
 from fastapi import APIRouter, Depends, Request, Response
-from starlette.background import BackgroundTask
 
 from holdfast.contain.switches import Evaluation, NoSuchFlag, Switches, evaluate
 
@@ -61,9 +60,7 @@ class Unusable(Exception):
 class Heard(Protocol):
     """Who wants to know what was asked and answered; see `holdfast.contain.hearing`."""
 
-    def heard(self, answers: Iterable[Evaluation], context: Mapping[str, Any]) -> bool: ...
-
-    def add(self) -> None: ...
+    def heard(self, answers: Iterable[Evaluation], context: Mapping[str, Any]) -> None: ...
 
 
 def ofrep_router(
@@ -72,7 +69,7 @@ def ofrep_router(
     hearing: Heard | None = None,
 ) -> APIRouter:
     """The two core endpoints. `authorise` raises HTTPException for a caller who may not ask; `hearing` is
-    told of every answer, after the client has it."""
+    told of every answer."""
 
     def may_ask(request: Request) -> None:
         authorise(request)
@@ -127,8 +124,8 @@ def _answered(key: str | None, hearing: Heard | None, evaluate_it: Callable[[], 
     named = {} if key is None else {"key": key}
     try:
         answer = evaluate_it()
-        if hearing and hearing.heard(answer.found, answer.context):
-            answer.response.background = BackgroundTask(_added, hearing)
+        if hearing:
+            hearing.heard(answer.found, answer.context)
         return answer.response
     except Unusable as wrong:
         headers = {"Cache-Control": "no-store", **({"Connection": "close"} if wrong.hang_up else {})}
@@ -139,13 +136,6 @@ def _answered(key: str | None, hearing: Heard | None, evaluate_it: Callable[[], 
         log.exception("a flag could not be evaluated")
         details = "the switches cannot be read at the moment; use the safe default"
         return _json(500, {**named, "errorCode": "GENERAL", "errorDetails": details})
-
-
-def _added(hearing: Heard) -> None:
-    try:
-        hearing.add()
-    except Exception:  # the answer is out; what was heard is said with the next request
-        log.exception("what applications asked could not be recorded")
 
 
 def _single(switches: Switches, key: str, context: Mapping[str, Any]) -> _Answer:
