@@ -82,7 +82,8 @@ def test_messages_that_left_together_are_one_step_beside_what_they_tell(
     queued = [one for one in dossier.record if isinstance(one.fact, MessageQueued)]
     assert sum(len(one.entries) for one in sendings) == len(queued)
     assert sendings[0].phase is Phase.DETECTION
-    assert sendings[0].title.startswith("Told Maya Okafor, ")
+    assert sendings[0].title.startswith("Sent to ")
+    assert "Sent: Maya Okafor, " in sendings[0].detail
     contained = step(chapters, "incident.contained")
     assert any(one.phase is Phase.CONTAINMENT and one.at == contained.at for one in sendings)
 

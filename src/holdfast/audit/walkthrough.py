@@ -18,6 +18,7 @@ from holdfast.evidence.events import EvidenceAccessed, EvidenceAdded, EvidenceFr
 from holdfast.incident.events import AlertJoined, ClockBreached, IncidentFact, IncidentOpened, NoteAdded
 from holdfast.incident.events import Clock as Promise
 from holdfast.incident.incident import Incident, Phase
+from holdfast.incident.telling import told
 from holdfast.investigate.events import CauseAnalysed
 from holdfast.learn.events import RemediationPlanned, RemediationVerified, VerificationFailed
 from holdfast.ledger.facts import Fact, Recorded
@@ -156,7 +157,8 @@ def _sent(dossier: Dossier, messages: Sequence[Recorded], phase: Phase) -> Step:
     """Messages that left together are one step."""
     first = messages[0]
     queued = [one.fact for one in messages if isinstance(one.fact, MessageQueued)]
-    people = list(dict.fromkeys(dossier.name_of(fact.to) for fact in queued))
+    found = told(queued, dossier.record, dossier.name_of)
+    subjects = "; ".join(dict.fromkeys(fact.subject for fact in queued))
     return Step(
         number=0,
         phase=phase,
@@ -166,8 +168,8 @@ def _sent(dossier: Dossier, messages: Sequence[Recorded], phase: Phase) -> Step:
         by=first.by.name,
         by_kind=first.by.kind,
         type=first.fact.type,
-        title=f"Told {', '.join(people)}",
-        detail="; ".join(dict.fromkeys(fact.subject for fact in queued)),
+        title=found.title,
+        detail=". ".join(filter(None, (subjects, found.names))),
         tone="plain",
         entries=tuple(one.seq for one in messages),
         evidence=(),

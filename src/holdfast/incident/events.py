@@ -362,13 +362,14 @@ class Acknowledged(Fact):
 
 @fact("incident.escalated")
 class Escalated(Fact):
-    """Nobody acknowledged in time: the next rung of the ladder was told (R-ESC-03)."""
+    """Nobody acknowledged in time: the next rung of the ladder is to be told (R-ESC-03)."""
 
     incident: str
     rung: int
     """1 deputy, 2 tier 2, 3 tier 3."""
     tier: int
     told: tuple[Member, ...]
+    """Whom a message is queued for in the same transaction; what became of it is its own fact."""
     reason: str
     next_due: datetime | None
     """When the next rung is told if there is still no answer; None on the last."""
@@ -383,7 +384,7 @@ class Escalated(Fact):
     def line(self) -> Line:
         whom = ", ".join(member.name for member in self.told) or "nobody: the roster names no one"
         where = "the deputy" if self.rung == 1 else f"tier {self.tier}"
-        return Line(f"Escalated to {where}", f"{self.reason}. Told: {whom}", "alarm")
+        return Line(f"Escalated to {where}", f"{self.reason}. To be told: {whom}", "alarm")
 
 
 @fact("escalation.moved")
@@ -430,7 +431,7 @@ class TierRaised(Fact):
 
     def line(self) -> Line:
         whom = ", ".join(member.name for member in self.told) or "nobody: the roster names no one"
-        return Line(f"Raised to tier {self.tier}", f"{self.reason}. Told: {whom}", "alarm")
+        return Line(f"Raised to tier {self.tier}", f"{self.reason}. To be told: {whom}", "alarm")
 
 
 @fact("incident.impact_noted")

@@ -115,18 +115,37 @@ def titles(record: Sequence[Recorded], everything: bool = False) -> list[str]:
     return [entry.title for entry in storyline.timeline(record, PEOPLE, everything)]
 
 
+def sent(person: str, subject: str = "INC-1 SEV-2 high") -> MessageSent:
+    return MessageSent(message=f"{person}-{subject}", incident="INC-1", to=person, receipt="250 OK")
+
+
 def test_messages_of_one_moment_are_one_line_and_receipts_none() -> None:
-    sent = MessageSent(message="m", incident="INC-1", to="maya@example.com", receipt="250 OK")
-    record = recorded(*queued(*PEOPLE), sent, *queued("tomas@example.com", subject="It is closed"))
-    assert titles(record) == ["Told 2 people", "Told Tomas Lind"]
-    assert len(titles(record, everything=True)) == 4
+    closed = "It is closed"
+    record = recorded(
+        *queued(*PEOPLE),
+        *map(sent, PEOPLE),
+        *queued("tomas@example.com", subject=closed),
+        sent("tomas@example.com", closed),
+    )
+    assert titles(record) == ["Sent to 2 people", "Sent to Tomas Lind"]
+    assert len(titles(record, everything=True)) == 6
 
 
-def test_an_attempt_that_goes_on_is_no_line_and_one_given_up_is() -> None:
-    record = recorded(*queued("maya@example.com"), failed("maya@example.com", 1, False))
-    assert titles(record) == ["Told Maya Okafor"]
-    record = recorded(*queued("maya@example.com"), failed("maya@example.com", 8, True))
-    assert titles(record) == ["Told Maya Okafor", "Not delivered to Maya Okafor"]
+def test_nobody_is_said_to_be_told_by_a_message_that_did_not_leave() -> None:
+    """Who was queued, who was reached, and who was not and why."""
+    maya, tomas = "maya@example.com", "tomas@example.com"
+    record = recorded(*queued(maya))
+    assert titles(record) == ["Queued to Maya Okafor"]
+    record = recorded(*queued(maya), failed(maya, 1, False))
+    assert titles(record) == ["Queued to Maya Okafor"]
+    record = recorded(*queued(maya), failed(maya, 8, True))
+    assert titles(record) == ["Maya Okafor not reached", "Not delivered to Maya Okafor"]
+    refused = replace(failed(maya, 1, False), refused=True, reason="550 no such mailbox")
+    entry = storyline.timeline(recorded(*queued(maya, tomas), sent(tomas), refused), PEOPLE)[0]
+    assert entry.title == "Sent to Tomas Lind, Maya Okafor not reached"
+    assert entry.detail == "INC-1 SEV-2 high. Not reached: Maya Okafor (550 no such mailbox)"
+    entry = storyline.timeline(recorded(*queued(maya, tomas), sent(maya), sent(tomas)), PEOPLE)[0]
+    assert entry.detail == "INC-1 SEV-2 high. Sent: Maya Okafor, Tomas Lind"
 
 
 def test_every_line_leads_to_its_proof_and_its_evidence() -> None:

@@ -117,7 +117,7 @@ def classification(dossier: Dossier) -> dict[str, Any]:
         ),
         heading("Escalation"),
         table(
-            [("When", "auto"), ("To", "auto"), ("Told", "1fr"), ("Because", "1.5fr")],
+            [("When", "auto"), ("To", "auto"), ("To be told", "1fr"), ("Because", "1.5fr")],
             _escalated(dossier),
             "It was not escalated: it was answered in time and stayed at tier 1.",
         ),

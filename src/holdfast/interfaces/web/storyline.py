@@ -14,6 +14,7 @@ from holdfast.detect.events import AlertCleared, AlertRaised
 from holdfast.evidence.events import EvidenceAccessed, EvidenceAdded, EvidenceFrozen, EvidenceVerified
 from holdfast.incident import register
 from holdfast.incident.events import AlertJoined, IncidentOpened, NoteAdded, Reviewed
+from holdfast.incident.telling import told
 from holdfast.interfaces.web.rendering import TimelineEntry
 from holdfast.ledger.facts import Fact, Recorded
 from holdfast.ledger.outbox import MessageFailed, MessageQueued, MessageRetried, MessageSent
@@ -90,27 +91,32 @@ def _quieter(
     def of_messages(entry: TimelineEntry) -> tuple[str, str]:
         match facts[entry.seq].fact:
             case MessageQueued(subject=subject):
-                return "Told", subject
+                return "queued", subject
             case MessageFailed(reason=reason, retry_at=None):
-                return "Not delivered to", f"{reason}; given up, try again under Messages"
+                return "given up", reason
             # The review's own line says who took part; this one only repeats it on the incident.
             case MessageSent() | MessageFailed() | Reviewed():
                 return "hidden", ""
             case _:
                 return "", ""
 
-    for (verb, detail, _), run in groupby(entries, key=lambda entry: (*of_messages(entry), entry.at)):
+    def name_of(person: str) -> str:
+        return people.get(person, person)
+
+    for (kind, detail, _), run in groupby(entries, key=lambda entry: (*of_messages(entry), entry.at)):
         same = list(run)
-        if not verb:
+        if kind == "queued":
+            queued = [fact for entry in same if isinstance(fact := facts[entry.seq].fact, MessageQueued)]
+            found = told(queued, facts.values(), name_of)
+            said = ". ".join(filter(None, (detail, found.names)))
+            yield replace(same[0], title=found.title, text="", detail=said)
+        elif kind == "given up":
+            whom = list(dict.fromkeys(name_of(str(getattr(facts[one.seq].fact, "to", ""))) for one in same))
+            who = whom[0] if len(whom) == 1 else wording.plural(len(whom), "person", "people")
+            again = f"{detail}; given up, try again under Messages"
+            yield replace(same[0], title=f"Not delivered to {who}", text="", detail=again)
+        elif kind != "hidden":
             yield from same
-        elif verb != "hidden":
-            told = dict.fromkeys(str(getattr(facts[entry.seq].fact, "to", "")) for entry in same)
-            yield replace(same[0], title=f"{verb} {_named(list(told), people)}", text="", detail=detail)
-
-
-def _named(told: Sequence[str], people: Mapping[str, str]) -> str:
-    """One person by name, several by number."""
-    return people.get(told[0], told[0]) if len(told) == 1 else f"{len(told)} people"
 
 
 # Messages --------------------------------------------------------------------------------------

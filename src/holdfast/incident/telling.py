@@ -1,0 +1,76 @@
+"""What became of messages that were queued together, in the words of what is known.
+
+*Queued* is decided and waits; *sent* is taken by the receiver's side; a person is *reached* by a message that
+was sent. Nobody is said to have been told by a message that did not leave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from holdfast import wording
+from holdfast.ledger.facts import Recorded
+from holdfast.ledger.outbox import MessageFailed, MessageQueued, MessageRetried, MessageSent
+
+Name = Callable[[str], str]
+"""A person's name by their address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Who was sent a message, for whom one is queued, and who was not reached, with the reason."""
+
+    sent: tuple[str, ...]
+    queued: tuple[str, ...]
+    missed: tuple[tuple[str, str], ...]
+
+    @property
+    def title(self) -> str:
+        """`Sent to 2 people, queued to Tomas Lind`."""
+        parts = [
+            f"sent to {_who(self.sent)}" if self.sent else "",
+            f"queued to {_who(self.queued)}" if self.queued else "",
+            f"{_who([name for name, _ in self.missed])} not reached" if self.missed else "",
+        ]
+        said = ", ".join(filter(None, parts))
+        return said[:1].upper() + said[1:]
+
+    @property
+    def names(self) -> str:
+        """Everybody by name, where the title only counts them; and why some were not reached."""
+        parts = [
+            f"Sent: {', '.join(self.sent)}" if len(self.sent) > 1 else "",
+            f"Queued: {', '.join(self.queued)}" if len(self.queued) > 1 else "",
+            *(f"Not reached: {name} ({why})" for name, why in self.missed),
+        ]
+        return ". ".join(filter(None, parts))
+
+
+def told(queued: Sequence[MessageQueued], record: Iterable[Recorded], name_of: Name) -> Told:
+    """What the record knows of these messages."""
+    wanted, stands = {one.message for one in queued}, dict[str, str | None]()
+    for recorded in record:
+        match recorded.fact:
+            case MessageSent(message=message) if message in wanted:
+                stands[message] = None
+            case MessageFailed(message=message, reason=reason) as failed if message in wanted:
+                if failed.refused or failed.retry_at is None:
+                    stands[message] = reason
+            case MessageRetried(message=message) if message in wanted:
+                stands.pop(message, None)
+            case _:
+                pass
+    sent = [one for one in queued if one.message in stands and stands[one.message] is None]
+    waiting = [one for one in queued if one.message not in stands]
+    missed = {name_of(one.to): why for one in queued if (why := stands.get(one.message)) is not None}
+    return Told(_names(sent, name_of), _names(waiting, name_of), tuple(missed.items()))
+
+
+def _names(queued: Iterable[MessageQueued], name_of: Name) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name_of(one.to) for one in queued))
+
+
+def _who(names: Sequence[str]) -> str:
+    """One person by name, several by number."""
+    return names[0] if len(names) == 1 else wording.plural(len(names), "person", "people")
