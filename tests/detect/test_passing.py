@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.detect.events import AlertRaised
-from holdfast.detect.passing import AlertsPassedOn
+from holdfast.detect.passing import AlertsBundled
 from holdfast.incident.events import AlertFacts
 from holdfast.incident.responding import Report
 from holdfast.incident.triage import Trigger
@@ -94,7 +94,7 @@ def test_many_alerts_are_one_message_to_each_person(company: Application, now: d
     (told,) = messages(company)
     assert told.subject == "loan-approval: 40 alerts"
     assert "And 30 further alerts of Volume." in told.text
-    (passed,) = [one.fact for one in company.ledger.facts() if isinstance(one.fact, AlertsPassedOn)]
+    (passed,) = [one.fact for one in company.ledger.facts() if isinstance(one.fact, AlertsBundled)]
     assert len(passed.alerts) == 40
 
 

@@ -27,8 +27,8 @@ _LISTED = 10
 """Alerts told one by one; the rest is counted by monitor."""
 
 
-@fact("alert.to_pass_on")
-class AlertToPassOn(Fact):
+@fact("alert.queued")
+class AlertQueued(Fact):
     """It opened no incident by itself: whoever its monitor names is told of it."""
 
     alert: str
@@ -42,8 +42,8 @@ class AlertToPassOn(Fact):
         yield Arm(f"{_timers_of(self.system)}{self.alert}", PASS_ON_TIMER, self.due, data)
 
 
-@fact("alerts.passed_on")
-class AlertsPassedOn(Fact):
+@fact("alerts.bundled")
+class AlertsBundled(Fact):
     """Messages about these alerts were queued; what became of each message is its own fact."""
 
     system: str
@@ -56,14 +56,14 @@ class AlertsPassedOn(Fact):
             yield Disarm(f"{_timers_of(self.system)}{alert}")
 
     def line(self) -> Line:
-        return Line(f"{wording.plural(len(self.alerts), 'alert')} passed on", ", ".join(self.told))
+        return Line(f"{wording.plural(len(self.alerts), 'alert')} told together", ", ".join(self.told))
 
 
 def to_pass_on(alert: str, system: str, tells: Sequence[str], at: datetime) -> list[Fact]:
     """The fact that has an alert passed on; none where its monitor names nobody."""
     if not tells:
         return []
-    return [AlertToPassOn(alert=alert, system=system, tells=tuple(tells), due=at + WAIT)]
+    return [AlertQueued(alert=alert, system=system, tells=tuple(tells), due=at + WAIT)]
 
 
 def pass_on(ledger: Ledger, inbox: str, zone: str, timer: Timer, by: Actor, at: datetime) -> None:
@@ -82,7 +82,7 @@ def pass_on(ledger: Ledger, inbox: str, zone: str, timer: Timer, by: Actor, at: 
         if roster
     ]
     stream = ledger.stream(f"passed-on/{system}")
-    passed = AlertsPassedOn(
+    passed = AlertsBundled(
         system=system, alerts=tuple(found), told=tuple(dict.fromkeys(person for person, _ in told))
     )
     ledger.append(Draft(stream.name, stream.version, [passed]), *messages, by=by, at=at, fires=timer)
