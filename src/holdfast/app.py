@@ -33,7 +33,7 @@ from holdfast.detect import capture, passing
 from holdfast.detect.alerting import Alerting
 from holdfast.detect.engines import Engine
 from holdfast.detect.engines.duckdb import DuckDB
-from holdfast.detect.events import AlertRaised, MonitorMeasured
+from holdfast.detect.events import AlertContinued, AlertRaised, MonitorMeasured
 from holdfast.detect.monitoring import Monitoring
 from holdfast.detect.passing import PASS_ON_TIMER
 from holdfast.detect.records import Detection
@@ -267,6 +267,7 @@ def _reactions(
     return (
         Reaction("watch the systems in force", (SystemApplied, SystemWithdrawn), monitoring.follow),
         Reaction("triage alerts", (AlertRaised,), alerting.triage),
+        Reaction("see alerts that grow worse", (AlertContinued,), alerting.went_on),
         Reaction("count who is affected", (IncidentOpened, Contained), _count_affected(desk, counter)),
         Reaction(
             "tell somebody else", (MessageFailed,), lambda failed, at: tell_next(desk.ledger, failed, at)

@@ -144,8 +144,8 @@ class TestOpening:
         desk.open(Report("Drift", system="loan-approval", alert=alert(now)), by=WORKER, at=now)
         second = alert(now, alert_id="ALR-2")
         with ledger.reading() as conn:
-            found = register.running_incident_for(conn, "loan-approval", frozenset({second.monitor}))
-        assert found == "INC-1"
+            (running,) = register.unresolved(conn, "loan-approval")
+        found = running.id
         for _ in range(2):
             desk.join(found, second, by=WORKER, at=now)
         assert [known.alert for known in state(ledger).alerts] == ["ALR-1", "ALR-2"]

@@ -2,28 +2,35 @@
 
 An alert on a system whose incident is not resolved yet joins it: what goes wrong in one system at one time
 has one cause until somebody finds otherwise, and a person reporting and a monitor firing end in one
-incident (R-DET-15). Otherwise the playbook's triggers decide (R-PRE-07).
+incident (R-DET-15). So does one that comes within a day of the only report that names no system. Otherwise
+the playbook's triggers decide (R-PRE-07).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from holdfast import wording
 from holdfast.detect import records
-from holdfast.detect.events import AlertRaised, AlertSetAside, AlertTriaged
+from holdfast.detect.events import AlertContinued, AlertRaised, AlertSetAside, AlertTriaged
 from holdfast.detect.passing import to_pass_on
 from holdfast.detect.records import Alert
 from holdfast.incident import register
-from holdfast.incident.incident import Incident, Status
-from holdfast.incident.register import Filter
+from holdfast.incident.incident import Incident, NoLongerOpen, Status
+from holdfast.incident.loading import load
 from holdfast.incident.responding import Desk, Report
-from holdfast.ledger.facts import Fact, Recorded
-from holdfast.ledger.ledger import Draft, Ledger
+from holdfast.ledger.facts import Recorded
+from holdfast.ledger.ledger import Conflict, Draft, Ledger
 from holdfast.people import SYSTEM, Actor
 from holdfast.prepare import versions
 from holdfast.problems import NotAllowed
+
+_ATTEMPTS = 20
+_LOOKED_AT = 200
+"""Unresolved incidents an alert is compared with: those on its system, then the newest."""
+_NEAR = timedelta(days=1)
+"""How long a report that names no system may be about whatever a monitor notices."""
 
 
 class _Triaged(Exception):
@@ -46,18 +53,22 @@ class Alerting:
         fact = recorded.fact
         if not isinstance(fact, AlertRaised):
             return
-        try:
-            self._triage(fact, at)
-        except _Triaged:
+        for _ in range(_ATTEMPTS):
+            try:
+                self._triage(fact, at)
+            except _Triaged:
+                return
+            except NoLongerOpen:
+                continue  # resolved after it was found running: look again
             return
+        raise Conflict(f"what {fact.alert.alert} could join kept ending; it is triaged in the next round")
 
     def _triage(self, fact: AlertRaised, at: datetime) -> None:
         alert = fact.alert.alert
         with self.ledger.reading() as conn:
-            running = _running(register.find(conn, Filter(system=fact.system, running=True)))
+            running, why = _belongs_to(register.unresolved(conn, fact.system, _LOOKED_AT), fact.system, at)
         if running:
-            reason = f"{running} is running for {fact.system}"
-            led = self._leads_to(alert, "joined", reason, to_pass_on(alert, fact.system, fact.tells, at))
+            led = self._leads_to(alert, "joined", why, to_pass_on(alert, fact.system, fact.tells, at))
             self.desk.join(running, fact.alert, by=SYSTEM, at=at, together=led)
             return
         trigger = self.desk.trigger(fact.alert, fact.system)
@@ -98,21 +109,36 @@ class Alerting:
 
         return self.desk.open(self._report(fact), by=by, at=at, together=noted)
 
+    def went_on(self, recorded: Recorded, at: datetime) -> None:
+        """The reaction to an alert that goes on: worse than before, it changes what is proposed."""
+        fact = recorded.fact
+        if not isinstance(fact, AlertContinued):
+            return
+        found = self.require(fact.alert.alert)
+        if found.incident and found.outcome != "set aside":
+            self.desk.worsen(found.incident, fact.alert, by=SYSTEM, at=at)
+
     def set_aside(self, alert: str, reason: str, false_alarm: bool, *, by: Actor, at: datetime) -> None:
-        """A person decides that an alert is no incident, and whether it was a false alarm (R-DET-09)."""
+        """A person decides that an alert is no incident, and whether it was a false alarm (R-DET-09).
+
+        An alert of a running incident leaves it: the rules no longer count it. The only alert of an incident
+        that it opened goes with the incident, when that is dismissed.
+        """
         found = self.require(alert)
         if not reason.strip():
             raise NotAllowed("say why this is no incident; the reason is part of the record")
-        if found.incident:
-            raise NotAllowed(f"{alert} belongs to {found.incident}; dismiss the incident instead")
-        fact = AlertSetAside(
-            alert=alert,
-            system=found.system,
-            monitor=found.facts.monitor,
-            false_alarm=false_alarm,
-            reason=reason.strip(),
-        )
-        self._append(alert, fact, by, at)
+
+        def aside(incident: str) -> list[Draft]:
+            return [set_aside_draft(self.ledger, found, reason, false_alarm, incident)]
+
+        if not found.incident:
+            self.ledger.append(*aside(""), by=by, at=at)
+            return
+        state = load(self.ledger, found.incident).state
+        if state.status is Status.DISMISSED:
+            self.ledger.append(*aside(state.id), by=by, at=at)
+            return
+        self.desk.set_alert_aside(found.incident, alert, reason, false_alarm, by=by, at=at, together=aside)
 
     def require(self, alert: str) -> Alert:
         """The alert. Raises NotAllowed where there is none."""
@@ -134,12 +160,34 @@ class Alerting:
             alert=fact.alert,
         )
 
-    def _append(self, alert: str, fact: Fact, by: Actor, at: datetime) -> None:
-        stream = self.ledger.stream(f"alert/{alert}")
-        self.ledger.append(Draft(stream.name, stream.version, [fact]), by=by, at=at)
+
+def set_aside_draft(ledger: Ledger, alert: Alert, reason: str, false_alarm: bool, incident: str) -> Draft:
+    """Sets an alert aside, from or with the incident it belonged to."""
+    stream = ledger.stream(f"alert/{alert.alert}")
+    aside = AlertSetAside(
+        alert=alert.alert,
+        system=alert.system,
+        monitor=alert.facts.monitor,
+        false_alarm=false_alarm,
+        reason=reason.strip(),
+        led_to=incident,
+    )
+    return Draft(stream.name, stream.version, [aside])
 
 
-def _running(incidents: list[Incident]) -> str:
-    """The newest incident that a new alert on the system joins: one that is not resolved yet."""
-    unresolved = [one for one in incidents if one.status is not Status.RESOLVED]
-    return max(unresolved, key=lambda one: int(one.id.removeprefix("INC-"))).id if unresolved else ""
+def moved_draft(ledger: Ledger, alert: Alert, into: str, reason: str) -> Draft:
+    """An alert goes with its incident, when that is merged into another."""
+    stream = ledger.stream(f"alert/{alert.alert}")
+    moved = AlertTriaged(alert=alert.alert, incident=into, outcome="joined", reason=reason)
+    return Draft(stream.name, stream.version, [moved])
+
+
+def _belongs_to(running: Sequence[Incident], system: str, at: datetime) -> tuple[str, str]:
+    """The unresolved incident that an alert joins, and why; empty where it stands alone."""
+    on_it = next((one for one in running if one.system == system), None)
+    if on_it:
+        return on_it.id, f"{on_it.id} is running for {system}"
+    reports = [one for one in running if not one.system and one.opened_at and at - one.opened_at <= _NEAR]
+    if len(reports) == 1:
+        return reports[0].id, f"{reports[0].id} was reported within a day and names no system"
+    return "", ""

@@ -302,6 +302,12 @@ def find_alerts(
     return [_alert(row) for row in conn.execute(query.order_by(alerts.c.number.desc()).limit(limit))]
 
 
+def alerts_of(conn: Connection, incident: str) -> list[Alert]:
+    """Every alert that led to an incident, without those set aside, the oldest first."""
+    query = select(alerts).where(alerts.c.incident == incident, alerts.c.outcome != "set aside")
+    return [_alert(row) for row in conn.execute(query.order_by(alerts.c.number))]
+
+
 def waiting_alerts(conn: Connection) -> int:
     """How many alerts wait for a person: those that opened no incident and were not set aside."""
     query = select(func.count()).select_from(alerts)

@@ -150,6 +150,22 @@ def proposal(
     return drafts
 
 
+def merged(state: Incident, to: Iterable[Member], reason: str, link: LinkTo) -> list[Draft]:
+    """Tells a team that its incident goes on as another. In the product's own words: see `proposal`."""
+    subject = f"{state.id} goes on as {state.merged_into}: {state.title}"
+    return [
+        outbox.queue(
+            "email",
+            member.person,
+            " ".join(subject.split()),
+            f"{member.name},\n\n{reason}\n\nNothing can be added to {state.id} any more:\n"
+            f"{link(state.id)}\n\nThe response goes on here:\n{link(state.merged_into)}\n",
+            state.id,
+        )
+        for member in {one.person: one for one in to}.values()
+    ]
+
+
 def _words(
     state: Incident, reads: _Reading, reason: str, system: str, late: Late | None = None
 ) -> dict[str, str]:

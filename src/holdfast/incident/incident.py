@@ -755,6 +755,10 @@ class Incident:
                 f"{self.id} is about {self.system} and {other.id} about {other.system}; one record speaks of "
                 "one system. Relate them instead"
             )
+        if self.system and not other.system:
+            raise NotAllowed(
+                f"{other.id} names no AI system; merge it into {self.id}, where the evidence is frozen"
+            )
         if not reason.strip():
             raise NotAllowed("say in a sentence how it is known that the two are one")
         if self.contained_at:

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from holdfast import clock
-from holdfast.incident.events import AlertFacts, AlertJoined, IncidentFact, IncidentOpened
+from holdfast.incident.events import Absorbed, AlertFacts, AlertJoined, IncidentFact, IncidentOpened
 from holdfast.incident.incident import Incident, Status
 from holdfast.ledger.facts import Line, Recorded
 from holdfast.ledger.ledger import Ledger, recorded_from
@@ -94,6 +94,9 @@ class Register:
         _store(conn, state)
         if isinstance(fact, (IncidentOpened, AlertJoined)) and fact.alert:
             _link(conn, state, fact.alert)
+        elif isinstance(fact, Absorbed):
+            for alert in fact.alerts:
+                _link(conn, state, alert)
 
 
 def _store(conn: Connection, state: Incident) -> None:
@@ -188,18 +191,16 @@ def _matching(wanted: Filter) -> Select[tuple[str]]:
     return query
 
 
-def running_incident_for(conn: Connection, system: str, monitors: frozenset[str]) -> str | None:
-    """The running incident that one of these monitors of this system already led to, the newest first."""
+def unresolved(conn: Connection, system: str = "", limit: int = 20) -> list[Incident]:
+    """What something new may belong to: those on this system first, and of these the newest."""
+    ended = [Status.RESOLVED.value, *(status.value for status in Status if status.over)]
     query = (
-        select(incidents.c.incident)
-        .join(incident_causes, incident_causes.c.incident == incidents.c.incident)
-        .where(incident_causes.c.system == system, incident_causes.c.monitor.in_(sorted(monitors)))
-        .where(incidents.c.closed_at.is_(None))
-        .order_by(incidents.c.number.desc())
-        .limit(1)
+        select(incidents.c.state)
+        .where(incidents.c.status.not_in(ended))
+        .order_by((incidents.c.system == system).desc(), incidents.c.number.desc())
+        .limit(limit)
     )
-    row = conn.execute(query).first()
-    return row.incident if row else None
+    return [_states().validate_json(row.state) for row in conn.execute(query)]
 
 
 def incident_of_alert(conn: Connection, alert: str) -> str | None:

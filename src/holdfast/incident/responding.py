@@ -32,6 +32,7 @@ from holdfast.incident.events import (
     IncidentOpened,
     LadderMoved,
     Member,
+    Merged,
     TeamAssembled,
     TierLowered,
     TierRaised,
@@ -67,6 +68,17 @@ class Report:
     severity: Severity | None = None
     """What the reporting person thinks. It counts when it is graver than what the rules propose."""
     category: Category | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What became of a report, and what else was running that it might belong to."""
+
+    incident: str
+    joined: bool
+    """It is about an incident that was running already."""
+    running: tuple[Incident, ...]
+    """Unresolved incidents besides, those on the same system first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +189,23 @@ class Desk:
                 continue  # what must stand together has moved on meanwhile: ask again
         raise Conflict("what this incident is opened for kept changing; try again")
 
+    def declare(
+        self, report: Report, join: str = "", separate: bool = False, *, by: Actor, at: datetime
+    ) -> Declared:
+        """A person says that something is wrong; what it belongs to, and what else is running (R-DET-15).
+
+        It joins the incident named by `join`. Without one it joins what a monitor has opened on the system
+        it names, unless it is said to be `separate`; otherwise it opens an incident.
+        """
+        with self.ledger.reading() as conn:
+            running = register.unresolved(conn, report.system)
+        into = join or ("" if separate else _opened_by_a_monitor(running, report.system))
+        if into:
+            self.join_report(into, report, by=by, at=at)
+        incident = into or self.open(report, by=by, at=at)
+        others = tuple(one for one in running if one.id != incident)
+        return Declared(incident, bool(into), others)
+
     def join(
         self,
         incident: str,
@@ -224,6 +253,25 @@ class Desk:
             return self.learn(loaded.state, joined, ground, at)
 
         self._step(incident, decide, by, at, f"{by.name} reported it as well")
+
+    def set_alert_aside(
+        self,
+        incident: str,
+        alert: str,
+        reason: str,
+        false_alarm: bool,
+        *,
+        by: Actor,
+        at: datetime,
+        together: Together,
+    ) -> None:
+        """An alert turns out not to belong to an incident that goes on: the rules no longer count it."""
+
+        def decide(loaded: Loaded, ground: Ground) -> list[IncidentFact]:
+            aside = loaded.state.set_alert_aside(alert, reason, false_alarm)
+            return self.learn(loaded.state, aside, ground, at)
+
+        self._step(incident, decide, by, at, f"{by.name} set {alert} aside", together)
 
     def relate(self, incident: str, other: str, reason: str, *, by: Actor, at: datetime) -> None:
         """Say that two incidents have to do with one another; it stands on both records."""
@@ -608,6 +656,8 @@ class Desk:
                 drafts += self._messages(
                     Moment.CLOCK_BREACHED, state, ground, reason, state.team, before.severity, late
                 )
+            elif isinstance(fact, Merged):
+                drafts += communication.merged(state, state.team, reason, self.link)
             elif isinstance(fact, ClassificationProposed) and fact.keeps:
                 deciders = roles.deciders(state, ground.playbook, ground.roster, Authority.OVERRIDE_SEVERITY)
                 drafts += communication.proposal(state, deciders, fact.reason, self.link, _named(ground))
@@ -639,6 +689,11 @@ def _unanswered(state: Incident) -> Late | None:
     """The acknowledgement that was missed; None while it was not."""
     clock = state.clocks.get(Clock.ACKNOWLEDGE)
     return Late(Clock.ACKNOWLEDGE, clock.due) if clock and clock.breached else None
+
+
+def _opened_by_a_monitor(running: Sequence[Incident], system: str) -> str:
+    """The newest incident on a system that a monitor noticed: a person who reports the same joins it."""
+    return next((one.id for one in running if system and one.system == system and one.alerts), "")
 
 
 def _named(ground: Ground) -> str:

@@ -16,6 +16,9 @@ from sqlalchemy import select
 
 from holdfast.contain.containment import Containment
 from holdfast.contain.reading import containments_of
+from holdfast.detect import records
+from holdfast.detect.alerting import moved_draft, set_aside_draft
+from holdfast.detect.records import Alert
 from holdfast.evidence import custody
 from holdfast.incident import communication, register, roles
 from holdfast.incident.events import ClockStopped, Closed
@@ -163,6 +166,73 @@ def _streams_of(incident: str) -> tuple[str, ...]:
         remedying.stream_of(incident),
         reviewing.stream_of(incident),
     )
+
+
+# What was no incident, or none of its own ------------------------------------------------------
+
+
+def dismiss(
+    desk: Desk, incident: str, reason: str, false_alarm: bool = False, *, by: Actor, at: datetime
+) -> None:
+    """It was not an incident, and its alerts are set aside with it: as false alarms when nothing was wrong.
+
+    Raises NotAllowed without the authority or a reason, while a containment is in force, and once resolved.
+    """
+
+    def together(incident: str) -> Sequence[Draft]:
+        _require_not_contained(desk.ledger, incident)
+        why = f"{incident} was dismissed: {reason.strip()}"
+        return [
+            set_aside_draft(desk.ledger, alert, why, false_alarm, incident)
+            for alert in _alerts_of(desk.ledger, incident)
+        ]
+
+    desk.dismiss(incident, reason, false_alarm, by=by, at=at, together=together)
+
+
+def merge(desk: Desk, incident: str, into: str, reason: str, *, by: Actor, at: datetime) -> None:
+    """Two incidents are one: the first ends, its alerts and severity go on in the other.
+
+    What was gathered for it stays in its record, where the other's names it. Needs the authority to dismiss.
+    Raises NotAllowed for other systems, and while a containment or a remediation of it is open.
+    """
+    ledger = desk.ledger
+
+    def drafts() -> Sequence[Draft]:
+        one, two = load(ledger, incident), load(ledger, into)
+        ground, other = desk.ground_of(one.state), desk.ground_of(two.state)
+        roles.require(one.state, ground.playbook, ground.roster, by, Authority.DISMISS)
+        ended = one.state.merge_into(two.state, reason, at)
+        _require_not_contained(ledger, incident)
+        tracked = ledger.stream(remedying.stream_of(incident))
+        _require_nothing_open(one.state, remedying.folded(tracked), ())
+        absorbed = desk.learn(two.state, two.state.absorb(one.state, reason), other, at)
+        said = f"{incident} is the same as {into}, where the response goes on: {reason.strip()}"
+        return [
+            one.draft(ended),
+            two.draft(absorbed),
+            Draft(tracked.name, tracked.version, []),
+            *desk.told(one.state, ended, ground, at, said),
+            *desk.told(two.state, absorbed, other, at, said),
+            *(moved_draft(ledger, alert, into, said) for alert in _alerts_of(ledger, incident)),
+        ]
+
+    settle(ledger, drafts, by=by, at=at)
+
+
+def _require_not_contained(ledger: Ledger, incident: str) -> None:
+    with ledger.reading() as conn:
+        in_force = [one for one in containments_of(conn, incident) if one.in_force]
+    if in_force:
+        names = ", ".join(f"{one.id} ({one.name})" for one in in_force)
+        raise NotAllowed(
+            f"{names} is in force; revert it first, so that nothing stays switched without a record"
+        )
+
+
+def _alerts_of(ledger: Ledger, incident: str) -> list[Alert]:
+    with ledger.reading() as conn:
+        return records.alerts_of(conn, incident)
 
 
 # The archive -----------------------------------------------------------------------------------

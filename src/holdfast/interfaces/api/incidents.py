@@ -39,7 +39,7 @@ def list_incidents(
 
 
 @router.post("", status_code=201, summary="Declare an incident; only a title is required")
-def declare(app: App, who: Declares, now: Now, said: shapes.Declaration) -> shapes.IncidentShown:
+def declare(app: App, who: Declares, now: Now, said: shapes.Declaration) -> shapes.DeclaredShown:
     report = Report(
         title=said.title,
         description=said.description,
@@ -49,7 +49,8 @@ def declare(app: App, who: Declares, now: Now, said: shapes.Declaration) -> shap
         severity=said.severity,
         category=said.category,
     )
-    return _shown(app, app.desk.open(report, by=who.actor, at=now))
+    what = app.desk.declare(report, said.join, said.separate, by=who.actor, at=now)
+    return shapes.declared(load(app.ledger, what.incident).state, what)
 
 
 @router.get("/{incident}", summary="One incident as it stands")
@@ -95,9 +96,25 @@ def hand_over(
 
 @router.put("/{incident}/dismissal", summary="It was not an incident, and why")
 def dismiss(
-    app: App, who: Responds, now: Now, incident: IncidentId, said: shapes.Reason
+    app: App, who: Responds, now: Now, incident: IncidentId, said: shapes.Dismissal
 ) -> shapes.IncidentShown:
-    app.desk.dismiss(incident, said.reason, by=who.actor, at=now)
+    closing.dismiss(app.desk, incident, said.reason, said.false_alarm, by=who.actor, at=now)
+    return _shown(app, incident)
+
+
+@router.put("/{incident}/relations/{other}", summary="It has to do with another incident, and how")
+def relate(
+    app: App, who: Responds, now: Now, incident: IncidentId, other: IncidentId, said: shapes.Reason
+) -> shapes.IncidentShown:
+    app.desk.relate(incident, other, said.reason, by=who.actor, at=now)
+    return _shown(app, incident)
+
+
+@router.put("/{incident}/merger", summary="It is the same as another incident, in which the response goes on")
+def merge(
+    app: App, who: Responds, now: Now, incident: IncidentId, said: shapes.Merger
+) -> shapes.IncidentShown:
+    closing.merge(app.desk, incident, said.into, said.reason, by=who.actor, at=now)
     return _shown(app, incident)
 
 

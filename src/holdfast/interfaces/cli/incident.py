@@ -33,6 +33,10 @@ class IncidentWithTimeline(Shown):
     timeline: tuple[shapes.EntryShown, ...]
 
 
+class DeclaredWithTimeline(IncidentWithTimeline):
+    incident: shapes.DeclaredShown
+
+
 class AcknowledgedWithTimeline(IncidentWithTimeline):
     incident: shapes.Acknowledged
 
@@ -77,8 +81,15 @@ def declare(
     began: Annotated[
         datetime | None, time_option("--began", "When the harm is thought to have begun.")
     ] = None,
+    join: Annotated[str, typer.Option(help="The running incident that it is about, INC-1.")] = "",
+    separate: Annotated[
+        bool, typer.Option("--separate", help="One of its own, although a monitor has opened one there.")
+    ] = False,
 ) -> None:
-    """Declare an incident. Only a title is required; evidence is frozen in the same breath."""
+    """Declare an incident. Only a title is required; evidence is frozen in the same breath.
+
+    What a monitor has noticed on the same system already is joined, unless it is --separate.
+    """
     by = session.acting(Permission.DECLARE)
     said = asked(
         shapes.Declaration,
@@ -89,12 +100,20 @@ def declare(
         severity=severity,
         category=category,
         began_at=began,
+        join=join,
+        separate=separate,
     )
     report = Report(
         said.title, said.description, said.system, said.model_version, said.began_at, None, severity, category
     )
-    number = session.application.desk.open(report, by=by, at=session.now)
-    _answer(session, number, lambda made: _declared(made, session))
+    what = session.application.desk.declare(report, said.join, said.separate, by=by, at=session.now)
+
+    def document() -> DeclaredWithTimeline:
+        shown = _with_timeline(session, what.incident)
+        state = load(session.application.ledger, what.incident).state
+        return DeclaredWithTimeline(incident=shapes.declared(state, what), timeline=shown.timeline)
+
+    session.answer(document, lambda made: _declared(made, session))
 
 
 @command(app, "acknowledge")
@@ -169,11 +188,35 @@ def hand_over(
 
 
 @command(app, "dismiss")
-def dismiss(session: Session, incident: IncidentId, reason: Reason) -> None:
-    """It was not an incident; the reason is kept."""
+def dismiss(
+    session: Session,
+    incident: IncidentId,
+    reason: Reason,
+    false_alarm: Annotated[
+        bool, typer.Option("--false-alarm", help="Nothing was wrong; its alerts count against the monitors.")
+    ] = False,
+) -> None:
+    """It was not an incident; the reason is kept, and its alerts are set aside with it."""
     by = session.acting(Permission.RESPOND)
-    session.application.desk.dismiss(incident, reason, by=by, at=session.now)
-    _answer(session, incident, lambda made: _after(made, session, "is dismissed"))
+    closing.dismiss(session.application.desk, incident, reason, false_alarm, by=by, at=session.now)
+    how = " as a false alarm" if false_alarm else ""
+    _answer(session, incident, lambda made: _after(made, session, f"is dismissed{how}"))
+
+
+@command(app, "relate")
+def relate(session: Session, incident: IncidentId, other: IncidentId, reason: Reason) -> None:
+    """Say that two incidents have to do with one another; it stands on both records."""
+    by = session.acting(Permission.RESPOND)
+    session.application.desk.relate(incident, other, reason, by=by, at=session.now)
+    _answer(session, incident, lambda made: _after(made, session, f"is related to {other}"))
+
+
+@command(app, "merge")
+def merge(session: Session, incident: IncidentId, into: IncidentId, reason: Reason) -> None:
+    """Two incidents are one: the first ends, the response goes on in the second."""
+    by = session.acting(Permission.RESPOND)
+    closing.merge(session.application.desk, incident, into, reason, by=by, at=session.now)
+    _answer(session, into, lambda made: _after(made, session, f"goes on, with {incident} merged into it"))
 
 
 @command(app, "resolve")
@@ -313,6 +356,11 @@ def _standing(one: shapes.IncidentShown) -> Iterable[tuple[str, object]]:
     yield "Contained", when(one.contained_at)
     yield "Root cause", one.cause or "not established"
     yield "Impact", _impact(one.impact)
+    together = [f"merged into {one.merged_into}"] if one.merged_into else []
+    together += [f"{other} merged into it" for other in one.absorbed]
+    together += [f"related to {other}" for other in one.related]
+    if together:
+        yield "Together", ", ".join(together)
     yield "Alerts", ", ".join(alert.alert for alert in one.alerts)
     yield "Playbook", f"{one.playbook_version} ({wording.short_hash(one.playbook)})"
 
@@ -334,12 +382,20 @@ def _entry(entry: shapes.EntryShown) -> tuple[str, str, Text, str]:
     return f"{entry.at:%d %b %H:%M}", f"#{entry.seq}", said, entry.by
 
 
-def _declared(made: IncidentWithTimeline, session: Session) -> Iterable[RenderableType]:
+def _declared(made: DeclaredWithTimeline, session: Session) -> Iterable[RenderableType]:
     one = made.incident
-    yield cell(f"{one.incident} is open: {one.title}", "bold")
+    if one.joined:
+        yield cell(f"{one.incident} is running already, and your report joined it: {one.title}", "bold")
+        yield "If it is something else, declare it with --separate."
+    else:
+        yield cell(f"{one.incident} is open: {one.title}", "bold")
     frozen = next((entry for entry in made.timeline if entry.type == "evidence.frozen"), None)
-    if frozen:
+    if frozen and not one.joined:
         yield frozen.title
+    if one.running:
+        yield "Also running, perhaps the same (join with --join, or `holdfast incident merge` later):"
+        for other in one.running[:5]:
+            yield f"  {other.incident}  {clipped(other.title, 80)}"
     yield from _proposed(one)
     yield facts(("Next clock", clock_cell(one.next_clock, session.now)))
     yield f"Show it: holdfast incident show {one.incident}"

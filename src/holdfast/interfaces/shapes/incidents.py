@@ -11,7 +11,7 @@ from pydantic import Field
 from holdfast.incident.events import Clock
 from holdfast.incident.incident import Incident, Phase, Status
 from holdfast.incident.register import Entry
-from holdfast.incident.responding import Answer
+from holdfast.incident.responding import Answer, Declared
 from holdfast.interfaces.shapes.base import Asked, Seconds, Shown, Storable, Text, Time, Title, Values, Word
 from holdfast.prepare.terms import Category, Severity
 
@@ -130,6 +130,12 @@ class IncidentShown(IncidentListed):
     """The root cause, once it is established."""
     containment_decided: bool
     impact: ImpactKnown | None
+    related: tuple[str, ...]
+    """Incidents that have to do with this one, as somebody said."""
+    absorbed: tuple[str, ...]
+    """Incidents that were merged into this one."""
+    merged_into: str
+    """The incident in which the response goes on; empty unless this one was merged."""
     team: tuple[MemberShown, ...]
     clocks: Annotated[tuple[ClockShown, ...], Values]
     alerts: tuple[AlertFactsShown, ...]
@@ -144,6 +150,15 @@ class Acknowledged(IncidentShown):
     first: bool
     """Whether it was this request that acknowledged; otherwise somebody had before, as `says` tells."""
     says: str
+
+
+class DeclaredShown(IncidentShown):
+    """The incident a report opened or joined, and what else was running."""
+
+    joined: bool
+    """The report joined this incident, which was running already; otherwise it opened it."""
+    running: tuple[IncidentListed, ...]
+    """Unresolved incidents besides, those on the same system first: one of them may be the same."""
 
 
 class IncidentList(Shown):
@@ -180,6 +195,12 @@ def listed(state: Incident) -> IncidentListed:
 
 def shown(state: Incident) -> IncidentShown:
     return IncidentShown.model_validate(_attributes(state, IncidentShown))
+
+
+def declared(state: Incident, what: Declared) -> DeclaredShown:
+    shown = _attributes(state, IncidentShown)
+    running = tuple(listed(one) for one in what.running)
+    return DeclaredShown.model_validate({**shown, "joined": what.joined, "running": running})
 
 
 def acknowledged(state: Incident, answer: Answer) -> Acknowledged:
@@ -225,6 +246,25 @@ class Declaration(Asked):
     began_at: Time | None = None
     severity: Severity | None = None
     category: Category | None = None
+    join: Word = ""
+    """The running incident that it is about. Without it a report joins what a monitor has opened on the
+    system it names."""
+    separate: bool = False
+    """It is an incident of its own, although a monitor has opened one on the same system."""
+
+
+class Dismissal(Asked):
+    reason: Text
+    false_alarm: bool = False
+    """Nothing was wrong: its alerts count as false alarms of their monitors."""
+
+
+class Merger(Asked):
+    """Two incidents are one."""
+
+    into: Word
+    """The incident in which the response goes on."""
+    reason: Text
 
 
 class Classification(Asked):

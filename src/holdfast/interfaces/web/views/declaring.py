@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Response
 
+from holdfast.incident import register
+from holdfast.incident.incident import Incident
+from holdfast.incident.loading import NoSuchIncident
 from holdfast.incident.responding import Report
 from holdfast.interfaces.web import fields
 from holdfast.interfaces.web.access import Visit, visit
@@ -17,6 +21,9 @@ from holdfast.prepare.terms import Severity
 from holdfast.problems import NotAllowed
 
 router = APIRouter()
+_NEW = "new"
+_SHOWN = 8
+"""Running incidents to choose from; the list of incidents shows all."""
 
 
 @router.get("/declare")
@@ -38,9 +45,11 @@ def declare(
     severity: Annotated[str, Form()] = "",
     began_at: Annotated[str, Form()] = "",
     zone: Annotated[str, Form()] = "UTC",
+    join: Annotated[str, Form()] = "",
 ) -> Response:
     visit.require(Permission.DECLARE)
     given = {
+        "join": join,
         "title": title,
         "system": system,
         "description": description,
@@ -58,27 +67,59 @@ def declare(
         )
         if report.began_at and report.began_at > visit.now:
             raise NotAllowed("it cannot have begun in the future; check the time and its zone")
-        incident = visit.application.desk.open(report, by=visit.actor, at=visit.now)
-    except NotAllowed as refused:
+        into, separate = ("", True) if join == _NEW else (join, False)
+        what = visit.application.desk.declare(report, into, separate, by=visit.actor, at=visit.now)
+    except (NotAllowed, NoSuchIncident) as refused:
         return _form(visit, given, error=sentence(str(refused)), status=409)
-    visit.notice(
-        f"{incident} is open.", "Its evidence is frozen, its clocks run, and its team is being told."
-    )
-    return visit.back(f"/incidents/{incident}")
+    if what.joined:
+        visit.notice(
+            f"Your report joined {what.incident}.", "It was running already; your words are on its record."
+        )
+    else:
+        visit.notice(
+            f"{what.incident} is open.", "Its evidence is frozen, its clocks run, and its team is being told."
+        )
+    return visit.back(f"/incidents/{what.incident}")
 
 
 def _form(visit: Visit, given: dict[str, str], error: str = "", status: int = 200) -> Response:
     systems = versions.active_systems(visit.application.ledger)
     options = [("", "not sure, or none of these")]
     options += [(name, f"{applied.model.name} ({name})") for name, applied in sorted(systems.items())]
-    blank = {"title": "", "system": "", "description": "", "severity": "", "began_at": "", "zone": "UTC"}
+    with visit.application.ledger.reading() as conn:
+        running = register.unresolved(conn, given.get("system", ""))
+    blank = {
+        "join": "",
+        "title": "",
+        "system": "",
+        "description": "",
+        "severity": "",
+        "began_at": "",
+        "zone": "UTC",
+    }
     return visit.page(
         "pages/declare.html",
         "declare",
         status=status,
         given={**blank, **given},
         systems=options,
+        running=_choices(running),
         severities=[("", "let the playbook's rules propose"), *((one.value, one.label) for one in Severity)],
         in_force=versions.active_playbook(visit.application.ledger) is not None,
         error=error,
     )
+
+
+def _choices(running: Sequence[Incident]) -> list[tuple[str, str, str]]:
+    """What a report may be about that is running already; nothing to choose where nothing runs."""
+    if not running:
+        return []
+    known = [(one.id, f"{one.id} {one.title}", one.system or "no system named") for one in running[:_SHOWN]]
+    new = (_NEW, "Something else", "A new incident.")
+    unsure = (
+        "",
+        "I cannot tell",
+        "It joins what a monitor has noticed on the system you name, or opens a new one. Both can be merged "
+        "later.",
+    )
+    return [*known, new, unsure]

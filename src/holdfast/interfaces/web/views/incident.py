@@ -15,8 +15,9 @@ from holdfast.evidence import custody
 from holdfast.evidence.events import EvidenceVerified, Gap, Item
 from holdfast.incident.events import AlertFacts, ClassificationProposed, Classified, Clock
 from holdfast.incident.incident import Incident, Phase, Status
-from holdfast.incident.loading import load
+from holdfast.incident.loading import NoSuchIncident, load
 from holdfast.incident.register import record as record_of
+from holdfast.incident.register import unresolved
 from holdfast.incident.responding import Ground
 from holdfast.interfaces.web import clocks, fields, storyline
 from holdfast.interfaces.web.access import Visit, visit
@@ -89,6 +90,8 @@ def _incident(
         alerts=_alerts(state),
         mailings=storyline.mailings(record),
         archive=_archive(visit, state),
+        together=_together(state),
+        running=_running_besides(visit, state),
     )
 
 
@@ -268,6 +271,20 @@ def _alerts(state: Incident) -> list[tuple[AlertFacts, str]]:
     ]
 
 
+def _together(state: Incident) -> list[tuple[str, str]]:
+    """(words, incident) of what this has to do with."""
+    found = [("Merged into", state.merged_into)] if state.merged_into else []
+    found += [("Merged into this:", other) for other in state.absorbed]
+    return found + [("Related to", other) for other in state.related]
+
+
+def _running_besides(visit: Visit, state: Incident) -> list[tuple[str, str]]:
+    """Other unresolved incidents, those on the same system first, as a list to choose from."""
+    with visit.application.ledger.reading() as conn:
+        found = unresolved(conn, state.system)
+    return [(one.id, f"{one.id} {one.title}") for one in found if one.id != state.id]
+
+
 def _archive(visit: Visit, state: Incident) -> tuple[str, str] | None:
     """(digest, problem) of a closed incident's record, hashed again for this page."""
     if state.status is not Status.CLOSED:
@@ -340,14 +357,45 @@ def hand_over(
 
 
 @router.post("/dismissal")
-def dismiss(visit: visit, incident: IncidentNumber, reason: Said = "") -> Response:
+def dismiss(
+    visit: visit, incident: IncidentNumber, reason: Said = "", false_alarm: Annotated[str, Form()] = ""
+) -> Response:
     visit.require(Permission.RESPOND)
     try:
         because = fields.text(reason, fields.LONGEST_TEXT, "reason")
-        visit.application.desk.dismiss(incident, because, by=visit.actor, at=visit.now)
+        desk = visit.application.desk
+        closing.dismiss(desk, incident, because, bool(false_alarm), by=visit.actor, at=visit.now)
     except NotAllowed as why:
-        return _incident(visit, incident, Refused("dismissal", why, {"reason": reason}))
+        given = {"reason": reason, "false_alarm": false_alarm}
+        return _incident(visit, incident, Refused("dismissal", why, given))
     visit.notice(f"{incident} is dismissed.", "Its record and the reason are kept.")
+    return visit.back(_home(incident))
+
+
+@router.post("/together")
+def together(
+    visit: visit,
+    incident: IncidentNumber,
+    other: Annotated[str, Form()] = "",
+    how: Annotated[str, Form()] = "",
+    why: Said = "",
+) -> Response:
+    """Two incidents have to do with one another, or are one."""
+    visit.require(Permission.RESPOND)
+    desk, given = visit.application.desk, {"other": other, "how": how, "why": why}
+    try:
+        because = fields.text(why, fields.LONGEST_TEXT, "reason")
+        if how == "merge":
+            closing.merge(desk, incident, other, because, by=visit.actor, at=visit.now)
+        else:
+            desk.relate(incident, other, because, by=visit.actor, at=visit.now)
+    except (NotAllowed, NoSuchIncident) as refused:
+        why_not = refused if isinstance(refused, NotAllowed) else NotAllowed(str(refused))
+        return _incident(visit, incident, Refused("together", why_not, given))
+    if how == "merge":
+        visit.notice(f"{incident} is merged into {other}.", "The response goes on here.")
+        return visit.back(_home(other))
+    visit.notice(f"{incident} is related to {other}.", "It stands on both records.")
     return visit.back(_home(incident))
 
 

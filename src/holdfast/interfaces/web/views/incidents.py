@@ -61,13 +61,19 @@ def incidents(
     )
 
 
-_TABS = (("Open", "open"), ("Closed", "closed"), ("Dismissed", "dismissed"), ("All", "all"))
+_TABS = (
+    ("Open", "open"),
+    ("Closed", "closed"),
+    ("Dismissed", "dismissed"),
+    ("Merged", "merged"),
+    ("All", "all"),
+)
 
 
 def _shown(base: Filter, show: str) -> Filter:
     if show == "open":
         return replace(base, running=True)
-    return replace(base, status=show) if show in (Status.CLOSED, Status.DISMISSED) else base
+    return replace(base, status=show) if show in (Status.CLOSED, Status.DISMISSED, Status.MERGED) else base
 
 
 def _address(asked: dict[str, str], **change: str | int) -> str:

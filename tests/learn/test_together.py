@@ -1,0 +1,421 @@
+"""One cause, one incident: reports and alerts end in one, two are related or merged, alerts are set aside.
+
+R-DET-15, R-DET-09, R-PRE-07.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from holdfast.app import projections
+from holdfast.detect import records
+from holdfast.detect.alerting import Alerting
+from holdfast.detect.events import AlertContinued, AlertRaised, AlertTriaged
+from holdfast.detect.records import Alert
+from holdfast.evidence.vault import Vault
+from holdfast.incident import register
+from holdfast.incident.events import AlertFacts, ClassificationProposed, Clock, ClockStopped
+from holdfast.incident.incident import Incident, NoLongerOpen, Status
+from holdfast.incident.loading import NoSuchIncident, load
+from holdfast.incident.responding import Desk, Report
+from holdfast.learn import closing
+from holdfast.learn.measures import measures
+from holdfast.ledger import timers
+from holdfast.ledger.database import Database
+from holdfast.ledger.ledger import Draft, Ledger
+from holdfast.ledger.outbox import MessageQueued
+from holdfast.ledger.projections import rebuild
+from holdfast.prepare.terms import Category, Severity
+from holdfast.problems import NoAuthority, NotAllowed
+from support.company import INES, MAYA, PRIYA, WORKER, put_in_force
+from support.opened import tell
+
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+LOANS, ASSISTANT = "loan-approval", "customer-assistant"
+PERFORMANCE = Category.PERFORMANCE_DEGRADATION
+
+
+@pytest.fixture
+def ledger(database: Database, tmp_path: Path, now: datetime) -> Ledger:
+    made = Ledger(database, projections())
+    made.create("harbourstreet.example/test")
+    put_in_force(made, tmp_path / "workspace", now - timedelta(days=30))
+    return made
+
+
+@pytest.fixture
+def desk(ledger: Ledger, tmp_path: Path) -> Desk:
+    return Desk(
+        ledger, Vault(tmp_path / "vault"), [], lambda incident: f"https://holdfast.example/{incident}"
+    )
+
+
+@pytest.fixture
+def alerting(ledger: Ledger, desk: Desk) -> Alerting:
+    return Alerting(ledger, desk)
+
+
+def facts(now: datetime, number: int, value: float, dimension: str = "drift") -> AlertFacts:
+    return AlertFacts(
+        alert=f"ALR-{number}",
+        monitor=f"drift-{number}",
+        monitor_name="Drift of employment years",
+        dimension=dimension,
+        metric="psi",
+        value=value,
+        lower=None,
+        upper=None,
+        limit=0.25,
+        n=402,
+        drop=None,
+        group={},
+        window_start=now - DAY,
+        window_end=now,
+        reason=f"PSI {value}",
+    )
+
+
+def alarm(
+    alerting: Alerting, at: datetime, number: int = 1, system: str = LOANS, value: float = 1.9
+) -> Alert:
+    """A monitor raises an alert, and the worker triages it."""
+    raised = AlertRaised(system=system, series=f"s{number}", tells=(), alert=facts(at, number, value))
+    (recorded,) = alerting.ledger.append(Draft(f"alert/ALR-{number}", 0, [raised]), by=WORKER, at=at)
+    alerting.triage(recorded, at)
+    return alerting.require(f"ALR-{number}")
+
+
+def state(ledger: Ledger, incident: str = "INC-1") -> Incident:
+    return load(ledger, incident).state
+
+
+def incidents(ledger: Ledger) -> int:
+    with ledger.reading() as conn:
+        return register.next_number(conn) - 1
+
+
+class TestReportAndAlertEndInOne:
+    """R-DET-15."""
+
+    def test_a_report_first_and_the_monitor_second(
+        self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime
+    ) -> None:
+        desk.declare(Report("Letters are wrong", system=LOANS), by=INES, at=now)
+        assert alarm(alerting, now + MINUTE).incident == "INC-1"
+        assert incidents(ledger) == 1
+
+    def test_a_report_without_a_system_first_and_the_monitor_second(
+        self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime
+    ) -> None:
+        desk.declare(Report("Letters are wrong"), by=INES, at=now)
+        found = alarm(alerting, now + MINUTE)
+        assert found.incident == "INC-1"
+        assert found.reason == "INC-1 was reported within a day and names no system"
+
+    def test_a_report_of_last_week_without_a_system_is_not_taken_for_todays_alert(
+        self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime
+    ) -> None:
+        desk.declare(Report("Letters are wrong"), by=INES, at=now)
+        assert alarm(alerting, now + 2 * DAY).incident == "INC-2"
+
+    def test_of_two_reports_without_a_system_none_is_guessed(
+        self, desk: Desk, alerting: Alerting, now: datetime
+    ) -> None:
+        for title in ("Letters are wrong", "The assistant is rude"):
+            desk.declare(Report(title), by=INES, at=now)
+        assert alarm(alerting, now + MINUTE).incident == "INC-3"
+
+    def test_the_monitor_first_and_a_report_on_its_system_second(
+        self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime
+    ) -> None:
+        alarm(alerting, now)
+        report = Report("Letters are wrong", "since this morning", LOANS, began_at=now - 3 * DAY)
+        what = desk.declare(report, by=INES, at=now + MINUTE)
+        assert (what.incident, what.joined) == ("INC-1", True)
+        found = state(ledger)
+        assert found.reports == ("Letters are wrong",)
+        assert found.began_at == now - 3 * DAY
+        lines = [entry.line.title for entry in register.timeline(register.record(ledger, "INC-1"))]
+        assert "Report joined: Letters are wrong" in lines
+
+    def test_the_monitor_first_and_a_report_without_a_system_joins_what_its_reporter_sees_running(
+        self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime
+    ) -> None:
+        alarm(alerting, now)
+        what = desk.declare(Report("Letters are wrong"), "INC-1", by=INES, at=now + MINUTE)
+        assert (what.incident, what.joined, incidents(ledger)) == ("INC-1", True, 1)
+
+    def test_one_that_is_separate_is_one_of_its_own_and_is_told_what_else_runs(
+        self, desk: Desk, alerting: Alerting, now: datetime
+    ) -> None:
+        alarm(alerting, now)
+        what = desk.declare(Report("Rude answers", system=LOANS), separate=True, by=INES, at=now)
+        assert (what.incident, what.joined) == ("INC-2", False)
+        assert [one.id for one in what.running] == ["INC-1"]
+
+    def test_on_another_system_nothing_is_joined(self, desk: Desk, alerting: Alerting, now: datetime) -> None:
+        alarm(alerting, now)
+        assert desk.declare(Report("Rude answers", system=ASSISTANT), by=INES, at=now).incident == "INC-2"
+
+    def test_a_joining_reporter_who_states_a_graver_severity_is_heard(
+        self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime
+    ) -> None:
+        alarm(alerting, now)
+        report = Report("All letters", system=LOANS, severity=Severity.CRITICAL)
+        desk.declare(report, by=INES, at=now + MINUTE)
+        found = state(ledger)
+        assert (found.severity, found.tier) == (Severity.CRITICAL, 3)
+        assert found.clocks[Clock.ACKNOWLEDGE].due == now + 15 * MINUTE
+
+    def test_joining_what_is_not_there_or_over_is_refused_and_nothing_happens(
+        self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime
+    ) -> None:
+        with pytest.raises(NoSuchIncident, match="no incident INC-9"):
+            desk.declare(Report("x"), "INC-9", by=INES, at=now)
+        alarm(alerting, now)
+        closing.dismiss(desk, "INC-1", "a test", by=MAYA, at=now)
+        before = ledger.size()
+        with pytest.raises(NoLongerOpen, match="dismissed"):
+            desk.declare(Report("x"), "INC-1", by=INES, at=now)
+        with pytest.raises(NotAllowed, match="give the incident a title"):
+            desk.declare(Report(" "), by=INES, at=now)
+        assert ledger.size() == before
+
+    def test_an_alert_after_the_resolution_opens_one_of_its_own(
+        self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime
+    ) -> None:
+        alarm(alerting, now)
+        resolve(desk, ledger, now)
+        assert alarm(alerting, now + DAY, 2).incident == "INC-2"
+
+    def test_an_alert_whose_incident_is_resolved_meanwhile_looks_again(
+        self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Between finding what runs and joining it."""
+        alarm(alerting, now)
+        join = desk.join
+        done: list[bool] = []
+
+        def slow(*what: object, **how: object) -> None:
+            if not done:
+                done.append(True)
+                resolve(desk, ledger, now)
+            join(*what, **how)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(desk, "join", slow)
+        assert alarm(alerting, now + MINUTE, 2).incident == "INC-2"
+        assert [one.alert for one in state(ledger).alerts] == ["ALR-1"]
+
+    def test_an_alert_that_goes_on_worse_is_seen(
+        self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime
+    ) -> None:
+        alarm(alerting, now, value=0.3)
+        assert state(ledger).severity is Severity.MEDIUM
+        went_on = AlertContinued(system=LOANS, series="s1", alert=facts(now, 1, 0.9))
+        stream = ledger.stream("alert/ALR-1")
+        (recorded,) = ledger.append(Draft(stream.name, stream.version, [went_on]), by=WORKER, at=now + DAY)
+        for _ in range(2):
+            alerting.went_on(recorded, now + DAY)
+        assert state(ledger).severity is Severity.HIGH
+        assert len([one for one in ledger.facts() if one.fact.type == "incident.alert_worsened"]) == 1
+
+
+def resolve(desk: Desk, ledger: Ledger, at: datetime) -> None:
+    desk.acknowledge("INC-1", by=MAYA, at=at)
+    desk.classify("INC-1", PERFORMANCE, Severity.HIGH, "", by=MAYA, at=at)
+    tell(ledger, "INC-1", *state(ledger).establish_cause("a default"), at=at)
+    closing.resolve(desk, "INC-1", "Rolled back.", "labels take a month", by=MAYA, at=at)
+
+
+class TestEnding:
+    def test_resolving_needs_an_answer_a_persons_classification_and_authority(
+        self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime
+    ) -> None:
+        alarm(alerting, now)
+        tell(ledger, "INC-1", *state(ledger).establish_cause("a default"), at=now)
+        with pytest.raises(NotAllowed, match="nobody has acknowledged INC-1"):
+            closing.resolve(desk, "INC-1", "Rolled back.", "none", by=MAYA, at=now)
+        desk.acknowledge("INC-1", by=MAYA, at=now)
+        with pytest.raises(NotAllowed, match="confirm category and severity"):
+            closing.resolve(desk, "INC-1", "Rolled back.", "none", by=MAYA, at=now)
+        desk.classify("INC-1", PERFORMANCE, Severity.HIGH, "", by=PRIYA, at=now)
+        with pytest.raises(NoAuthority, match="Priya Raman may not resolve or close"):
+            closing.resolve(desk, "INC-1", "Rolled back.", "none", by=PRIYA, at=now)
+        assert state(ledger).status is Status.OPEN
+        closing.resolve(desk, "INC-1", "Rolled back.", "labels take a month", by=MAYA, at=now)
+        assert state(ledger).status is Status.RESOLVED
+
+
+class TestDismissing:
+    @pytest.mark.parametrize("false_alarm", [True, False])
+    def test_its_alerts_are_set_aside_with_it_as_false_alarms_where_that_is_the_reason(
+        self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime, false_alarm: bool
+    ) -> None:
+        """R-DET-09."""
+        for number in (1, 2):
+            alarm(alerting, now, number)
+        closing.dismiss(desk, "INC-1", "a planned change", false_alarm, by=MAYA, at=now + MINUTE)
+        for number in (1, 2):
+            found = alerting.require(f"ALR-{number}")
+            assert (found.outcome, found.false_alarm, found.incident) == ("set aside", false_alarm, "INC-1")
+            assert "INC-1 was dismissed: a planned change" in found.reason
+        with ledger.reading() as conn:
+            counted = records.false_alarms(conn, LOANS)
+        assert counted["drift-1"] == (int(false_alarm), 1)
+        line = register.timeline(register.record(ledger, "INC-1"))[-1].line
+        assert line.title == ("Dismissed as a false alarm" if false_alarm else "Dismissed")
+
+    def test_what_is_resolved_is_closed_and_not_dismissed(
+        self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime
+    ) -> None:
+        alarm(alerting, now)
+        resolve(desk, ledger, now)
+        with pytest.raises(NotAllowed, match="closed, not dismissed"):
+            closing.dismiss(desk, "INC-1", "a test", by=MAYA, at=now)
+
+    def test_an_alert_can_leave_an_incident_that_goes_on(
+        self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime
+    ) -> None:
+        alarm(alerting, now, 1, value=0.3)
+        alarm(alerting, now, 2, value=1.9)
+        assert state(ledger).severity is Severity.HIGH
+        alerting.set_aside("ALR-2", "a test feed", True, by=MAYA, at=now + MINUTE)
+        found = state(ledger)
+        assert [one.alert for one in found.alerts] == ["ALR-1"]
+        # The rules propose without it; what is in force, a person lowers.
+        assert found.severity is Severity.HIGH
+        assert found.proposed is not None
+        assert found.proposed.severity is Severity.MEDIUM
+        assert alerting.require("ALR-2").false_alarm
+
+    def test_the_only_alert_of_an_incident_goes_with_the_incident(
+        self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime
+    ) -> None:
+        alarm(alerting, now)
+        before = ledger.size()
+        with pytest.raises(NotAllowed, match="dismiss the incident, and the alert is set aside with it"):
+            alerting.set_aside("ALR-1", "noise", True, by=MAYA, at=now)
+        assert ledger.size() == before
+
+
+class TestTwoThatAreOne:
+    def test_related_incidents_say_so_on_both_records(
+        self, desk: Desk, ledger: Ledger, now: datetime
+    ) -> None:
+        for title in ("Letters", "Scores"):
+            desk.declare(Report(title), by=INES, at=now)
+        for _ in range(2):
+            desk.relate("INC-1", "INC-2", "the same feed", by=PRIYA, at=now)
+        assert (state(ledger, "INC-1").related, state(ledger, "INC-2").related) == (("INC-2",), ("INC-1",))
+        assert len([one for one in ledger.facts() if one.fact.type == "incident.related"]) == 2
+        with pytest.raises(NotAllowed, match="cannot be related to itself"):
+            desk.relate("INC-1", "INC-1", "x", by=PRIYA, at=now)
+        with pytest.raises(NotAllowed, match="have to do with one another"):
+            desk.relate("INC-1", "INC-2", " ", by=PRIYA, at=now)
+
+    def test_a_merged_incident_ends_and_its_alerts_severity_and_beginning_go_on_in_the_other(
+        self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime
+    ) -> None:
+        desk.open(Report("Letters are wrong", system=LOANS), by=INES, at=now)
+        desk.open(
+            Report("Drift", system=LOANS, alert=facts(now, 1, 1.9), began_at=now - 9 * DAY), by=WORKER, at=now
+        )
+        raised = AlertRaised(system=LOANS, series="s1", tells=(), alert=facts(now, 1, 1.9))
+        ledger.append(Draft("alert/ALR-1", 0, [raised]), by=WORKER, at=now)
+        stream = ledger.stream("alert/ALR-1")
+        tell_triaged(ledger, stream.version, now)
+        closing.merge(desk, "INC-2", "INC-1", "the same letters", by=MAYA, at=now + MINUTE)
+        one, two = state(ledger, "INC-2"), state(ledger, "INC-1")
+        assert (one.status, one.merged_into) == (Status.MERGED, "INC-1")
+        assert not any(clock.running for clock in one.clocks.values())
+        stopped = [fact.fact for fact in ledger.facts() if isinstance(fact.fact, ClockStopped)]
+        assert {fact.reason for fact in stopped} == {"merged into INC-1"}
+        assert timers.armed(ledger, "INC-2") == []
+        assert two.absorbed == ("INC-2",)
+        assert [alert.alert for alert in two.alerts] == ["ALR-1"]
+        assert (two.severity, two.tier, two.began_at) == (Severity.HIGH, 2, now - 9 * DAY)
+        assert two.clocks[Clock.ACKNOWLEDGE].due == now + timedelta(hours=2)
+        assert alerting.require("ALR-1").incident == "INC-1"
+        with ledger.reading() as conn:
+            assert register.incident_of_alert(conn, "ALR-1") == "INC-1"
+        with pytest.raises(NotAllowed, match="the response goes on in INC-1"):
+            desk.note("INC-2", "one more thing", by=MAYA, at=now + MINUTE)
+        # Whoever worked on it hears where the work goes on.
+        moved = [
+            fact.fact.to
+            for fact in ledger.facts()
+            if isinstance(fact.fact, MessageQueued) and "INC-2 goes on as INC-1" in fact.fact.subject
+        ]
+        assert moved
+        assert len(moved) == len(set(moved))
+
+    def test_a_merged_incident_is_counted_once(self, desk: Desk, ledger: Ledger, now: datetime) -> None:
+        for title in ("Letters", "Scores"):
+            desk.declare(Report(title), by=INES, at=now)
+        closing.merge(desk, "INC-2", "INC-1", "the same letters", by=MAYA, at=now)
+        found = measures([state(ledger), state(ledger, "INC-2")], {}, 0, now)
+        assert (found.incidents, found.merged, found.dismissed) == (1, 1, 0)
+
+    def test_merging_needs_authority_a_reason_one_system_and_two_that_run(
+        self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime
+    ) -> None:
+        alarm(alerting, now)
+        desk.declare(Report("Rude answers", system=ASSISTANT), by=INES, at=now)
+        desk.declare(Report("Odd letters"), by=INES, at=now)
+        before = ledger.size()
+        for one, two, who, reason, kind, sentence in (
+            ("INC-3", "INC-1", PRIYA, "the same", NoAuthority, "Priya Raman may not dismiss"),
+            ("INC-3", "INC-1", MAYA, "  ", NotAllowed, "how it is known that the two are one"),
+            ("INC-2", "INC-1", MAYA, "the same", NotAllowed, "Relate them instead"),
+            ("INC-1", "INC-3", MAYA, "the same", NotAllowed, "merge it into INC-1"),
+            ("INC-1", "INC-1", MAYA, "the same", NotAllowed, "into itself"),
+            ("INC-1", "INC-9", MAYA, "the same", NoSuchIncident, "no incident INC-9"),
+        ):
+            with pytest.raises(kind, match=sentence):
+                closing.merge(desk, one, two, reason, by=who, at=now)
+        assert ledger.size() == before
+        closing.merge(desk, "INC-3", "INC-1", "the same letters", by=MAYA, at=now)
+        with pytest.raises(NotAllowed, match="merged"):
+            closing.merge(desk, "INC-3", "INC-1", "again", by=MAYA, at=now)
+
+    def test_what_the_rules_alone_say_of_the_other_does_not_overrule_a_person_here(
+        self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime
+    ) -> None:
+        desk.open(Report("Letters", system=LOANS), by=INES, at=now)
+        desk.classify("INC-1", Category.UNEXPECTED_BEHAVIOUR, Severity.MEDIUM, "", by=PRIYA, at=now)
+        desk.open(Report("Drift", system=LOANS, alert=facts(now, 1, 1.9)), by=WORKER, at=now)
+        closing.merge(desk, "INC-2", "INC-1", "the same letters", by=MAYA, at=now)
+        found = state(ledger)
+        assert found.severity is Severity.MEDIUM
+        assert isinstance(found.proposed, ClassificationProposed)
+        assert (found.proposed.severity, found.proposed.keeps) == (Severity.HIGH, Severity.MEDIUM)
+
+    def test_projections_rebuild_to_the_same_rows(
+        self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime
+    ) -> None:
+        alarm(alerting, now)
+        desk.declare(Report("Odd letters"), by=INES, at=now)
+        desk.relate("INC-1", "INC-2", "the same feed", by=PRIYA, at=now)
+        closing.merge(desk, "INC-2", "INC-1", "the same letters", by=MAYA, at=now)
+        closing.dismiss(desk, "INC-1", "a planned change", True, by=MAYA, at=now)
+
+        def rows() -> list[object]:
+            with ledger.reading() as conn:
+                return [
+                    tuple(row)
+                    for projection in ledger.projections
+                    for table in projection.tables
+                    for row in conn.execute(table.select().order_by(*table.primary_key.columns))
+                ]
+
+        before = rows()
+        rebuild(ledger)
+        assert rows() == before
+
+
+def tell_triaged(ledger: Ledger, version: int, at: datetime) -> None:
+    triaged = AlertTriaged(alert="ALR-1", incident="INC-2", outcome="opened", reason="a trigger")
+    ledger.append(Draft("alert/ALR-1", version, [triaged]), by=WORKER, at=at)
