@@ -603,14 +603,14 @@ class Incident:
         It rests while the acknowledgement is not overdue, and goes on from the last rung that was climbed.
         """
         clock = self.clocks.get(Clock.ACKNOWLEDGE)
-        if self.acknowledged_at or self.resolved_at or clock is None or self.climbed_at is None:
+        if self.acknowledged_at or self.resolved_at or clock is None:
             return []
         if clock.due > now:
             if self.climb_due is None:
                 return []
             reason = f"the acknowledgement is due again {clock.due:%d %b %H:%M UTC}"
             return [LadderMoved(incident=self.id, next_due=None, reason=reason)]
-        due = self.climbed_at + wait
+        due = self.climbed_at + wait if self.climbed_at else now
         if self.rung >= rungs or not clock.breached or due == self.climb_due:
             return []
         reason = "the severity sets how long the next step waits"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from conftest import Caller, CallerFor
+from typing import Any
+
 from support.company import PRIYA, TOMAS
 
 LOANS = "loan-approval"
 
 
-def test_whoever_declares_is_told_what_else_runs_and_can_join_it(maya: Caller, incident: str) -> None:
+def test_whoever_declares_is_told_what_else_runs_and_can_join_it(maya: Any, incident: str) -> None:
     """R-DET-15."""
     other = maya.done("POST", "/incidents", {"title": "Rude answers", "system": "customer-assistant"})
     assert (other["incident"], other["joined"]) == ("INC-2", False)
@@ -21,9 +22,7 @@ def test_whoever_declares_is_told_what_else_runs_and_can_join_it(maya: Caller, i
     assert maya("POST", "/incidents", {"title": "x", "join": "INC-9"}).status_code == 404
 
 
-def test_whoever_acknowledges_second_is_told_who_was_first(
-    maya: Caller, caller: CallerFor, incident: str
-) -> None:
+def test_whoever_acknowledges_second_is_told_who_was_first(maya: Any, caller: Any, incident: str) -> None:
     first = maya.done("PUT", f"/incidents/{incident}/acknowledgement")
     assert (first["first"], first["acknowledged_by"]) == (True, "Maya Okafor")
     second = caller(TOMAS).done("PUT", f"/incidents/{incident}/acknowledgement")
@@ -31,7 +30,7 @@ def test_whoever_acknowledges_second_is_told_who_was_first(
     assert second["says"].startswith(f"Maya Okafor acknowledged {incident} first, ")
 
 
-def test_two_are_related_and_merged_on_the_record(maya: Caller, caller: CallerFor, incident: str) -> None:
+def test_two_are_related_and_merged_on_the_record(maya: Any, caller: Any, incident: str) -> None:
     maya.done("POST", "/incidents", {"title": "Odd letters"})
     path = f"/incidents/INC-2/relations/{incident}"
     related = caller(PRIYA).done("PUT", path, {"reason": "the same feed"})
@@ -44,7 +43,7 @@ def test_two_are_related_and_merged_on_the_record(maya: Caller, caller: CallerFo
     assert maya.get("/incidents?status=merged")["total"] == 1
 
 
-def test_a_false_alarm_is_said_to_be_one(maya: Caller, incident: str) -> None:
+def test_a_false_alarm_is_said_to_be_one(maya: Any, incident: str) -> None:
     said = {"reason": "a planned change", "false_alarm": True}
     assert maya.done("PUT", f"/incidents/{incident}/dismissal", said)["status"] == "dismissed"
     lines = [entry["title"] for entry in maya.get(f"/incidents/{incident}/timeline")["entries"]]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from conftest import Shell
+from typing import Any
+
 from support.company import PRIYA, TOMAS
 
 
-def test_what_runs_is_shown_to_whoever_declares_and_can_be_joined(company: Shell) -> None:
+def test_what_runs_is_shown_to_whoever_declares_and_can_be_joined(company: Any) -> None:
     """R-DET-15."""
     company.done("incident", "declare", "Letters are wrong", "--system", "loan-approval")
     said = company.table("incident", "declare", "Rude answers", "--system", "customer-assistant")
@@ -19,7 +20,7 @@ def test_what_runs_is_shown_to_whoever_declares_and_can_be_joined(company: Shell
     assert (missing.code, "no incident INC-9" in missing.sentence) == (1, True)
 
 
-def test_whoever_acknowledges_second_is_told_who_was_first(company: Shell) -> None:
+def test_whoever_acknowledges_second_is_told_who_was_first(company: Any) -> None:
     company.done("incident", "declare", "Letters are wrong")
     assert "INC-1 is acknowledged." in company.table("incident", "acknowledge", "INC-1")
     second = company.table("incident", "acknowledge", "INC-1", person=TOMAS.id)
@@ -27,7 +28,7 @@ def test_whoever_acknowledges_second_is_told_who_was_first(company: Shell) -> No
     assert company.done("incident", "acknowledge", "INC-1", person=PRIYA.id)["incident"]["first"] is False
 
 
-def test_two_are_related_and_merged_and_a_false_alarm_dismissed(company: Shell) -> None:
+def test_two_are_related_and_merged_and_a_false_alarm_dismissed(company: Any) -> None:
     for title in ("Letters are wrong", "Odd letters"):
         company.done("incident", "declare", title)
     company.done("incident", "relate", "INC-2", "INC-1", "--reason", "the same feed")

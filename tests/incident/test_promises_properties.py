@@ -1,0 +1,333 @@
+"""Whatever comes in which order: a simple oracle agrees on severity, tiers and clocks.
+
+Random sequences of alerts, counts, classifications, answers, passing time and resolutions are folded through
+the decisions, beside an oracle of a few lines that knows none of them. R-CLS-02, R-CLS-05, R-ESC-02.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import ClassVar
+
+import hypothesis.strategies as st
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from holdfast.incident.events import (
+    AlertFacts,
+    CauseEstablished,
+    Clock,
+    ClockBreached,
+    Escalated,
+    ImpactNoted,
+    IncidentFact,
+    TierLowered,
+    TierRaised,
+)
+from holdfast.incident.incident import Incident
+from holdfast.incident.responding import Desk, Ground, Report
+from holdfast.learn.measures import in_time
+from holdfast.ledger.facts import Arm
+from holdfast.people import Actor
+from holdfast.prepare.starting import write_workspace
+from holdfast.prepare.terms import Category, Severity
+from holdfast.prepare.workspace import Workspace, load_workspace
+
+OPENED = datetime(2026, 11, 23, 10, 42, 0, 123_457, tzinfo=UTC)
+ANA = Actor("ana@example.com", "Ana Reyes")
+CRITICAL, HIGH, MEDIUM, LOW = Severity
+MINUTE = timedelta(minutes=1)
+
+
+@cache
+def ground() -> Ground:
+    """The starter's playbook and people."""
+    with TemporaryDirectory() as folder:
+        write_workspace(Path(folder))
+        found: Workspace = load_workspace(Path(folder))
+    assert found.playbook is not None
+    assert found.roster is not None
+    return Ground(found.playbook.model, "f" * 64, found.roster.model, None)
+
+
+def drift(number: int, value: float) -> AlertFacts:
+    return AlertFacts(
+        alert=f"ALR-{number}",
+        monitor="m",
+        monitor_name="Drift",
+        dimension="drift",
+        metric="psi",
+        value=value,
+        lower=None,
+        upper=None,
+        limit=0.25,
+        n=400,
+        drop=None,
+        group={},
+        window_start=OPENED,
+        window_end=OPENED,
+        reason="",
+    )
+
+
+@dataclass
+class Oracle:
+    """What must be so, said as simply as the starter's playbook says it."""
+
+    severity: Severity = MEDIUM
+    alerts: list[float] = field(default_factory=list)
+    users: int | None = None
+    decided: bool = False
+    answered: bool = False
+    resolved: bool = False
+    broken: set[Clock] = field(default_factory=set)
+
+    ACKNOWLEDGE: ClassVar = {
+        CRITICAL: 15 * MINUTE,
+        HIGH: 120 * MINUTE,
+        MEDIUM: 1440 * MINUTE,
+        LOW: 10080 * MINUTE,
+    }
+    CONTAIN: ClassVar = {CRITICAL: 15 * MINUTE, HIGH: 240 * MINUTE, MEDIUM: 2880 * MINUTE, LOW: None}
+
+    def proposed(self) -> Severity:
+        if self.users is not None and self.users > 10_000:
+            return CRITICAL
+        graver = any(value >= 0.5 for value in self.alerts)
+        return HIGH if graver or (self.users is not None and self.users > 100) else MEDIUM
+
+    def learn(self) -> None:
+        """New knowledge raises what nobody has decided, and lowers nothing."""
+        if not self.decided and self.proposed().rank < self.severity.rank:
+            self.severity = self.proposed()
+
+    def tier(self) -> int:
+        if self.severity is CRITICAL or (self.users is not None and self.users > 10_000):
+            return 3
+        return 2 if self.severity is HIGH or (self.users is not None and self.users > 100) else 1
+
+    def due(self, clock: Clock) -> datetime | None:
+        limit = {Clock.ACKNOWLEDGE: self.ACKNOWLEDGE, Clock.CONTAIN: self.CONTAIN}[clock][self.severity]
+        return OPENED + limit if limit else None
+
+
+class Promises(RuleBasedStateMachine):
+    """One incident, its armed timers, and the oracle."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.desk = Desk(None, None, [], str)  # type: ignore[arg-type]
+        self.state, self.now, self.number = Incident(), OPENED, 0
+        self.armed: dict[str, datetime] = {}
+        self.facts: list[IncidentFact] = []
+        self.oracle = Oracle()
+        self.tier = 1
+
+    def record(self, facts: list[IncidentFact]) -> None:
+        for fact in facts:
+            self.state = self.state.after(fact, self.now)
+            self.facts.append(fact)
+            for effect in fact.timers():
+                self.armed.pop(effect.timer, None)
+                if isinstance(effect, Arm):
+                    self.armed[effect.timer] = effect.due
+
+    def learned(self, facts: list[IncidentFact]) -> None:
+        self.record(self.desk.learn(self.state, facts, ground(), self.now))
+        self.oracle.learn()
+        self.tier = max(self.tier, self.oracle.tier())
+
+    @initialize(stated=st.sampled_from([None, *Severity]))
+    def open(self, stated: Severity | None) -> None:
+        report = Report("Letters are wrong", severity=stated)
+        self.record(self.desk._opening("INC-1", report, ground(), OPENED))
+        if stated and stated.rank < MEDIUM.rank:
+            self.oracle.severity = stated
+        self.tier = self.oracle.tier()
+
+    @precondition(lambda self: not self.oracle.resolved)
+    @rule(value=st.sampled_from([0.3, 0.9]))
+    def alert(self, value: float) -> None:
+        self.number += 1
+        self.oracle.alerts.append(value)
+        self.learned(self.state.join_alert(drift(self.number, value)))
+
+    @precondition(lambda self: not self.oracle.resolved)
+    @rule(users=st.sampled_from([0, 50, 500, 50_000]))
+    def count(self, users: int) -> None:
+        self.oracle.users = users
+        self.learned([ImpactNoted(incident="INC-1", users=users)])
+
+    @precondition(lambda self: not self.oracle.resolved)
+    @rule(severity=st.sampled_from(list(Severity)))
+    def classify(self, severity: Severity) -> None:
+        self.settle_overdue(severity)
+        limits = ground().limits(severity)
+        facts = self.state.classify(Category.UNEXPECTED_BEHAVIOUR, severity, "looked", limits, self.now)
+        self.record(self.desk.learn(self.state, facts, ground(), self.now))
+        if facts:
+            self.oracle.severity, self.oracle.decided = severity, True
+            called = 1 if self.oracle.answered else self.state.called_tier
+            self.tier = max(self.oracle.tier(), called)
+
+    def settle_overdue(self, severity: Severity) -> None:
+        """A promise that has run out is broken, whatever is promised from now on."""
+        after = Oracle(severity)
+        for clock in (Clock.ACKNOWLEDGE, Clock.CONTAIN):
+            due, later = self.oracle.due(clock), after.due(clock)
+            running = clock in self.state.clocks and self.state.clocks[clock].running
+            if running and due and due <= self.now and (later is None or later > self.now):
+                self.oracle.broken.add(clock)
+
+    @precondition(lambda self: not self.oracle.resolved)
+    @rule()
+    def answer(self) -> None:
+        due = self.oracle.due(Clock.ACKNOWLEDGE)
+        if not self.oracle.answered and due and due < self.now:
+            self.oracle.broken.add(Clock.ACKNOWLEDGE)
+        self.oracle.answered = True
+        self.record(self.state.acknowledge(ANA))
+
+    @rule(minutes=st.sampled_from([1, 9, 14, 60, 150, 1500, 3000, 11_000]))
+    def pass_by(self, minutes: int) -> None:
+        """Time passes, and the worker fires what is due in it, each at its time."""
+        until = self.now + minutes * MINUTE
+        while due := sorted((at, timer) for timer, at in self.armed.items() if at <= until):
+            at, timer = due[0]
+            self.now = max(self.now, at)
+            self.fire(timer)
+        self.now = until
+
+    @rule(minutes=st.sampled_from([20, 300, 11_000]))
+    def pass_by_while_the_worker_sleeps(self, minutes: int) -> None:
+        self.now += minutes * MINUTE
+
+    def fire(self, timer: str) -> None:
+        if timer == "INC-1/escalation":
+            climbed = self.desk._climb(self.state, ground(), self.now, "silence")
+            assert climbed, "a ladder that is armed has a rung left and nobody has answered"
+            self.record(climbed)
+        else:
+            clock = Clock(timer.rpartition("/")[2])
+            broken = self.state.breach(clock, self.now)
+            assert broken, "a clock that is armed can be missed"
+            if clock is Clock.ACKNOWLEDGE:
+                climbed = self.desk._climb(
+                    self.state.after(broken[0], self.now), ground(), self.now, "silence"
+                )
+                broken = [*broken, *climbed]
+            self.record(broken)
+            self.oracle.broken.add(clock)
+        self.tier = max(self.tier, self.state.called_tier)
+
+    @precondition(lambda self: self.oracle.answered and self.oracle.decided and not self.oracle.resolved)
+    @rule()
+    def resolve(self) -> None:
+        contain = self.state.clocks.get(Clock.CONTAIN)
+        if contain and contain.running and contain.due <= self.now:
+            self.oracle.broken.add(Clock.CONTAIN)
+        self.record([CauseEstablished(incident="INC-1", cause="a default")])
+        within = ground().playbook.review_within(self.oracle.severity)
+        self.record(self.state.resolve("Rolled back.", within, self.now))
+        self.oracle.resolved = True
+
+    @precondition(lambda self: self.oracle.resolved)
+    @rule(severity=st.sampled_from(list(Severity)))
+    def look_again(self, severity: Severity) -> None:
+        """A resolved incident is reclassified: the duty to review follows."""
+        review = self.state.clocks.get(Clock.REVIEW)
+        within = ground().playbook.review_within(severity)
+        if review and review.running and review.due <= self.now:
+            assert self.state.resolved_at is not None
+            if within is None or self.state.resolved_at + within > self.now:
+                self.oracle.broken.add(Clock.REVIEW)
+        limits = ground().limits(severity)
+        facts = self.state.classify(Category.UNEXPECTED_BEHAVIOUR, severity, "again", limits, self.now)
+        self.record(self.desk.learn(self.state, facts, ground(), self.now))
+        if facts:
+            self.oracle.severity = severity
+            self.tier = self.oracle.tier()
+
+    # What must be so after every step -----------------------------------------------------------
+
+    @invariant()
+    def severity_and_tier_are_the_oracles(self) -> None:
+        if self.state.id:
+            assert self.state.severity is self.oracle.severity
+            assert self.state.tier == self.tier
+
+    @invariant()
+    def clocks_promise_what_the_playbook_says(self) -> None:
+        for clock in (Clock.ACKNOWLEDGE, Clock.CONTAIN):
+            state = self.state.clocks.get(clock)
+            if state and state.running:
+                assert state.due == self.oracle.due(clock)
+                assert not self.oracle.resolved
+        review = self.state.clocks.get(Clock.REVIEW)
+        if review and self.state.resolved_at:
+            within = ground().playbook.review_within(self.oracle.severity)
+            assert review.running is (within is not None)
+            if within:
+                assert review.due == self.state.resolved_at + within
+
+    @invariant()
+    def what_was_broken_stays_broken_also_in_the_measures(self) -> None:
+        broken = {clock for clock, state in self.state.clocks.items() if state.missed}
+        late = {
+            clock
+            for clock, state in self.state.clocks.items()
+            if state.running and state.due <= self.now and not state.missed
+        }
+        assert broken | late >= self.oracle.broken
+        assert broken <= self.oracle.broken | late
+        for clock in broken:
+            assert in_time([self.state], clock, self.now).kept == 0
+            assert in_time([self.state], clock, self.now).of == 1
+
+    @invariant()
+    def nothing_is_told_twice(self) -> None:
+        due = [(one.clock, one.due) for one in self.facts if isinstance(one, ClockBreached)]
+        assert len(due) == len(set(due))
+        rungs = [one.rung for one in self.facts if isinstance(one, Escalated)]
+        assert rungs == list(range(1, len(rungs) + 1))
+        level = 1
+        for fact in self.facts:
+            if isinstance(fact, TierRaised):
+                assert fact.tier > level
+            if isinstance(fact, TierLowered):
+                assert fact.tier < level
+            if isinstance(fact, (TierRaised, TierLowered)):
+                level = fact.tier
+            elif isinstance(fact, Escalated):
+                level = max(level, fact.tier)
+
+    @invariant()
+    def the_ladder_climbs_only_while_an_answer_is_overdue(self) -> None:
+        ladder = self.armed.get("INC-1/escalation")
+        assert ladder == self.state.climb_due
+        clock = self.state.clocks.get(Clock.ACKNOWLEDGE)
+        if ladder:
+            assert not self.oracle.answered
+            assert not self.oracle.resolved
+            assert clock is not None
+            assert clock.due <= self.now
+        elif clock and clock.running and clock.breached:
+            assert self.state.rung == len(ground().playbook.escalation.unacknowledged)
+
+    @invariant()
+    def nobody_stands_twice_in_the_team(self) -> None:
+        seen = [(member.role, member.person) for member in self.state.team]
+        assert len(seen) == len(set(seen))
+
+
+Promises.TestCase.settings = settings(
+    max_examples=60,
+    stateful_step_count=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+TestPromises = Promises.TestCase
