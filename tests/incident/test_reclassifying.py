@@ -127,6 +127,7 @@ class TestTheFloor:
     def test_a_later_milder_alert_lowers_nothing(
         self, desk: Desk, ledger: Ledger, by_alert: str, now: datetime, confirmed: bool
     ) -> None:
+        """R-CLS-03/gravest, R-CLS-03/floor."""
         if confirmed:
             desk.classify(by_alert, PERFORMANCE, HIGH, "", by=PRIYA, at=now)
         desk.join(by_alert, drift(now, 0.3, 2), by=WORKER, at=now + MINUTE)
@@ -149,6 +150,7 @@ class TestTheFloor:
     def test_a_count_of_few_lowers_nothing_and_proposes(
         self, desk: Desk, ledger: Ledger, by_person: str, now: datetime
     ) -> None:
+        """R-CLS-03/floor."""
         note(desk, ledger, now + MINUTE, users=20_000)
         assert (state(ledger).severity, state(ledger).tier) == (CRITICAL, 3)
         note(desk, ledger, now + 2 * MINUTE, users=3)
@@ -200,6 +202,7 @@ class TestWhatAReporterStates:
     def test_a_graver_severity_counts_at_once_and_no_rule_lowers_it(
         self, desk: Desk, ledger: Ledger, now: datetime
     ) -> None:
+        """R-CLS-03/floor."""
         desk.open(Report("Letters", system=SYSTEM, severity=HIGH), by=INES, at=now)
         assert state(ledger).severity is HIGH
         desk.join("INC-1", drift(now, 0.3), by=WORKER, at=now + MINUTE)
@@ -211,7 +214,7 @@ class TestWhatAReporterStates:
     def test_a_milder_one_is_an_opinion_until_somebody_with_authority_gives_the_reason(
         self, desk: Desk, ledger: Ledger, now: datetime
     ) -> None:
-        """What a reporter picks under the rules' proposal needs what an override needs."""
+        """What a reporter picks under the rules' proposal needs what an override needs. R-CLS-03/override."""
         report = Report("Drift", system=SYSTEM, alert=drift(now, 1.9), severity=LOW)
         desk.open(report, by=INES, at=now)
         found = state(ledger)
@@ -257,6 +260,7 @@ class TestTiers:
     def test_a_persons_reclassification_raises_and_lowers_it(
         self, desk: Desk, ledger: Ledger, by_person: str, now: datetime
     ) -> None:
+        """R-CLS-05/tier."""
         desk.classify(by_person, DATA, CRITICAL, "all brokers", by=MAYA, at=now)
         assert state(ledger).tier == 3
         assert "niamh.byrne" in told(ledger, "is escalated to you")
@@ -310,6 +314,7 @@ class TestClocks:
     def test_a_moved_clock_counts_from_the_opening(
         self, desk: Desk, ledger: Ledger, by_alert: str, now: datetime
     ) -> None:
+        """R-CLS-05/clocks."""
         at = now + HOUR
         desk.classify(by_alert, PERFORMANCE, MEDIUM, "one branch", by=MAYA, at=at)
         clocks = state(ledger).clocks
@@ -320,6 +325,7 @@ class TestClocks:
     def test_a_broken_promise_stays_broken_when_it_is_moved_and_met_in_the_new_time(
         self, desk: Desk, ledger: Ledger, by_alert: str, now: datetime
     ) -> None:
+        """R-CLS-05/history."""
         due = now + 2 * HOUR
         fire(desk, ledger, due)
         desk.classify(by_alert, PERFORMANCE, LOW, "one test account", by=MAYA, at=due + MINUTE)
@@ -519,6 +525,7 @@ class TestTheTeam:
     def test_who_shares_a_title_is_neither_dropped_nor_doubled(
         self, desk: Desk, ledger: Ledger, by_alert: str, now: datetime
     ) -> None:
+        """R-CLS-04/nobody-twice."""
         ground = desk.ground_of(state(ledger))
         second = Person(
             id="otto.berg@harbourstreet.example", name="Otto Berg", titles=("Head of Lending Operations",)
@@ -534,6 +541,7 @@ class TestTheTeam:
     def test_it_grows_and_shrinks_with_the_severity(
         self, desk: Desk, ledger: Ledger, by_person: str, now: datetime
     ) -> None:
+        """R-CLS-05/team."""
         small = {member.person for member in state(ledger).team}
         assert small == {TOMAS.id, PRIYA.id}
         desk.classify(by_person, DATA, CRITICAL, "all brokers", by=MAYA, at=now)

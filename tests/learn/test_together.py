@@ -103,6 +103,7 @@ class TestReportAndAlertEndInOne:
     def test_a_report_first_and_the_monitor_second(
         self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime
     ) -> None:
+        """R-DET-15/person-first."""
         desk.declare(Report("Letters are wrong", system=LOANS), by=INES, at=now)
         assert alarm(alerting, now + MINUTE).incident == "INC-1"
         assert incidents(ledger) == 1
@@ -110,6 +111,7 @@ class TestReportAndAlertEndInOne:
     def test_a_report_without_a_system_first_and_the_monitor_second(
         self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime
     ) -> None:
+        """R-DET-15/no-system."""
         desk.declare(Report("Letters are wrong"), by=INES, at=now)
         found = alarm(alerting, now + MINUTE)
         assert found.incident == "INC-1"
@@ -131,6 +133,7 @@ class TestReportAndAlertEndInOne:
     def test_the_monitor_first_and_a_report_on_its_system_second(
         self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime
     ) -> None:
+        """R-DET-15/monitor-first."""
         alarm(alerting, now)
         report = Report("Letters are wrong", "since this morning", LOANS, began_at=now - 3 * DAY)
         what = desk.declare(report, by=INES, at=now + MINUTE)
@@ -254,7 +257,7 @@ class TestDismissing:
     def test_its_alerts_are_set_aside_with_it_as_false_alarms_where_that_is_the_reason(
         self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime, false_alarm: bool
     ) -> None:
-        """R-DET-09."""
+        """R-DET-09. R-DET-09/false-alarms, R-PRE-07/dismissed."""
         for number in (1, 2):
             alarm(alerting, now, number)
         closing.dismiss(desk, "INC-1", "a planned change", false_alarm, by=MAYA, at=now + MINUTE)
@@ -319,6 +322,7 @@ class TestTwoThatAreOne:
     def test_a_merged_incident_ends_and_its_alerts_severity_and_beginning_go_on_in_the_other(
         self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime
     ) -> None:
+        """R-DET-15/merged."""
         desk.open(Report("Letters are wrong", system=LOANS), by=INES, at=now)
         desk.open(
             Report("Drift", system=LOANS, alert=facts(now, 1, 1.9), began_at=now - 9 * DAY), by=WORKER, at=now

@@ -20,7 +20,7 @@ from holdfast.incident import register
 from holdfast.incident.incident import Incident, NoLongerOpen, Status
 from holdfast.incident.loading import load
 from holdfast.incident.responding import Desk, Report
-from holdfast.ledger.facts import Recorded
+from holdfast.ledger.facts import Fact, Recorded
 from holdfast.ledger.ledger import Conflict, Draft, Ledger
 from holdfast.people import SYSTEM, Actor
 from holdfast.prepare import versions

@@ -152,18 +152,13 @@ def proposal(
 
 def merged(state: Incident, to: Iterable[Member], reason: str, link: LinkTo) -> list[Draft]:
     """Tells a team that its incident goes on as another. In the product's own words: see `proposal`."""
-    subject = f"{state.id} goes on as {state.merged_into}: {state.title}"
-    return [
-        outbox.queue(
-            "email",
-            member.person,
-            " ".join(subject.split()),
-            f"{member.name},\n\n{reason}\n\nNothing can be added to {state.id} any more:\n"
-            f"{link(state.id)}\n\nThe response goes on here:\n{link(state.merged_into)}\n",
-            state.id,
-        )
-        for member in {one.person: one for one in to}.values()
-    ]
+    subject = " ".join(f"{state.id} goes on as {state.merged_into}: {state.title}".split())
+    text = (
+        f"{reason}\n\nNothing can be added to {state.id} any more:\n{link(state.id)}\n\n"
+        f"The response goes on here:\n{link(state.merged_into)}\n"
+    )
+    people = {one.person: one for one in to}.values()
+    return [_queued("email", state, one, subject, f"{one.name},\n\n{text}", "merged") for one in people]
 
 
 def _words(
