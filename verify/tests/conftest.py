@@ -20,7 +20,7 @@ from holdfast_verify.note import Signer
 from holdfast_verify.pack import Report, verify
 from holdfast_verify.policy import Policy
 from holdfast_verify.record import Told
-from support import zips
+from support import second_verifier, zips
 
 ORIGIN = "acme.example/holdfast"
 
@@ -186,7 +186,20 @@ class Story:
         return Policy(**{"origin": ORIGIN, "keys": keys, **changes})  # type: ignore[arg-type]
 
     def verified(self, members: dict[str, bytes] | None = None, **policy: object) -> Report:
-        return verify(io.BytesIO(zips.canonical(members or self.members())), self.policy(**policy))
+        return agreed(zips.canonical(members or self.members()), self.policy(**policy))
+
+
+def agreed(packed: bytes, policy: Policy) -> Report:
+    """What the verifier says, about which a second one that was written from the format alone must agree."""
+    report = verify(io.BytesIO(packed), policy)
+    try:
+        second_verifier.verify(packed, str(policy))
+        step = None
+    except second_verifier.Refused as refused:
+        step = refused.step
+    failed = report.failure.number if report.failure else None
+    assert step == failed, f"the second verifier fails at step {step}, this one at {report.failure}"
+    return report
 
 
 def item(number: int, content: bytes) -> dict:
@@ -245,6 +258,12 @@ def story() -> Story:
 @pytest.fixture
 def archive() -> Callable[..., bytes]:
     return zips.canonical
+
+
+@pytest.fixture
+def agree() -> Callable[[bytes, Policy], Report]:
+    """Both verifiers' verdict."""
+    return agreed
 
 
 @pytest.fixture

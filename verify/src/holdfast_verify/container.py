@@ -159,7 +159,9 @@ def _entry(directory: bytes, at: int, begin: int) -> tuple[Entry, int]:
     entry = Entry(name, crc, size, offset)
     if stored != size or offset + size > begin:
         raise PackError(name, "says that it is larger than the zip file")
-    return entry, start + first + second + third
+    end = start + first + second + third
+    _require_same(directory[at:end], zipped.central_header(entry), name)
+    return entry, end
 
 
 def _wide_numbers(extra: bytes) -> Iterator[int]:
@@ -210,23 +212,9 @@ def _require_exact(file: BinaryIO, entries: list[Entry]) -> None:
     expected = zipped.closing(entries)
     size = file.seek(0, os.SEEK_END)
     if size - at != len(expected):
-        raise PackError(
-            None,
-            "extra fields, comments or hidden bytes stand in the list of members or before it; " + _AGAIN,
-        )
-    found = _read(file, at, len(expected))
-    if found != expected:
-        _explain(found, expected, entries)
-
-
-def _explain(found: bytes, expected: bytes, entries: list[Entry]) -> None:
-    """Which member's description in the list is not as it must be. Raises PackError."""
-    at = 0
-    for entry in entries:
-        length = len(zipped.central_header(entry))
-        _require_same(found[at : at + length], expected[at : at + length], entry.name)
-        at += length
-    raise PackError(None, f"the end of the zip file is not as Holdfast writes it; {_AGAIN}")
+        raise PackError(None, f"hidden bytes stand before the list of members; {_AGAIN}")
+    if _read(file, at, len(expected)) != expected:
+        raise PackError(None, f"the end of the zip file is not as Holdfast writes it; {_AGAIN}")
 
 
 def _require_same(found: bytes, expected: bytes, name: str) -> None:
