@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 Moment = datetime | str
@@ -241,3 +241,15 @@ def group(named: Mapping[str, str]) -> str:
 def short_hash(digest: str) -> str:
     """`9f3c…71ae`: enough to compare by eye; the whole hash stays at hand for copying."""
     return digest if len(digest) <= 12 else f"{digest[:4]}…{digest[-4:]}"
+
+
+def span(start: Moment, end: Moment) -> str:
+    """A window in words: `3 Nov 2026` for a whole day in UTC, else from when to when."""
+    first, last = moment(start), moment(end)
+    if first.time() == last.time() == time():
+        if last - first == timedelta(days=1):
+            return day(first)
+        return f"{day(first)} to {day(last - timedelta(days=1))}"
+    if first.date() == last.date():
+        return f"{day(first)}, {first:%H:%M} to {last:%H:%M} UTC"
+    return f"{utc(first)} to {utc(last)}"

@@ -44,7 +44,7 @@ def run(lending: Lending, *statements: str) -> None:
 
 
 def dossier_of(lending: Lending) -> tuple[Dossier, bytes]:
-    return packing._told(lending, Scan("INC-1"), lending.now)
+    return packing._told(lending, Scan("INC-1", lending.ledger.origin), lending.now)
 
 
 def test_rows_of_projections_that_are_deleted_while_a_pack_is_built_change_nothing_in_it(
@@ -153,7 +153,7 @@ def test_a_stream_that_begins_while_the_pack_is_recorded_is_found_without_any_pr
 
 def test_an_incident_that_is_not_there(running: Lending) -> None:
     with pytest.raises(NoSuchIncident):
-        packing._told(running, Scan("INC-9"), running.now)
+        packing._told(running, Scan("INC-9", running.ledger.origin), running.now)
 
 
 @pytest.fixture

@@ -167,7 +167,7 @@ class TestWhole:
         self, told: Lending, tmp_path: Path
     ) -> None:
         """Nothing of the machine or the hour is in it: one recorded pack is written twice."""
-        draft = packing._assemble(told, Scan("INC-1"), HELEN, told.now)
+        draft = packing._assemble(told, Scan("INC-1", told.ledger.origin), HELEN, told.now)
         sealed = packing._cover(told, draft, told.now)
         first = packing._write(told, draft, sealed, tmp_path / "1.zip")
         second = packing._write(told, draft, sealed, tmp_path / "2.zip")

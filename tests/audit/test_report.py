@@ -13,11 +13,15 @@ from pypdf import PdfReader
 from holdfast import charts
 from holdfast.audit.dossier import Dossier, gather
 from holdfast.audit.report import content as contents
+from holdfast.audit.report import typeface
 from holdfast.audit.report.making import report_pdf
-from holdfast.audit.report.typeface import covered, shown
+from holdfast.audit.report.typeface import NOT_SHOWN, faces, needed, shown
 from holdfast.audit.report.typesetting import STANDARDS, TEMPLATES
-from holdfast.audit.report.wordings import excerpt, span
+from holdfast.audit.report.wordings import excerpt
+from holdfast.incident import register
 from holdfast.incident.responding import Report
+from holdfast.learn.prefilling import first_contained
+from holdfast.wording import day, span
 from support.company import HELEN, INES, MAYA
 from support.lending import Lending
 
@@ -112,7 +116,6 @@ class TestContent:
             "the harm stopped",
             "Nobody announces formats.",
             "assumption",
-            "8. What will change?",
             "Intake checks units of every field.",
             "EV-4: download",
             "holdfast-verify INC-1.zip --policy POLICY",
@@ -171,6 +174,23 @@ class TestContent:
         assert "1.732 (1.074 to 2.336)" in told
 
 
+class TestSaidOnce:
+    """What the report shows is what page and terminal show: it comes from one place."""
+
+    def test_the_questions_of_the_review_are_those_of_the_playbook(
+        self, dossier: Dossier, pdf: bytes
+    ) -> None:
+        assert dossier.playbook is not None
+        told = words(pdf)
+        for number, (_, asked) in enumerate(dossier.playbook.playbook.review.questions.items(), 1):
+            assert f"{number}. {' '.join(asked.split())}" in told
+
+    def test_the_moment_of_containment_is_that_of_the_review(self, dossier: Dossier, pdf: bytes) -> None:
+        at = first_contained(register.timeline(list(dossier.record)))
+        assert at is not None
+        assert f"Contained {at:%H:%M} UTC {day(at)}" in words(pdf)
+
+
 class TestWordsStayWords:
     def test_what_looks_like_markup_is_printed_and_never_run(self, declared: Lending) -> None:
         """Whoever may write a title must not read files with the report's rights."""
@@ -184,20 +204,59 @@ class TestWordsStayWords:
         assert read(made).metadata.title == f"{incident}: {attack}"  # type: ignore[union-attr]
 
     @pytest.mark.parametrize(
-        ("title", "printed"),
+        "title",
         [
-            ("信用 model 🙂", "[U+4FE1 U+7528] model [U+1F642]"),
-            ("private \ue001 use", "private [U+E001] use"),
-            ("bell \x07 and escape \x1b[31m", "bell [U+0007] and escape [U+001B][31m"),
-            ("Ελλάδα Україна Łódź", "Ελλάδα Україна Łódź"),
+            "Ελλάδα Україна Łódź",
+            "信用 审批 出错",
+            "信用審査のエラー",
+            "대출 심사 오류",
+            "خطأ في منح القروض",
+            "שגיאה באישור",
+            "ऋण स्वीकृति में त्रुटि",
+            "ผิดพลาดในการอนุมัติ",
         ],
     )
-    def test_what_the_typeface_lacks_is_shown_by_its_number(
+    def test_every_script_is_set_in_its_own_letters(self, declared: Lending, title: str) -> None:
+        """What a PDF gives back as text is in the order of drawing: the letters count, not their places."""
+        incident = declared.desk.open(Report(title), by=INES, at=declared.now)
+        told = words(report_pdf(gather(declared.ledger, incident), by=HELEN, at=AT))
+        assert set(title) - set(told) <= set("\u0640"), set(title) - set(told)
+        assert NOT_SHOWN not in told
+        assert "[U+" not in told
+
+    @pytest.mark.parametrize(
+        ("title", "printed"),
+        [
+            ("model 🙂", "model [U+1F642]"),
+            ("private \ue001 use", "private [U+E001] use"),
+            ("bell \x07 and escape \x1b[31m", "bell [U+0007] and escape [U+001B][31m"),
+            ("paid \u202eon si", "paid [U+202E]on si"),
+        ],
+    )
+    def test_signs_that_no_typeface_has_are_shown_by_their_number(
         self, declared: Lending, title: str, printed: str
     ) -> None:
-        """PDF/A forbids missing glyphs: a name in another script must not keep a report from being made."""
+        """PDF/A forbids missing glyphs: a sign must not keep a report from being made."""
         incident = declared.desk.open(Report(title), by=INES, at=declared.now)
         assert printed in words(report_pdf(gather(declared.ledger, incident), by=HELEN, at=AT))
+
+    def test_words_in_a_script_without_a_typeface_are_named_and_the_report_says_where_they_stand(
+        self, declared: Lending, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As without the extra for Chinese, Japanese and Korean."""
+        monkeypatch.setattr(typeface, "_PACKAGES", {})
+        typeface.faces.cache_clear()
+        try:
+            incident = declared.desk.open(Report("信用 model"), by=INES, at=declared.now)
+            told = words(report_pdf(gather(declared.ledger, incident), by=HELEN, at=AT))
+        finally:
+            typeface.faces.cache_clear()
+        assert "[2 characters of CJK not shown here] model" in told
+        assert "the words stand in full in record.json and facts.jsonl of the audit pack" in told
+
+    def test_a_typeface_is_taken_along_only_where_it_is_needed(self) -> None:
+        assert [face.family for face in needed(["Approvals fell"])] == ["Inter"]
+        assert [face.family for face in needed(["שלום", "สวัสดี"])] == ["Inter", "Heebo", "Noto Sans Thai"]
 
     def test_a_word_longer_than_a_line_is_broken(self) -> None:
         broken = shown("x" * 100)
@@ -205,8 +264,11 @@ class TestWordsStayWords:
         assert max(map(len, broken.split("\u200b"))) <= 40
 
     def test_the_typeface_is_read_from_its_own_table(self) -> None:
-        assert {ord("A"), ord("é"), ord("€"), ord("Ж"), ord("–")} <= covered()
-        assert ord("信") not in covered()
+        own, *others = faces()
+        assert {ord("A"), ord("é"), ord("€"), ord("Ж"), ord("–")} <= own.covers
+        assert ord("信") not in own.covers
+        for letter, family in (("ش", "Arabic"), ("ऋ", "Devanagari"), ("ש", "Heebo"), ("ผ", "Thai")):
+            assert [family in face.family for face in others if ord(letter) in face.covers] == [True], letter
 
     def test_templates_reach_for_nothing_outside_their_folder(self) -> None:
         """No package is fetched, no file is read, no address is asked."""

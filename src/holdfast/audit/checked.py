@@ -9,7 +9,6 @@ without gaps. From these facts a ledger in memory is made, which report and reco
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
@@ -17,17 +16,15 @@ from sqlalchemy import Connection, insert, select
 from holdfast import clock
 from holdfast.incident.register import Register
 from holdfast.ledger import tables
+from holdfast.ledger.anchor import Sealed
+from holdfast.ledger.chain import Chain
 from holdfast.ledger.database import Database
 from holdfast.ledger.ledger import Ledger, recorded_from
-from holdfast.ledger.sealing import Sealed
 from holdfast.prepare.records import Preparation
 from holdfast.prepare.versions import PLAYBOOK_STREAM, ROSTER_STREAM
 from holdfast.problems import NotAllowed
-from holdfast_verify import note
-from holdfast_verify.checkpoint import Checkpoint
-from holdfast_verify.leaf import Header, LeafError, parse_header, payload_commitment
-from holdfast_verify.note import NoteError, VerifierKey
-from holdfast_verify.tree import CompactRange, leaf_hash
+from holdfast_verify.note import VerifierKey
+from holdfast_verify.tree import CompactRange
 
 _BATCH = 5_000
 _PREPARED = (PLAYBOOK_STREAM, ROSTER_STREAM, "demonstration")
@@ -40,85 +37,57 @@ class NotAsSealed(NotAllowed):
         super().__init__(f"no pack is built: {what}; run `holdfast ledger check`")
 
 
-@dataclass(slots=True)
 class Scan:
     """One reading of the ledger from its first entry on, as far as it has come."""
 
-    incident: str
-    tree: CompactRange = field(default_factory=CompactRange)
-    heads: dict[str, tuple[int, str | None]] = field(default_factory=dict)
-    """How many facts each stream has, and the hash of its last."""
-    naming: dict[int, str] = field(default_factory=dict)
-    """The facts that name the incident, and their streams."""
-    last_at: str = ""
+    def __init__(self, incident: str, origin: str) -> None:
+        self.incident = incident
+        self.chain = Chain(origin)
+        self.naming: dict[int, str] = {}
+        """The facts that name the incident, and their streams."""
+        self._tree = CompactRange()
+        # Payloads are canonical JSON, so a fact that names the incident holds exactly these bytes.
+        self._named = f'"incident":"{incident}"'.encode()
 
     def go_on(self, conn: Connection, sealed: Sealed, key: VerifierKey) -> None:
         """Read up to this checkpoint, and compare with what was signed. Raises NotAsSealed."""
-        signed = _signed(sealed, key)
+        try:
+            signed = sealed.proven(key, self.chain.origin)
+        except ValueError as error:
+            raise NotAsSealed(f"the newest checkpoint cannot be relied on: {error}") from error
         found = tables.facts
-        while self.tree.size < signed.size:
-            first, end = self.tree.size, min(self.tree.size + _BATCH, signed.size)
+        while self._tree.size < signed.size:
+            first, end = self._tree.size, min(self._tree.size + _BATCH, signed.size)
             query = select(found).where(found.c.seq >= first, found.c.seq < end).order_by(found.c.seq)
             rows = conn.execute(query).all()
             for row in rows:
-                self._take(row, signed.origin)
+                self._take(row)
             if len(rows) != end - first:
                 raise NotAsSealed(f"facts are missing among the first {signed.size} entries of the ledger")
-        if self.tree.root() != signed.root:
+        if self._tree.root() != signed.root:
             raise NotAsSealed(f"the first {signed.size} entries of the ledger are not those that were sealed")
 
-    def _take(self, row: Any, origin: str) -> None:
-        header, hashed, payload = checked(row)
-        count, previous = self.heads.get(header.stream, (0, None))
-        if (header.seq, header.log) != (self.tree.size, origin) or header.recorded_at < self.last_at:
-            raise NotAsSealed(f"entry {row.seq} is out of order, back-dated or of another ledger")
-        if (header.stream_seq, header.prev_stream_hash) != (count, previous):
-            raise NotAsSealed(f"entry {row.seq} does not follow the fact before it on {header.stream}")
-        self.heads[header.stream] = count + 1, hashed.hex()
-        self.last_at = header.recorded_at
-        self.tree.append(hashed)
-        # Payloads are canonical JSON, so a fact that names the incident holds exactly these bytes.
-        names = f'"incident":"{self.incident}"'.encode() in payload
-        if names and recorded_from(row).incident == self.incident:
-            self.naming[header.seq] = header.stream
+    def _take(self, row: Any) -> None:
+        _require_sound(self.chain, row)
+        self._tree.append(bytes(row.leaf_hash))
+        if self._named in bytes(row.payload) and recorded_from(row).incident == self.incident:
+            self.naming[row.seq] = row.stream
+
+    @property
+    def size(self) -> int:
+        return self._tree.size
 
     def streams(self) -> set[str]:
         """The streams that hold a fact of the incident's record, or the incident's number in their name."""
-        named = {name for name in self.heads if self.incident in name.split("/")}
+        named = {name for name in self.chain.streams if self.incident in name.split("/")}
         return {*self.naming.values(), *named}
 
 
-def checked(row: Any) -> tuple[Header, bytes, bytes]:
-    """Header, leaf hash and payload of a stored fact, compared with one another and with its columns.
-
-    Raises NotAsSealed where a row says two things.
-    """
-    where = f"entry {row.seq} ({row.type} on {row.stream})"
-    try:
-        leaf, payload, salt = bytes(row.leaf), bytes(row.payload), bytes(row.salt)
-        header = parse_header(leaf)
-        commitment = payload_commitment(salt, payload)
-    except (LeafError, TypeError, ValueError) as error:
-        raise NotAsSealed(f"{where} cannot be read as it was sealed ({error})") from error
-    if commitment != header.payload_commitment:
-        raise NotAsSealed(f"the content of {where} is not what the ledger sealed")
-    hashed = leaf_hash(leaf)
-    told = (row.seq, row.stream, row.stream_seq, row.type, row.recorded_at, bytes(row.leaf_hash))
-    if told != (header.seq, header.stream, header.stream_seq, header.type, header.recorded_at, hashed):
-        raise NotAsSealed(f"the columns of {where} are not what its header says")
-    return header, hashed, payload
-
-
-def _signed(sealed: Sealed, key: VerifierKey) -> Checkpoint:
-    try:
-        signed = Checkpoint.parse(note.verify(sealed.note.encode(), [key]).text)
-    except NoteError as error:
-        raise NotAsSealed(
-            f"the checkpoint of size {sealed.size} is not signed by the ledger's key"
-        ) from error
-    if signed.size != sealed.size:
-        raise NotAsSealed(f"the checkpoint of size {sealed.size} is signed for {signed.size} entries")
-    return signed
+def _require_sound(chain: Chain, row: Any) -> None:
+    """Raises NotAsSealed where a stored fact is not what its header, its place and its commitment say."""
+    problem = next(chain.follow(row), None)
+    if problem:
+        raise NotAsSealed(f"entry {row.seq} ({row.type} on {row.stream}): {problem}")
 
 
 class CheckedLedger(Ledger):
@@ -131,9 +100,9 @@ class CheckedLedger(Ledger):
         self.create(sealed.checkpoint.origin)
         self._held: set[str] = set()
         with self.database.writing() as own:
-            own.execute(tables.head.update().values(size=sealed.size, last_at=scan.last_at))
+            own.execute(tables.head.update().values(size=sealed.size, last_at=scan.chain.last_at))
             own.execute(insert(tables.checkpoints).values(_checkpoint_row(sealed)))
-        self.hold({*scan.streams(), *_prepared(scan.heads)})
+        self.hold({*scan.streams(), *_prepared(scan.chain.streams)})
 
     def hold(self, streams: Iterable[str]) -> None:
         """Take in all facts of these streams; those that are held already stay."""
@@ -145,25 +114,20 @@ class CheckedLedger(Ledger):
                 own.execute(insert(tables.facts).values(row._asdict()))
                 for projection in self.projections:
                     projection.apply(own, recorded_from(row))
-            for stream in wanted:
-                count, last = self.scan.heads.get(stream, (0, None))
-                if last is not None:
-                    values = {"stream": stream, "version": count, "last_hash": bytes.fromhex(last)}
-                    own.execute(insert(tables.streams).values(values))
+            for stream in set(wanted) & set(self.scan.chain.streams):
+                count, last = self.scan.chain.streams[stream]
+                own.execute(insert(tables.streams).values(stream=stream, version=count, last_hash=last))
         self._held.update(wanted)
 
     def _rows(self, stream: str) -> list[Any]:
         """The stored facts of one stream; their chain must end where the scan has found it to end."""
-        found, previous = tables.facts, None
-        count, last = self.scan.heads.get(stream, (0, None))
-        query = select(found).where(found.c.stream == stream, found.c.seq < self.scan.tree.size)
+        found, chain = tables.facts, Chain(self.scan.chain.origin)
+        query = select(found).where(found.c.stream == stream, found.c.seq < self.scan.size)
         rows = self._source.execute(query.order_by(found.c.stream_seq)).all()
-        for number, row in enumerate(rows):
-            header, hashed, _ = checked(row)
-            if (header.stream_seq, header.prev_stream_hash) != (number, previous):
-                raise NotAsSealed(f"the facts of {stream} changed while they were read")
-            previous = hashed.hex()
-        if (len(rows), previous) != (count, last):
+        for row in rows:
+            chain.size = row.seq  # only the stream's own numbers are without gaps here
+            _require_sound(chain, row)
+        if chain.streams.get(stream) != self.scan.chain.streams.get(stream):
             raise NotAsSealed(f"the facts of {stream} changed while they were read")
         return list(rows)
 

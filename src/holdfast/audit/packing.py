@@ -92,7 +92,7 @@ def build_pack(holdings: Holdings, incident: str, target: Path, *, by: Actor, at
     if not target.parent.is_dir():
         raise NotAllowed(f"the folder {target.parent} does not exist; make it, or name another file")
     for _ in range(_ATTEMPTS):
-        scan = Scan(incident)
+        scan = Scan(incident, holdings.ledger.origin)
         try:
             draft = _assemble(holdings, scan, by, at)
         except Conflict:
@@ -249,7 +249,7 @@ def _is_whole(holdings: Holdings, scan: Scan, draft: _Assembled, sealed: Sealed)
     with holdings.ledger.reading() as conn:
         scan.go_on(conn, sealed, holdings.verifier_key)
     own = events.stream_of(scan.incident)
-    packs, _ = scan.heads[own]
+    packs, _ = scan.chain.streams[own]
     return packs == draft.dossier.streams[own] + 1 and scan.streams() <= set(draft.fact.streams)
 
 

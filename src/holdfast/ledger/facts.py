@@ -7,7 +7,7 @@ ever, because an older version is brought up to date when it is read (`upcast`),
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -18,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from holdfast import clock
 from holdfast.people import Actor
+from holdfast.problems import NotAllowed
 from holdfast_verify import canonical
 
 
@@ -48,11 +49,20 @@ class Disarm:
     timer: str
 
 
+LONGEST_TITLE = 300
+LONGEST_TEXT = 20_000
+"""Characters of one text that somebody writes, whichever way it comes in: page, API or terminal."""
+LONGEST_DOCUMENT = 1 << 22
+"""Characters of a file of the workspace, or of a message made of what people wrote."""
+
+
 class Fact:
     """Base of all facts; subclasses are declared with `@fact("thing.happened")`."""
 
     type: ClassVar[str]
     version: ClassVar[int]
+    longest: ClassVar[int] = LONGEST_TEXT
+    """Characters that one text in it may have."""
 
     def line(self) -> Line | None:
         """How this reads in a timeline; None for facts no person needs to see there."""
@@ -153,6 +163,34 @@ def _plain(value: Any) -> Any:
             f"a fact cannot hold a {type(value).__name__}; use text, numbers, times or dataclasses"
         )
     return {name: _plain(getattr(value, name)) for name in fields}
+
+
+def require_bounds(written: Fact) -> None:
+    """Refuse what no page, pack or database can carry. Raises NotAllowed naming the field."""
+    for name, text in _texts(written):
+        if "\x00" in text:
+            raise NotAllowed(f"the {name} holds a character that is none (NUL); remove it")
+        if len(text) > written.longest:
+            raise NotAllowed(
+                f"the {name} is {len(text):,} characters long, {written.longest:,} fit; shorten it, or "
+                "add it to the evidence as a file"
+            )
+
+
+def _texts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Every text in a value, with the name of the field it stands in."""
+    if isinstance(value, str):
+        yield name, value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _texts(key, name)
+            yield from _texts(item, name)
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for item in value:
+            yield from _texts(item, name)
+    else:
+        for field_ in getattr(value, "__dataclass_fields__", ()):
+            yield from _texts(getattr(value, field_), field_.replace("_", " "))
 
 
 def encode(recorded_fact: Fact, by: Actor) -> bytes:

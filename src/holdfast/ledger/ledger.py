@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Table, insert, select, update
@@ -20,7 +21,7 @@ from sqlalchemy import Connection, Table, insert, select, update
 from holdfast import clock
 from holdfast.ledger import tables
 from holdfast.ledger.database import Database, settle_constraints
-from holdfast.ledger.facts import Fact, Recorded, decode, encode
+from holdfast.ledger.facts import Fact, Recorded, decode, encode, require_bounds
 from holdfast.ledger.leaf import write_header
 from holdfast.people import Actor
 from holdfast_verify.leaf import payload_commitment
@@ -166,6 +167,9 @@ class Ledger:
         part from these facts. When this returns, the facts are committed and ordered; when it raises or the
         process dies, nothing has happened.
         """
+        if by.kind != "system":
+            for written_ in (one for draft in drafts for one in draft.facts):
+                require_bounds(written_)
         with self.database.writing() as conn:
             # Locking the head first puts projections in ledger order on every database, so that a
             # rebuild meets the same rows (docs/adr/0002). A crash before commit leaves nothing.
@@ -300,14 +304,28 @@ def _altered(what: str) -> NotAsWritten:
 
 def recorded_from(row: Any) -> Recorded:
     """The fact of one row of the facts table. Raises UnknownFact."""
-    by, read = decode(row.type, json.loads(bytes(row.payload)))
+    payload = bytes(row.payload)
+    read_ = _known if len(payload) <= _SMALL else _read
+    by, read = read_(row.type, payload)
     moment = clock.parse(row.recorded_at)
     return Recorded(row.seq, row.stream, row.stream_seq, moment, by, read, bytes(row.leaf_hash))
 
 
+_SMALL = 2_048
+"""Bytes of a payload that is remembered: a note, not a measurement of a hundred windows."""
+
+
+def _read(type_: str, payload: bytes) -> tuple[Actor, Fact]:
+    return decode(type_, json.loads(payload))
+
+
+_known = lru_cache(maxsize=16_384)(_read)
+"""The same bytes are the same fact, and facts are frozen: a step on a long stream reads each of them once."""
+
+
 def _stream_facts(conn: Connection, name: str) -> Iterator[Recorded]:
     query = select(tables.facts).where(tables.facts.c.stream == name).order_by(tables.facts.c.stream_seq)
-    for row in conn.execute(query):
+    for row in conn.execute(query).all():
         yield recorded_from(row)
 
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import structlog
 from sqlalchemy import Connection, Table, delete, insert, select, update
@@ -22,7 +22,7 @@ from sqlalchemy.exc import IntegrityError
 
 from holdfast import clock
 from holdfast.ledger import tables, tiles
-from holdfast.ledger.facts import Fact, Line, Recorded, fact, upcast
+from holdfast.ledger.facts import LONGEST_DOCUMENT, Fact, Line, Recorded, fact, upcast
 from holdfast.ledger.ledger import Conflict, Draft, Ledger, recorded_from
 from holdfast.people import Actor
 from holdfast_verify.leaf import parse_header, payload_commitment
@@ -37,6 +37,8 @@ GIVE_UP_AFTER = 8
 
 @fact("message.queued", version=2)
 class MessageQueued(Fact):
+    longest: ClassVar[int] = LONGEST_DOCUMENT
+
     message: str
     """Also the idempotency key on the wire."""
     incident: str = ""

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from holdfast.ledger.facts import Arm, Disarm, Fact, Line, fact, upcast
+from holdfast.ledger.facts import LONGEST_DOCUMENT, Arm, Disarm, Fact, Line, fact, upcast
 from holdfast.prepare.terms import Function
 
 REVIEW_TIMER = "playbook.review"
@@ -24,6 +24,7 @@ REVIEW_TIMER = "playbook.review"
 class PlaybookApplied(Fact):
     """A version is proposed; it becomes active when all of `required` have signed."""
 
+    longest: ClassVar[int] = LONGEST_DOCUMENT
     content: str
     label: str
     """The organisation's own name for the version."""
@@ -113,6 +114,7 @@ class PlaybookReviewFellDue(Fact):
 class SystemApplied(Fact):
     """The inventory entry of an AI system, with its monitors, is in force as written."""
 
+    longest: ClassVar[int] = LONGEST_DOCUMENT
     system: str
     content: str
     file: str
@@ -150,6 +152,7 @@ class Listed:
 class RosterApplied(Fact):
     """Who responds, and what each person may reach, is in force as written."""
 
+    longest: ClassVar[int] = LONGEST_DOCUMENT
     content: str
     people: tuple[Listed, ...]
     text: str

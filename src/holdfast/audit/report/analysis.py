@@ -22,7 +22,7 @@ from holdfast.audit.report.blocks import (
     toned,
 )
 from holdfast.audit.report.figures import figure, limit_of, window_of
-from holdfast.audit.report.wordings import capital, rests, span, words, yes_no
+from holdfast.audit.report.wordings import capital, rests, words, yes_no
 from holdfast.detect.measurement import Measurement
 from holdfast.investigate.events import FinanceImpact, ImpactAssessed, ImpactCounted
 from holdfast.prepare import durations
@@ -111,7 +111,7 @@ def _measured(one: Measurement, watched: Watched) -> list[Cell]:
     value = wording.interval(one.value, one.lower, one.upper, 3, limit.value if limit else None)
     labelled = "" if one.labelled_share is None else f", {wording.percent(one.labelled_share)} labelled"
     return [
-        span(one.window_start, one.window_end),
+        wording.span(one.window_start, one.window_end),
         value,
         f"{one.n:,}",
         f"{one.status.value.replace('_', ' ')}{labelled}",
@@ -163,7 +163,7 @@ def impact(dossier: Dossier) -> dict[str, Any]:
 
 def _count(fact: ImpactCounted) -> list[Cell]:
     segment = ", ".join(f"{column}={value}" for column, value in sorted(fact.where.items()))
-    period = span(fact.start, fact.end)
+    period = wording.span(fact.start, fact.end)
     counted = fact.counted
     people = wording.thousands(counted.users, "not identified")
     share = f"{wording.percent(counted.share, 1)} of {counted.total:,}"

@@ -21,7 +21,7 @@ from holdfast.audit.report.blocks import (
     table,
     toned,
 )
-from holdfast.audit.report.wordings import capital, clock_cell, span, words
+from holdfast.audit.report.wordings import capital, clock_cell, words
 from holdfast.audit.walkthrough import Chapter, Step, walk
 from holdfast.contain.containment import Containment, Deed
 from holdfast.contain.events import Check, ContainmentProbed, Effect
@@ -318,7 +318,7 @@ def _item(dossier: Dossier, item: Item) -> Iterator[Block]:
                 [("Window that proves it", "1.6fr"), ("Value (95% interval)", "1fr"), ("n", "auto >")],
                 (
                     [
-                        span(one.window_start, one.window_end),
+                        wording.span(one.window_start, one.window_end),
                         wording.interval(one.value, one.lower, one.upper, 3, unknown="every group in bounds"),
                         f"{one.n:,}",
                     ]

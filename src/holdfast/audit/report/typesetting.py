@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from holdfast import charts
-from holdfast.audit.report.typeface import FAMILY, FONTS, MONO, shown
+from holdfast.audit.report.typeface import FAMILY, MONO, NOT_SHOWN, needed, shown
 from holdfast.problems import NotAllowed
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -20,6 +20,10 @@ DEADLINE = 300
 """Seconds for one report; thousands of entries take a minute."""
 STANDARDS = ["a-2a", "ua-1"]
 """To be kept for decades, and read by a screen reader."""
+_UNSHOWN = (
+    "Some words are in a script that this report has no typeface for. Each place says so; the words stand in "
+    "full in record.json and facts.jsonl of the audit pack."
+)
 DRAWING = "svg"
 """The one key whose text is a drawing of ours and not words to set."""
 
@@ -31,14 +35,19 @@ def typeset(content: Mapping[str, Any], at: datetime) -> bytes:
     never as markup. A PDF says when it was made in whole seconds. Raises NotAllowed when the report cannot
     be set, or not within `DEADLINE`.
     """
+    told = _shown(content)
+    if any(NOT_SHOWN in text for text in _words(told)):
+        told["cover"]["unshown"] = _UNSHOWN
+    faces = needed(_words(told))
+    others = [face.family for face in faces[1:]]
     order = {
         "template": str(TEMPLATES / "report.typ"),
         "root": str(TEMPLATES),
-        "fonts": [str(FONTS)],
+        "fonts": [str(face.folder) for face in faces],
         "inputs": {
-            "content": json.dumps(_shown(content)),
+            "content": json.dumps(told),
             "colours": json.dumps(dict(charts.palette("light").colours)),
-            "fonts": json.dumps({"text": FAMILY, "mono": MONO}),
+            "fonts": json.dumps({"text": [FAMILY, MONO, *others], "mono": [MONO, FAMILY, *others]}),
         },
         "standards": STANDARDS,
         "at": at.replace(microsecond=0).isoformat(),
@@ -76,3 +85,15 @@ def _shown(value: Any, breakable: bool = True) -> Any:
     if isinstance(value, (list, tuple)):
         return [_shown(item, breakable) for item in value]
     return value
+
+
+def _words(value: Any) -> Iterator[str]:
+    """Every text that is set."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _words(item) if key != DRAWING else ()
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _words(item)

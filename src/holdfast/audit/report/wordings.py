@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, time, timedelta
 
 from holdfast import wording
 from holdfast.audit.report.blocks import Cell, toned
@@ -28,18 +27,6 @@ def excerpt(text: str, length: int) -> str:
         return joined
     kept = joined[:length].rpartition(" ")[0] or joined[:length]
     return f"{kept.rstrip(',.;:')} …"
-
-
-def span(start: datetime, end: datetime) -> str:
-    """A window in words: `3 Nov 2026` for a whole day in UTC, else from when to when."""
-    first, last = start.astimezone(UTC), end.astimezone(UTC)
-    if first.time() == last.time() == time():
-        if last - first == timedelta(days=1):
-            return wording.day(first)
-        return f"{wording.day(first)} to {wording.day(last - timedelta(days=1))}"
-    if first.date() == last.date():
-        return f"{wording.day(first)}, {first:%H:%M} to {last:%H:%M} UTC"
-    return f"{wording.utc(first)} to {wording.utc(last)}"
 
 
 def few(texts: Iterable[str], most: int = 3) -> str:

@@ -257,7 +257,7 @@ def _summary(name: str, own: Sequence[Measurement]) -> tuple[object, ...]:
 
 
 def _window(one: Measurement) -> str:
-    return f"{wording.utc(one.window_start)} to {wording.utc(one.window_end)}"
+    return wording.span(one.window_start, one.window_end)
 
 
 def _alarm(one: Measurement) -> Iterable[RenderableType]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from holdfast.ledger.facts import LONGEST_TEXT, LONGEST_TITLE
 from holdfast.prepare import durations
 from holdfast.prepare.documents import Entry
 from holdfast.problems import Fault, shown
@@ -42,8 +43,8 @@ def _storable(value: str) -> str:
 Storable = Annotated[str, AfterValidator(_storable)]
 Word = Annotated[Storable, Field(max_length=200)]
 """A name, an address, an id."""
-Title = Annotated[Storable, Field(min_length=1, max_length=300)]
-Text = Annotated[Storable, Field(max_length=20_000)]
+Title = Annotated[Storable, Field(min_length=1, max_length=LONGEST_TITLE)]
+Text = Annotated[Storable, Field(max_length=LONGEST_TEXT)]
 Number = Annotated[int, Field(ge=0, le=LARGEST_NUMBER)]
 
 

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Path
 
+from holdfast.ledger.facts import LONGEST_TEXT, LONGEST_TITLE
 from holdfast.problems import NotAllowed, shown
 
-LONGEST_TITLE = 300
-LONGEST_TEXT = 20_000
+__all__ = ["LONGEST_TEXT", "LONGEST_TITLE", "IncidentNumber", "moment", "text", "word"]
 
 IncidentNumber = Annotated[str, Path(pattern=r"^INC-[1-9][0-9]{0,11}$")]
 """An incident in an address; anything else is a page that does not exist."""

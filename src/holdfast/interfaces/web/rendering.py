@@ -266,6 +266,7 @@ _FILTERS = (
     wording.utc,
     wording.utc_short,
     wording.day,
+    wording.span,
     wording.time_of_day,
     wording.iso,
     wording.local,
