@@ -254,12 +254,21 @@ class TestRefusals:
     def test_a_pack_that_does_not_verify_is_not_handed_out(
         self, declared: Lending, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Here the key that is handed out is not the one that signs."""
-        other = Signer(declared.ledger.origin, Ed25519PrivateKey.generate())
-        declared.verifier_key = other.verifier_key
-        with pytest.raises(NotAllowed, match=r"does not verify \(step 2, checkpoint.txt"):
+        """Here the record says something else than the facts."""
+        monkeypatch.setattr(packing, "record_json", lambda ledger, dossier: b'{"all":"well"}\n')
+        with pytest.raises(NotAllowed, match=r"does not verify \(step 9, record.json"):
             build_pack(declared, "INC-1", tmp_path / "p.zip", by=HELEN, at=declared.now)
         assert not (tmp_path / "p.zip").exists()
+
+    def test_a_key_that_is_handed_out_and_is_not_the_one_that_signs(
+        self, declared: Lending, tmp_path: Path
+    ) -> None:
+        other = Signer(declared.ledger.origin, Ed25519PrivateKey.generate())
+        declared.verifier_key = other.verifier_key
+        before = declared.ledger.size()
+        with pytest.raises(NotAllowed, match="not signed by any known key"):
+            build_pack(declared, "INC-1", tmp_path / "p.zip", by=HELEN, at=declared.now)
+        assert declared.ledger.size() == before
 
     def test_only_its_owner_may_read_a_pack(self, packed: Path) -> None:
         assert os.stat(packed).st_mode & 0o077 == 0
