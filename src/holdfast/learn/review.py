@@ -14,7 +14,7 @@ from holdfast.people import Actor
 from holdfast.prepare.terms import ReviewQuestion
 from holdfast.problems import NotAllowed
 
-QUESTIONS: Mapping[ReviewQuestion, str] = {
+_WORDS: Mapping[ReviewQuestion, str] = {
     ReviewQuestion.WHAT_HAPPENED: "what happened",
     ReviewQuestion.WHEN_DETECTED: "when it occurred and was detected",
     ReviewQuestion.IMPACT: "the impact",
@@ -100,7 +100,7 @@ class Review:
         if self.newest is None:
             raise NotAllowed(f"the review of {state.id} is not begun; draft it first")
         if self.unanswered:
-            missing = ", ".join(QUESTIONS[question] for question in self.unanswered)
+            missing = ", ".join(_WORDS[question] for question in self.unanswered)
             raise NotAllowed(f"the review has no answer yet on {missing}")
         if not self.attendees:
             raise NotAllowed("name who took part in the review")
