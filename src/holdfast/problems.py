@@ -21,12 +21,16 @@ class NoAuthority(NotAllowed):
 
 
 class Fault(ValueError):
-    """A value that cannot be accepted, raised by a validator that knows the remedy."""
+    """A value that cannot be accepted, raised by a validator that knows the remedy.
 
-    def __init__(self, cause: str, fix: str = "") -> None:
+    `at` leads from the value that was validated to the one to correct, such as `("limit", "above")`.
+    """
+
+    def __init__(self, cause: str, fix: str = "", at: tuple[str | int, ...] = ()) -> None:
         super().__init__(f"{cause}; {fix}" if fix else cause)
         self.cause = cause
         self.fix = fix
+        self.at = at
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -56,7 +56,43 @@ def test_a_rise_is_judged_like_a_fall() -> None:
 def test_nothing_is_down_from_nothing() -> None:
     verdict = relative.judge(wilson(5, 10, 0.95), wilson(0, 10, 0.95), Relative(down=0.2, against="previous"))
     assert not verdict.alarm
-    assert "cannot be compared" in verdict.sentence
+    assert verdict.sentence == "changed from 0 in the window before, within −20%"
+
+
+def test_a_rise_from_nothing_is_a_rise() -> None:
+    """Of 400 rows none was missing before, and 160 are now: that is more than half as many again."""
+    rule = Relative(up=0.5, against="previous")
+    assert relative.judge(wilson(160, 400, 0.95), wilson(0, 400, 0.95), rule).alarm
+    assert relative.judge(wilson(0, 400, 0.95), wilson(0, 400, 0.95), rule).in_bounds
+    doubtful = relative.judge(wilson(1, 400, 0.95), wilson(0, 400, 0.95), rule)
+    assert (doubtful.alarm, doubtful.in_bounds) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "rule", "alarm"),
+    [
+        (-15, -10, Relative(down=0.2, against="previous"), True),
+        (-15, -10, Relative(up=0.2, against="previous"), False),
+        (-5, -10, Relative(up=0.2, against="previous"), True),
+        (-5, -10, Relative(down=0.2, against="previous"), False),
+        (-5, 10, Relative(down=0.2, against="previous"), True),
+        (5, -10, Relative(up=0.2, against="previous"), True),
+    ],
+)
+def test_the_mean_of_a_negative_column_has_a_direction_too(
+    now: float, before: float, rule: Relative, alarm: bool
+) -> None:
+    verdict = relative.judge(
+        Value(now, now - 0.1, now + 0.1, 50), Value(before, before - 0.1, before + 0.1, 50), rule
+    )
+    assert verdict.alarm is alarm
+
+
+def test_a_change_of_what_may_be_nothing_is_no_alarm() -> None:
+    verdict = relative.judge(
+        Value(9, 8, 10, 50), Value(0.1, -1, 1.2, 50), Relative(up=0.2, against="previous")
+    )
+    assert (verdict.alarm, verdict.in_bounds) == (False, False)
 
 
 def test_an_alert_opens_once_and_closes_after_enough_good_windows() -> None:

@@ -35,10 +35,16 @@ def test_precision_recall_and_f1_are_scikit_learns(tp: int, fp: int, fn: int, tn
 
 
 @given(counts, counts)
-def test_nothing_is_computed_until_both_classes_are_known(positive: int, other: int) -> None:
-    """R-DET-02."""
-    lacking = performance.both_classes((positive, other, 100))
-    assert (lacking is None) == (positive > 0 and other > 0)
+def test_a_rate_needs_nothing_but_something_to_be_a_share_of(hits: int, misses: int) -> None:
+    """R-DET-02: one class alone is no reason to hold back a rate; that nothing is labelled is."""
+    rates = [
+        performance.accuracy((hits, misses, 100), 0.95),
+        performance.precision((hits, misses, 0, 0, 100), 0.95),
+        performance.recall((hits, 0, misses, 0, 100), 0.95),
+        performance.false_positive_rate((0, hits, 0, misses, 100), 0.95),
+        performance.f1((hits, misses, 0, 0, 100), 0.95),
+    ]
+    assert all(isinstance(rate, Value) == (hits + misses > 0) for rate in rates)
 
 
 def test_f1_covers_the_truth_as_often_as_it_promises() -> None:

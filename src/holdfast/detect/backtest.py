@@ -1,19 +1,22 @@
 """Replaying a log through its monitors as if day by day: what would have alarmed, and when.
 
-Each window is judged at the first step at which its labels are mature, with the labels that had arrived
-by then and no others. The log is counted once: cells are kept apart by the step at which labels became
-known.
+Each window is judged at every look at which production would have judged it: when its labels are mature,
+and again whenever more of them have arrived, as long as they are waited for. The log is counted once:
+cells are kept apart by the step at which labels became known, and nothing that came after a look is seen
+by it, the reference included.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import groupby
 
 from holdfast.detect.cells import ORIGIN, Cell, Window
 from holdfast.detect.engines import Engine
 from holdfast.detect.frozen import Frozen
-from holdfast.detect.judging import Due, judge
+from holdfast.detect.judging import Due, judge, place
 from holdfast.detect.log import Log
 from holdfast.detect.measurement import Measurement
 from holdfast.detect.monitors import freeze, monitors_of, ranks_of, scans_of
@@ -27,7 +30,9 @@ DAY = timedelta(days=1)
 def backtest(
     system: System, log: Log, engine: Engine, frozen: Frozen | None = None, step: timedelta = DAY
 ) -> list[Measurement]:
-    """One measurement for each monitor, window and group, in the order in which they became known.
+    """What production would have on record of each monitor, window and group, in the order in which it
+    became known: an alarm as it was raised, else the window as it was measured last. A window has two
+    lines only where an alarm did not last once more labels were in.
 
     `step` is the time between two looks at the log. Windows whose labels never mature come last, as they
     stood when the log and its labels end. Monitors that the log cannot serve are left out.
@@ -45,21 +50,38 @@ def backtest(
     due = _schedule(reader, monitors, _end(log, cells, step), step)
     reader = Reader(log, frozen, cells + ranks_of(due, log, engine))
     measurements, _, _ = judge(reader, due, {}, {})
-    return measurements
+    return _on_record(measurements)
 
 
 def _schedule(reader: Reader, monitors: Sequence[Monitor], end: datetime, step: timedelta) -> list[Due]:
-    """Every window at the look that judges it, in the order of looks."""
+    """Every window at every look that production would take at it, in the order of looks."""
     due: list[tuple[datetime, Window, int, Due]] = []
-    for place, monitor in enumerate(monitors):
+    for order, monitor in enumerate(monitors):
         for window in reader.windows(monitor):
             at = reader.mature_at(monitor, window)
-            mature = at is not None and next_look(at, step) <= end
-            look = next_look(at, step) if mature and at is not None else end
-            due.append((look, window, place, Due(monitor, window, look, mature)))
-    # What never matured is told last, though the last look may also judge something.
-    due.sort(key=lambda entry: (not entry[3].mature, entry[0], entry[1].start, entry[2]))
+            moments = reader.changes(monitor, window)
+            looks = sorted({min(next_look(moment, step), end) for moment in moments})
+            for look in looks:
+                mature = at is not None and at <= look
+                due.append((look, window, order, Due(monitor, window, look, mature)))
+    due.sort(key=lambda entry: (entry[0], entry[1].start, entry[2]))
     return [work for *_, work in due]
+
+
+def _on_record(measurements: Iterable[Measurement]) -> list[Measurement]:
+    """Of all that was said about a window: each alarm as it was raised, and the last word."""
+    numbered = sorted(enumerate(measurements), key=lambda entry: (place(entry[1]), entry[0]))
+    kept: list[tuple[bool, int, Measurement]] = []
+    for _, about in groupby(numbered, key=lambda entry: place(entry[1])):
+        runs = [list(run) for _, run in groupby(about, key=lambda entry: entry[1].alarm)]
+        for run in runs:
+            is_alarm = run[0][1].alarm
+            if is_alarm or run is runs[-1]:
+                number, told = run[0] if is_alarm else run[-1]
+                moved = next((one.transition for _, one in run if one.transition is not None), None)
+                told = replace(told, transition=moved)
+                kept.append((not told.status.is_known, number, told))
+    return [told for *_, told in sorted(kept, key=lambda entry: entry[:2])]
 
 
 def next_look(moment: datetime, step: timedelta) -> datetime:

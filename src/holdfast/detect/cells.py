@@ -157,3 +157,23 @@ class Index:
                 late = as_of is not None and cell.known_by is not None and cell.known_by > as_of
                 total = add(total, hide(cell.counts) if late else cell.counts)
         return total
+
+    def newest(
+        self,
+        scan: str,
+        item: str,
+        windows: Iterable[Window],
+        size: int,
+        as_of: datetime | None,
+        group: Group | None,
+    ) -> tuple[Number, ...]:
+        """Counts that do not add up, as they were known last at `as_of`."""
+        known = [
+            cell
+            for window in windows
+            for cell in self.by_arrival(scan, item, window)
+            if cell.group == group and (as_of is None or cell.known_by is None or cell.known_by <= as_of)
+        ]
+        if not known:
+            return (0,) * size
+        return max(known, key=lambda cell: cell.known_by or ORIGIN).counts

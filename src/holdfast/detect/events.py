@@ -33,7 +33,7 @@ class MonitoringStopped(Fact):
         yield Disarm(run_timer(self.system))
 
 
-@fact("monitoring.ran")
+@fact("monitoring.ran", version=2)
 class MonitoringRan(Fact):
     """One run over the prediction log, also when it found nothing new: silence is told from death."""
 
@@ -50,9 +50,22 @@ class MonitoringRan(Fact):
     """Time of the newest prediction."""
     next_due: datetime
     """Runs that were missed meanwhile are not made up for: a run sees every window anyway."""
+    late_rows: int
+    """Rows that came to windows already judged (less those that went), which were measured again."""
 
     def timers(self) -> Iterable[Arm | Disarm]:
         yield _run_at(self.system, self.next_due)
+
+    def line(self) -> Line | None:
+        if not self.late_rows:
+            return None
+        came = f"{self.late_rows:+,} rows after their windows had been judged; they were measured again"
+        return Line(f"Late rows in the log of {self.system}", came, "note")
+
+
+@upcast("monitoring.ran", 1)
+def _without_late_rows(data: dict[str, Any]) -> dict[str, Any]:
+    return {**data, "late_rows": 0}
 
 
 @fact("monitoring.failed")

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
+from holdfast import wording
 from holdfast.detect.cells import Cell
+from holdfast.detect.metrics import estimate
 from holdfast.detect.metrics.drift import FINE
-from holdfast.prepare.systems import DriftMethod, Monitor
+from holdfast.prepare.systems import DriftMethod, Metric, Monitor
+
+ALWAYS = datetime.min.replace(tzinfo=UTC)
+NOT_YET = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,40 @@ class Frozen:
     """Whether the chances come from labels of the reference, not from the scores themselves."""
     cells: tuple[Cell, ...] = ()
     """The reference's own counts."""
+    ripe: datetime = ALWAYS
+    """When the reference is complete; a period of the log is once it is over."""
+    labels_ripe: datetime = ALWAYS
+    """When its labels are complete as well: what was frozen before would be the early labels' reference."""
+    until: datetime | None = None
+    """The end of the reference period."""
+    two_classes: bool = True
+    """Whether predictions are of two classes; of more, accuracy does not follow from one score."""
+
+    @property
+    def is_complete(self) -> bool:
+        return NOT_YET not in (self.ripe, self.labels_ripe)
+
+    def waits(self, as_of: datetime | None, *, labelled: bool) -> str:
+        """Why nothing may be compared with the reference at a moment; empty when it may."""
+        if as_of is None:
+            return ""
+        if self.ripe > as_of:
+            ends = f" on {wording.utc(self.until)}" if self.until else ""
+            return f"the reference period is not complete before it ends{ends}"
+        if labelled and self.labels_ripe > as_of:
+            return "the labels of the reference period are not complete yet"
+        return ""
+
+    def estimates(self, monitor: Monitor) -> bool:
+        """Whether the monitor's metric follows from the scores before labels are known."""
+        follows = self.two_classes or monitor.metric is not Metric.ACCURACY
+        return bool(self.score_edges) and monitor.metric in estimate.ESTIMABLE and follows
+
+    def chances_at(self, as_of: datetime) -> tuple[float, ...]:
+        """By score bin: the chance of a positive label, as it could be known at a moment."""
+        if self.labels_ripe > as_of:
+            return estimate.as_probabilities(self.score_edges)
+        return self.chances
 
     def edges_of(self, monitor: Monitor) -> tuple[float, ...]:
         """The bin edges of a drift monitor's column."""

@@ -25,6 +25,11 @@ class Status(StrEnum):
     NOT_COMPUTABLE = "not_computable"
     """There is nothing to compute it from, such as labels of one class only."""
 
+    @property
+    def is_known(self) -> bool:
+        """Whether nothing is waited for."""
+        return self in (Status.MEASURED, Status.NOT_COMPUTABLE)
+
 
 class Transition(StrEnum):
     """What a measurement does to the alert of its monitor and group."""

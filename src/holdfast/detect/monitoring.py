@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from math import isfinite
 from pathlib import Path
@@ -18,6 +18,7 @@ from sqlalchemy import Column, Connection, String, Table, Text, delete, insert, 
 
 from holdfast import clock
 from holdfast.detect import records
+from holdfast.detect.alarms.hysteresis import Series
 from holdfast.detect.counting import Engines
 from holdfast.detect.events import (
     AlertCleared,
@@ -30,6 +31,7 @@ from holdfast.detect.events import (
     MonitorMeasured,
     measured_stream,
 )
+from holdfast.detect.judging import Said, place, said_of
 from holdfast.detect.log import open_log
 from holdfast.detect.measurement import Measurement, Transition
 from holdfast.detect.monitors import State, evaluate, monitors_of
@@ -70,6 +72,8 @@ class Ran:
     """Alerts raised."""
     failed: str = ""
     """Why nothing could be measured; empty when the run went well."""
+    late_rows: int = 0
+    """Rows that came to windows already judged, less those that went."""
 
 
 class Monitoring:
@@ -146,13 +150,18 @@ class Monitoring:
     def _evaluate(self, system: System, at: datetime) -> _Found:
         assert system.prediction_log is not None
         with self.ledger.reading() as conn:
-            before = remembered(conn, system.id)
+            before = remembered(conn, system.id) or State(series=_open_series(conn, system.id))
         with self.engines() as engine:
             log = open_log(system.prediction_log, self.base, engine)
             monitors = {monitor.id: monitor for monitor in monitors_of(system, log, engine).monitors}
-            found = evaluate(system, log, engine, at, before)
+            found = evaluate(system, log, engine, at, before, lambda since: self._told(system.id, since))
         measurements = tuple(_finite(one) for one in found.measurements)
-        return _Found(monitors, measurements, found.state, log.rows, log.last)
+        return _Found(monitors, measurements, found.state, log.rows, log.last, sum(found.late.values()))
+
+    def _told(self, system: str, since: datetime) -> dict[str, Said]:
+        """What is on record about windows, so that none is judged twice when memory is lost or short."""
+        with self.ledger.reading() as conn:
+            return {place(one): said_of(one) for one in records.measurements_of(conn, system, since=since)}
 
     # Recording ---------------------------------------------------------------------------------
 
@@ -172,6 +181,7 @@ class Monitoring:
                 alarms=sum(one.alarm for one in found.measurements),
                 rows=found.rows,
                 newest=found.newest,
+                late_rows=found.late_rows,
                 next_due=at + _schedule(system),
             )
             try:
@@ -184,7 +194,7 @@ class Monitoring:
                     fires=fires,
                     keeping=lambda conn: _remember(conn, system.id, at, found.state),
                 )
-                return Ran(system.id, found.measurements, tuple(raised))
+                return Ran(system.id, found.measurements, tuple(raised), late_rows=found.late_rows)
             except Conflict:
                 if fires is not None:
                     raise  # another worker recorded this run: what we counted is dropped
@@ -272,6 +282,7 @@ class _Found:
     state: State
     rows: int
     newest: datetime
+    late_rows: int
 
 
 def alert_facts(alert: str, monitor: Monitor, one: Measurement) -> AlertFacts:
@@ -282,36 +293,39 @@ def alert_facts(alert: str, monitor: Monitor, one: Measurement) -> AlertFacts:
         limit = below if below is not None and one.value < below else above
         limit = limit if limit is not None else below
     reference = one.detail.get("reference")
-    drop = None
-    if reference and one.value is not None:
-        change = (one.value - reference) / abs(reference)
-        drop = change if _more_is_worse(monitor) else -change
+    told = of_period(one)
+    drop = None if reference is None or told.value is None else monitor.worse_by(told.value, reference)
     return AlertFacts(
         alert=alert,
         monitor=monitor.id,
         monitor_name=monitor.name,
         dimension=monitor.metric.dimension.value,
         metric=monitor.drift_method.value if monitor.metric.value == "drift" else monitor.metric.value,
-        value=one.value if one.value is not None else 0.0,
-        lower=one.lower,
-        upper=one.upper,
+        value=told.value if told.value is not None else 0.0,
+        lower=told.lower,
+        upper=told.upper,
         limit=limit,
-        n=one.n,
+        n=told.n,
         drop=drop,
         group=one.group or {},
-        window_start=one.window_start,
+        window_start=told.window_start,
         window_end=one.window_end,
         reason=one.reason,
     )
 
 
-def _more_is_worse(monitor: Monitor) -> bool:
-    """In which direction the monitor's rules look."""
-    if monitor.limit is not None and (monitor.limit.below is None or monitor.limit.above is None):
-        return monitor.limit.above is not None
-    if monitor.relative is not None:
-        return monitor.relative.up is not None
-    return monitor.e_detector is not None and monitor.e_detector.direction == "up"
+def of_period(one: Measurement) -> Measurement:
+    """The measurement with the numbers that raised its alarm: the period's, where one was judged."""
+    if "period" not in one.detail:
+        return one
+    return replace(
+        one,
+        value=one.detail["period"],
+        lower=one.detail.get("period_lower"),
+        upper=one.detail.get("period_upper"),
+        n=int(one.detail["period_n"]),
+        window_start=datetime.fromtimestamp(one.detail["period_start"], UTC),
+    )
 
 
 def _by_monitor(measurements: Iterable[Measurement]) -> list[list[Measurement]]:
@@ -347,6 +361,11 @@ def remembered(conn: Connection, system: str) -> State | None:
         return State.from_json(row.state) if row else None
     except ValueError:
         return None  # written by another release: judge the log from its beginning
+
+
+def _open_series(conn: Connection, system: str) -> dict[str, Series]:
+    """Series whose alert is open: what is known of them when memory is lost."""
+    return {series: Series(open=True) for series in records.open_series(conn, system)}
 
 
 def _remember(conn: Connection, system: str, at: datetime, state: State) -> None:

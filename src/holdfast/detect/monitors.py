@@ -9,16 +9,16 @@ windows that something may still change.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from pydantic import TypeAdapter
 
 from holdfast.detect import plan, reference
 from holdfast.detect.alarms.hysteresis import Series
-from holdfast.detect.cells import Cell, Window, merge
+from holdfast.detect.cells import Cell, Window, merge, window_at
 from holdfast.detect.engines import Engine
 from holdfast.detect.frozen import Frozen
 from holdfast.detect.judging import Due, Said, judge
@@ -32,6 +32,9 @@ from holdfast.prepare.systems import DriftMethod, Metric, Monitor, Rows, System
 from holdfast.problems import shown
 
 MOST_GROUPS = 200
+MOST_REMEMBERED = 10_000
+"""Windows, the newest, to which rows that come late are noticed."""
+FIRST = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,10 @@ class State:
     """By `Measurement.series`."""
     said: Mapping[str, Said] = field(default_factory=dict)
     """By series and window (`judging.place`), for windows not settled."""
+    known: Mapping[str, datetime] = field(default_factory=dict)
+    """By scan: from where on a window without cells is one without rows."""
+    rows: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    """By length of window (as an ungrouped scan) and number: rows of windows when they were judged."""
 
     def as_json(self) -> str:
         return _adapter().dump_json(self).decode()
@@ -90,8 +97,14 @@ class Evaluation:
     measurements: list[Measurement]
     """New ones and changed ones, in the order in which they were judged."""
     state: State
-    failing: Mapping[str, Failure]
+    failing: Mapping[str, Failure] = field(default_factory=dict)
     """By monitor: those that could not measure."""
+    late: Mapping[datetime, int] = field(default_factory=dict)
+    """Rows that came, or went, after their window had been judged, by the window's start."""
+
+
+Recall = Callable[[datetime], Mapping[str, Said]]
+"""What is on record about windows that begin at or after a moment, by series and window."""
 
 
 def monitors_of(system: System, log: Log, engine: Engine) -> Able:
@@ -208,33 +221,41 @@ def freeze(system: System, log: Log, engine: Engine, as_of: datetime | None = No
 
 
 def evaluate(
-    system: System, log: Log, engine: Engine, as_of: datetime, state: State | None = None
+    system: System,
+    log: Log,
+    engine: Engine,
+    as_of: datetime,
+    state: State | None = None,
+    recall: Recall | None = None,
 ) -> Evaluation:
     """Measure every window that is complete at `as_of` and that something has changed.
 
     `as_of` is an aware time; predictions and labels that came later are not seen. Pass the state of the
-    run before; without one, everything in the log is judged from its beginning. A monitor that cannot be
-    served fails alone. Raises LogError when none can be served.
+    run before; without one, everything in the log is judged from its beginning, and only `recall` knows
+    what of it was judged before. A monitor that cannot be served fails alone. Raises LogError when none can
+    be served.
     """
     state = state or State()
     able = monitors_of(system, log, engine)
     if not able.monitors:
         raise LogError(next(iter(able.failing.values())).reason) if able.failing else LogError("no monitor")
     try:
-        return _evaluate(able, log, engine, as_of, state)
+        return _evaluate(able, log, engine, as_of, state, recall)
     except Exception:
-        alive = _one_by_one(able, log, engine, as_of, state)
+        alive = _one_by_one(able, log, engine, as_of, state, recall)
         if not alive.monitors:
             raise
-        return _evaluate(alive, log, engine, as_of, state)
+        return _evaluate(alive, log, engine, as_of, state, recall)
 
 
-def _one_by_one(able: Able, log: Log, engine: Engine, as_of: datetime, state: State) -> Able:
+def _one_by_one(
+    able: Able, log: Log, engine: Engine, as_of: datetime, state: State, recall: Recall | None
+) -> Able:
     """Whose fault it is that they failed together: each monitor on its own."""
     alive, failing = [], dict(able.failing)
     for monitor in able.monitors:
         try:
-            _evaluate(Able((monitor,), {}), log, engine, as_of, state)
+            _evaluate(Able((monitor,), {}), log, engine, as_of, state, recall)
             alive.append(monitor)
         except Exception as error:  # whatever one monitor does, the others go on
             failing[monitor.id] = Failure(monitor, said_of(error))
@@ -246,32 +267,38 @@ def said_of(error: Exception) -> str:
     return str(error) if isinstance(error, LogError) else f"{type(error).__name__}: {error}"
 
 
-def _evaluate(able: Able, log: Log, engine: Engine, as_of: datetime, state: State) -> Evaluation:
+def _evaluate(
+    able: Able, log: Log, engine: Engine, as_of: datetime, state: State, recall: Recall | None
+) -> Evaluation:
     monitors = able.monitors
-    if state.frozen is None or state.frozen.identity != reference.identity(log, monitors):
-        state = replace(state, frozen=reference.freeze(log, monitors, engine, as_of))
-    frozen = state.frozen
-    assert frozen is not None
-    cells = list(_kept(state))
+    frozen = reference.kept(state.frozen, log, monitors, engine, as_of)
+    late = _late(state, log, monitors, engine, as_of)
+    since, known = _from_late(state.since, late, monitors), state.known or state.since
+    cells = [cell for cell in state.cells if cell.scan in since and cell.window.start < since[cell.scan]]
     for scan in scans_of(monitors, log, frozen):
-        cells += engine.count(log.table, scan, state.since.get(scan.id), as_of)
-    reader = Reader(log, frozen, cells, state.since, as_of)
-    due = [work for monitor in monitors for work in _due(reader, monitor, as_of, state)]
+        cells += engine.count(log.table, scan, since.get(scan.id), as_of)
+    reader = Reader(log, frozen, cells, since, as_of, known)
+    due = [work for monitor in monitors for work in _due(reader, monitor, as_of, state.since, since, late)]
     cells += ranks_of(due, log, engine)
-    reader = Reader(log, frozen, cells, state.since, as_of)
-    measurements, series, said = judge(reader, due, state.series, state.said)
+    reader = Reader(log, frozen, cells, since, as_of, known)
+    said = {**_recalled(due, state, recall), **state.said}
+    measurements, series, said = judge(reader, due, state.series, said)
     # What a failing monitor remembers waits for it, and so does the log from where it stopped.
     stopped = [failure.monitor for failure in able.failing.values()]
-    since = _held_back(_unsettled(reader, monitors, as_of), stopped, state.since)
+    settled = dict(state.since) | _held_back(_unsettled(reader, monitors, as_of), stopped, state.since)
     every = (*monitors, *stopped)
+    back = _look_back(every)
     after = State(
         frozen=frozen,
-        cells=tuple(_worth_keeping(cells, every, since)),
-        since=since,
+        cells=tuple(_worth_keeping(cells, settled, back)),
+        since=settled,
         series=series,
-        said={where: words for where, words in said.items() if _is_open(where, every, since)},
+        said={where: words for where, words in said.items() if _is_open(where, every, settled)},
+        known={scan: max(known.get(scan, FIRST), _back(at, back.get(scan))) for scan, at in settled.items()},
+        rows=_judged_rows(state, reader, monitors, settled, late),
     )
-    return Evaluation(measurements, after, able.failing)
+    told = {window.start: rows for windows in late.values() for window, rows in windows.items()}
+    return Evaluation(measurements, after, able.failing, told)
 
 
 def _held_back(
@@ -285,21 +312,115 @@ def _held_back(
     return held
 
 
-def _kept(state: State) -> Iterator[Cell]:
-    """Cells of windows that are not counted again."""
-    for cell in state.cells:
-        if cell.scan in state.since and cell.window.start < state.since[cell.scan]:
-            yield cell
+def _recalled(due: Sequence[Due], state: State, recall: Recall | None) -> Mapping[str, Said]:
+    """What was said about windows that are judged again, and that are not remembered any more."""
+    late = [work for work in due if work.late]
+    if recall is not None:
+        if not state.since:
+            return recall(FIRST)
+        return recall(min(work.window.start for work in late)) if late else {}
+    return {}
 
 
-def _due(reader: Reader, monitor: Monitor, as_of: datetime, state: State) -> Iterator[Due]:
-    """Complete windows that are not settled, oldest first."""
+# Rows that come late ----------------------------------------------------------------------------
+
+
+Late = Mapping[timedelta | Rows, Mapping[Window, int]]
+"""By length of window: those that were judged and have more or fewer rows now, and by how many."""
+
+
+def _late(
+    state: State, log: Log, monitors: Iterable[Monitor], engine: Engine, as_of: datetime
+) -> dict[timedelta | Rows, dict[Window, int]]:
+    """Windows that were judged and have more or fewer rows now, and by how many.
+
+    What a log loses at its beginning has been archived, not corrected.
+    """
+    changed: dict[timedelta | Rows, dict[Window, int]] = {}
+    for width in _widths(monitors):
+        judged = state.rows.get(_rows_id(width), {})
+        if not judged:
+            continue
+        cells = engine.count(log.table, Scan(width, (), False, (plan.VOLUME,)), None, as_of)
+        now = {cell.window.index: int(cell.counts[0]) for cell in cells}
+        for index in range(min(judged), max(judged) + 1):
+            more, window = now.get(index, 0) - judged.get(index, 0), window_at(index, width, log.table.zone)
+            if more > 0 or (more < 0 and window.start >= log.first):
+                changed.setdefault(width, {})[window] = more
+    return changed
+
+
+def _from_late(
+    since: Mapping[str, datetime], late: Late, monitors: Iterable[Monitor]
+) -> dict[str, datetime]:
+    """From where each scan counts, when it begins again at the first window that changed."""
+    again = dict(since)
+    for monitor in monitors:
+        starts = [window.start for window in late.get(monitor.window, {})]
+        for scan in _scans_used(monitor):
+            if starts and scan in again:
+                again[scan] = min(again[scan], *starts)
+    return again
+
+
+def _judged_rows(
+    state: State,
+    reader: Reader,
+    monitors: Sequence[Monitor],
+    since: Mapping[str, datetime],
+    late: Late,
+) -> dict[str, dict[int, int]]:
+    """Rows of the windows that are settled now."""
+    rows: dict[str, dict[int, int]] = {}
+    for width in _widths(monitors):
+        own = [monitor for monitor in monitors if monitor.window == width]
+        judged = dict(state.rows.get(_rows_id(width), {}))
+        judged |= {w.index: judged.get(w.index, 0) + more for w, more in late.get(width, {}).items()}
+        for monitor in own:
+            until = since.get(main_scan(monitor))
+            for window in reader.windows(monitor):
+                if until is not None and window.start < until and window.index not in judged:
+                    judged[window.index] = reader.rows(monitor, window)
+        rows[_rows_id(width)] = dict(sorted(judged.items())[-MOST_REMEMBERED:])
+    return rows
+
+
+def _widths(monitors: Iterable[Monitor]) -> list[timedelta]:
+    return sorted({monitor.window for monitor in monitors if not isinstance(monitor.window, Rows)})
+
+
+def _rows_id(width: timedelta) -> str:
+    return plan.scan_id(width, (), False)
+
+
+def _due(
+    reader: Reader,
+    monitor: Monitor,
+    as_of: datetime,
+    settled: Mapping[str, datetime],
+    since: Mapping[str, datetime],
+    late: Late,
+) -> Iterator[Due]:
+    """Complete windows that are not settled, or that rows came late to, oldest first."""
     delay = reader.log.config.delay or timedelta(0)
-    since = state.since.get(main_scan(monitor))
+    scan = main_scan(monitor)
     for window in reader.windows(monitor):
-        if window.end + delay <= as_of and (since is None or window.start >= since):
+        again = scan in settled and window.start < settled[scan]
+        changed = late.get(monitor.window, {})
+        if window.end + delay > as_of or (again and not _is_touched(monitor, window, changed)):
+            continue
+        if scan not in since or window.start >= since[scan]:
             at = reader.mature_at(monitor, window)
-            yield Due(monitor, window, as_of, at is not None and at <= as_of)
+            mature = at is not None and at <= as_of
+            yield Due(monitor, window, as_of, mature, changed.get(window, 0) if again else 0, again)
+
+
+def _is_touched(monitor: Monitor, window: Window, late: Mapping[Window, int]) -> bool:
+    """Whether rows came late to the window, or to one that it is compared with."""
+    back = _looks_back(monitor)
+    return any(other.start <= window.start and window.start - other.start <= back for other in late) and (
+        back > timedelta(0) or window in late
+    )
 
 
 def main_scan(monitor: Monitor) -> str:
@@ -317,20 +438,25 @@ def _scans_used(monitor: Monitor) -> set[str]:
 
 def ranks_of(due: Iterable[Due], log: Log, engine: Engine) -> list[Cell]:
     """Ranks for the windows of AUC monitors that are to be judged, each as it was known then."""
-    wanted: dict[tuple[timedelta | Rows, tuple[str, ...]], dict[Window, datetime | None]] = {}
+    wanted: dict[tuple[timedelta | Rows, tuple[str, ...]], dict[Window, dict[datetime, None]]] = {}
     for work in due:
         if work.monitor.metric is Metric.AUC and work.mature:
             for group_by in {work.monitor.group_by, ()}:
-                wanted.setdefault((work.monitor.window, group_by), {})[work.window] = work.as_of
+                moments = wanted.setdefault((work.monitor.window, group_by), {})
+                moments.setdefault(work.window, {})[work.as_of] = None
     cells: list[Cell] = []
-    for (window, group_by), moments in wanted.items():
-        cells += engine.ranks(log.table, Scan(window, group_by, True), moments)
+    for (width, group_by), windows in wanted.items():
+        # A window that is looked at several times is counted once for each of them.
+        for nth in range(max(len(moments) for moments in windows.values())):
+            looks = {window: list(moments)[nth] for window, moments in windows.items() if len(moments) > nth}
+            ranked = engine.ranks(log.table, Scan(width, group_by, True), looks)
+            cells += [replace(cell, known_by=looks[cell.window]) for cell in ranked]
     return cells
 
 
 def _unsettled(reader: Reader, monitors: Iterable[Monitor], as_of: datetime) -> dict[str, datetime]:
     """By scan: where the next run must begin to count. Windows of rows are always counted from the start,
-    because a row that comes late moves them all."""
+    because a row that comes late moves them all; of a log that fell silent nothing has changed."""
     since: dict[str, datetime] = {}
     for monitor in monitors:
         if isinstance(monitor.window, Rows):
@@ -347,24 +473,38 @@ def _unsettled(reader: Reader, monitors: Iterable[Monitor], as_of: datetime) -> 
     return since
 
 
-def _worth_keeping(
-    cells: Iterable[Cell], monitors: Iterable[Monitor], since: Mapping[str, datetime]
-) -> list[Cell]:
-    """Settled cells that relative rules look back at; when their labels came no longer matters."""
+def _look_back(monitors: Iterable[Monitor]) -> dict[str, timedelta]:
+    """By scan: how far back settled windows are still compared with."""
     back: dict[str, timedelta] = {}
     for monitor in monitors:
-        if monitor.relative is None or isinstance(monitor.window, Rows):
-            continue
+        for scan in _scans_used(monitor) if _looks_back(monitor) else ():
+            back[scan] = max(back.get(scan, timedelta(0)), _looks_back(monitor))
+    return back
+
+
+def _looks_back(monitor: Monitor) -> timedelta:
+    if isinstance(monitor.window, Rows):
+        return timedelta(0)
+    if monitor.relative is not None:
         against = monitor.relative.against
-        length = against if isinstance(against, timedelta) else monitor.window
-        for scan in _scans_used(monitor):
-            back[scan] = max(back.get(scan, timedelta(0)), 2 * length)
+        # One more, because a zone's days are an hour longer once a year.
+        return 2 * (against if isinstance(against, timedelta) else monitor.window) + monitor.window
+    return monitor.window if monitor.metric.compares_groups else timedelta(0)
+
+
+def _back(moment: datetime, length: timedelta | None) -> datetime:
+    return moment if length is None else max(moment - FIRST, length) - length + FIRST
+
+
+def _worth_keeping(
+    cells: Iterable[Cell], since: Mapping[str, datetime], back: Mapping[str, timedelta]
+) -> list[Cell]:
+    """Settled cells that later windows are compared with; when their labels came no longer matters."""
     return merge(
         replace(cell, known_by=None)
         for cell in cells
         if cell.scan in back
-        and cell.scan in since
-        and since[cell.scan] - back[cell.scan] <= cell.window.start < since[cell.scan]
+        and _back(since[cell.scan], back[cell.scan]) <= cell.window.start < since[cell.scan]
     )
 
 

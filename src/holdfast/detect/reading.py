@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
-from holdfast.detect import maturity, plan
-from holdfast.detect.cells import WHOLE, Cell, Group, Index, Window, window_at, window_number
+from holdfast.detect import comparing, maturity, plan
+from holdfast.detect.cells import MISSING_GROUP, WHOLE, Cell, Group, Index, Window, window_at, window_number
+from holdfast.detect.comparing import Comparison
 from holdfast.detect.frozen import Frozen
 from holdfast.detect.log import Log
 from holdfast.detect.measurement import Status
-from holdfast.detect.metrics import drift, estimate, fairness, intervals, performance, quality
+from holdfast.detect.metrics import drift, estimate, intervals, performance, quality
 from holdfast.detect.metrics.intervals import Measured, NotComputable, Value
 from holdfast.detect.plan import Counts, Item
 from holdfast.detect.wants import main_item, moments, scores
-from holdfast.prepare.systems import LABELS_WITHIN, DriftMethod, Metric, Monitor, Rows
+from holdfast.prepare.systems import LABELS_WITHIN, MIN_N, PSI_ROWS, DriftMethod, Metric, Monitor, Rows
 
 MOST_SILENT = 1000
-"""Windows after a log's last row that are still measured: that it stopped has been noticed by then."""
+"""Windows without rows, one after another, that are measured: by then it has been noticed."""
+COVERAGE = "coverage"
+"""Share of rows whose group is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,15 @@ class Reading:
     labelled_share: float | None
     judged: bool = True
     """False for what is shown for comparison only."""
+    unknown: int = 0
+    """Of coverage: rows whose group is not known."""
+    comparison: Comparison | None = None
+    """Of a metric that compares groups: who was compared with whom, and who was left out."""
+
+    @property
+    def is_unnamed(self) -> bool:
+        """Whether these are the rows whose group is not known: they are nobody's group."""
+        return self.group is not None and MISSING_GROUP in self.group
 
 
 class Reader:
@@ -46,15 +59,18 @@ class Reader:
         cells: Iterable[Cell],
         since: Mapping[str, datetime] | None = None,
         as_of: datetime | None = None,
+        known: Mapping[str, datetime] | None = None,
     ) -> None:
-        """`since` says for a scan from where on windows without rows are windows too. Without `as_of`
-        nothing is known after the log's last row (a replay), so that its last window may be cut off."""
+        """`since` says for a scan from where on windows without rows are windows too, `known` from where on
+        a window without cells is one without rows. Without `as_of` nothing is known after the log's last
+        row (a replay), so that its last window may be cut off."""
         self.log = log
         self.frozen = frozen
         self._index = Index(cells)
         self._reference = Index(frozen.cells)
         self._since = since or {}
         self._as_of = as_of
+        self._known = known or {}
 
     # Windows
 
@@ -66,19 +82,24 @@ class Reader:
         found = self._index.windows(self._scan(monitor))
         if isinstance(monitor.window, Rows):
             return [window for window in found if self.rows(monitor, window) == monitor.window.rows]
-        since = self._since.get(self._scan(monitor))
-        indexes = [window.index for window in found]
+        since, zone = self._since.get(self._scan(monitor)), self.log.table.zone
+        indexes = {window.index for window in found}
         if since is not None:
-            indexes.append(window_number(since, monitor.window, self.log.table.zone))
+            indexes.add(window_number(since, monitor.window, zone))
         if self._as_of is not None and indexes and monitor.metric is Metric.VOLUME:
-            now = window_number(self._as_of, monitor.window, self.log.table.zone) - 1
-            indexes.append(min(now, max(indexes) + MOST_SILENT))
+            now = window_number(self._as_of, monitor.window, zone) - 1
+            indexes.add(min(now, max(indexes) + MOST_SILENT))
         if not found and not (indexes and monitor.metric is Metric.VOLUME):
             return []
-        zone = self.log.table.zone
-        every = (window_at(index, monitor.window, zone) for index in range(min(indexes), max(indexes) + 1))
+        every = (window_at(index, monitor.window, zone) for index in _without_gaps(sorted(indexes)))
         # Where a clock goes forward, its zone skips a window.
         return [window for window in every if window.start < window.end]
+
+    def at(self, monitor: Monitor, index: int) -> Window | None:
+        """The window of a number; None for one of rows that is not full."""
+        if isinstance(monitor.window, Rows):
+            return next((window for window in self.windows(monitor) if window.index == index), None)
+        return window_at(index, monitor.window, self.log.table.zone)
 
     def is_cut_off(self, monitor: Monitor, window: Window) -> bool:
         """Whether the log begins or ends inside the window, so that its volume says nothing."""
@@ -92,6 +113,17 @@ class Reader:
     def rows(self, monitor: Monitor, window: Window) -> int:
         return int(self._count(monitor, plan.VOLUME, [window])[0])
 
+    def least_rows(self, monitor: Monitor) -> int:
+        """How many rows a window must have to be judged."""
+        if monitor.min_n is not None:
+            return monitor.min_n
+        if monitor.metric is Metric.DRIFT and monitor.drift_method is DriftMethod.PSI:
+            # Without what the item counts besides the reference's own bins: under, over or unseen, missing.
+            item = main_item(monitor, self.log, self.frozen)
+            bins = len(item.values) if isinstance(item, plan.Categories) else item.size - 3
+            return max(MIN_N, PSI_ROWS * bins)
+        return MIN_N
+
     def mature_at(self, monitor: Monitor, window: Window) -> datetime | None:
         """When the window may be judged; None while its labels are missing."""
         delay = self.log.config.delay or timedelta(0)
@@ -103,7 +135,7 @@ class Reader:
     def is_settled(self, monitor: Monitor, window: Window, as_of: datetime) -> bool:
         """Whether nothing that may still arrive can change the window, or has been waited for long enough."""
         delay = self.log.config.delay or timedelta(0)
-        if window.end + delay > as_of:
+        if window.end + delay > as_of or self.waits(monitor, as_of):
             return False
         wait = self.log.config.labels.within if self.log.config.labels else LABELS_WITHIN
         if not monitor.metric.needs_labels or window.end + wait <= as_of:
@@ -112,16 +144,53 @@ class Reader:
         *_, unlabelled = self._count(monitor, plan.LABELS, [window], as_of)
         return at is not None and at <= as_of and unlabelled == 0
 
+    def changes(self, monitor: Monitor, window: Window) -> list[datetime]:
+        """When something that a window is judged by becomes known: its rows, its labels, the reference."""
+        delay = self.log.config.delay or timedelta(0)
+        complete = window.end + delay
+        moments = [complete]
+        if monitor.needs_reference:
+            moments.append(self.frozen.labels_ripe if monitor.metric.needs_labels else self.frozen.ripe)
+        if monitor.metric.needs_labels:
+            wait = self.log.config.labels.within if self.log.config.labels else LABELS_WITHIN
+            last = window.end + wait
+            labels = self._index.by_arrival(self._scan(monitor), plan.LABELS.id, window)
+            at = maturity.mature_at(window.end, delay, labels, monitor.maturity)
+            known = [cell.known_by for cell in labels if cell.known_by is not None]
+            moments += [min(moment, last) for moment in (*known, at or last)]
+        return sorted({max(moment, complete) for moment in moments})
+
+    def waits(self, monitor: Monitor, as_of: datetime | None) -> str:
+        """Why the reference cannot be compared with yet; empty when it can, or is not needed."""
+        if not monitor.needs_reference:
+            return ""
+        return self.frozen.waits(as_of, labelled=monitor.metric.needs_labels)
+
     # Readings
 
     def read(self, monitor: Monitor, window: Window, as_of: datetime, mature: bool) -> list[Reading]:
         """Everybody first, then group by group."""
         if monitor.metric.compares_groups:
-            return self._compare(monitor, window, as_of, mature)
+            return [*self._compare(monitor, window, as_of, mature), *self._coverage(monitor, window)]
         groups: list[Group | None] = [None]
         if monitor.group_by:
             groups += self._groups(monitor, [window])
-        return [self._one(monitor, window, as_of, mature, group) for group in groups]
+        found = [self._one(monitor, window, as_of, mature, group) for group in groups]
+        return [*found, *self._coverage(monitor, window)]
+
+    def _coverage(self, monitor: Monitor, window: Window) -> Iterable[Reading]:
+        """Of how many rows the group is known: said wherever it is not all, or where a monitor asks."""
+        sizes = {group: self._rows_of(monitor, window, group) for group in self._groups(monitor, [window])}
+        rows = sum(sizes.values())
+        unknown = sum(n for group, n in sizes.items() if MISSING_GROUP in group)
+        if not monitor.group_by or (not unknown and monitor.min_coverage is None):
+            return
+        found = quality.share(rows - unknown, rows, "rows", monitor.confidence)
+        judged = monitor.min_coverage is not None
+        yield Reading(COVERAGE, None, found, _status(found), rows, None, judged, unknown)
+
+    def _rows_of(self, monitor: Monitor, window: Window, group: Group | None) -> int:
+        return int(self._count(monitor, plan.VOLUME, [window], group=group)[0])
 
     def _one(
         self, monitor: Monitor, window: Window, as_of: datetime, mature: bool, group: Group | None
@@ -148,9 +217,10 @@ class Reader:
         self, monitor: Monitor, window: Window, as_of: datetime, group: Group | None
     ) -> tuple[Measured, Status]:
         """What can be said before the labels are in."""
-        if monitor.metric in estimate.ESTIMABLE and self.frozen.score_edges:
+        if self.frozen.estimates(monitor) and not self.frozen.waits(as_of, labelled=False):
             counts = self._count(monitor, scores(self.frozen), [window], group=group)
-            found = estimate.estimate(monitor.metric, counts, self.frozen.chances, monitor.confidence)
+            chances = self.frozen.chances_at(as_of)
+            found = estimate.estimate(monitor.metric, counts, chances, monitor.confidence)
             if isinstance(found, Value):
                 return found, Status.ESTIMATED
         labelled, _ = self._labelled(monitor, window, as_of, group)
@@ -160,10 +230,9 @@ class Reader:
         self, monitor: Monitor, windows: Sequence[Window], as_of: datetime | None, group: Group | None = None
     ) -> Measured:
         """The metric over these windows taken together, with the labels known at `as_of`."""
-        if monitor.metric.needs_labels:
-            labels = self._count(monitor, plan.LABELS, windows, as_of, group)
-            if (lacking := performance.both_classes(labels)) is not None:
-                return lacking
+        if monitor.metric in (Metric.DRIFT, Metric.UNSEEN) and (waits := self.waits(monitor, as_of)):
+            rows = self._count(monitor, plan.VOLUME, windows, as_of, group)
+            return NotComputable(f"not computable: {waits}", int(rows[0]))
         item = main_item(monitor, self.log, self.frozen)
         counts = self._count(monitor, item, windows, as_of, group)
         if monitor.metric is Metric.DRIFT:
@@ -173,10 +242,14 @@ class Reader:
             return quality.share(counts[0], rows[0], "rows", monitor.confidence)
         return self._metric(monitor, counts)
 
-    def measure_reference(self, monitor: Monitor, group: Group | None = None) -> Measured:
-        """The metric over the reference; not computable where that has nothing to say."""
+    def measure_reference(
+        self, monitor: Monitor, group: Group | None = None, as_of: datetime | None = None
+    ) -> Measured:
+        """The metric over the reference; not computable where that has nothing to say, or not yet."""
         if monitor.metric in (Metric.DRIFT, Metric.UNSEEN) or monitor.metric.compares_groups:
             return NotComputable("is itself compared with the reference")
+        if waits := self.frozen.waits(as_of, labelled=monitor.metric.needs_labels):
+            return NotComputable(waits)
         item = main_item(monitor, self.log, self.frozen)
         counts = self._of_reference(monitor, item, group)
         if monitor.metric is Metric.MISSING:
@@ -222,15 +295,24 @@ class Reader:
                 return drift.ks(reference, counts, monitor.confidence)
         edges = self.frozen.edges_of(monitor)
         tails = plan.Tails(monitor.column or "", edges[0], edges[-1])
-        spread = self._of_reference(monitor, moments(monitor, self.frozen), group)
         return drift.wasserstein(
             reference,
             counts,
             edges,
             (self._of_reference(monitor, tails, group), self._count(monitor, tails, windows, group=group)),
-            quality.deviation(spread),
+            self._unit(monitor, windows, group),
             monitor.confidence,
         )
+
+    def _unit(self, monitor: Monitor, windows: Sequence[Window], group: Group | None) -> float:
+        """What distances are measured in: the reference's standard deviation, where it has one."""
+        item = moments(monitor, self.frozen)
+        reference = self._of_reference(monitor, item, group)
+        deviation = quality.deviation(reference)
+        # Of one value only, rounding may leave a trace.
+        if deviation > 1e-9 * max(1.0, abs(item.centre)):
+            return deviation
+        return quality.pooled_deviation(reference, self._count(monitor, item, windows, group=group))
 
     # Groups compared
 
@@ -241,20 +323,49 @@ class Reader:
         if item.labelled and not mature:
             pending = NotComputable("pending", labelled)
             return [Reading(monitor.metric.value, None, pending, Status.PENDING, labelled, share)]
-        counts = {
-            group: self._count(monitor, item, [window], as_of, group)
-            for group in self._groups(monitor, [window])
-        }
-        size = {group: int(sum(own[:4]) if item.labelled else own[1]) for group, own in counts.items()}
-        large = {group: own for group, own in counts.items() if size[group] >= monitor.min_group}
-        found = _COMPARISONS[monitor.metric](large, monitor.confidence)
-        readings = [Reading(monitor.metric.value, None, found, _status(found), sum(size.values()), share)]
+        counts = self._by_group(monitor, item, window, as_of)
+        found, comparison = comparing.compare(
+            monitor,
+            counts,
+            self._reference_by_group(monitor, item, as_of),
+            self._before(monitor, item, window, as_of),
+        )
+        rows = sum(comparing.size(own) for own in comparison.compared.values())
+        readings = [
+            Reading(monitor.metric.value, None, found, _status(found), rows, share, comparison=comparison)
+        ]
         for group, own in counts.items():
-            for quantity, rate in _rates(monitor.metric, own, monitor.confidence):
+            for quantity, rate in comparing.rates(monitor.metric).items():
+                measured = rate(own, monitor.confidence)
+                size = comparing.size(own)
                 readings.append(
-                    Reading(quantity, group, rate, _status(rate), size[group], share, judged=False)
+                    Reading(quantity, group, measured, _status(measured), size, share, judged=False)
                 )
         return readings
+
+    def _by_group(
+        self, monitor: Monitor, item: Item, window: Window, as_of: datetime | None
+    ) -> dict[Group, Counts]:
+        groups = self._groups(monitor, [window])
+        return {group: self._count(monitor, item, [window], as_of, group) for group in groups}
+
+    def _reference_by_group(
+        self, monitor: Monitor, item: Item, as_of: datetime | None
+    ) -> dict[Group, Counts]:
+        if self.frozen.waits(as_of, labelled=item.labelled):
+            return {}
+        scan = plan.scan_id(None, monitor.group_by, item.labelled)
+        groups = self._reference.groups(scan, item.id, [WHOLE])
+        return {group: self._of_reference(monitor, item, group) for group in groups}
+
+    def _before(
+        self, monitor: Monitor, item: Item, window: Window, as_of: datetime | None
+    ) -> dict[Group, Counts]:
+        """The window before, by group; nothing where it is not known."""
+        before = self.at(monitor, window.index - 1)
+        if before is None or not self.has(monitor, before):
+            return {}
+        return self._by_group(monitor, item, before, as_of)
 
     # Counts
 
@@ -277,6 +388,8 @@ class Reader:
             group = group or ()
         else:
             scan = self._scan(monitor, item.labelled)
+        if isinstance(item, plan.Ranks):
+            return self._index.newest(scan, item.id, windows, item.size, as_of, group)
         return self._index.total(scan, item.id, windows, item.size, item.hide, as_of, group)
 
     def _of_reference(self, monitor: Monitor, item: Item, group: Group | None) -> Counts:
@@ -285,10 +398,15 @@ class Reader:
         return self._reference.total(scan, item.id, [WHOLE], item.size, item.hide, None, group)
 
     def has(self, monitor: Monitor, window: Window) -> bool:
-        """Whether what the monitor is computed from was counted in the window."""
+        """Whether what the monitor is computed from is known of the window: it was counted, or there was
+        nothing to count. A day without rows is a complete day."""
         item = main_item(monitor, self.log, self.frozen)
         scan = self._scan(monitor, item.labelled, grouped=not isinstance(item, plan.Ranks))
-        return self._index.has(scan, item.id, window)
+        if self._index.has(scan, item.id, window):
+            return True
+        known = self._known.get(self._scan(monitor))
+        is_known = window.end > self.log.first and (known is None or window.start >= known)
+        return is_known and not self._index.has(self._scan(monitor), plan.VOLUME.id, window)
 
     def _groups(self, monitor: Monitor, windows: Sequence[Window]) -> list[Group]:
         return self._index.groups(self._scan(monitor), plan.VOLUME.id, windows)
@@ -301,21 +419,11 @@ class Reader:
         return int(counts[0] + counts[1]), int(sum(counts))
 
 
-_COMPARISONS = {
-    Metric.PARITY_DIFFERENCE: fairness.parity_difference,
-    Metric.PARITY_RATIO: fairness.parity_ratio,
-    Metric.EQUALISED_ODDS: fairness.equalised_odds,
-}
-
-
-def _rates(metric: Metric, counts: Counts, confidence: float) -> list[tuple[str, Measured]]:
-    """The rates of one group that a fairness metric compares."""
-    if metric is Metric.EQUALISED_ODDS:
-        return [
-            ("true_positive_rate", performance.recall(counts, confidence)),
-            ("false_positive_rate", performance.false_positive_rate(counts, confidence)),
-        ]
-    return [("selection_rate", quality.share(counts[0], counts[1], "predictions", confidence))]
+def _without_gaps(indexes: Sequence[int]) -> Iterable[int]:
+    """All numbers from the first to the last; of a longer silence only its beginning."""
+    for index, following in pairwise(indexes):
+        yield from range(index, min(following, index + 1 + MOST_SILENT))
+    yield from indexes[-1:]
 
 
 def _status(found: Measured) -> Status:

@@ -287,6 +287,12 @@ def open_alert(conn: Connection, system: str, series: str) -> Alert | None:
     return _alert(row) if row else None
 
 
+def open_series(conn: Connection, system: str) -> list[str]:
+    """Every series of a system that has an open alert."""
+    query = select(alerts.c.series).where(alerts.c.system == system, alerts.c.state == "open")
+    return [row.series for row in conn.execute(query)]
+
+
 def find_alerts(
     conn: Connection, *, outcome: str = "", system: str = "", state: str = "", limit: int = 100
 ) -> list[Alert]:

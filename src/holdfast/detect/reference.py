@@ -10,19 +10,20 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
-from math import inf, nextafter
+from math import ceil, inf, nextafter
 
-from holdfast.detect import plan
+from holdfast.detect import maturity, plan
 from holdfast.detect.cells import WHOLE, Cell, Index
 from holdfast.detect.engines import Engine
-from holdfast.detect.frozen import Frozen, edges_key, parts
+from holdfast.detect.frozen import ALWAYS, NOT_YET, Frozen, edges_key, parts
 from holdfast.detect.log import Log
 from holdfast.detect.metrics import estimate
+from holdfast.detect.metrics.drift import FINE, GRID
 from holdfast.detect.tables import LogError, Table
 from holdfast.detect.wants import wants
-from holdfast.prepare.systems import PREDICTED, Metric, Monitor
+from holdfast.prepare.systems import LABELS_WITHIN, PREDICTED, Metric, Monitor
 from holdfast.problems import shown
 
 MOST_VALUES = 1000
@@ -59,25 +60,81 @@ def identity(log: Log, monitors: Sequence[Monitor]) -> str:
     return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def freeze(log: Log, monitors: Sequence[Monitor], engine: Engine, as_of: datetime | None = None) -> Frozen:
+def freeze(
+    log: Log,
+    monitors: Sequence[Monitor],
+    engine: Engine,
+    as_of: datetime | None = None,
+    begun: Frozen | None = None,
+) -> Frozen:
     """Fix edges, categories and calibration, then count the reference on them.
 
-    Without a reference, columns are centred on the log, and scores are taken at their word.
+    Nothing is frozen before it is ripe: a period of the log when it is over, what its labels say when they
+    are complete (or have been waited for long enough). With `begun`, what is fixed already stays fixed.
+    Without a reference, columns are centred on the log, and scores are taken at their word. Without
+    `as_of` everything in the log is known, and `Frozen` says from when on it may be used.
     """
     needs = _needs(log, monitors)
-    table = log.reference
+    ripe, labels_ripe = _ripeness(log, monitors, engine, as_of)
+    table = log.reference if ripe != NOT_YET else None
     base = table or log.table
-    frozen = Frozen(
-        identity=identity(log, monitors),
-        edges=_edges(needs, table, engine) if table else {},
-        values={column: _values(column, table, engine) for column in needs.values} if table else {},
-        centres=engine.centres(base, needs.centres),
+    frozen = begun or Frozen(identity=identity(log, monitors), edges={}, values={}, centres={})
+    if begun is None or (begun.ripe == NOT_YET and ripe != NOT_YET):
+        frozen = replace(
+            frozen,
+            edges=_edges(needs, table, engine) if table else {},
+            values={column: _values(column, table, engine) for column in needs.values} if table else {},
+            centres=frozen.centres or engine.centres(base, needs.centres),
+        )
+    frozen = replace(
+        frozen, ripe=ripe, labels_ripe=labels_ripe, until=log.reference.until if log.reference else None
     )
-    if needs.scores:
-        frozen = _with_chances(frozen, log, engine)
+    if needs.scores and ripe != NOT_YET:
+        frozen = replace(_with_chances(frozen, log, engine), two_classes=_has_two_classes(log, engine))
     if table is not None:
-        frozen = replace(frozen, cells=tuple(_count(log, table, monitors, frozen, engine, as_of)))
+        known = as_of if labels_ripe == NOT_YET else labels_ripe
+        frozen = replace(frozen, cells=tuple(_count(log, table, monitors, frozen, engine, known)))
     return frozen
+
+
+def kept(
+    frozen: Frozen | None, log: Log, monitors: Sequence[Monitor], engine: Engine, as_of: datetime
+) -> Frozen:
+    """What is frozen, made anew for other monitors, and completed once the reference is ripe."""
+    if frozen is None or frozen.identity != identity(log, monitors):
+        return freeze(log, monitors, engine, as_of)
+    if frozen.is_complete:
+        return frozen
+    return freeze(log, monitors, engine, as_of, frozen)
+
+
+def _ripeness(
+    log: Log, monitors: Sequence[Monitor], engine: Engine, as_of: datetime | None
+) -> tuple[datetime, datetime]:
+    """From when on the reference, and what its labels say, may be used; `NOT_YET` when that is not known."""
+    table = log.reference
+    if table is None or table.until is None:
+        return ALWAYS, ALWAYS
+    delay = log.config.delay or timedelta(0)
+    over = table.until + delay
+    if as_of is not None and over > as_of:
+        return NOT_YET, NOT_YET
+    rules = {monitor.maturity for monitor in monitors if monitor.metric.needs_labels}
+    if not rules or table.label_column is None:
+        return over, over
+    cells = engine.count(table, plan.Scan(None, (), True, (plan.LABELS,)), as_of=as_of)
+    labels = [cell for cell in cells if cell.item == plan.LABELS.id]
+    wait = log.config.labels.within if log.config.labels else LABELS_WITHIN
+    last = over + wait
+    reached = [maturity.mature_at(table.until, delay, labels, rule) or last for rule in rules]
+    complete = min(max(reached), last)
+    return over, complete if as_of is None or complete <= as_of else NOT_YET
+
+
+def _has_two_classes(log: Log, engine: Engine) -> bool:
+    """Whether predictions and labels are of at most two classes."""
+    columns = [log.table.roles.prediction, log.table.label.name if log.table.label else None]
+    return all(len(engine.values(log.table, column, 3)) <= 2 for column in columns if column)
 
 
 def _needs(log: Log, monitors: Iterable[Monitor]) -> _Needs:
@@ -110,7 +167,7 @@ def _edges(needs: _Needs, table: Table, engine: Engine) -> dict[str, tuple[float
                     f"{table.called} has no value in column {shown(column)}",
                     "choose another column or reference",
                 )
-            found[edges_key(column, count)] = edges_at(cuts)
+            found[edges_key(column, count)] = _fine(cuts) if count == FINE else edges_at(cuts)
     return found
 
 
@@ -128,6 +185,24 @@ def edges_at(cuts: Sequence[float]) -> tuple[float, ...]:
     if len(cuts) > 1 and cuts[0] != cuts[1] and len(set(cuts)) > 2:
         edges.discard(cuts[0])
     return tuple(sorted(edges))
+
+
+def _fine(cuts: Sequence[float]) -> tuple[float, ...]:
+    """Edges for distances: between the outermost quantiles, and nowhere far from one another.
+
+    An outlier would stretch the first or last bin, and a gap in the reference one in the middle, over
+    everything that the column may move through.
+    """
+    inner = edges_at(cuts[1:-1] if len(cuts) > 2 else cuts)
+    widest = (inner[-1] - inner[0]) / GRID
+    edges = [inner[0]]
+    for edge in inner[1:]:
+        pieces = ceil((edge - edges[-1]) / widest) if widest > 0 else 1
+        start = edges[-1]
+        between = (start + (edge - start) * piece / pieces for piece in range(1, pieces))
+        edges += [cut for cut in between if start < cut < edge]
+        edges.append(edge)
+    return tuple(edges)
 
 
 def _values(column: str, table: Table, engine: Engine) -> tuple[str, ...]:
@@ -151,11 +226,12 @@ def _with_chances(frozen: Frozen, log: Log, engine: Engine) -> Frozen:
     if table is None or score not in table.columns:
         edges = (nextafter(0.0, -inf), *(part / SCORE_PARTS for part in range(1, SCORE_PARTS + 1)))
         return replace(frozen, score_edges=edges, chances=estimate.as_probabilities(edges))
-    edges = edges_at(engine.quantiles(table, [score], SCORE_PARTS)[score])
+    edges = frozen.score_edges or edges_at(engine.quantiles(table, [score], SCORE_PARTS)[score])
     chances = None
-    if table.label_column is not None:
+    if table.label_column is not None and frozen.labels_ripe != NOT_YET:
         item = plan.ScoreBins(edges, "label")
-        cells = engine.count(table, plan.Scan(None, (), True, (item,)))
+        known = frozen.labels_ripe if table.since is not None else None
+        cells = engine.count(table, plan.Scan(None, (), True, (item,)), as_of=known)
         counts = Index(cells).total(plan.scan_id(None, (), True), item.id, [WHOLE], item.size, item.hide)
         chances = estimate.calibration(counts[: item.size // 2], counts[item.size // 2 :])
     return replace(

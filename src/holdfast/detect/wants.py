@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from holdfast.detect import plan
-from holdfast.detect.frozen import Frozen
+from holdfast.detect.frozen import NOT_YET, Frozen
 from holdfast.detect.log import Log
-from holdfast.detect.metrics.estimate import ESTIMABLE
 from holdfast.detect.plan import Item
 from holdfast.prepare.systems import Metric, Monitor
 
@@ -26,17 +25,19 @@ def wants(monitor: Monitor, log: Log, frozen: Frozen) -> Iterator[tuple[tuple[st
 
 def items(monitor: Monitor, log: Log, frozen: Frozen) -> Iterator[Item]:
     yield main_item(monitor, log, frozen)
-    if monitor.measures_distance:
+    if monitor.measures_distance and not _waits(monitor, frozen):
         edges = frozen.edges_of(monitor)
         yield plan.Tails(monitor.column or "", edges[0], edges[-1])
         yield moments(monitor, frozen)
-    if monitor.metric in ESTIMABLE and frozen.score_edges:
+    if frozen.estimates(monitor):
         yield scores(frozen)
 
 
 def main_item(monitor: Monitor, log: Log, frozen: Frozen) -> Item:
-    """The item that the metric itself is computed from."""
+    """The item that the metric itself is computed from; rows while there is no reference to count on."""
     column = monitor.column or ""
+    if _waits(monitor, frozen):
+        return plan.VOLUME
     match monitor.metric:
         case Metric.ACCURACY:
             return plan.Correct()
@@ -61,6 +62,11 @@ def main_item(monitor: Monitor, log: Log, frozen: Frozen) -> Item:
         case Metric.DRIFT:
             return plan.Histogram(column, frozen.edges_of(monitor))
     raise AssertionError(f"{monitor.metric} is not known here")
+
+
+def _waits(monitor: Monitor, frozen: Frozen) -> bool:
+    """Whether the bins or values that the metric counts on are not frozen yet."""
+    return monitor.metric in (Metric.DRIFT, Metric.UNSEEN) and frozen.ripe == NOT_YET
 
 
 def moments(monitor: Monitor, frozen: Frozen) -> plan.Moments:

@@ -22,7 +22,7 @@ from yaml.composer import Composer
 from yaml.cyaml import CParser  # type: ignore[attr-defined]
 from yaml.resolver import Resolver
 
-from holdfast.problems import Problem, explain
+from holdfast.problems import Fault, Problem, explain
 from holdfast.wording import visible
 
 LARGEST = 512 * 1024
@@ -391,6 +391,8 @@ def _follows(item: Any, items: Sequence[Any]) -> bool:
 def _problem(document: Document, model: type[BaseModel], item: Any) -> Problem:
     way = tuple(step for step in item["loc"] if step != "[key]")
     cause, fix = explain(item, _known(model, way[:-1]))
+    fault = item.get("ctx", {}).get("error")
+    way += fault.at if isinstance(fault, Fault) else ()
     at_key = item["type"] == "extra_forbidden" or "[key]" in item["loc"]
     shown = tuple(
         step for position, step in enumerate(way) if _is_real(document, way, position, item["type"])

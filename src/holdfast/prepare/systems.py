@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from math import inf, log, sqrt
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -230,6 +231,11 @@ class PredictionLog(Entry):
 
 # Monitors
 
+MIN_N = 30
+"""Rows that a window must have to be judged, where nothing else is said."""
+PSI_ROWS = 10
+"""Rows for each bin that PSI needs: its logarithms make much of a bin that chance left empty."""
+
 
 class Metric(StrEnum):
     """What a monitor measures."""
@@ -278,7 +284,14 @@ class Metric(StrEnum):
     def compares_groups(self) -> bool:
         return self in _DIMENSIONS[Dimension.FAIRNESS]
 
+    @property
+    def worse(self) -> Worse | None:
+        """In which direction the metric gets worse wherever it is used; None where that depends."""
+        return _WORSE.get(self)
 
+
+Worse = Literal["down", "up", "either"]
+"""In which direction a value gets worse."""
 _DIMENSIONS = {
     Dimension.QUALITY: {Metric.MISSING, Metric.UNSEEN},
     Dimension.DRIFT: {Metric.DRIFT},
@@ -307,6 +320,23 @@ _RATES = {
 }
 
 
+_WORSE: dict[Metric, Worse] = {
+    Metric.ACCURACY: "down",
+    Metric.PRECISION: "down",
+    Metric.RECALL: "down",
+    Metric.F1: "down",
+    Metric.AUC: "down",
+    Metric.PARITY_RATIO: "down",
+    Metric.MISSING: "up",
+    Metric.UNSEEN: "up",
+    Metric.DRIFT: "up",
+    Metric.PARITY_DIFFERENCE: "up",
+    Metric.EQUALISED_ODDS: "up",
+}
+_UNBOUNDED = {Metric.MEAN: (-inf, inf), Metric.VOLUME: (0.0, inf)}
+"""Every other metric lies between 0 and 1, drift as its method says."""
+
+
 class DriftMethod(StrEnum):
     """How two distributions are compared; definitions in `holdfast.detect.metrics.drift`."""
 
@@ -314,6 +344,19 @@ class DriftMethod(StrEnum):
     KS = "ks"
     JENSEN_SHANNON = "jensen_shannon"
     WASSERSTEIN = "wasserstein"
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The least and the greatest value it can take."""
+        return 0.0, _LARGEST.get(self, inf)
+
+
+_LARGEST = {
+    DriftMethod.KS: 1.0,
+    DriftMethod.JENSEN_SHANNON: sqrt(log(2)),
+    # No share counts as less than 1 in 10,000.
+    DriftMethod.PSI: 2 * log(10_000),
+}
 
 
 class Rows(Entry):
@@ -327,6 +370,13 @@ Window = Annotated[
     Discriminator(lambda value: "rows" if isinstance(value, dict | Rows) else "duration"),
 ]
 """`1d`, `6h`, `1w` (aligned to midnight and Monday, UTC), or `{rows: 5000}`."""
+
+
+def _example(bound: float, low: float, high: float) -> str:
+    """A limit that can be reached, near to what was probably meant: 80 for a share is 80%."""
+    if high == 1 and 1 < bound < 100:
+        return f"{bound:g}%"
+    return "0.1" if high != inf else "1"
 
 
 class Limit(Entry):
@@ -358,11 +408,21 @@ Against = Annotated[
 ]
 
 
+def _change(value: Any) -> Any:
+    """Above 100% a change must be written with a percent sign: 20 may mean 20% or 2,000%."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and value > 1:
+        raise Fault(
+            f"{shown(value)} is a change of {100 * value:,.4g}%",
+            f"write {value:g}%, or {100 * value:g}% if that is meant",
+        )
+    return value
+
+
 class Relative(Entry):
     """An alarm on a change in proportion: `down: 20%, against: 7d` is 20% down week over week."""
 
-    down: OpenShare | None = None
-    up: Annotated[Number, Field(gt=0)] | None = None
+    down: Annotated[OpenShare, BeforeValidator(_change)] | None = None
+    up: Annotated[Number, Field(gt=0), BeforeValidator(_change)] | None = None
     against: Against
     """A length (the last so long against the same length before), `previous` window, or `reference`."""
 
@@ -432,12 +492,17 @@ class Monitor(Entry):
     maturity: Maturity = Maturity(share=0.9)
     estimate_alarms: bool = False
     """Whether an estimate made before the labels are in may raise the alarm."""
-    min_n: int = Field(default=30, ge=1)
-    """Fewer rows than this are shown and not judged."""
+    worse: Worse | None = None
+    """In which direction the value gets worse; must be stated where the metric and its thresholds do not
+    say it: with a limit on both sides, and with thresholds that look in opposite directions."""
+    min_n: int | None = Field(default=None, ge=1)
+    """Fewer rows than this are shown and not judged; 30 when not stated, for PSI ten for each bin."""
     group_by: tuple[Text, ...] = ()
     """Columns whose combinations of values are the groups."""
     min_group: int = Field(default=100, ge=2)
     """Groups smaller than this are shown and not judged."""
+    min_coverage: Share | None = None
+    """Share of rows whose group must be known; less is an alarm of its own. Not stated: shown only."""
     confidence: Annotated[Number, Field(ge=0.5, lt=1)] = 0.95
     close_after: int = Field(default=3, ge=1)
     """Windows in bounds, one after another, before an open alert closes."""
@@ -451,7 +516,15 @@ class Monitor(Entry):
 
     @model_validator(mode="after")
     def _fits_its_metric(self) -> Self:
-        for check in (self._check_columns, self._check_groups, self._check_rules, self._check_relative):
+        for check in (
+            self._check_columns,
+            self._check_groups,
+            self._check_rules,
+            self._check_relative,
+            self._check_limit,
+            self._check_detector,
+            self._check_direction,
+        ):
             check()
         return self
 
@@ -467,6 +540,8 @@ class Monitor(Entry):
     def _check_groups(self) -> None:
         if self.metric.compares_groups and not self.group_by:
             raise Fault(f"metric {self.metric} compares groups", "add for example group_by: [gender]")
+        if self.min_coverage is not None and not self.group_by:
+            raise Fault("min_coverage is about groups, and there are none", "remove it, or add group_by")
 
     def _check_rules(self) -> None:
         if not (self.limit or self.relative or self.e_detector):
@@ -499,6 +574,96 @@ class Monitor(Entry):
                 "AUC over several windows is not the sum of theirs",
                 "make against as long as window, or use previous or reference",
             )
+
+    def _check_limit(self) -> None:
+        """A limit that the metric can never be beyond never alarms; one that it always is always does."""
+        if self.limit is None:
+            return
+        low, high = self.range
+        for side, bound in (("below", self.limit.below), ("above", self.limit.above)):
+            if bound is None:
+                continue
+            never = bound <= low if side == "below" else bound >= high
+            always = bound > high if side == "below" else bound < low
+            if never or always:
+                raise Fault(
+                    f"limit {side} {bound:g} would {'never' if never else 'always'} alarm: "
+                    f"{self._range_said()}",
+                    f"write for example {side}: {_example(bound, low, high)}",
+                    ("limit", side),
+                )
+
+    def _check_detector(self) -> None:
+        rule = self.e_detector
+        if rule is None:
+            return
+        natural = self.worse or self.metric.worse
+        if natural in ("down", "up") and rule.direction != natural:
+            raise Fault(
+                f"e_detector looks {rule.direction}, and {self.metric} gets worse {natural}",
+                f"write direction: {natural}",
+                ("e_detector",),
+            )
+        if isinstance(rule.baseline, float):
+            room = rule.baseline if rule.direction == "down" else 1 - rule.baseline
+            stated = "shifts" in rule.model_fields_set
+            for name, moves in (("shifts", rule.shifts if stated else ()), ("floor", (rule.floor,))):
+                if any(move >= room for move in moves):
+                    raise Fault(
+                        f"{rule.direction} from {rule.baseline:g} by {max(moves):g} leaves 0 to 1, and a "
+                        f"{self.metric} cannot",
+                        f"make it less than {room:.4g}",
+                        ("e_detector", name),
+                    )
+
+    def _check_direction(self) -> None:
+        two_sided = self.limit is not None and None not in (self.limit.below, self.limit.above)
+        looks = self._looks()
+        if self.worse is None and (two_sided or (self.metric.worse is None and len(looks) > 1)):
+            raise Fault(
+                "does not say in which direction the value gets worse",
+                "add worse: down, worse: up, or worse: either",
+                ("limit",) if two_sided else (),
+            )
+
+    def _looks(self) -> set[Literal["down", "up"]]:
+        """In which directions the thresholds look."""
+        found: set[Literal["down", "up"]] = set()
+        if self.limit is not None:
+            found |= {"down"} if self.limit.below is not None else set()
+            found |= {"up"} if self.limit.above is not None else set()
+        if self.relative is not None:
+            found.add("down" if self.relative.down is not None else "up")
+        if self.e_detector is not None:
+            found.add(self.e_detector.direction)
+        return found
+
+    @property
+    def gets_worse(self) -> Worse:
+        """In which direction the value gets worse: as stated, else as the metric or its thresholds say."""
+        return self.worse or self.metric.worse or min(self._looks())
+
+    def worse_by(self, value: float, normal: float) -> float | None:
+        """How much worse than normal, as a share of normal; less than 0 is better. None when normal is 0."""
+        if normal == 0:
+            return None
+        change = (value - normal) / abs(normal)
+        worse = self.gets_worse
+        return abs(change) if worse == "either" else change if worse == "up" else -change
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The least and the greatest value that the metric can take."""
+        if self.metric is Metric.DRIFT:
+            return self.drift_method.range
+        return _UNBOUNDED.get(self.metric, (0.0, 1.0))
+
+    def _range_said(self) -> str:
+        low, high = self.range
+        named = self.drift_method.value if self.metric is Metric.DRIFT else self.metric.value
+        if high == inf:
+            return f"{named} is never under {low:g}"
+        return f"{named} lies between {low:g} and {high:.4g}"
 
     @property
     def drift_method(self) -> DriftMethod:

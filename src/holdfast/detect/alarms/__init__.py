@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+
+from holdfast.detect.metrics.intervals import Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,3 +17,14 @@ class Verdict:
     """Whether the value itself is on the good side; a doubtful window is neither."""
     sentence: str
     """With numbers; starts with a verb: "lies under the limit 0.85"."""
+    period: Period | None = None
+    """What was judged, where that is not the window itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Several windows that end with the one measured, judged together."""
+
+    start: datetime
+    end: datetime
+    value: Value

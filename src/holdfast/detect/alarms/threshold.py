@@ -16,6 +16,9 @@ def judge(value: Value, limit: Limit) -> Verdict:
     elif limit.above is not None and value.value > limit.above:
         bound, side = limit.above, "over"
         certain = value.lower > limit.above
+    elif limit.above is not None and value.at_least:
+        unknown = "but may be more than could be computed, so that it is not known to be within"
+        return Verdict(False, False, f"does not exceed the limit {shown(limit.above)}, {unknown}")
     else:
         return Verdict(False, True, f"is within {_within(limit)}")
     if certain:

@@ -10,7 +10,11 @@ Definitions, because these names mean different things elsewhere:
 - *KS*: largest difference of the two cumulative shares at the edges of `FINE` bins of equal mass in the
   reference; off by at most one bin's mass.
 - *Wasserstein*: area between the two cumulative shares, divided by the reference's standard deviation;
-  0.1 is a tenth of a standard deviation. Straight lines within fine bins; exact in the tails.
+  0.1 is a tenth of a standard deviation. Straight lines within fine bins, which end at the outermost
+  `FINE`-quantiles of the reference and are nowhere wider than a `GRID`-th of their range; beyond, sums of
+  what lies there, so that one outlier moves it as little as it should. By how much bins may be off at most
+  is computed from the same counts, said, and part of the interval. Where the reference has one value
+  only, the unit is the standard deviation of both taken half and half.
 
 Both PSI and Jensen–Shannon are positive without any drift: PSI's expectation is then about
 (B − 1)(1/n + 1/m) for B bins (Yurdakul and Naranjo, Journal of Risk Model Validation 14, 2020), and the
@@ -30,6 +34,9 @@ from holdfast.detect.metrics.intervals import Measured, NotComputable, Value, no
 
 EPSILON = 1e-4
 FINE = 1024
+GRID = 512
+MOST_ERROR = 0.5
+"""Standard deviations that bins may be off before a Wasserstein distance is not shown."""
 Floats = NDArray[np.float64]
 
 
@@ -37,19 +44,28 @@ def psi(reference: Sequence[float], current: Sequence[float], confidence: float)
     """Population stability index with its interval.
 
     Delta method for two independent multinomials, after taking off the bias, plus the spread that
-    remains without drift (a chi-square with B − 1 degrees of freedom, scaled by 1/n + 1/m).
+    remains without drift (a chi-square with B − 1 degrees of freedom, scaled by 1/n + 1/m). The slopes
+    are taken where half a row is added to each bin: at an empty one they would be those of a share of
+    1 in 10,000 that nobody measured, and no interval of a small window would exclude anything.
     """
     shares = _shares(reference, current)
     if isinstance(shares, NotComputable):
         return shares
     p, q, m, n = shares
     value = float(np.sum((q - p) * np.log(q / p)))
-    slope_q = np.log(q / p) + 1 - p / q
-    slope_p = np.log(p / q) + 1 - q / p
-    spread = _variance(slope_q, q) / n + _variance(slope_p, p) / m
+    p_, q_ = _smoothed(p, m), _smoothed(q, n)
+    slope_q = np.log(q_ / p_) + 1 - p_ / q_
+    slope_p = np.log(p_ / q_) + 1 - q_ / p_
+    spread = _variance(slope_q, q_) / n + _variance(slope_p, p_) / m
     scale = 1 / n + 1 / m
     freedom = len(p) - 1
     return _unbiased(value, freedom * scale, spread + 2 * freedom * scale**2, n, confidence)
+
+
+def _smoothed(shares: Floats, n: int) -> Floats:
+    """Shares with half a row added to each bin."""
+    result: Floats = (shares * n + 0.5) / (n + len(shares) / 2)
+    return result
 
 
 def jensen_shannon(reference: Sequence[float], current: Sequence[float], confidence: float) -> Measured:
@@ -106,17 +122,37 @@ def wasserstein(
     if isinstance(totals, NotComputable):
         return totals
     m, n = totals
-    if deviation <= 0:
-        return NotComputable("not computable: the reference has one value only", n)
     widths = np.diff(np.asarray(edges, dtype=float))
     f, g = _cumulative(reference[:-1])[:-1], _cumulative(current[:-1])[:-1]
-    area = float(np.sum(widths * _mean_distance(f - g)))
-    area += abs(tails[0][0] / m - tails[1][0] / n) + abs(tails[0][1] / m - tails[1][1] / n)
+    inside = widths * _mean_distance(f - g)
+    before, after = (np.asarray(own, dtype=float) / total for own, total in zip(tails, (m, n), strict=True))
+    area = float(np.sum(inside) + np.sum(np.abs(before - after)))
+    if area == 0:
+        return Value(0.0, 0.0, 0.0, n)
+    if deviation <= 0:
+        return NotComputable("not computable: neither the reference nor the window has two values", n)
+    least, most = _bounds(f, g, widths)
+    above = (float(np.sum(most - inside)) + 2 * float(np.sum(np.minimum(before, after)))) / deviation
+    below = float(np.sum(inside - least)) / deviation
+    error = max(above, below)
+    if error > MOST_ERROR:
+        return NotComputable(
+            f"not computable: the bins of the reference are too wide for how the column has moved (it may be "
+            f"off by {error:.3g} standard deviations); method: ks does not depend on their width",
+            n,
+        )
     half = normal_quantile(confidence) * sqrt(1 / n + 1 / m)
     root = np.sqrt(f * (1 - f))
     noise = float(np.sum(widths * (root[:-1] + root[1:]) / 2)) / deviation * sqrt(1 / n + 1 / m)
     value = area / deviation
-    return Value(value, max(0.0, value - noise - half), value + half, n)
+    return Value(value, max(0.0, value - noise - half - below), value + half + above, n, bins=error)
+
+
+def _bounds(f: Floats, g: Floats, widths: Floats) -> tuple[Floats, Floats]:
+    """The least and the largest area that can lie between two rising curves in each bin."""
+    most = widths * np.maximum(f[1:] - g[:-1], g[1:] - f[:-1])
+    least = widths * np.maximum(np.maximum(f[:-1] - g[1:], g[:-1] - f[1:]), 0.0)
+    return least, most
 
 
 def _mean_distance(gap: Floats) -> Floats:

@@ -2,100 +2,141 @@
 
 With more than two groups the largest gap is also the luckiest one: each pair is compared at the level
 (1 − confidence) / comparisons (Bonferroni), so the interval of the largest gap keeps its promise.
+
+A group in which a rate has nothing to be computed from (no positive label, say) hides a gap, it does not
+close one: the others are compared, and what they differ by is the least that the gap can be.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from holdfast.detect.metrics import intervals
-from holdfast.detect.metrics.intervals import Measured, NotComputable, Value, wilson
+from holdfast.detect.metrics.intervals import Measured, NotComputable, Value
 from holdfast.detect.metrics.performance import false_positive_rate, recall
+from holdfast.detect.metrics.quality import share
 
 Group = tuple[str, ...]
-Rate = Callable[[float], Value]
+Counts = Sequence[float]
+Rate = Callable[[Counts, float], Measured]
 """A group's rate at a confidence."""
 
 
-def parity_difference(selected: Mapping[Group, Sequence[float]], confidence: float) -> Measured:
+def selection_rate(selected: Counts, confidence: float) -> Measured:
+    """Share of positive predictions; `selected` is [positive, with a prediction]."""
+    return share(selected[0], selected[1], "predictions", confidence)
+
+
+SELECTION: Mapping[str, Rate] = {"selection_rate": selection_rate}
+ODDS: Mapping[str, Rate] = {"true_positive_rate": recall, "false_positive_rate": false_positive_rate}
+
+
+@dataclass(frozen=True, slots=True)
+class Extremes:
+    """The two groups that differ most, and in which rate."""
+
+    rate: str
+    lowest: Group
+    low: Value
+    highest: Group
+    high: Value
+
+
+def parity_difference(selected: Mapping[Group, Counts], confidence: float) -> Measured:
     """Largest minus smallest share of positive predictions; values are [positive, with a prediction].
 
     Newcombe's interval for each pair of groups.
     """
-    if len(selected) < 2:
-        return _too_few(len(selected))
-    rates = [_selection(counts) for counts in selected.values()]
-    return _largest_gap([rates], confidence)
+    return _largest_gap(selected, SELECTION, confidence)
 
 
-def parity_ratio(selected: Mapping[Group, Sequence[float]], confidence: float) -> Measured:
+def parity_ratio(selected: Mapping[Group, Counts], confidence: float) -> Measured:
     """Smallest divided by largest share of positive predictions: the four-fifths rule asks for 0.8.
 
-    29 CFR 1607.4 D. MOVER-R interval for each pair of groups.
+    29 CFR 1607.4 D. MOVER-R interval for each pair of groups. Two groups in which nobody is selected are
+    alike; a ratio cannot be computed only where nobody is selected at all.
     """
-    if len(selected) < 2:
-        return _too_few(len(selected))
-    rates = [_selection(counts) for counts in selected.values()]
-    level = _level(confidence, len(rates) * (len(rates) - 1) // 2)
+    groups = {group: counts for group, counts in selected.items() if counts[1] > 0}
+    if len(groups) < 2:
+        return _too_few(len(groups))
+    comparisons = len(groups) * (len(groups) - 1) // 2
+    rates = [_certain(selection_rate(own, _level(confidence, comparisons))) for own in groups.values()]
+    n = sum(rate.n for rate in rates)
     pairs = []
-    for one, other in combinations([rate(level) for rate in rates], 2):
+    for one, other in combinations(rates, 2):
         low, high = sorted((one, other), key=lambda rate: rate.value)
-        if high.value == 0:
-            return NotComputable("not computable: no group has a positive prediction", low.n + high.n)
-        pairs.append(intervals.ratio(low, high))
-    worst = min(pairs, key=lambda pair: pair.value)
-    n = sum(rate(confidence).n for rate in rates)
-    return Value(worst.value, min(pair.lower for pair in pairs), min(pair.upper for pair in pairs), n)
+        if high.value > 0:
+            pairs.append(intervals.ratio(low, high))
+    if not pairs:
+        return NotComputable("not computable: no group has a positive prediction", n)
+    worst = min(pair.value for pair in pairs)
+    return Value(worst, min(pair.lower for pair in pairs), min(pair.upper for pair in pairs), n)
 
 
-def equalised_odds(confusions: Mapping[Group, Sequence[float]], confidence: float) -> Measured:
+def equalised_odds(confusions: Mapping[Group, Counts], confidence: float) -> Measured:
     """The larger of the gaps in true positive rate and in false positive rate between groups.
 
     Hardt, Price and Srebro, "Equality of opportunity in supervised learning" (2016); the larger of the
     two gaps, as fairlearn's `equalized_odds_difference` takes it. Values are [tp, fp, fn, tn, unlabelled].
     """
-    if len(confusions) < 2:
-        return _too_few(len(confusions))
-    kinds: list[list[Rate]] = []
-    for name, measure in (("positive", recall), ("negative", false_positive_rate)):
-        for group, counts in confusions.items():
-            if isinstance(measure(counts, confidence), NotComputable):
-                return NotComputable(
-                    f"not computable until both classes are known in every group: {', '.join(group)} has no "
-                    f"{name} label"
-                )
-        kinds.append([_odds(measure, counts) for counts in confusions.values()])
-    largest = _largest_gap(kinds, confidence)
-    n = sum(int(sum(counts[:4])) for counts in confusions.values())
-    return Value(largest.value, largest.lower, largest.upper, n)
+    return _largest_gap(confusions, ODDS, confidence)
 
 
-def _selection(counts: Sequence[float]) -> Rate:
-    return lambda confidence: wilson(int(counts[0]), int(counts[1]), confidence)
+def extremes(groups: Mapping[Group, Counts], rates: Mapping[str, Rate], confidence: float) -> Extremes | None:
+    """Who differs most in any of the rates; None where no two groups can be compared."""
+    found: list[Extremes] = []
+    for name, rate in rates.items():
+        known = _computable(groups, rate, confidence)
+        if len(known) > 1:
+            lowest = min(known, key=lambda group: (known[group].value, group))
+            highest = max(known, key=lambda group: (known[group].value, group))
+            found.append(Extremes(name, lowest, known[lowest], highest, known[highest]))
+    return max(found, key=lambda pair: pair.high.value - pair.low.value, default=None)
 
 
-def _odds(measure: Callable[[Sequence[float], float], Measured], counts: Sequence[float]) -> Rate:
-    def rate(confidence: float) -> Value:
-        measured = measure(counts, confidence)
-        assert isinstance(measured, Value)
-        return measured
+def lacking(groups: Mapping[Group, Counts], rates: Mapping[str, Rate]) -> dict[Group, str]:
+    """Groups in which a rate has nothing to be computed from, and which rate."""
+    return {
+        group: name
+        for group, counts in groups.items()
+        for name, rate in rates.items()
+        if isinstance(rate(counts, 0.95), NotComputable)
+    }
 
-    return rate
 
-
-def _largest_gap(kinds: Sequence[Sequence[Rate]], confidence: float) -> Value:
+def _largest_gap(groups: Mapping[Group, Counts], rates: Mapping[str, Rate], confidence: float) -> Measured:
     """The largest difference within any kind of rate; the interval holds for all pairs at once."""
-    pairs_in_each = len(kinds[0]) * (len(kinds[0]) - 1) // 2
-    level = _level(confidence, pairs_in_each * len(kinds))
+    if len(groups) < 2:
+        return _too_few(len(groups))
+    known = {name: _computable(groups, rate, confidence) for name, rate in rates.items()}
+    comparisons = sum(len(own) * (len(own) - 1) // 2 for own in known.values())
+    if not comparisons:
+        without = next(name for name, own in known.items() if len(own) < 2).replace("_", " ")
+        return NotComputable(f"not computable: fewer than two groups have a {without}")
+    level = _level(confidence, comparisons)
     gaps = []
-    for rates in kinds:
-        for one, other in combinations([rate(level) for rate in rates], 2):
+    for name, own in known.items():
+        certain = [_certain(rates[name](groups[group], level)) for group in own]
+        for one, other in combinations(certain, 2):
             low, high = sorted((one, other), key=lambda rate: rate.value)
             gaps.append(intervals.difference(high, low))
-    n = sum(rate(confidence).n for rate in kinds[0])
+    n = sum(int(sum(counts[:4])) if len(counts) > 2 else int(counts[1]) for counts in groups.values())
     lower = max(0.0, max(gap.lower for gap in gaps))
-    return Value(max(gap.value for gap in gaps), lower, max(gap.upper for gap in gaps), n)
+    found = Value(max(gap.value for gap in gaps), lower, max(gap.upper for gap in gaps), n)
+    complete = all(len(own) == len(groups) for own in known.values())
+    return found if complete else replace(found, upper=1.0, at_least=True)
+
+
+def _computable(groups: Mapping[Group, Counts], rate: Rate, confidence: float) -> dict[Group, Value]:
+    found = {group: rate(counts, confidence) for group, counts in groups.items()}
+    return {group: value for group, value in found.items() if isinstance(value, Value)}
+
+
+def _certain(rate: Measured) -> Value:
+    assert isinstance(rate, Value)
+    return rate
 
 
 def _level(confidence: float, comparisons: int) -> float:

@@ -22,6 +22,10 @@ class Value:
     """Rows that the number rests on."""
     hits: int | None = None
     """For a rate: how many of the n; what the e-detector counts."""
+    at_least: bool = False
+    """Whether the true value may be larger, because a part of it could not be computed."""
+    bins: float = 0.0
+    """By how much counting in bins may have moved the value at most; the interval includes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,23 +136,37 @@ def difference(first: Value, second: Value) -> Value:
     return Value(gap, gap - down, gap + up, first.n + second.n)
 
 
+def times(value: Value, factor: float) -> Value:
+    """A value multiplied by a number that is known exactly."""
+    ends = sorted(factor * end if factor else 0.0 for end in (value.lower, value.upper))
+    return Value(factor * value.value, ends[0], ends[1], value.n)
+
+
 def ratio(first: Value, second: Value) -> Value:
-    """first / second of independent samples, both at least 0, by MOVER-R.
+    """first / second of independent samples, by MOVER-R; `second` must be positive.
 
     Donner and Zou, Statistical Methods in Medical Research 21 (2012); Newcombe, same journal 25 (2016).
-    The upper end is infinite when the second may be 0. Raises ValueError when the second is 0.
+    An end is infinite when the second may be 0. Raises ValueError when the second is not positive.
     """
     if second.value <= 0:
         raise ValueError("a ratio to 0 has no value")
     a, b = first.value, second.value
-    l1, u1, l2, u2 = max(first.lower, 0.0), first.upper, max(second.lower, 0.0), second.upper
-    lower, upper = 0.0, inf
-    if isfinite(u2):
-        # The term u2(2b − u2) may be negative for a very uncertain denominator: then nothing is known below.
-        below = u2 * (2 * b - u2)
-        if below > 0:
-            lower = (a * b - sqrt(max((a * b) ** 2 - l1 * (2 * a - l1) * below, 0.0))) / below
-    above = l2 * (2 * b - l2)
-    if above > 0 and isfinite(u1):
-        upper = (a * b + sqrt(max((a * b) ** 2 - u1 * (2 * a - u1) * above, 0.0))) / above
-    return Value(a / b, max(lower, 0.0), upper, first.n + second.n)
+    l2, u2 = max(second.lower, 0.0), second.upper
+    lower = _least_ratio(a, first.lower, b, l2, u2)
+    upper = -_least_ratio(-a, -first.upper, b, l2, u2)
+    return Value(a / b, lower, upper, first.n + second.n)
+
+
+def _least_ratio(a: float, least: float, b: float, l2: float, u2: float) -> float:
+    """The lower end: where a − k b, with its own interval, begins to be above 0 (solved for k)."""
+    if not isfinite(least):
+        return -inf
+    # A positive numerator over the largest denominator is smallest; a negative one over the smallest.
+    end = u2 if least >= 0 else l2
+    square = end * (2 * b - end) if isfinite(end) else 0.0
+    if square <= 0:
+        # The denominator is too uncertain: then nothing is known on this side.
+        return 0.0 if least >= 0 else -inf
+    root = sqrt(max((a * b) ** 2 - least * (2 * a - least) * square, 0.0))
+    found = (a * b - root) / square
+    return max(found, 0.0) if least >= 0 else found

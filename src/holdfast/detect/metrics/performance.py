@@ -7,19 +7,6 @@ from math import sqrt
 
 from holdfast.detect.metrics.intervals import Measured, NotComputable, Value, on_logit, wilson
 
-ONE_CLASS = "not computable until both classes are known: all {n} labels so far are {which}"
-
-
-def both_classes(labels: Sequence[float]) -> NotComputable | None:
-    """What is missing before any of these can be computed; `labels` is [positive, other, unlabelled]."""
-    positive, other = int(labels[0]), int(labels[1])
-    if positive + other == 0:
-        return NotComputable("not computable: no label is known")
-    if positive == 0 or other == 0:
-        which = "positive" if other == 0 else "negative"
-        return NotComputable(ONE_CLASS.format(n=positive + other, which=which), positive + other)
-    return None
-
 
 def accuracy(correct: Sequence[float], confidence: float) -> Measured:
     """Share of labelled predictions that equal their label; `correct` is [right, wrong, unlabelled]."""

@@ -33,3 +33,12 @@ def deviation(moments: Sequence[float]) -> float:
     if n < 2:
         return 0.0
     return sqrt(max(moments[2] - moments[1] ** 2 / n, 0.0) / (n - 1))
+
+
+def pooled_deviation(one: Sequence[float], other: Sequence[float]) -> float:
+    """Standard deviation of two samples taken half and half; both are moments about the same centre."""
+    if not one[0] or not other[0]:
+        return 0.0
+    mean_of = (one[1] / one[0] + other[1] / other[0]) / 2
+    square = (one[2] / one[0] + other[2] / other[0]) / 2
+    return sqrt(max(square - mean_of**2, 0.0))

@@ -1,0 +1,137 @@
+"""What is said about a measurement: one window for value, change and interval in every sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from holdfast import wording
+from holdfast.detect.alarms import Period, Verdict
+from holdfast.detect.cells import Group
+from holdfast.detect.comparing import Comparison
+from holdfast.detect.measurement import shown
+from holdfast.detect.metrics.intervals import Value
+from holdfast.detect.reading import COVERAGE, Reading
+from holdfast.prepare.systems import DriftMethod, Metric, Monitor
+
+_NAMES = {
+    DriftMethod.PSI: "PSI",
+    DriftMethod.KS: "Kolmogorov–Smirnov distance",
+    DriftMethod.JENSEN_SHANNON: "Jensen–Shannon distance",
+    DriftMethod.WASSERSTEIN: "Wasserstein distance (in standard deviations)",
+}
+
+
+def judged(monitor: Monitor, reading: Reading, verdicts: Sequence[Verdict]) -> str:
+    """The alarms first; without one, all that was said."""
+    kept = [verdict for verdict in verdicts if verdict.alarm] or list(verdicts)
+    about = subject(monitor, reading)
+    own = [verdict.sentence for verdict in kept if verdict.period is None]
+    sentences = []
+    value = reading.found
+    if isinstance(value, Value) and (own or not kept):
+        sentences.append(f"{about} {_numbers(value, monitor)} {'; it '.join(own) or 'is shown'}.")
+    sentences += [
+        f"{about} {_of_period(verdict.period, monitor)} {verdict.sentence}."
+        for verdict in kept
+        if verdict.period is not None
+    ]
+    return " ".join(sentences) + groups(monitor, reading) + _coverage(monitor, reading)
+
+
+def shown_only(monitor: Monitor, reading: Reading, value: Value, silence: str) -> str:
+    """A value that is not judged, and why."""
+    said = f"{subject(monitor, reading)} {_numbers(value, monitor)} {silence}."
+    return said + groups(monitor, reading) + _coverage(monitor, reading)
+
+
+def lateness(rows: int) -> str:
+    """That a window was measured again because its rows changed."""
+    if not rows:
+        return ""
+    what = f"{wording.plural(rows, 'row')} came" if rows > 0 else f"{wording.plural(-rows, 'row')} went"
+    return f" Measured again: {what} after it had been judged."
+
+
+def named(monitor: Monitor, group: Group | None) -> dict[str, str] | None:
+    """The group with the columns its values belong to."""
+    return None if group is None else dict(zip(monitor.group_by, group, strict=True))
+
+
+def subject(monitor: Monitor, reading: Reading) -> str:
+    """`Accuracy`, `PSI of income`, `Recall for region=north`."""
+    if reading.quantity == COVERAGE:
+        return f"Coverage of {', '.join(monitor.group_by)}"
+    words = reading.quantity.replace("_", " ").capitalize()
+    if monitor.metric is Metric.DRIFT:
+        words = _NAMES[monitor.drift_method]
+    elif monitor.metric in (Metric.F1, Metric.AUC):
+        words = monitor.metric.upper()
+    of = f" of {monitor.column}" if monitor.column else ""
+    who = f" for {_group(monitor, reading.group)}" if reading.group else ""
+    return f"{words}{of}{who}"
+
+
+def _group(monitor: Monitor, group: Group) -> str:
+    return wording.group(named(monitor, group) or {})
+
+
+def _numbers(value: Value, monitor: Monitor) -> str:
+    least = "is at least " if value.at_least else ""
+    upper = "not known" if value.at_least else shown(value.upper)
+    interval = f"{100 * monitor.confidence:.4g}% interval {shown(value.lower)} to {upper}"
+    bins = f", bins ±{value.bins:.2g}" if value.bins >= 0.0005 else ""
+    return f"{least}{shown(value.value)} ({interval}, n {value.n:,}{bins}){',' if least else ''}"
+
+
+def _of_period(period: Period, monitor: Monitor) -> str:
+    over = f"over {wording.utc(period.start)} to {wording.utc(period.end)}"
+    return f"{over}, {_numbers(period.value, monitor)},"
+
+
+def _coverage(monitor: Monitor, reading: Reading) -> str:
+    if reading.quantity != COVERAGE:
+        return ""
+    return f" Of {wording.plural(reading.unknown, 'row')} it is not known who they are about."
+
+
+def groups(monitor: Monitor, reading: Reading) -> str:
+    """Who differs most and how that came, who is left out, and what the comparison cannot say."""
+    comparison = reading.comparison
+    if comparison is None:
+        return ""
+    return "".join(f" {sentence}" for sentence in _compared(monitor, comparison))
+
+
+def _compared(monitor: Monitor, comparison: Comparison) -> Iterable[str]:
+    if (pair := comparison.extremes) is not None:
+        ends = [
+            _end("lowest", monitor, comparison, pair.lowest, pair.low, comparison.lowest_was),
+            _end("highest", monitor, comparison, pair.highest, pair.high, comparison.highest_was),
+        ]
+        if pair.rate == "false_positive_rate":
+            ends.reverse()
+        said = "; ".join(ends)
+        yield f"{pair.rate.replace('_', ' ').capitalize()} is {said}."
+    if comparison.lacking:
+        without = ", ".join(
+            f"{_group(monitor, group)} has no {rate.replace('_', ' ')}"
+            for group, rate in sorted(comparison.lacking.items())
+        )
+        yield f"It is a lower bound: {without}."
+    if comparison.left_out:
+        left_out = ", ".join(
+            f"{_group(monitor, group)} (n {n:,})" for group, n in comparison.left_out.items()
+        )
+        yield f"Left out, because {monitor.min_group:,} rows are needed: {left_out}."
+
+
+def _end(
+    which: str, monitor: Monitor, comparison: Comparison, group: Group, rate: Value, was: float | None
+) -> str:
+    said = f"{which} for {_group(monitor, group)} with {shown(rate.value)} (n {rate.n:,})"
+    if was is None:
+        return said
+    if shown(was) == shown(rate.value):
+        return f"{said}, as in {comparison.earlier}"
+    moved = "up" if rate.value > was else "down"
+    return f"{said}, {moved} from {shown(was)} in {comparison.earlier}"
