@@ -76,7 +76,7 @@ def test_a_system_of_the_workspace_is_replayed_as_its_file_says_now(watched: Any
     assert any(one["alarm"] and one["monitor"] == "employment-years-drift" for one in found)
     assert watched.done("ledger", "facts")["size"] == size
     path = watched.folder / "systems" / "loan-approval.yaml"
-    path.write_text(path.read_text().replace("limit: {above: 0.25}", "limit: {above: 250}", 1))
+    path.write_text(path.read_text().replace("limit: {above: 0.25}", "limit: {above: 15}", 1))
     assert not any(one["alarm"] for one in lines(watched("monitor", "backtest")))
 
 

@@ -218,6 +218,8 @@ _KEYS = (
     "reason",
     "quantity",
     "as_of",
+    "transition",
+    "detail",
 )
 
 
