@@ -13,6 +13,9 @@ from typing import Any
 
 from holdfast.clock import stamp
 
+COVERAGE = "coverage"
+"""The quantity of a monitor with groups that is no metric: the share of rows whose group is known."""
+
 
 class Status(StrEnum):
     """How much is known (R-DET-02)."""
@@ -72,6 +75,11 @@ class Measurement:
     def series(self) -> str:
         """What alerts are opened for: monitor, group and quantity."""
         return series_key(self.monitor, self.group, self.quantity)
+
+    @property
+    def is_aside(self) -> bool:
+        """Whether it says nothing of the monitor's own metric."""
+        return self.quantity == COVERAGE
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON; an interval's open end is null."""

@@ -44,7 +44,7 @@ from holdfast.ledger.tables import metadata
 from holdfast.people import Actor
 from holdfast.prepare import versions
 from holdfast.prepare.events import SystemApplied, SystemWithdrawn
-from holdfast.prepare.systems import Monitor, System
+from holdfast.prepare.systems import Metric, Monitor, System
 from holdfast.prepare.versions import Applied
 from holdfast.problems import NotAllowed, did_you_mean
 
@@ -129,12 +129,13 @@ class Monitoring:
     def measured_since(self, system: str, since: datetime) -> list[Measurement]:
         """What is known of the windows of a system that begin at or after a moment."""
         with self.ledger.reading() as conn:
-            return records.measurements_of(conn, system, since=since)
+            return [one for one in records.measurements_of(conn, system, since=since) if not one.is_aside]
 
     def measured_by(self, system: str, monitor: str, since: datetime) -> list[Measurement]:
         """The same for one monitor."""
         with self.ledger.reading() as conn:
-            return records.measurements_of(conn, system, monitor, since)
+            found = records.measurements_of(conn, system, monitor, since)
+            return [one for one in found if not one.is_aside]
 
     # Measuring ---------------------------------------------------------------------------------
 
@@ -287,8 +288,8 @@ class _Found:
 
 def alert_facts(alert: str, monitor: Monitor, one: Measurement) -> AlertFacts:
     """What the incident and its rules are told of an alarm."""
-    limit = None
-    if monitor.limit is not None and one.value is not None:
+    limit = monitor.min_coverage if one.is_aside else None
+    if monitor.limit is not None and one.value is not None and not one.is_aside:
         below, above = monitor.limit.below, monitor.limit.above
         limit = below if below is not None and one.value < below else above
         limit = limit if limit is not None else below
@@ -300,7 +301,7 @@ def alert_facts(alert: str, monitor: Monitor, one: Measurement) -> AlertFacts:
         monitor=monitor.id,
         monitor_name=monitor.name,
         dimension=monitor.metric.dimension.value,
-        metric=monitor.drift_method.value if monitor.metric.value == "drift" else monitor.metric.value,
+        metric=_measured(monitor, one),
         value=told.value if told.value is not None else 0.0,
         lower=told.lower,
         upper=told.upper,
@@ -312,6 +313,12 @@ def alert_facts(alert: str, monitor: Monitor, one: Measurement) -> AlertFacts:
         window_end=one.window_end,
         reason=one.reason,
     )
+
+
+def _measured(monitor: Monitor, one: Measurement) -> str:
+    if one.is_aside:
+        return one.quantity
+    return monitor.drift_method.value if monitor.metric is Metric.DRIFT else monitor.metric.value
 
 
 def of_period(one: Measurement) -> Measurement:

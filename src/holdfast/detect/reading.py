@@ -12,7 +12,7 @@ from holdfast.detect.cells import MISSING_GROUP, WHOLE, Cell, Group, Index, Wind
 from holdfast.detect.comparing import Comparison
 from holdfast.detect.frozen import Frozen
 from holdfast.detect.log import Log
-from holdfast.detect.measurement import Status
+from holdfast.detect.measurement import COVERAGE, Status
 from holdfast.detect.metrics import drift, estimate, intervals, performance, quality
 from holdfast.detect.metrics.intervals import Measured, NotComputable, Value
 from holdfast.detect.plan import Counts, Item
@@ -21,8 +21,6 @@ from holdfast.prepare.systems import LABELS_WITHIN, MIN_N, PSI_ROWS, DriftMethod
 
 MOST_SILENT = 1000
 """Windows without rows, one after another, that are measured: by then it has been noticed."""
-COVERAGE = "coverage"
-"""Share of rows whose group is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +113,11 @@ class Reader:
 
     def least_rows(self, monitor: Monitor) -> int:
         """How many rows a window must have to be judged."""
-        if monitor.min_n is not None:
-            return monitor.min_n
-        if monitor.metric is Metric.DRIFT and monitor.drift_method is DriftMethod.PSI:
-            # Without what the item counts besides the reference's own bins: under, over or unseen, missing.
-            item = main_item(monitor, self.log, self.frozen)
-            bins = len(item.values) if isinstance(item, plan.Categories) else item.size - 3
-            return max(MIN_N, PSI_ROWS * bins)
-        return MIN_N
+        item = main_item(monitor, self.log, self.frozen)
+        if isinstance(item, plan.Categories) and monitor.metric is Metric.DRIFT:
+            by_values = monitor.drift_method is DriftMethod.PSI and monitor.min_n is None
+            return max(MIN_N, PSI_ROWS * len(item.values)) if by_values else monitor.min_n or MIN_N
+        return monitor.least_n
 
     def mature_at(self, monitor: Monitor, window: Window) -> datetime | None:
         """When the window may be judged; None while its labels are missing."""

@@ -268,7 +268,7 @@ def latest(conn: Connection, system: str) -> dict[str, Measurement]:
     """The newest window of each series that says something for everybody, by monitor."""
     newest: dict[str, Measurement] = {}
     for one in measurements_of(conn, system):
-        if one.group is None and one.value is not None:
+        if one.group is None and one.value is not None and not one.is_aside:
             newest[one.monitor] = one
     return newest
 

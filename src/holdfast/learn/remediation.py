@@ -354,7 +354,7 @@ def _fixed(wanted: Wanted, playbook: Playbook, system: System | None) -> Verific
         above=monitor.limit.above if monitor.limit else None,
         windows=windows,
         lasting_seconds=round(lasting.total_seconds()),
-        least_n=0 if monitor.metric is Metric.VOLUME else monitor.min_n,
+        least_n=0 if monitor.metric is Metric.VOLUME else monitor.least_n,
         least_group_n=monitor.min_group,
     )
 

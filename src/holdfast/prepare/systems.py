@@ -670,6 +670,14 @@ class Monitor(Entry):
         return self.method or DriftMethod.PSI
 
     @property
+    def least_n(self) -> int:
+        """Rows that a window must have to be judged; PSI of a category asks by its values instead of bins."""
+        if self.min_n is not None:
+            return self.min_n
+        of_bins = self.metric is Metric.DRIFT and self.drift_method is DriftMethod.PSI
+        return max(MIN_N, PSI_ROWS * self.bins) if of_bins else MIN_N
+
+    @property
     def measures_distance(self) -> bool:
         return self.metric is Metric.DRIFT and self.drift_method is DriftMethod.WASSERSTEIN
 

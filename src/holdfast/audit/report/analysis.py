@@ -103,7 +103,7 @@ def _measures(config: Monitor) -> str:
         f"{config.window.rows:,} rows" if isinstance(config.window, Rows) else durations.spoken(config.window)
     )
     column = f" of {config.column}" if config.column else ""
-    return f"{words(config.metric.value)}{column}, in windows of {window}; at least {config.min_n:,} rows"
+    return f"{words(config.metric.value)}{column}, in windows of {window}; at least {config.least_n:,} rows"
 
 
 def _measured(one: Measurement, watched: Watched) -> list[Cell]:
