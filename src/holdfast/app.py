@@ -34,6 +34,7 @@ from holdfast.detect.alerting import Alerting
 from holdfast.detect.engines import Engine
 from holdfast.detect.engines.duckdb import DuckDB
 from holdfast.detect.events import AlertContinued, AlertRaised, MonitorMeasured
+from holdfast.detect.handling import Handling
 from holdfast.detect.monitoring import Monitoring
 from holdfast.detect.passing import PASS_ON_TIMER
 from holdfast.detect.records import Detection
@@ -203,6 +204,7 @@ def open_workspace(
         desk=desk,
         monitoring=monitoring,
         alerting=alerting,
+        handling=Handling(ledger, desk),
         containing=containing,
         counter=counter,
         engines=_engine,

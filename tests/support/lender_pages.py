@@ -76,13 +76,15 @@ def _measured() -> Path:
     return folder
 
 
-def waiting_alert(application: Application, number: int = 90, reason: str = "lies under the limit") -> str:
+def waiting_alert(
+    application: Application, number: int = 90, reason: str = "lies under the limit", monitor: str = "volume"
+) -> str:
     """An alert that opened no incident by itself and waits for a person."""
     alert, at = f"ALR-{number}", application.clock.now()
     start = midnight(FAULT)
     facts = AlertFacts(
         alert=alert,
-        monitor="volume",
+        monitor=monitor,
         monitor_name="Decisions a day",
         dimension="operations",
         metric="volume",
@@ -97,7 +99,7 @@ def waiting_alert(application: Application, number: int = 90, reason: str = "lie
         window_end=start + timedelta(days=1),
         reason=reason,
     )
-    raised = AlertRaised(system=LOANS, series="volume||volume", tells=("technical_lead",), alert=facts)
+    raised = AlertRaised(system=LOANS, series=f"{monitor}||volume", tells=("technical_lead",), alert=facts)
     left = AlertTriaged(alert=alert, outcome="none", reason="no trigger of the playbook applies")
     application.ledger.append(Draft(f"alert/{alert}", 0, [raised, left]), by=SYSTEM, at=at)
     return alert

@@ -159,6 +159,15 @@ class AlertTriaged(Fact):
     reason: str
 
 
+@fact("alert.acknowledged")
+class AlertAcknowledged(Fact):
+    """A person has seen it and looks into it. What it leads to is still open."""
+
+    alert: str
+    system: str
+    monitor: str
+
+
 @fact("alert.set_aside", version=2)
 class AlertSetAside(Fact):
     """A person decided that it is no incident; a false alarm counts against the monitor (R-DET-09)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -26,6 +27,7 @@ from sqlalchemy import (
 
 from holdfast import clock
 from holdfast.detect.events import (
+    AlertAcknowledged,
     AlertCleared,
     AlertContinued,
     AlertRaised,
@@ -41,6 +43,7 @@ from holdfast.detect.measurement import Measurement
 from holdfast.incident.events import AlertFacts
 from holdfast.ledger.facts import Recorded
 from holdfast.ledger.tables import metadata
+from holdfast.prepare.systems import System
 
 measurements = Table(
     "measurements",
@@ -75,10 +78,15 @@ alerts = Table(
     Column("incident", String(40)),
     Column("reason", Text, nullable=False),
     Column("false_alarm", Boolean, nullable=False),
+    Column("acknowledged_by", String(200)),
+    Column("acknowledged_at", String(27)),
     Column("body", Text, nullable=False),
     Index("alerts_by_outcome", "outcome", "number"),
     Index("alerts_by_series", "system", "series", "state"),
 )
+
+WAITING = ("waiting", "none")
+"""What an alert led to that a person still has to say something about."""
 
 monitoring = Table(
     "monitoring",
@@ -124,6 +132,9 @@ class Detection:
             case AlertTriaged() as triaged:
                 found = {"outcome": triaged.outcome, "reason": triaged.reason}
                 _change(conn, triaged.alert, incident=triaged.incident or None, **found)
+            case AlertAcknowledged() as seen:
+                row = {"acknowledged_by": recorded.by.name, "acknowledged_at": clock.stamp(recorded.at)}
+                _change(conn, seen.alert, **row)
             case AlertSetAside() as aside:
                 found = {"outcome": "set aside", "reason": aside.reason}
                 _change(conn, aside.alert, false_alarm=aside.false_alarm, **found)
@@ -229,6 +240,41 @@ class Alert:
     reason: str
     false_alarm: bool
     facts: AlertFacts
+    acknowledged_by: str = ""
+    acknowledged_at: datetime | None = None
+
+    @property
+    def number(self) -> int:
+        return int(self.alert.removeprefix("ALR-"))
+
+
+@dataclass(frozen=True, slots=True)
+class AlertGroup:
+    """Alerts of one monitor, over all its columns and groups, that came to
+    the same: one line of the inbox."""
+
+    system: str
+    monitor: str
+    alerts: Sequence[Alert]
+    """The newest first."""
+
+    @property
+    def newest(self) -> Alert:
+        return self.alerts[0]
+
+    @property
+    def open(self) -> int:
+        return sum(one.state == "open" for one in self.alerts)
+
+    @property
+    def acknowledged(self) -> int:
+        return sum(bool(one.acknowledged_by) for one in self.alerts)
+
+    @property
+    def name(self) -> str:
+        """What all of them are called: `Missing values` where each is of a column."""
+        names = {one.facts.monitor_name for one in self.alerts}
+        return names.pop() if len(names) == 1 else self.newest.facts.monitor_name.partition(":")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,10 +340,18 @@ def open_series(conn: Connection, system: str) -> list[str]:
 
 
 def find_alerts(
-    conn: Connection, *, outcome: str = "", system: str = "", state: str = "", limit: int = 100
+    conn: Connection,
+    *,
+    outcome: str = "",
+    system: str = "",
+    state: str = "",
+    waiting: bool = False,
+    limit: int = 100,
 ) -> list[Alert]:
-    """Alerts, the newest first."""
+    """Alerts, the newest first; `waiting` are those that wait for a person."""
     query = select(alerts)
+    if waiting:
+        query = query.where(alerts.c.outcome.in_(WAITING))
     for column, value in (
         (alerts.c.outcome, outcome),
         (alerts.c.system, system),
@@ -314,10 +368,29 @@ def alerts_of(conn: Connection, incident: str) -> list[Alert]:
     return [_alert(row) for row in conn.execute(query.order_by(alerts.c.number))]
 
 
+def grouped(found: Iterable[Alert], inventory: Mapping[str, System]) -> list[AlertGroup]:
+    """Alerts by monitor and by what they led to, in the order of their newest."""
+    groups: dict[tuple[str, str, str, str], list[Alert]] = {}
+    for one in found:
+        known = inventory.get(one.system)
+        declared = known.declares(one.facts.monitor) if known else one.facts.monitor
+        groups.setdefault((one.system, declared, one.outcome, one.incident), []).append(one)
+    return [AlertGroup(key[0], key[1], own) for key, own in groups.items()]
+
+
+def count_alerts(conn: Connection, *, system: str = "", waiting: bool = False) -> int:
+    query = select(func.count()).select_from(alerts)
+    if system:
+        query = query.where(alerts.c.system == system)
+    if waiting:
+        query = query.where(alerts.c.outcome.in_(WAITING))
+    return conn.execute(query).scalar_one()
+
+
 def waiting_alerts(conn: Connection) -> int:
     """How many alerts wait for a person: those that opened no incident and were not set aside."""
     query = select(func.count()).select_from(alerts)
-    return conn.execute(query.where(alerts.c.outcome.in_(["waiting", "none"]))).scalar_one()
+    return conn.execute(query.where(alerts.c.outcome.in_(WAITING))).scalar_one()
 
 
 def false_alarms(conn: Connection, system: str) -> dict[str, tuple[int, int]]:
@@ -354,6 +427,8 @@ def _alert(row: Any) -> Alert:
         reason=row.reason,
         false_alarm=bool(row.false_alarm),
         facts=_alert_facts().validate_json(row.body),
+        acknowledged_by=row.acknowledged_by or "",
+        acknowledged_at=_moment(row.acknowledged_at),
     )
 
 

@@ -288,6 +288,29 @@ class Desk:
                 continue
         raise Conflict(f"{incident} and {other} kept changing; try again")
 
+    def join_all(
+        self,
+        incident: str,
+        alerts: Sequence[AlertFacts],
+        *,
+        by: Actor,
+        at: datetime,
+        together: Together = lambda incident: (),
+    ) -> None:
+        """Several alerts join an incident in one step; the rules are asked once, when all have joined."""
+
+        def decide(loaded: Loaded, ground: Ground) -> list[IncidentFact]:
+            known = {alert.alert for alert in loaded.state.alerts}
+            joined: list[IncidentFact] = [
+                AlertJoined(incident=incident, alert=alert) for alert in alerts if alert.alert not in known
+            ]
+            state = loaded.state
+            for fact in joined:
+                state = state.after(fact, at)
+            return [*joined, *self._proposal(state, ground, at)] if joined else []
+
+        self._step(incident, decide, by, at, together=together)
+
     def trigger(self, alert: AlertFacts, system: str) -> triage.Trigger:
         """Whether the playbook's triggers open an incident for an alert, and why or why not."""
         ground = self._active_ground(system)

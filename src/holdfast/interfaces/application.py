@@ -15,6 +15,7 @@ from holdfast.contain.containing import Containing
 from holdfast.contain.switches import Switches
 from holdfast.detect.alerting import Alerting
 from holdfast.detect.counting import Engines
+from holdfast.detect.handling import Handling
 from holdfast.detect.monitoring import Monitoring
 from holdfast.evidence.vault import Vault
 from holdfast.incident.responding import Desk
@@ -72,6 +73,7 @@ class Application:
     desk: Desk
     monitoring: Monitoring
     alerting: Alerting
+    handling: Handling
     containing: Containing
     counter: PredictionCounter
     engines: Engines

@@ -775,6 +775,14 @@ class System(Entry):
     monitors: tuple[Monitor, ...] = ()
     containment: tuple[Containment, ...] = ()
 
+    def declares(self, measured: str) -> str:
+        """The monitor in the file that measured `missing-values.income`: `missing-values`."""
+        for monitor in self.monitors:
+            of_column = monitor.columns is not None and measured.startswith(f"{monitor.id}.")
+            if measured == monitor.id or of_column:
+                return monitor.id
+        return measured
+
     @property
     def is_covered(self) -> bool:
         """Whether anything watches it; what is not covered is shown as a gap."""

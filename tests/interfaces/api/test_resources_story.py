@@ -29,6 +29,7 @@ from holdfast_verify.note import VerifierKey, verify
 from holdfast_verify.tree import leaf_hash, verify_consistency, verify_inclusion
 from support.company import HELEN, PRIYA, TOMAS, VICTOR
 from support.live import serving
+from support.many_alerts import raise_many
 from support.workspaces import HandClock, settle
 
 
@@ -272,3 +273,18 @@ def test_the_description_is_the_address_of_everything(client: TestClient) -> Non
             assert operation["summary"], f"{method} {path}"
             assert "application/problem+json" in operation["responses"]["401"]["content"]
             assert operation["security"], f"{method} {path} does not say that it needs a token"
+
+
+def test_alerts_are_handled_together_through_the_api(company: Application, maya: Any) -> None:
+    """R-DET-09."""
+    names = raise_many(company, 30)
+    (group,) = maya.get("/alert-groups")["groups"]
+    assert (group["count"], group["monitor"], sorted(group["alerts"])) == (30, "missing-values", names)
+    seen = maya.done("PUT", "/alert-groups/acknowledgement", {"alerts": names})["alerts"]
+    assert all(one["acknowledged_by"] for one in seen)
+    unknown = {"alerts": names, "incident": "INC-999"}
+    assert maya("PUT", "/alert-groups/incident", unknown).status_code == 404
+    aside = {"alerts": names, "reason": "A planned load test", "false_alarm": True}
+    done = maya.done("PUT", "/alert-groups/setting-aside", aside)["alerts"]
+    assert {one["outcome"] for one in done} == {"set aside"}
+    assert maya("PUT", "/alert-groups/setting-aside", aside).status_code == 409

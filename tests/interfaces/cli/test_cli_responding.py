@@ -20,7 +20,8 @@ from holdfast.ledger import tables
 from holdfast.ledger.database import Database
 from support.company import PRIYA, TOMAS, VICTOR
 from support.live import serving
-from support.workspaces import NADIA
+from support.many_alerts import raise_many
+from support.workspaces import NADIA, opened, settle
 
 CAUSE = """\
 facts:
@@ -359,3 +360,25 @@ def test_everything_says_what_it_does(company: Any) -> None:
         assert "--workspace" in said.out
     assert company("incident").code == 2
     assert company("nonsense").code == 2
+
+
+def test_alerts_are_handled_together_at_a_terminal(shell: Any, database_url: str) -> None:
+    """R-DET-09."""
+    application = opened(shell.folder, database_url, shell.clock)
+    settle(application)
+    names = raise_many(application, 30)
+    application.ledger.database.close()
+    table = " ".join(shell.table("alert", "list").split())
+    assert "30 ×" in table
+    assert "30 alerts of missing-values, 30 out of bounds" in table
+    assert len(shell.done("alert", "list", "--waiting")["alerts"]) == 30
+    seen = shell.done("alert", "acknowledge", "--monitor", "loan-approval/missing-values")["alerts"]
+    assert all(one["acknowledged_by"] for one in seen)
+    refused = shell("alert", "set-aside", *names, "ALR-999", "--reason", "noise")
+    assert refused.code == 1
+    assert "there is no alert ALR-999" in refused.sentence
+    assert shell("alert", "attach", *names, "--incident", "INC-9").code == 1
+    done = shell.done("alert", "set-aside", *names, "--reason", "A load test", "--false-alarm")["alerts"]
+    assert {(one["outcome"], one["false_alarm"]) for one in done} == {("set aside", True)}
+    nothing = shell("alert", "acknowledge", "--monitor", "loan-approval/missing-values")
+    assert "no alert of loan-approval/missing-values waits for a person" in nothing.sentence

@@ -104,10 +104,10 @@ def test_words_of_a_monitor_cannot_become_markup(lender: Application, maya: Read
 
 def test_a_long_inbox_is_turned_page_by_page(lender: Application, maya: Reader) -> None:
     for number in range(100, 130):
-        waiting_alert(lender, number)
+        waiting_alert(lender, number, monitor=f"volume-{number}")
     first, second = maya.page("/alerts").text, maya.page("/alerts?page=2").text
-    assert "1 to 25 of 30 alerts" in first
-    assert "26 to 30 of 30 alerts" in second
+    assert "1 to 25 of 30 lines" in first
+    assert "26 to 30 of 30 lines" in second
     assert "ALR-129" in first
     assert "ALR-129" not in second
     assert "ALR-100" in second
@@ -121,3 +121,35 @@ def test_a_page_of_a_list_knows_its_neighbours_and_keeps_its_filters() -> None:
         "/alerts?system=a+b&page=3",
     )
     assert lists.Page([], 1, 25, 0).first == 0
+
+
+def test_many_alerts_of_one_monitor_are_one_line_with_a_count_handled_at_once(
+    lender: Application, maya: Reader
+) -> None:
+    """R-DET-09."""
+    alerts = [waiting_alert(lender, number) for number in range(100, 130)]
+    inbox = maya.page("/alerts")
+    assert "30 alerts" in inbox.text
+    assert inbox.html.count("<article") == 1
+    seen = {"up-to": "129"}
+    start = f"/systems/{LOANS}/alerts/volume"
+    assert maya.post(f"{start}/acknowledgement", seen).status_code == 303
+    assert "30 alerts of volume are acknowledged." in maya.page("/alerts").text
+    refused = maya.post(f"{start}/dismissal", seen)
+    assert refused.status_code == 422
+    assert "Say why this is no incident" in Page(refused.text).text
+    late = waiting_alert(lender, 140)
+    sent = {**seen, f"reason-{LOANS}-volume": "A holiday", f"false-{LOANS}-volume": "yes"}
+    assert maya.post(f"{start}/dismissal", sent).status_code == 303
+    assert {(stored(lender, alert).outcome, stored(lender, alert).false_alarm) for alert in alerts} == {
+        ("set aside", True)
+    }
+    assert stored(lender, late).outcome == "none"
+
+
+def test_many_alerts_are_attached_to_a_running_incident_at_once(lender: Application, maya: Reader) -> None:
+    alerts = [waiting_alert(lender, number) for number in range(100, 105)]
+    assert "Attach 5 alerts" in maya.page("/alerts").text
+    sent = {"up-to": "104", f"incident-{LOANS}-volume": "INC-1"}
+    assert maya.post(f"/systems/{LOANS}/alerts/volume/incident", sent).status_code == 303
+    assert {stored(lender, alert).incident for alert in alerts} == {"INC-1"}

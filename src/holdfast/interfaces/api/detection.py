@@ -90,7 +90,38 @@ def list_alerts(
 ) -> shapes.AlertList:
     with app.ledger.reading() as conn:
         found = records.find_alerts(conn, outcome=outcome, system=system, state=state, limit=limit)
-    return shapes.AlertList(alerts=tuple(shapes.alert(one) for one in found))
+    return shapes.alert_list(found)
+
+
+@router.get(
+    "/alert-groups", tags=["alerts"], summary="Alerts by monitor, one entry for many, the newest first"
+)
+def list_alert_groups(
+    app: App, who: Reads, outcome: Filter = "none", system: Filter = ""
+) -> shapes.AlertGroups:
+    """Of the newest 2,000; `none` are those that wait for a person."""
+    inventory = {name: applied.model for name, applied in versions.active_systems(app.ledger).items()}
+    with app.ledger.reading() as conn:
+        found = records.find_alerts(conn, outcome=outcome, system=system, limit=2_000)
+    return shapes.alert_groups(found, inventory)
+
+
+@router.put(
+    "/alert-groups/acknowledgement", tags=["alerts"], summary="Somebody looks into these, all or none"
+)
+def acknowledge_alerts(app: App, who: Responds, now: Now, said: shapes.Acknowledging) -> shapes.AlertList:
+    return shapes.alert_list(app.handling.acknowledge(said.alerts, by=who.actor, at=now))
+
+
+@router.put("/alert-groups/incident", tags=["alerts"], summary="These belong to an incident, all or none")
+def attach_alerts(app: App, who: Responds, now: Now, said: shapes.Attaching) -> shapes.AlertList:
+    return shapes.alert_list(app.handling.attach(said.alerts, said.incident, by=who.actor, at=now))
+
+
+@router.put("/alert-groups/setting-aside", tags=["alerts"], summary="These are no incident, and why")
+def set_alerts_aside(app: App, who: Responds, now: Now, said: shapes.SettingAllAside) -> shapes.AlertList:
+    found = app.handling.set_aside(said.alerts, said.reason, said.false_alarm, by=who.actor, at=now)
+    return shapes.alert_list(found)
 
 
 @router.get("/alerts/{alert}", tags=["alerts"], summary="One alert")

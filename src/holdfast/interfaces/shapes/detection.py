@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field
+
+from holdfast.detect import records
 from holdfast.detect.measurement import Measurement, Status
 from holdfast.detect.records import Alert, Run
 from holdfast.interfaces.shapes.base import Asked, Seconds, Shown, Text
@@ -157,11 +160,58 @@ class AlertShown(Shown):
     incident: str
     reason: str
     false_alarm: bool
+    acknowledged_by: str
+    """Who looks into it; empty while nobody does."""
+    acknowledged_at: datetime | None
     facts: AlertFactsShown
 
 
 class AlertList(Shown):
     alerts: tuple[AlertShown, ...]
+
+
+class AlertGroup(Shown):
+    """Alerts of one monitor, over all its columns and groups, that came to the same."""
+
+    system: str
+    monitor: str
+    outcome: str
+    incident: str
+    count: int
+    open: int
+    """How many of them are still out of bounds."""
+    acknowledged: int
+    newest: AlertShown
+    alerts: tuple[str, ...]
+    """The newest first."""
+
+
+class AlertGroups(Shown):
+    groups: tuple[AlertGroup, ...]
+
+
+Several = Annotated[
+    tuple[Annotated[str, Field(pattern=r"^ALR-[1-9][0-9]{0,8}$")], ...], Field(min_length=1, max_length=1000)
+]
+
+
+class Acknowledging(Asked):
+    alerts: Several
+
+
+class Attaching(Asked):
+    """To which incident the alerts belong."""
+
+    alerts: Several
+    incident: Annotated[str, Field(pattern=r"^INC-[1-9][0-9]{0,8}$")]
+
+
+class SettingAllAside(Asked):
+    """Why the alerts are no incident; false alarms count against their monitor."""
+
+    alerts: Several
+    reason: Text
+    false_alarm: bool = False
 
 
 class SettingAside(Asked):
@@ -284,3 +334,26 @@ def _against(value: Any) -> str:
 
 def alert(found: Alert) -> AlertShown:
     return AlertShown.model_validate(found)
+
+
+def alert_list(found: Iterable[Alert]) -> AlertList:
+    return AlertList(alerts=tuple(alert(one) for one in found))
+
+
+def alert_groups(found: Iterable[Alert], inventory: Mapping[str, System]) -> AlertGroups:
+    """One entry for each monitor and what its alerts led to, in the order of their newest."""
+    return AlertGroups(groups=tuple(_alert_group(group) for group in records.grouped(found, inventory)))
+
+
+def _alert_group(group: records.AlertGroup) -> AlertGroup:
+    return AlertGroup(
+        system=group.system,
+        monitor=group.monitor,
+        outcome=group.newest.outcome,
+        incident=group.newest.incident,
+        count=len(group.alerts),
+        open=group.open,
+        acknowledged=group.acknowledged,
+        newest=alert(group.newest),
+        alerts=tuple(one.alert for one in group.alerts),
+    )

@@ -25,12 +25,15 @@ from holdfast.ledger import tables
 from holdfast.ledger.facts import Recorded, UnknownFact
 from holdfast.ledger.ledger import recorded_from
 from holdfast.ledger.sealing import Sealed
+from holdfast.prepare.systems import System
 from holdfast.prepare.terms import Severity
 
 EntryT = TypeVar("EntryT")
 
 LAST_PAGE = 10_000
 """Pages further back are not asked for by people."""
+MOST_GROUPED = 2_000
+"""Alerts, the newest, that the inbox gathers by monitor."""
 FARTHEST = 2**53
 """Positions beyond this are in no ledger."""
 
@@ -100,6 +103,19 @@ def alerts(
     chosen = query.order_by(table.c.number.desc()).limit(size).offset((number - 1) * size)
     found = [records.alert(conn, row.alert) for row in conn.execute(chosen).all()]
     return Page([one for one in found if one], number, size, _count(conn, query))
+
+
+def alert_groups(
+    conn: Connection,
+    outcomes: Sequence[str],
+    inventory: Mapping[str, System],
+    system: str = "",
+    number: int = 1,
+    size: int = 25,
+) -> Page[records.AlertGroup]:
+    """Alerts of these outcomes by monitor and by what they led to, the newest first."""
+    made = records.grouped(alerts(conn, outcomes, system, size=MOST_GROUPED).entries, inventory)
+    return Page(made[(number - 1) * size : number * size], number, size, len(made))
 
 
 def open_alerts(conn: Connection, system: str = "") -> dict[tuple[str, str], int]:

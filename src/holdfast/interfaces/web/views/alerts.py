@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
 from fastapi import APIRouter, Response
 
+from holdfast import wording
 from holdfast.detect import records
+from holdfast.detect.records import Alert
+from holdfast.incident import register
+from holdfast.incident.register import Filter
 from holdfast.interfaces.standing import silent_systems
 from holdfast.interfaces.web import lists
 from holdfast.interfaces.web.access import Visit, visit
@@ -39,7 +43,9 @@ def _inbox(
     ledger = visit.application.ledger
     inventory = versions.active_systems(ledger)
     with ledger.reading() as conn:
-        found = lists.alerts(conn, SHOWN[chosen][1], system, lists.bounded(page))
+        models = {name: applied.model for name, applied in inventory.items()}
+        found = lists.alert_groups(conn, SHOWN[chosen][1], models, system, lists.bounded(page))
+        running = register.find(conn, Filter(running=True), 50)
         counts = {
             key: lists.alerts(conn, outcomes, system, size=1).total for key, (_, outcomes) in SHOWN.items()
         }
@@ -60,6 +66,11 @@ def _inbox(
         silent=silent,
         watched=sum(applied.model.is_covered for applied in inventory.values()),
         typed=form,
+        running={
+            name: [("", "choose one")]
+            + [(one.id, f"{one.id} {one.title}") for one in running if one.system == name]
+            for name in inventory
+        },
     )
 
 
@@ -92,4 +103,79 @@ def set_aside(visit: visit, alert: str, form: typed) -> Response:
         return _inbox(visit, refuse(visit, form, f"reason-{alert}", refused), status=422)
     counted = "It counts as a false alarm of its monitor." if false_alarm else ""
     visit.notice(f"{alert} is set aside.", counted)
+    return visit.back("/alerts")
+
+
+@router.post("/alerts/{alert}/acknowledgement")
+def acknowledge(visit: visit, alert: str) -> Response:
+    """Somebody looks into an alert."""
+    visit.require(Permission.RESPOND)
+    visit.application.handling.acknowledge([alert], by=visit.actor, at=visit.now)
+    visit.notice(f"{alert} is acknowledged.")
+    return visit.back("/alerts")
+
+
+# Many at once: the form names a monitor, and the newest alert of it that the person saw.
+
+
+@router.post("/systems/{system}/alerts/{monitor}/acknowledgement")
+def acknowledge_all(visit: visit, system: str, monitor: str, form: typed) -> Response:
+    return _together(
+        visit,
+        (system, monitor),
+        form,
+        "incident",
+        lambda ids: visit.application.handling.acknowledge(ids, by=visit.actor, at=visit.now),
+        "acknowledged",
+    )
+
+
+@router.post("/systems/{system}/alerts/{monitor}/incident")
+def attach_all(visit: visit, system: str, monitor: str, form: typed) -> Response:
+    key = f"incident-{system}-{monitor}"
+    incident = form.text(key)
+    return _together(
+        visit,
+        (system, monitor),
+        form,
+        key,
+        lambda ids: visit.application.handling.attach(ids, incident, by=visit.actor, at=visit.now),
+        f"attached to {incident}",
+    )
+
+
+@router.post("/systems/{system}/alerts/{monitor}/dismissal")
+def set_aside_all(visit: visit, system: str, monitor: str, form: typed) -> Response:
+    key = f"reason-{system}-{monitor}"
+    false_alarm = form.ticked(f"false-{system}-{monitor}")
+    return _together(
+        visit,
+        (system, monitor),
+        form,
+        key,
+        lambda ids: visit.application.handling.set_aside(
+            ids, form.text(key), false_alarm, by=visit.actor, at=visit.now
+        ),
+        "set aside",
+    )
+
+
+def _together(
+    visit: Visit,
+    of: tuple[str, str],
+    form: Typed,
+    key: str,
+    step: Callable[[list[str]], list[Alert]],
+    done: str,
+) -> Response:
+    visit.require(Permission.RESPOND)
+    number = form.text("up-to")
+    try:
+        up_to = int(number) if number.isdecimal() else None
+        handled = step(visit.application.handling.of_monitor(*of, up_to))
+    except NotAllowed as refused:
+        return _inbox(visit, refuse(visit, form, key, refused), status=422)
+    visit.notice(
+        f"{wording.plural(len(handled), 'alert')} of {of[1]} {'is' if len(handled) == 1 else 'are'} {done}."
+    )
     return visit.back("/alerts")
