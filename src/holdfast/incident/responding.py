@@ -300,16 +300,14 @@ class Desk:
         """Several alerts join an incident in one step; the rules are asked once, when all have joined."""
 
         def decide(loaded: Loaded, ground: Ground) -> list[IncidentFact]:
-            known = {alert.alert for alert in loaded.state.alerts}
-            joined: list[IncidentFact] = [
-                AlertJoined(incident=incident, alert=alert) for alert in alerts if alert.alert not in known
-            ]
-            state = loaded.state
-            for fact in joined:
-                state = state.after(fact, at)
-            return [*joined, *self._proposal(state, ground, at)] if joined else []
+            state, joined = loaded.state, list[IncidentFact]()
+            for alert in alerts:
+                for fact in state.join_alert(alert):
+                    state = state.after(fact, at)
+                    joined.append(fact)
+            return self.learn(loaded.state, joined, ground, at)
 
-        self._step(incident, decide, by, at, together=together)
+        self._step(incident, decide, by, at, f"{len(alerts):,} alerts are attached", together)
 
     def trigger(self, alert: AlertFacts, system: str) -> triage.Trigger:
         """Whether the playbook's triggers open an incident for an alert, and why or why not."""

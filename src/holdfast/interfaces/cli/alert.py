@@ -113,7 +113,13 @@ def set_aside(
     """Decide that alerts are no incident."""
     by = session.acting(Permission.RESPOND)
     named = _named(session, alerts, monitor)
-    found = session.application.handling.set_aside(named, reason, false_alarm, by=by, at=session.now)
+    if len(named) == 1:
+        alerting = session.application.alerting
+        alerting.set_aside(named[0], reason, false_alarm, by=by, at=session.now)
+        found = [alerting.require(named[0])]
+    else:
+        handling = session.application.handling
+        found = handling.set_aside(named, reason, false_alarm, by=by, at=session.now)
     done = f"set aside{', as a false alarm' if false_alarm else ''}"
     session.answer(lambda: shapes.alert_list(found), lambda made: [_done(made, done)])
 
