@@ -370,7 +370,8 @@ def test_alerts_are_handled_together_at_a_terminal(shell: Any, database_url: str
     application.ledger.database.close()
     table = " ".join(shell.table("alert", "list").split())
     assert "30 ×" in table
-    assert "30 alerts of missing-values, 30 out of bounds" in table
+    assert "30 alerts of" in table
+    assert "30 out of bounds" in table
     assert len(shell.done("alert", "list", "--waiting")["alerts"]) == 30
     seen = shell.done("alert", "acknowledge", "--monitor", "loan-approval/missing-values")["alerts"]
     assert all(one["acknowledged_by"] for one in seen)
