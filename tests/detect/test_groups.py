@@ -51,7 +51,7 @@ def test_a_group_stays_a_mapping_whatever_its_value_holds(
     system = system_with(LOG, MONITOR)
     assert system.prediction_log is not None
     log = open_log(system.prediction_log, tmp_path, engine)
-    (monitor,) = monitors_of(system, log, engine)
+    (monitor,) = monitors_of(system, log, engine).monitors
     (found,) = (one for one in evaluate(system, log, engine, at(3)).measurements if one.alarm)
     assert found.group == {"region": place}
     assert found.as_dict()["group"] == {"region": place}

@@ -350,9 +350,7 @@ def _late(
     return changed
 
 
-def _from_late(
-    since: Mapping[str, datetime], late: Late, monitors: Iterable[Monitor]
-) -> dict[str, datetime]:
+def _from_late(since: Mapping[str, datetime], late: Late, monitors: Iterable[Monitor]) -> dict[str, datetime]:
     """From where each scan counts, when it begins again at the first window that changed."""
     again = dict(since)
     for monitor in monitors:

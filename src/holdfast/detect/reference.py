@@ -20,7 +20,7 @@ from holdfast.detect.engines import Engine
 from holdfast.detect.frozen import ALWAYS, NOT_YET, Frozen, edges_key, parts
 from holdfast.detect.log import Log
 from holdfast.detect.metrics import estimate
-from holdfast.detect.metrics.drift import FINE, GRID
+from holdfast.detect.metrics.drift import FINE, GRID, STRETCHED
 from holdfast.detect.tables import LogError, Table
 from holdfast.detect.wants import wants
 from holdfast.prepare.systems import LABELS_WITHIN, PREDICTED, Metric, Monitor
@@ -188,21 +188,36 @@ def edges_at(cuts: Sequence[float]) -> tuple[float, ...]:
 
 
 def _fine(cuts: Sequence[float]) -> tuple[float, ...]:
-    """Edges for distances: between the outermost quantiles, and nowhere far from one another.
+    """Edges for distances: bins of equal mass, and none that is stretched.
 
     An outlier would stretch the first or last bin, and a gap in the reference one in the middle, over
     everything that the column may move through.
     """
-    inner = edges_at(cuts[1:-1] if len(cuts) > 2 else cuts)
-    widest = (inner[-1] - inner[0]) / GRID
-    edges = [inner[0]]
-    for edge in inner[1:]:
-        pieces = ceil((edge - edges[-1]) / widest) if widest > 0 else 1
-        start = edges[-1]
-        between = (start + (edge - start) * piece / pieces for piece in range(1, pieces))
-        edges += [cut for cut in between if start < cut < edge]
-        edges.append(edge)
-    return tuple(edges)
+    edges = edges_at(cuts)
+    span = edges[-2] - edges[1] if len(edges) > 3 else 0.0
+    if span <= 0:
+        return edges
+    found = list(edges)
+    for place, (start, end) in enumerate(pairwise(edges)):
+        if end - start <= span / STRETCHED:
+            continue
+        if place == 0:
+            found += _beyond(end, start, -span / GRID)
+        elif place == len(edges) - 2:
+            found += _beyond(start, end, span / GRID)
+        else:
+            pieces = ceil((end - start) / (span / GRID))
+            found += [start + (end - start) * piece / pieces for piece in range(1, pieces)]
+    return tuple(sorted(set(found)))
+
+
+def _beyond(inner: float, outer: float, width: float) -> Iterable[float]:
+    """Cuts from an inner edge to an outer one, each bin twice as wide as the one before."""
+    cut = inner + width
+    while inner < cut < outer or outer < cut < inner:
+        yield cut
+        width *= 2
+        cut += width
 
 
 def _values(column: str, table: Table, engine: Engine) -> tuple[str, ...]:

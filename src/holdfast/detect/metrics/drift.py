@@ -10,10 +10,10 @@ Definitions, because these names mean different things elsewhere:
 - *KS*: largest difference of the two cumulative shares at the edges of `FINE` bins of equal mass in the
   reference; off by at most one bin's mass.
 - *Wasserstein*: area between the two cumulative shares, divided by the reference's standard deviation;
-  0.1 is a tenth of a standard deviation. Straight lines within fine bins, which end at the outermost
-  `FINE`-quantiles of the reference and are nowhere wider than a `GRID`-th of their range; beyond, sums of
-  what lies there, so that one outlier moves it as little as it should. By how much bins may be off at most
-  is computed from the same counts, said, and part of the interval. Where the reference has one value
+  0.1 is a tenth of a standard deviation. Straight lines within fine bins, exact beyond them. A bin that an
+  outlier or a gap stretches over more than a `STRETCHED`-th of the range between the outermost
+  `FINE`-quantiles is cut into pieces of a `GRID`-th, outwards ever wider ones. By how much bins may be off at
+  most is computed from the same counts, said, and part of the interval. Where the reference has one value
   only, the unit is the standard deviation of both taken half and half.
 
 Both PSI and Jensen–Shannon are positive without any drift: PSI's expectation is then about
@@ -35,6 +35,7 @@ from holdfast.detect.metrics.intervals import Measured, NotComputable, Value, no
 EPSILON = 1e-4
 FINE = 1024
 GRID = 512
+STRETCHED = 4
 MOST_ERROR = 0.5
 """Standard deviations that bins may be off before a Wasserstein distance is not shown."""
 Floats = NDArray[np.float64]
