@@ -65,7 +65,7 @@ def test_a_session_may_do_what_the_roster_says_at_that_moment(
     assert not signed_in.may(Permission.MANAGE_PEOPLE)
     assert not signed_in.may("launch")
     path = folder / "roster.yaml"
-    path.write_text(path.read_text().replace("access: [commander]", "access: [auditor]", 1))
+    path.write_text(path.read_text().replace("access: [commander]", "access: [administrator]", 1))
     apply_workspace(ledger, load_workspace(folder), nadia, now)
     demoted = accounts.session(secret, now)
     assert demoted is not None
