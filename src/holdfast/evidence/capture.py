@@ -16,6 +16,7 @@ from typing import Protocol
 from holdfast.evidence.events import EvidenceFrozen, Gap, Item, Kind
 from holdfast.evidence.retention import retain_until
 from holdfast.evidence.vault import Vault, VaultProblem
+from holdfast.problems import NotAllowed
 from holdfast.wording import visible
 
 
@@ -43,6 +44,24 @@ class Found:
     content: Path | bytes
     source: str
     media_type: str = "application/octet-stream"
+
+
+LARGEST_SENT = 64_000_000
+"""Bytes of one file that may be sent over a network; larger ones are added on the server."""
+LONGEST_TITLE, LONGEST_NAME, LONGEST_SOURCE = 200, 200, 500
+
+
+def require_described(found: Found) -> None:
+    """What somebody adds has a title, and no word of it is cut in silence. Raises NotAllowed."""
+    if not found.title.strip():
+        raise NotAllowed("say what it is: the name of a file rarely does")
+    for called, text, longest in (
+        ("title", found.title, LONGEST_TITLE),
+        ("name of the file", found.name, LONGEST_NAME),
+        ("source", found.source, LONGEST_SOURCE),
+    ):
+        if len(text) > longest:
+            raise NotAllowed(f"the {called} has {len(text):,} characters; keep it within {longest}")
 
 
 class Source(Protocol):

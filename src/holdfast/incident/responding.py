@@ -400,6 +400,7 @@ class Desk:
 
     def keep(self, incident: str, found: capture.Found, *, by: Actor, at: datetime) -> Item:
         """Take one more piece of evidence in for a running incident. Raises NotAllowed, VaultProblem."""
+        capture.require_described(found)
         for _ in range(_ATTEMPTS):
             loaded = load(self.ledger, incident)
             loaded.state.require_running()

@@ -320,6 +320,15 @@ def test_what_cannot_be_kept_is_refused_and_what_was_typed_stays(
     assert len(items(lender)) == held
 
 
+@pytest.mark.parametrize("name", ["title", "source"])
+def test_nothing_typed_is_cut_in_silence(lender: Application, maya: Reader, name: str) -> None:
+    held = len(items(lender))
+    status, page = send(maya, **{name: "x" * 501})
+    assert status == 422
+    assert f"the {name} has 501 characters" in page.text.lower()
+    assert len(items(lender)) == held
+
+
 def test_without_a_file_the_form_comes_back(maya: Reader) -> None:
     answer = maya.post(PLACE, {"title": "Nothing", "kind": "communication_records"})
     assert answer.status_code == 422

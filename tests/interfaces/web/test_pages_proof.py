@@ -294,3 +294,32 @@ def test_a_refusal_stands_next_to_its_field_or_else_to_the_form() -> None:
 
 def test_line_breaks_are_one_character_however_a_browser_sends_them() -> None:
     assert one_break("one\r\ntwo\rthree") == "one\ntwo\nthree"
+
+
+def test_a_changed_limit_is_signed_on_the_page_by_those_the_playbook_names_r_pre_05(
+    company: Application, maya: Reader, tmp_path: Path, clock: SetClock
+) -> None:
+    file = tmp_path / "systems" / "loan-approval.yaml"
+    file.write_text(file.read_text().replace("limit: {below: 0.80}", "limit: {below: 0.50}"))
+    apply_workspace(company.ledger, load_workspace(tmp_path), HELEN, clock.now())
+    assert "Sign CHG-1, limits of loan-approval" in maya.page("/").text
+    page = maya.page("/playbook")
+    assert "accuracy, limit: below 0.8, then below 0.5" in page.text
+    assert "Proposed by Helen Marsh" in page.text
+    assert "Sign CHG-1" not in page.text, "she signs for engineering, which is not asked"
+    assert maya.post("/playbook/changes/CHG-1/approvals", {"function": "engineering"}).status_code == 409
+    for signer, function in ((PRIYA, "data_science"), (HELEN, "compliance")):
+        reader = signed_in(company, signer)
+        assert "Sign CHG-1 for" in reader.page("/playbook").text
+        answer = reader.post("/playbook/changes/CHG-1/approvals", {"function": function})
+        assert answer.status_code == 303
+    assert "CHG-1" not in maya.page("/playbook").text
+
+
+def test_a_review_that_changes_nothing_is_put_on_the_record_on_the_page_r_pre_05(
+    company: Application, maya: Reader
+) -> None:
+    assert maya.post("/playbook/reviews", {"note": " "}).status_code == 409
+    assert maya.post("/playbook/reviews", {"note": "Clocks kept, names hold"}).status_code == 303
+    page = maya.page("/playbook").text
+    assert "by Maya Okafor and left as it is: Clocks kept, names hold" in page

@@ -11,9 +11,9 @@ from holdfast.interfaces.application import Application
 from holdfast.interfaces.web import gauges
 from holdfast.prepare.systems import System
 from holdfast.prepare.terms import Dimension
-from holdfast.prepare.versions import active_playbook, active_systems, apply_workspace
+from holdfast.prepare.versions import active_playbook, active_systems, apply_workspace, approve_change
 from holdfast.prepare.workspace import load_workspace
-from support.company import HELEN, MAYA, VICTOR
+from support.company import HELEN, MAYA, SIGNATURES, VICTOR
 from support.lender_pages import DRIFT, LOANS, open_lender
 from support.pages import Reader, SetClock, signed_in
 
@@ -100,6 +100,9 @@ def test_a_changed_file_is_shown_line_by_line_r_det_08(
     file = tmp_path / "systems" / "loan-approval.yaml"
     file.write_text(file.read_text().replace("limit: {above: 0.25}", "limit: {above: 0.20}"))
     apply_workspace(lender.ledger, load_workspace(tmp_path), HELEN, clock.now())
+    assert "limit 0.25" in maya.page(f"/systems/{LOANS}").text, "it waits for its signatures"
+    for function in ("data_science", "compliance"):
+        approve_change(lender.ledger, "CHG-1", function, SIGNATURES[function], clock.now())
     page = maya.page(f"/systems/{LOANS}").text
     assert "limit: {above: 0.25}" in page
     assert "limit: {above: 0.20}" in page

@@ -11,20 +11,21 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import StreamingResponse
 
 from holdfast.evidence import custody
-from holdfast.evidence.capture import Found
+from holdfast.evidence.capture import LARGEST_SENT, LONGEST_NAME, LONGEST_SOURCE, LONGEST_TITLE, Found
 from holdfast.evidence.events import Kind
 from holdfast.incident.loading import load
 from holdfast.interfaces.api.access import App, Caller, Now, Responds
 from holdfast.interfaces.api.addresses import EvidenceId, IncidentId
 from holdfast.interfaces.shapes import evidence as shapes
 from holdfast.interfaces.shapes.base import Storable
+from holdfast.wording import filesize
 
 router = APIRouter(prefix="/incidents/{incident}/evidence", tags=["evidence"])
 
-LARGEST_FILE = 256 << 20
-"""Bytes that can be sent; larger files are added on the server with `holdfast evidence add`."""
-FileName = Annotated[Storable, Query(min_length=1, max_length=200, pattern=r"^[^/\\\x00-\x1f]+$")]
-Words = Annotated[Storable, Query(min_length=1, max_length=300)]
+LARGEST_FILE = LARGEST_SENT
+FileName = Annotated[Storable, Query(min_length=1, max_length=LONGEST_NAME, pattern=r"^[^/\\\x00-\x1f]+$")]
+Title = Annotated[Storable, Query(min_length=1, max_length=LONGEST_TITLE)]
+Where = Annotated[Storable, Query(min_length=1, max_length=LONGEST_SOURCE)]
 _FILE = {
     "requestBody": {
         "required": True,
@@ -51,7 +52,7 @@ async def _sent(request: Request, who: Responds, app: App) -> AsyncIterator[Path
                 if size > LARGEST_FILE:
                     raise HTTPException(
                         413,
-                        f"the file is larger than {LARGEST_FILE >> 20} MiB; add it on the server with "
+                        f"the file is larger than {filesize(LARGEST_FILE)}; add it on the server with "
                         "`holdfast evidence add`",
                         {"Connection": "close"},
                     )
@@ -66,9 +67,9 @@ def add(
     now: Now,
     incident: IncidentId,
     kind: Kind,
-    title: Words,
+    title: Title,
     name: FileName,
-    source: Words,
+    source: Where,
     sent: Annotated[Path, Depends(_sent)],
 ) -> shapes.ItemShown:
     """The body is the file itself. `source` says where it was taken from, `name` what it is called."""

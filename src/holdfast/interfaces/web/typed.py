@@ -109,6 +109,11 @@ def one_break(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+def _seen(text: str) -> str:
+    """With everything unseen written out; what is no text at all (NUL) is refused later, as such."""
+    return text if "\x00" in text else visible(text)
+
+
 async def _read(request: Request) -> Typed:
     """The form of a request. Of a field sent twice the first counts."""
     form = await request.form()
@@ -118,14 +123,14 @@ async def _read(request: Request) -> Typed:
         if isinstance(value, UploadFile):
             files.setdefault(name, value)
         else:
-            values.setdefault(name, visible(one_break(value)))
+            values.setdefault(name, _seen(one_break(value)))
     return Typed(values, files=files, sent=True)
 
 
 typed = Annotated[Typed, Depends(_read)]
 """What a view of a form declares."""
 
-Said = Annotated[str, AfterValidator(visible), Form()]
+Said = Annotated[str, AfterValidator(_seen), Form()]
 """One field of a form as text; what nobody would see in it is written out."""
 
 NOTHING = Typed()

@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 from starlette.datastructures import UploadFile
 
 from holdfast.evidence import custody
-from holdfast.evidence.capture import Found
+from holdfast.evidence.capture import LARGEST_SENT, Found
 from holdfast.evidence.events import EvidenceAccessed, EvidenceVerified, Kind
 from holdfast.evidence.vault import VaultProblem
 from holdfast.incident import loading
@@ -37,8 +37,7 @@ from holdfast.wording import filesize, plural
 
 router = APIRouter()
 
-LARGEST_UPLOAD = 64_000_000
-"""Bytes of one file that a person adds through the page; larger ones are added on the command line."""
+LARGEST_UPLOAD = LARGEST_SENT
 _LONGEST_NAME = 120
 _EVENTS = 25
 _ASKED_FOR = re.compile(r"EV-[1-9][0-9]{0,8}")
@@ -246,10 +245,10 @@ def _found(form: Typed, folder: Path, who: str) -> Found:
     _copy(sent, path)
     return Found(
         kind=kind,
-        title=form.text("title")[:200],
+        title=form.text("title"),
         name=safe_name(sent.filename),
         content=path,
-        source=form.text("source")[:500] or f"added by {who}",
+        source=form.text("source") or f"added by {who}",
         media_type=_media_type(sent.content_type),
     )
 
