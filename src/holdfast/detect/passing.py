@@ -56,7 +56,7 @@ class AlertsBundled(Fact):
             yield Disarm(f"{_timers_of(self.system)}{alert}")
 
     def line(self) -> Line:
-        return Line(f"{wording.plural(len(self.alerts), 'alert')} told together", ", ".join(self.told))
+        return Line(f"{wording.plural(len(self.alerts), 'alert')}: messages queued", ", ".join(self.told))
 
 
 def to_pass_on(alert: str, system: str, tells: Sequence[str], at: datetime) -> list[Fact]:

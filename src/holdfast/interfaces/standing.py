@@ -18,13 +18,15 @@ from holdfast.detect.records import Run
 from holdfast.evidence import custody
 from holdfast.interfaces.application import CLOCKS, Application
 from holdfast.ledger import pulse, tables, timers
-from holdfast.ledger.ledger import Timer
+from holdfast.ledger.events import STREAM, LedgerChecked
+from holdfast.ledger.ledger import Timer, recorded_from
 from holdfast.ledger.pulse import Beat
 from holdfast.prepare import versions
 from holdfast.prepare.systems import System
 
 CLOCK_LATE = timedelta(minutes=2)
 """A worker looks every second: a clock due for so long is kept by nobody."""
+_NOT_CHECKED = "not checked"
 MESSAGE_LATE = timedelta(minutes=5)
 """A message due for so long is sent by nobody, or the mail server does not answer in time."""
 
@@ -93,6 +95,8 @@ class Standing:
     clocks_late: int
     messages_late: int
     vault_missing: bool
+    ledger: str
+    """What the last check of the whole ledger found: `holds`, another verdict, or `not checked`."""
 
     @property
     def watched(self) -> int:
@@ -107,6 +111,7 @@ class Standing:
             working.state == "running"
             and not (working.failing or working.refused_to_seal)
             and not (self.silent or self.clocks_late or self.messages_late or self.vault_missing)
+            and self.ledger in (_NOT_CHECKED, "holds")
         )
 
     @property
@@ -134,6 +139,7 @@ def standing_of(application: Application) -> Standing:
         runs = records.runs(conn)
         messages = _messages_late(conn, now)
         evidence = _holds_evidence(conn)
+        checked = _last_check(conn)
     silent = silent_systems(systems, runs, now)
     quiet = {one.system.id for one in silent}
     return Standing(
@@ -144,6 +150,7 @@ def standing_of(application: Application) -> Standing:
         clocks_late=len(clocks_late(application, now)),
         messages_late=messages,
         vault_missing=evidence and not application.settings.vault.path.is_dir(),
+        ledger=checked,
     )
 
 
@@ -170,6 +177,14 @@ def _messages_late(conn: Connection, now: datetime) -> int:
     query = select(func.count()).select_from(tables.outbox)
     due = query.where(box.state == "queued", box.next_at <= clock.stamp(now - MESSAGE_LATE))
     return int(conn.execute(due).scalar_one())
+
+
+def _last_check(conn: Connection) -> str:
+    facts = tables.facts.c
+    query = select(tables.facts).where(facts.stream == STREAM, facts.type == LedgerChecked.type)
+    row = conn.execute(query.order_by(facts.stream_seq.desc()).limit(1)).first()
+    found = recorded_from(row).fact if row else None
+    return found.verdict if isinstance(found, LedgerChecked) else _NOT_CHECKED
 
 
 def _holds_evidence(conn: Connection) -> bool:

@@ -11,8 +11,10 @@ from fastapi.testclient import TestClient
 from holdfast.detect.monitoring import AGAIN
 from holdfast.interfaces.application import Application
 from holdfast.interfaces.worker.worker import Worker
+from holdfast.ledger.events import STREAM, LedgerChecked
+from holdfast.ledger.ledger import Draft
 from holdfast.ledger.sealing import RefusedToSeal
-from holdfast.people import Permission
+from holdfast.people import SYSTEM, Permission
 from support.company import MAYA
 from support.workspaces import HandClock, with_log
 
@@ -42,6 +44,7 @@ def test_health_needs_no_token_and_names_nobody(
         "last_turn": said["last_turn"],
         "failing": 0,
         "sealing": "not refused",
+        "ledger": "not checked",
         "clocks_late": 0,
         "messages_late": 0,
         "monitoring": "silent",
@@ -90,6 +93,31 @@ def test_a_ledger_that_is_not_sealed_any_more_is_told(client: TestClient, compan
     worker.sealer.seal = refuse  # type: ignore[assignment]
     worker.round(company.clock.now())
     assert health(client)[1]["sealing"] == "refused"
+
+
+@pytest.mark.parametrize("verdict", ["holds", "does not hold", "cannot say"])
+def test_what_the_last_check_of_the_ledger_found_is_told(
+    client: TestClient, company: Application, clock: HandClock, verdict: Any
+) -> None:
+    with_log(company.workspace, clock.now())
+    clock.pass_by(AGAIN)
+    checked = LedgerChecked(
+        verdict=verdict,
+        facts=1,
+        sealed=1,
+        checkpoints=1,
+        anchored=1,
+        elsewhere=0,
+        projection_tables=1,
+        inspected=(),
+        problems=(),
+        unknown=(),
+    )
+    stream = company.ledger.stream(STREAM)
+    company.ledger.append(Draft(STREAM, stream.version, [checked]), by=SYSTEM, at=clock.now())
+    Worker(company).round(clock.now())
+    status, said = health(client)
+    assert (status, said["ledger"]) == (200 if verdict == "holds" else 503, verdict)
 
 
 def test_a_missing_vault_is_told(client: TestClient, company: Application, incident: str) -> None:

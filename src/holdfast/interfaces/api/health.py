@@ -55,6 +55,7 @@ def document(application: Application) -> dict[str, object]:
         "last_turn": clock.stamp(working.last_turn) if working.last_turn else None,
         "failing": len(working.failing),
         "sealing": "refused" if working.refused_to_seal else "not refused",
+        "ledger": standing.ledger,
         "clocks_late": standing.clocks_late,
         "messages_late": standing.messages_late,
         "monitoring": standing.monitoring,
@@ -137,6 +138,11 @@ def _of_standing(standing: Standing) -> Iterable[str]:
         "holdfast_systems_not_watched",
         "Systems in force without a prediction log or without monitors",
         [("", len(standing.not_watched))],
+    )
+    yield from _gauge(
+        "holdfast_ledger_in_doubt",
+        "1 while the last check of the whole ledger did not find that it holds",
+        [("", standing.ledger not in ("holds", "not checked"))],
     )
     yield from _gauge(
         "holdfast_vault_missing", "1 while evidence is not there", [("", standing.vault_missing)]

@@ -345,7 +345,7 @@ class Story:
             "Wrong units from one broker: switched to people within half an hour, refused at intake since."
         )
         closing.close(self.app.desk, self.id, summary, by=maya, at=self.at)
-        self.work(self.at)
+        self.work_through()
         state = self.incident()
         self.expect(state.status is Status.CLOSED, "the incident is closed and archived")
         self.result.clocks = [
@@ -383,7 +383,7 @@ class Story:
         self.clock.release()
         ended = DemonstrationEnded(real_time=self.clock.now())
         self.app.ledger.append(Draft("demonstration", 1, [ended]), by=SYSTEM, at=self.clock.now())
-        self.work(self.clock.now())
+        self.work_through()
         report = self.app.check()
         self.expect(report.holds, "the ledger checks: " + "; ".join(report.problems[:3]))
         self.result.pack, self.result.policy = str(pack), str(policy)
@@ -427,8 +427,12 @@ class Story:
     def morning(self, day: int) -> None:
         """Six o'clock on a day of the story: the worker does everything that is due."""
         self.clock.move_to(midnight(self.fault + timedelta(days=day)) + timedelta(hours=6))
-        for _ in range(10):
-            if not self.work(self.at):
+        self.work_through()
+
+    def work_through(self) -> None:
+        """One round after another until nothing is left to do."""
+        for _ in range(50):
+            if not self.work(self.clock.now()):
                 return
 
     @contextmanager

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Annotated
 
 import structlog
@@ -13,7 +14,7 @@ import typer
 from rich.console import RenderableType
 
 from holdfast import wording
-from holdfast.interfaces.cli.session import Session, command
+from holdfast.interfaces.cli.session import Session, Working, command
 from holdfast.interfaces.shapes.base import Shown
 
 
@@ -67,7 +68,7 @@ def worker(
     application = session.application
     working = session.wiring.worker(application)
     if once:
-        done = working.round(session.now)
+        done = _until_quiet(working, session.now)
 
         def document() -> Round:
             return Round(done=done, failing=dict(working.failing), refused_to_seal=working.refused_to_seal)
@@ -84,8 +85,16 @@ def worker(
     working.run(stop)
 
 
+def _until_quiet(working: Working, now: datetime) -> int:
+    """A turn of the worker is bounded: another one as long as something was done."""
+    done = 0
+    while did := working.round(now):
+        done += did
+    return done
+
+
 def _worked(made: Round) -> Iterable[RenderableType]:
-    yield f"One round: {wording.plural(made.done, 'thing')} done."
+    yield f"Nothing is left to do: {wording.plural(made.done, 'thing')} done."
     for step, reason in made.failing.items():
         yield f"  {step} fails: {reason}"
     if made.refused_to_seal:
