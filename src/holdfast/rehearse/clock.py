@@ -8,23 +8,28 @@ from holdfast.clock import SystemClock
 
 
 class StoryClock:
-    """Stands still until it is moved; never backwards."""
+    """Stands still until it is moved; never backwards.
 
-    def __init__(self, moment: datetime) -> None:
+    `fraction` stands behind every whole moment it is moved to: a machine's clock knows microseconds, and
+    what is played must not work for whole seconds alone.
+    """
+
+    def __init__(self, moment: datetime, fraction: timedelta = timedelta(0)) -> None:
         self._moment: datetime | None = moment
+        self._fraction = fraction
         self._real = SystemClock()
 
     def now(self) -> datetime:
-        return self._moment or self._real.now()
+        return self._moment + self._fraction if self._moment else self._real.now()
 
     def move_to(self, moment: datetime) -> None:
         """Raises ValueError for a moment before the present one."""
-        if moment < self.now():
+        if moment < (self._moment or self._real.now()):
             raise ValueError(f"a story does not go back from {self.now()} to {moment}")
         self._moment = moment
 
     def pass_by(self, length: timedelta) -> datetime:
-        self.move_to(self.now() + length)
+        self.move_to((self._moment or self._real.now()) + length)
         return self.now()
 
     def release(self) -> None:

@@ -9,7 +9,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -88,7 +88,7 @@ def _played(wiring: Wiring, folder: Path, console: Console) -> Result | None:
         console.print(f"[bold]Not started.[/] {error}")
         return None
     now = datetime.now(UTC)
-    clock = StoryClock(begins_at(now))
+    clock = StoryClock(begins_at(now), timedelta(microseconds=now.microsecond))
     _settle_address(folder, PORT)
     with Mailbox(folder / "mail") as mailbox:
         environ = {
