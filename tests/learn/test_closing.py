@@ -10,6 +10,8 @@ from sqlalchemy import update
 
 from holdfast.contain.events import ContainmentApplied, ContainmentProposed, ContainmentReverted
 from holdfast.evidence import custody
+from holdfast.evidence.capture import Found
+from holdfast.evidence.events import Kind
 from holdfast.incident.events import Clock, Resolved, Reviewed
 from holdfast.incident.incident import Status
 from holdfast.incident.loading import load
@@ -233,6 +235,27 @@ class TestArchive:
         told = [one.fact.to for one in ledger.facts(after=before) if isinstance(one.fact, MessageQueued)]
         assert MAYA.id in told
         assert len(told) == len(set(told))
+
+    def test_evidence_that_comes_in_while_it_closes_is_refused(
+        self, desk: Desk, ledger: Ledger, reviewed: str, later: datetime, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Closed between reading and appending: nothing stands beside the archive."""
+        append = ledger.append
+        done: list[bool] = []
+
+        def slow(*drafts: Draft, **how: object) -> object:
+            if not done:
+                done.append(True)
+                closing.close(desk, reviewed, "Done.", by=MAYA, at=later)
+            return append(*drafts, **how)  # type: ignore[arg-type]
+
+        before = len(custody.items(ledger.stream(custody.stream_of(reviewed)).events))
+        monkeypatch.setattr(ledger, "append", slow)
+        found = Found(Kind.INVESTIGATION_NOTES, "Minutes", "minutes.txt", b"what was said", "uploaded")
+        with pytest.raises(NotAllowed, match="archived"):
+            desk.keep(reviewed, found, by=AISHA, at=later)
+        assert len(custody.items(ledger.stream(custody.stream_of(reviewed)).events)) == before
+        assert closing.archive_problem(ledger, reviewed) is None
 
     def test_a_fact_that_comes_in_while_it_closes_is_in_the_digest(
         self, desk: Desk, ledger: Ledger, reviewed: str, later: datetime, monkeypatch: pytest.MonkeyPatch
