@@ -119,7 +119,7 @@ def _choices(running: Sequence[Incident]) -> list[tuple[str, str, str]]:
     unsure = (
         "",
         "I cannot tell",
-        "It joins what a monitor has noticed on the system you name, or opens a new one. Both can be merged "
+        "It joins what a monitor has noticed on the system you name, or opens a new one. Two can be merged "
         "later.",
     )
     return [*known, new, unsure]
