@@ -35,11 +35,13 @@ from holdfast.detect.engines import Engine
 from holdfast.detect.engines.duckdb import DuckDB
 from holdfast.detect.events import AlertContinued, AlertRaised, MonitorMeasured
 from holdfast.detect.handling import Handling
+from holdfast.detect.inspecting import Remembered
 from holdfast.detect.monitoring import Monitoring
 from holdfast.detect.passing import PASS_ON_TIMER
 from holdfast.detect.records import Detection
 from holdfast.evidence import custody
 from holdfast.evidence.private import Private, Secret
+from holdfast.evidence.inspecting import Preserved
 from holdfast.evidence.vault import Vault
 from holdfast.incident.events import Contained, IncidentOpened
 from holdfast.incident.loading import load
@@ -67,17 +69,21 @@ from holdfast.learn import remedying
 from holdfast.learn.events import OVERDUE_TIMER, REMINDER_TIMER, RemediationDone
 from holdfast.learn.tracker import Tracker
 from holdfast.ledger import keys
+from holdfast.ledger.check import Inspection, check
 from holdfast.ledger.database import Database
 from holdfast.ledger.facts import Recorded
+from holdfast.ledger.inspecting import PRIVATE, UNCHANGED, Files, Guarded, Leases, Positions
 from holdfast.ledger.ledger import Ledger, Projection
 from holdfast.ledger.outbox import MessageFailed, Outbox
 from holdfast.ledger.reactions import Reaction
 from holdfast.ledger.sealing import Anchor, Memory, Sealer, newest_size
 from holdfast.ledger.timers import Timers
+from holdfast.ledger.verdict import Checks
 from holdfast.people import SYSTEM
 from holdfast.prepare import versions
 from holdfast.prepare.accounts import Accounts
 from holdfast.prepare.events import REVIEW_TIMER, SystemApplied, SystemWithdrawn
+from holdfast.prepare.inspecting import Access
 from holdfast.prepare.records import Preparation
 from holdfast.problems import NotAllowed
 from holdfast.rehearse import events as _rehearsed  # noqa: F401 - so that its facts are known
@@ -85,6 +91,8 @@ from holdfast.settings import Settings
 from holdfast_verify.note import Signer
 
 CHECKPOINTS = "checkpoints.jsonl"
+LAST_CHECK = "ledger-check.json"
+CHECKED_EVERY = timedelta(days=1)
 FLAGS_TOKEN = "flags.token"  # noqa: S105 - a file name
 
 
@@ -173,6 +181,26 @@ def open_workspace(
     anchor, memory = anchor_of(settings), memory_of(settings)
     vault = Vault(settings.vault.path, private_of(settings), lambda: custody.any_held(ledger))
     accounts = Accounts(ledger)
+    checks = Checks(ledger, settings.workspace / LAST_CHECK)
+    verifier_key = Signer(origin, key).verifier_key
+
+    def inspections(at: datetime) -> Sequence[Inspection]:
+        return (
+            Access(at),
+            Positions(),
+            Leases(at),
+            Remembered(),
+            Preserved(vault),
+            Files(tuple(_guarded(settings, ledger, anchor, memory))),
+        )
+
+    def check_when_due(at: datetime) -> int:
+        last = checks.last()
+        if last is not None and last.at is not None and at - last.at < CHECKED_EVERY:
+            return 0
+        report = check(ledger, verifier_key, anchor, memory=memory, inspections=inspections(at))
+        checks.record(report, SYSTEM, at)
+        return 1
 
     def link(incident: str) -> str:
         return f"{settings.web.public_url}/incidents/{incident}"
@@ -198,7 +226,7 @@ def open_workspace(
         sealer=Sealer(ledger, key, anchor, memory),
         anchor=anchor,
         memory=memory,
-        verifier_key=Signer(origin, key).verifier_key,
+        verifier_key=verifier_key,
         vault=vault,
         accounts=accounts,
         desk=desk,
@@ -213,7 +241,9 @@ def open_workspace(
         handlers=_handlers(desk, monitoring, containing, settings),
         reactions=_reactions(desk, monitoring, alerting, counter),
         channels={"email": EmailChannel(settings.mail, clock)},
-        upkeep=_upkeep(ledger, vault, accounts),
+        checks=checks,
+        inspections=inspections,
+        upkeep=_upkeep(ledger, vault, accounts, check_when_due),
     )
 
 
@@ -240,7 +270,24 @@ def _handlers(
     }
 
 
-def _upkeep(ledger: Ledger, vault: Vault, accounts: Accounts) -> tuple[Upkeep, ...]:
+def _guarded(settings: Settings, ledger: Ledger, anchor: Anchor, memory: Memory) -> Iterator[Guarded]:
+    """Files that decide something, and what others may not do with them."""
+    key = settings.ledger.key
+    yield Guarded(key, PRIVATE)
+    yield Guarded(key.parent / FLAGS_TOKEN, PRIVATE)
+    yield Guarded(key.parent, UNCHANGED)
+    yield Guarded(memory.path, UNCHANGED, required=False)  # the check itself says when it is missing
+    yield Guarded(anchor.path, UNCHANGED, required=False)
+    file = ledger.database.file
+    if file is not None:
+        yield Guarded(file, PRIVATE)
+        for beside in ("-wal", "-shm", "-journal"):
+            yield Guarded(Path(f"{file}{beside}"), PRIVATE, required=False)
+
+
+def _upkeep(
+    ledger: Ledger, vault: Vault, accounts: Accounts, check_when_due: Callable[[datetime], int]
+) -> tuple[Upkeep, ...]:
     """What is done every so often, whatever happens."""
     return (
         # Sessions that ran out: their end belongs on the record too.
@@ -250,6 +297,8 @@ def _upkeep(ledger: Ledger, vault: Vault, accounts: Accounts) -> tuple[Upkeep, .
             timedelta(hours=1),
             lambda now: int(custody.sweep(ledger, vault, by=SYSTEM, at=now)),
         ),
+        # Looked at more often than it is due: what counts is the last check, whoever made it.
+        Upkeep("checking the ledger", timedelta(minutes=10), check_when_due, patience=timedelta(hours=1)),
     )
 
 

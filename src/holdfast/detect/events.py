@@ -33,7 +33,7 @@ class MonitoringStopped(Fact):
         yield Disarm(run_timer(self.system))
 
 
-@fact("monitoring.ran", version=2)
+@fact("monitoring.ran", version=3)
 class MonitoringRan(Fact):
     """One run over the prediction log, also when it found nothing new: silence is told from death."""
 
@@ -52,6 +52,8 @@ class MonitoringRan(Fact):
     """Runs that were missed meanwhile are not made up for: a run sees every window anyway."""
     late_rows: int
     """Rows that came to windows already judged (less those that went), which were measured again."""
+    memory: str = ""
+    """Digest of what the monitors remember after this run. Empty in facts of older releases."""
 
     def timers(self) -> Iterable[Arm | Disarm]:
         yield _run_at(self.system, self.next_due)
@@ -66,6 +68,12 @@ class MonitoringRan(Fact):
 @upcast("monitoring.ran", 1)
 def _without_late_rows(data: dict[str, Any]) -> dict[str, Any]:
     return {**data, "late_rows": 0}
+
+
+@upcast("monitoring.ran", 2)
+def _nothing_remembered(data: dict[str, Any]) -> dict[str, Any]:
+    """Version 2 said nothing of what the monitors remember."""
+    return data | {"memory": ""}
 
 
 @fact("monitoring.failed")

@@ -7,6 +7,7 @@ same time count twice and record once.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -184,6 +185,7 @@ class Monitoring:
                 newest=found.newest,
                 late_rows=found.late_rows,
                 next_due=at + _schedule(system),
+                memory=digest_of_memory(found.state.as_json()),
             )
             try:
                 self.ledger.append(
@@ -373,6 +375,11 @@ def remembered(conn: Connection, system: str) -> State | None:
 def _open_series(conn: Connection, system: str) -> dict[str, Series]:
     """Series whose alert is open: what is known of them when memory is lost."""
     return {series: Series(open=True) for series in records.open_series(conn, system)}
+
+
+def digest_of_memory(state: str) -> str:
+    """What the fact of a run says of what the monitors remember after it."""
+    return hashlib.sha256(b"holdfast/memory/v1\x00" + state.encode()).hexdigest()
 
 
 def _remember(conn: Connection, system: str, at: datetime, state: State) -> None:

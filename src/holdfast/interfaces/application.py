@@ -5,7 +5,7 @@ Interfaces translate and call; none of them joins parts itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,11 +20,13 @@ from holdfast.detect.monitoring import Monitoring
 from holdfast.evidence.vault import Vault
 from holdfast.incident.responding import Desk
 from holdfast.investigate.counting import PredictionCounter
-from holdfast.ledger.check import Report, check
+from holdfast.ledger.anchor import Sealed
+from holdfast.ledger.check import Inspection, Report, check
 from holdfast.ledger.ledger import Ledger, Timer
 from holdfast.ledger.outbox import Channel
 from holdfast.ledger.reactions import Reaction
 from holdfast.ledger.sealing import Anchor, Memory, Sealer
+from holdfast.ledger.verdict import Checked, Checks
 from holdfast.people import Actor
 from holdfast.prepare.accounts import Accounts
 from holdfast.settings import Settings
@@ -85,6 +87,9 @@ class Application:
     reactions: tuple[Reaction, ...]
     """What happens after a fact."""
     channels: Mapping[str, Channel]
+    checks: Checks
+    inspections: Callable[[datetime], Sequence[Inspection]]
+    """What decides something beside facts and projections, to be compared with the facts."""
     upkeep: tuple[Upkeep, ...]
     """What the worker does every so often."""
 
@@ -92,6 +97,25 @@ class Application:
     def workspace(self) -> Path:
         return self.settings.workspace
 
-    def check(self, progress: Callable[[int], None] = lambda done: None) -> Report:
+    def check(
+        self, progress: Callable[[int], None] = lambda done: None, known: Sequence[Sealed] = ()
+    ) -> Report:
         """Check the whole ledger against its own bytes, the key and the checkpoints kept outside it."""
-        return check(self.ledger, self.verifier_key, self.anchor, progress, memory=self.memory)
+        return check(
+            self.ledger,
+            self.verifier_key,
+            self.anchor,
+            progress,
+            memory=self.memory,
+            inspections=self.inspections(self.clock.now()),
+            known=known,
+        )
+
+    def check_on_record(
+        self,
+        by: Actor,
+        progress: Callable[[int], None] = lambda done: None,
+        known: Sequence[Sealed] = (),
+    ) -> Checked:
+        """The same; the result is a fact, and what every page says until the next check."""
+        return self.checks.record(self.check(progress, known), by, self.clock.now())

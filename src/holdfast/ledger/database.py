@@ -46,6 +46,11 @@ class Database:
             self._lock_path = Path(f"{parsed.database}.lock")
         self._thread_lock = threading.Lock()
 
+    @property
+    def file(self) -> Path | None:
+        """SQLite's file; None where the database is a server's."""
+        return self._lock_path.with_suffix("") if self._lock_path else None
+
     @staticmethod
     def _engine(url: Any) -> Engine:
         try:

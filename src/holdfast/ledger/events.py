@@ -26,7 +26,6 @@ class LedgerChecked(Fact):
     projection_tables: int
     inspected: tuple[str, ...]
     problems: tuple[str, ...]
-    """The first of them."""
     unknown: tuple[str, ...]
 
     def line(self) -> Line:

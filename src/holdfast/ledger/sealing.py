@@ -340,6 +340,16 @@ def newest(conn: Connection) -> Sealed | None:
     return Sealed(row.size, row.note, clock.parse(row.sealed_at)) if row else None
 
 
+def doubt(conn: Connection, sealed: Sealed, key: note.VerifierKey) -> str:
+    """Why a checkpoint does not show what it says: its signature, or the tree; empty when it does."""
+    try:
+        if sealed.proven(key, key.name).root == _root(conn, sealed.size):
+            return ""
+    except ValueError as error:
+        return f"The checkpoint of {sealed.size:,} facts: {error}."
+    return f"The first {sealed.size:,} facts are not those that were sealed: run the check."
+
+
 def sealed_at_or_after(conn: Connection, size: int) -> Sealed | None:
     """The first checkpoint that covers `size` facts."""
     query = select(tables.checkpoints).where(tables.checkpoints.c.size >= size)

@@ -49,6 +49,7 @@ from holdfast.prepare import passwords
 from holdfast.prepare.durations import spoken
 from holdfast.prepare.events import (
     AccountCreated,
+    CredentialRenewed,
     PasswordChanged,
     SessionEnded,
     SessionRefused,
@@ -56,6 +57,7 @@ from holdfast.prepare.events import (
     TokenIssued,
     TokenRevoked,
 )
+from holdfast.prepare.inspecting import digest_of_kept
 from holdfast.prepare.records import people
 from holdfast.prepare.versions import playbook_versions_of
 from holdfast.problems import NotAllowed
@@ -193,7 +195,7 @@ class Accounts:
         if self._credential(person) is not None:
             raise NotAllowed(f"{person} has an account already; set a new password instead")
         hashed = self._hash(person, password)
-        self._tell(person, AccountCreated(person=person), by, at)
+        self._tell(person, AccountCreated(person=person, kept=digest_of_kept(hashed)), by, at)
         self._store(person, hashed, at)
 
     def set_password(self, person: str, password: str, by: Actor, at: datetime) -> None:
@@ -202,7 +204,7 @@ class Accounts:
         if self._credential(person) is None:
             raise NotAllowed(f"{person} has no account yet; create one first")
         hashed = self._hash(person, password)
-        self._tell(person, PasswordChanged(person=person), by, at)
+        self._tell(person, PasswordChanged(person=person, kept=digest_of_kept(hashed)), by, at)
         self._store(person, hashed, at)
         for row in self._rows(select(_SESSIONS).where(_SESSIONS.c.person == person)):
             self._end(row, "password changed", by, at)
@@ -359,7 +361,13 @@ class Accounts:
         secret, handle = TOKEN_PREFIX + secrets.token_urlsafe(32), secrets.token_hex(8)
         allows = tuple(one.value for one in scope)
         issued = TokenIssued(
-            token=handle, person=person, name=name, kind=kind, scope=allows, expires_at=expires_at
+            token=handle,
+            person=person,
+            name=name,
+            kind=kind,
+            scope=allows,
+            expires_at=expires_at,
+            kept=digest_of_kept(_digest(secret)),
         )
         self._tell(person, issued, by, at)
         row = {
@@ -379,7 +387,9 @@ class Accounts:
         self, actor: Actor, access: tuple[AccessRole, ...], origin: str, at: datetime
     ) -> tuple[str, SignedIn]:
         secret, handle = secrets.token_urlsafe(32), secrets.token_hex(8)
-        self._tell(actor.id, SessionStarted(person=actor.id, session=handle, origin=origin), actor, at)
+        kept = digest_of_kept(_digest(secret))
+        started = SessionStarted(person=actor.id, session=handle, origin=origin, kept=kept)
+        self._tell(actor.id, started, actor, at)
         row = {
             "token_hash": _digest(secret),
             "session": handle,
@@ -480,8 +490,10 @@ class Accounts:
         """Bring an old hash to today's parameters while the password is at hand."""
         if hashed is not None and self._hasher.check_needs_rehash(hashed):
             with self._hashing:
-                hashed = self._hasher.hash(password)
-            self._store(person, hashed, at)
+                renewed = self._hasher.hash(password)
+            kept = digest_of_kept(renewed)
+            self._tell(person, CredentialRenewed(person=person, kept=kept), _ACCOUNTS, at)
+            self._store(person, renewed, at)
 
     def _credential(self, person: str) -> str | None:
         rows = self._rows(select(_CREDENTIALS.c.password_hash).where(_CREDENTIALS.c.person == person))

@@ -6,13 +6,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from holdfast.incident.responding import Report
 from holdfast.interfaces.application import Application
 from holdfast.interfaces.web.typed import Typed, Wrong, local_moment, one_break
 from holdfast.interfaces.web.views.styleguide import SWITCH
 from holdfast.ledger import tables
+from holdfast.ledger.events import LedgerChecked
 from holdfast.prepare.versions import (
     active_playbook,
     apply_workspace,
@@ -107,9 +108,43 @@ def test_the_check_reads_everything_and_reports_what_it_found_r_evd_04(
     bad = Page(maya.post("/ledger/checks").text).text
     assert "found" in bad
     assert f"fact {seq} " in bad
-    before = company.ledger.size()
+
+
+def test_every_page_is_red_from_a_failed_check_until_one_passes(company: Application, maya: Reader) -> None:
+    """The result is kept: time, scope, and who checked. Only a check that passes takes it back."""
+    assert "Not checked yet" in maya.page("/").text
+    seq = company.ledger.size() - 2
+    with company.ledger.reading() as conn:
+        was = conn.execute(select(tables.facts.c.recorded_at).where(tables.facts.c.seq == seq)).scalar_one()
+    tamper(company, seq, recorded_at="2020-01-01T00:00:00.000000Z")
     maya.post("/ledger/checks")
-    assert company.ledger.size() == before
+    for path in ("/", "/incidents", "/ledger", "/systems", "/playbook"):
+        page = maya.page(path).text
+        assert "The ledger does not check out" in page
+        assert f"fact {seq} " in page
+    assert "by Maya Okafor" in maya.page("/ledger").text
+    tamper(company, seq, recorded_at=was)
+    assert "The ledger does not check out" in maya.page("/").text
+    maya.post("/ledger/checks")
+    page = maya.page("/").text
+    assert "does not check out" not in page
+    assert ": holds" in page.split("Checked ")[1][:30]
+
+
+def test_a_check_is_a_fact_with_what_it_compared(company: Application, maya: Reader) -> None:
+    maya.post("/ledger/checks")
+    checked = [one for one in company.ledger.facts() if isinstance(one.fact, LedgerChecked)]
+    assert [(one.fact.verdict, one.by.id) for one in checked] == [("holds", MAYA.id)]
+    assert "accounts, sessions and tokens" in checked[0].fact.inspected
+
+
+def test_without_the_anchor_the_page_says_that_it_cannot_say(company: Application, maya: Reader) -> None:
+    company.sealer.seal(company.clock.now())
+    company.anchor.path.unlink()
+    maya.post("/ledger/checks")
+    page = maya.page("/").text
+    assert "Whether the ledger holds cannot be said" in page
+    assert "checkpoints.jsonl is missing" in page
 
 
 def test_the_list_is_turned_backwards_and_narrowed_to_one_stream(company: Application, maya: Reader) -> None:

@@ -19,7 +19,7 @@ from holdfast.evidence.custody import NoSuchItem
 from holdfast.evidence.vault import VaultProblem
 from holdfast.incident.loading import NoSuchIncident
 from holdfast.interfaces.shapes.record import NotThere
-from holdfast.ledger.ledger import Conflict
+from holdfast.ledger.ledger import Conflict, NotAsWritten
 from holdfast.prepare.documents import Unusable, spelled
 from holdfast.problems import Fault, NoAuthority, NotAllowed, explain
 
@@ -65,6 +65,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (Fault, 422),
     (Unusable, 422),
     (VaultProblem, 500),
+    (NotAsWritten, 500),
 )
 
 

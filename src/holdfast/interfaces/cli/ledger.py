@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,7 +15,9 @@ from holdfast.interfaces.cli.output import cell, clipped, facts, table
 from holdfast.interfaces.cli.session import Session, command, noun
 from holdfast.interfaces.shapes import record as shapes
 from holdfast.interfaces.shapes.base import Shown
+from holdfast.ledger.anchoring import anchor_anew, kept_elsewhere
 from holdfast.ledger.projections import rebuild
+from holdfast.people import SYSTEM, Permission
 
 app = noun("ledger", "The ledger: what happened, sealed so that nobody can change it quietly.")
 
@@ -24,17 +27,56 @@ class Rebuilt(Shown):
 
 
 @command(app, "check")
-def check(session: Session) -> None:
-    """Rebuild everything from stored bytes and compare: facts, tree, checkpoints, projections.
+def check(
+    session: Session,
+    known: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A copy of checkpoints.jsonl, or a checkpoint, that somebody else kept. Repeatable.",
+            metavar="FILE",
+        ),
+    ] = None,
+) -> None:
+    """Rebuild everything from stored bytes and compare: schema, facts, tree, checkpoints, tables, files.
 
-    Exits 0 when everything holds, 1 naming each entry that does not.
+    Exits 0 when everything holds. Exits 1 when something does not, naming each entry, or when it cannot be
+    said, naming what is missing and how to go on. The result is kept on the record. What no check from
+    inside can show is shown by --known.
     """
     application = session.application
+    elsewhere = [one for path in known or () for one in kept_elsewhere(path)]
+    by = session.acting(Permission.READ_LEDGER) if session.person else SYSTEM
     with session.progress("checking every fact", application.ledger.size()) as progress:
-        report = application.check(progress)
-    made = session.answer(lambda: shapes.checked(report), _checked)
+        done = application.check_on_record(by, progress, elsewhere)
+    made = session.answer(lambda: shapes.checked(done), _checked)
     if not made.holds:
         raise typer.Exit(1)
+
+
+@command(app, "anchor")
+def anchor(
+    session: Session,
+    reason: Annotated[str, typer.Option(help="What happened to it: for whoever asks in years.")],
+) -> None:
+    """Go on after what is kept outside the database was lost: write it anew from the database.
+
+    First look for the newest copy of checkpoints.jsonl (and of what the key has signed, beside the key) in
+    backups, and put it back. Where none is left, this writes what is missing from the checkpoints in the
+    database, if everything else holds, and says so on the ledger for ever: that the database was not replaced
+    by an older copy before that moment rests on the word of whoever runs this. Also for a workspace of a
+    release that did not keep what its key has signed.
+    """
+    application, by = session.application, session.acting(Permission.CHANGE_PLAYBOOK)
+    told = anchor_anew(
+        application.ledger,
+        application.verifier_key,
+        application.anchor,
+        application.memory,
+        reason,
+        by,
+        session.now,
+    )
+    session.answer(lambda: shapes.anchored(told), _anchored)
 
 
 @command(app, "seal")
@@ -81,17 +123,32 @@ def rebuild_(session: Session) -> None:
 
 
 def _checked(made: shapes.Checked) -> Iterable[RenderableType]:
+    elsewhere = f", {made.elsewhere:,} kept by somebody else" if made.elsewhere else ""
+    kept = f"{made.checkpoints:,} in the database, {made.anchored:,} kept outside it{elsewhere}"
     yield facts(
-        ("Facts", f"{made.facts:,}"),
-        ("Checkpoints", f"{made.checkpoints:,} in the database, {made.anchored:,} kept outside it"),
+        ("Facts", f"{made.facts:,}, {made.sealed:,} of them under a signed checkpoint"),
+        ("Checkpoints", kept),
         ("Projections", f"{wording.plural(made.projection_tables, 'table')} rebuilt and compared"),
+        ("Also compared", ", ".join(made.inspected)),
     )
     if made.holds:
         yield cell("Everything holds.", "green")
-        return
-    yield cell(f"{wording.plural(len(made.problems), 'problem')}:", "red")
-    for problem in made.problems:
-        yield f"  {problem}"
+    if made.problems:
+        yield cell(f"{wording.plural(len(made.problems), 'problem')}:", "red")
+        yield from (f"  {problem}" for problem in made.problems)
+    if made.unknown:
+        yield cell("Cannot say whether it holds:", "red")
+        yield from (f"  {reason}" for reason in made.unknown)
+    if made.unrecorded:
+        yield f"This check could not be put on the ledger: {made.unrecorded}"
+    if not made.elsewhere:
+        yield cell(f"{made.not_shown}: give one with --known.", "dim")
+
+
+def _anchored(made: shapes.Anchored) -> Iterable[RenderableType]:
+    written = wording.plural(made.checkpoints, "checkpoint")
+    yield f"{written} of {made.size:,} facts written anew. Missing was:"
+    yield from (f"  {one}" for one in made.was)
 
 
 def _sealed(made: shapes.CheckpointShown) -> Iterable[RenderableType]:

@@ -19,10 +19,11 @@ from holdfast.evidence.custody import NoSuchItem
 from holdfast.evidence.vault import VaultProblem
 from holdfast.incident.loading import NoSuchIncident
 from holdfast.interfaces.shapes.record import NotThere
+from holdfast.ledger.anchor import AnchorProblem
 from holdfast.ledger.database import DatabaseProblem
 from holdfast.ledger.facts import UnknownFact
 from holdfast.ledger.keys import KeyProblem
-from holdfast.ledger.ledger import Conflict, NotALedger
+from holdfast.ledger.ledger import Conflict, NotALedger, NotAsWritten
 from holdfast.ledger.sealing import RefusedToSeal
 from holdfast.prepare.documents import Unusable
 from holdfast.prepare.starting import AlreadyThere
@@ -38,6 +39,8 @@ _SENTENCES: tuple[type[Exception], ...] = (
     NoSuchItem,
     NotThere,
     NotALedger,
+    NotAsWritten,
+    AnchorProblem,
     AlreadyThere,
     SettingsError,
     Unusable,

@@ -16,8 +16,10 @@ from sqlalchemy import Connection, Select, select
 from holdfast import clock
 from holdfast.interfaces.shapes.base import Shown
 from holdfast.ledger import sealing, tables, tiles
-from holdfast.ledger.check import Report
+from holdfast.ledger.check import NOT_SHOWN
+from holdfast.ledger.events import LedgerAnchored
 from holdfast.ledger.ledger import Ledger
+from holdfast.ledger.verdict import Checked as LastCheck
 from holdfast.problems import NotAllowed
 from holdfast_verify.tree import consistency_proof, inclusion_proof
 
@@ -87,13 +89,38 @@ class CheckpointShown(Shown):
 
 
 class Checked(Shown):
+    """The result of one check of the ledger, as it is kept."""
+
     holds: bool
+    verdict: Literal["holds", "does not hold", "cannot say"]
+    at: datetime | None
+    """None where what was kept of the last check cannot be read."""
+    by: Who
     facts: int
+    sealed: int
+    """How many of them the newest checkpoint covers that was found to hold."""
     checkpoints: int
     anchored: int
     """Checkpoints kept outside the database."""
+    elsewhere: int
+    """Checkpoints kept by somebody else that were compared."""
     projection_tables: int
+    inspected: tuple[str, ...]
+    """What else was compared with the facts."""
     problems: tuple[str, ...]
+    unknown: tuple[str, ...]
+    """Why it cannot be said, and how to go on."""
+    not_shown: str
+    """What no check from inside can show."""
+    unrecorded: str
+    """Why the check is no fact of the ledger; empty when it is."""
+
+
+class Anchored(Shown):
+    checkpoints: int
+    size: int
+    was: tuple[str, ...]
+    """What was missing."""
 
 
 class NotThere(LookupError):
@@ -168,15 +195,36 @@ def checkpoint(ledger: Ledger, verifier_key: str) -> CheckpointShown:
     )
 
 
-def checked(report: Report) -> Checked:
+def checked(done: LastCheck) -> Checked:
+    found = done.found
     return Checked(
-        holds=report.holds,
-        facts=report.facts,
-        checkpoints=report.checkpoints,
-        anchored=report.anchored,
-        projection_tables=report.projection_tables,
-        problems=tuple(report.problems),
+        holds=found.verdict == "holds",
+        verdict=found.verdict,
+        at=done.at,
+        by=Who(id=done.by.id, name=done.by.name, kind=done.by.kind),
+        facts=found.facts,
+        sealed=found.sealed,
+        checkpoints=found.checkpoints,
+        anchored=found.anchored,
+        elsewhere=found.elsewhere,
+        projection_tables=found.projection_tables,
+        inspected=found.inspected,
+        problems=found.problems,
+        unknown=found.unknown,
+        not_shown=NOT_SHOWN,
+        unrecorded=done.unrecorded,
     )
+
+
+def last_check(done: LastCheck | None) -> Checked:
+    """Raises NotThere before the first."""
+    if done is None:
+        raise NotThere("the ledger was never checked; `holdfast ledger check` and a running worker do")
+    return checked(done)
+
+
+def anchored(told: LedgerAnchored) -> Anchored:
+    return Anchored(checkpoints=told.checkpoints, size=told.size, was=told.was)
 
 
 def _rows() -> Select[Any]:

@@ -45,6 +45,17 @@ class Seal:
     """Up to when an outside witness has signed; None without witnesses."""
     trouble: str = ""
     """What is wrong with the ledger, as a sentence; every page then says so."""
+    checked_at: datetime | None = None
+    """When all of it was checked last; None before the first check."""
+    verdict: str = ""
+    """What that check found: `holds`, `does not hold`, `cannot say`."""
+
+    @property
+    def alarm(self) -> str:
+        """The trouble in a few words."""
+        if self.verdict == "cannot say":
+            return "Whether the ledger holds cannot be said"
+        return "The ledger does not check out"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

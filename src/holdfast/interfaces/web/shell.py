@@ -19,13 +19,21 @@ from holdfast.prepare.accounts import SignedIn
 
 def seal_of(application: Application) -> Seal:
     """What the ledger can prove at this moment."""
-    size = application.ledger.size()
+    size, checked = application.ledger.size(), application.checks.last()
+    sealed, doubt = None, ""
     with application.ledger.reading() as conn:
-        sealed = sealing.newest(conn)
-    trouble = working_of(application).refused_to_seal
+        try:
+            sealed = sealing.newest(conn)
+            # What is shown as sealed was looked at for this very page: signature, and root of the tree.
+            doubt = sealing.doubt(conn, sealed, application.verifier_key) if sealed else ""
+        except (ValueError, TypeError) as error:
+            doubt = f"The newest checkpoint cannot be read: {error}."
     if sealed and sealed.size > size:
-        trouble = trouble or f"{sealed.size} facts were sealed, but the ledger holds only {size}."
+        doubt = f"{sealed.size} facts were sealed, but the ledger holds only {size}."
+    trouble = working_of(application).refused_to_seal or (checked.trouble if checked else "") or doubt
     return Seal(
+        checked_at=checked.at if checked else None,
+        verdict=checked.found.verdict if checked else "",
         facts=size,
         waiting=max(0, size - sealed.size) if sealed else size,
         sealed_at=sealed.at if sealed else None,

@@ -17,7 +17,7 @@ from holdfast.interfaces.web import lists
 from holdfast.interfaces.web.access import Visit, visit
 from holdfast.interfaces.web.lists import Stored
 from holdfast.ledger import sealing, tiles
-from holdfast.ledger.check import Report
+from holdfast.ledger.check import NOT_SHOWN
 from holdfast.ledger.sealing import Sealed
 from holdfast.people import Permission
 from holdfast_verify import note
@@ -64,9 +64,7 @@ def ledger(visit: visit, before: int | None = None, stream: str = "") -> Respons
     return _ledger(visit, before, stream)
 
 
-def _ledger(
-    visit: Visit, before: int | None = None, stream: str = "", report: Report | None = None
-) -> Response:
+def _ledger(visit: Visit, before: int | None = None, stream: str = "") -> Response:
     visit.require(Permission.READ_LEDGER)
     application = visit.application
     start = lists.position(before)
@@ -83,16 +81,18 @@ def _ledger(
         newest_shown=start is None,
         stream=stream,
         checkpoints=checkpoints,
-        report=report,
+        checked=application.checks.last(),
+        not_shown=NOT_SHOWN,
         failing=working_of(application).failing,
     )
 
 
 @router.post("/ledger/checks")
 def check(visit: visit) -> Response:
-    """Rebuild every claim of the ledger from its stored bytes. It records nothing: the page is the report."""
+    """Rebuild every claim of the ledger from its stored bytes; the result is kept, and on the record."""
     visit.require(Permission.READ_LEDGER)
-    return _ledger(visit, report=visit.application.check())
+    visit.application.check_on_record(visit.actor)
+    return _ledger(visit)
 
 
 @router.get("/ledger/{seq}")

@@ -1,0 +1,40 @@
+"""What monitors remember between runs, as `ledger check` sees it: it decides what the next run alarms on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, select
+
+from holdfast import clock
+from holdfast.detect.events import MonitoringRan
+from holdfast.detect.monitoring import digest_of_memory, monitor_memory
+from holdfast.ledger.facts import Recorded
+
+
+class Remembered:
+    """Compares the memory of each system's monitors with what its last run left."""
+
+    name = "what monitors remember"
+
+    def __init__(self) -> None:
+        self._ran: dict[str, MonitoringRan] = {}
+
+    def see(self, recorded: Recorded) -> None:
+        if isinstance(recorded.fact, MonitoringRan):
+            self._ran[recorded.fact.system] = recorded.fact
+
+    def problems(self, conn: Connection) -> Iterator[str]:
+        seen: Counter[str] = Counter()
+        for row in conn.execute(select(monitor_memory)):
+            seen[row.system] += 1
+            whose = f"the monitors of {row.system}"
+            ran = self._ran.get(row.system)
+            if ran is None:
+                yield f"{whose} remember something, and never ran"
+            elif row.as_of != clock.stamp(ran.as_of):
+                yield f"{whose} remember a run of {row.as_of}, the last was at {ran.as_of}"
+            elif ran.memory and digest_of_memory(row.state) != ran.memory:
+                yield f"what {whose} remember is not what their last run left: it was edited"
+        yield from (f"the memory of {name} stands {n} times" for name, n in seen.items() if n > 1)

@@ -1,0 +1,117 @@
+"""What decides something beside the facts: positions, leases, files. `ledger check` compares it too."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import Connection, select
+
+from holdfast import clock
+from holdfast.ledger import tables
+from holdfast.ledger.facts import Recorded
+from holdfast.ledger.outbox import LEASE, MessageQueued
+
+SKEW = timedelta(minutes=2)
+"""How far the clocks of two machines may stand apart before a time of one is in the future for another."""
+
+
+class Positions:
+    """How far each reaction has read: one that stands behind the ledger's end is handed nothing any more."""
+
+    name = "positions of reactions"
+
+    def __init__(self) -> None:
+        self._size = 0
+
+    def see(self, recorded: Recorded) -> None:
+        self._size = max(self._size, recorded.seq + 1)
+
+    def problems(self, conn: Connection) -> Iterator[str]:
+        seen: Counter[str] = Counter()
+        for row in conn.execute(select(tables.reaction_cursors)):
+            seen[row.reaction] += 1
+            if type(row.seq) is not int or not -1 <= row.seq < self._size:
+                yield (
+                    f"the position of the reaction {row.reaction!r} is {row.seq!r}, the ledger holds "
+                    f"{self._size} facts: what comes next would be handed to nobody"
+                )
+        yield from (f"the position of {name!r} stands {n} times" for name, n in seen.items() if n > 1)
+
+
+class Leases:
+    """Who is sending what: a lease without end keeps a message from being sent."""
+
+    name = "leases of messages"
+
+    def __init__(self, now: datetime) -> None:
+        self._latest = clock.stamp(now + LEASE + SKEW)
+        self._queued: set[str] = set()
+
+    def see(self, recorded: Recorded) -> None:
+        if isinstance(recorded.fact, MessageQueued):
+            self._queued.add(recorded.fact.message)
+
+    def problems(self, conn: Connection) -> Iterator[str]:
+        for row in conn.execute(select(tables.outbox_leases)):
+            if row.message not in self._queued:
+                yield f"a lease is kept for message {row.message!r}, which no fact queued"
+            elif not isinstance(row.until, str) or row.until > self._latest:
+                yield f"message {row.message} is leased until {row.until}: nobody would send it before"
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """A file or folder that others may not read, or may not write."""
+
+    path: Path
+    forbidden: int
+    """Permission bits it must not have."""
+    required: bool = True
+
+
+PRIVATE = 0o077
+"""Nobody else's to read."""
+UNCHANGED = 0o022
+"""Nobody else's to change."""
+
+
+class Files:
+    """Files that decide something: regular, no links, and with the permissions they were made with."""
+
+    name = "files and their permissions"
+
+    def __init__(self, guarded: Sequence[Guarded]) -> None:
+        self.guarded = guarded
+
+    def see(self, recorded: Recorded) -> None:
+        """Nothing in the facts names them."""
+
+    def problems(self, conn: Connection) -> Iterator[str]:
+        for one in self.guarded:
+            yield from _problems(one)
+
+
+def _problems(guarded: Guarded) -> Iterator[str]:
+    try:
+        found = os.lstat(guarded.path)
+    except OSError as error:
+        if guarded.required:
+            yield f"{guarded.path} is not there ({error.strerror}); put it back"
+        return
+    if stat.S_ISLNK(found.st_mode):
+        yield f"{guarded.path} is a link: whoever made it chooses what is read; put the file itself there"
+    elif not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
+        yield f"{guarded.path} is neither file nor folder; put back what was there"
+    elif found.st_mode & guarded.forbidden:
+        may = "read" if guarded.forbidden == PRIVATE else "changed"
+        mode, right = stat.S_IMODE(found.st_mode), stat.S_IMODE(found.st_mode) & ~guarded.forbidden
+        yield (
+            f"{guarded.path} can be {may} by others (mode {mode:04o}); run chmod {right:o} on it, and find "
+            "out who did meanwhile"
+        )

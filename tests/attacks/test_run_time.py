@@ -1,0 +1,186 @@
+"""Attacks on what decides something beside the facts: `ledger check` finds them (R-EVD-04, R-XCT-01)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from argon2 import PasswordHasher
+from sqlalchemy import text
+
+from holdfast.evidence.events import EvidenceAdded, Item
+from holdfast.evidence.inspecting import Preserved
+from holdfast.evidence.vault import Vault
+from holdfast.interfaces.application import Application
+from holdfast.ledger import outbox
+from holdfast.ledger.facts import Recorded
+from holdfast.people import SYSTEM, Permission
+from holdfast.prepare.accounts import Accounts
+from support.company import MAYA
+from support.workspaces import HandClock, opened
+
+PASSWORD = "harbour-lights-at-four"
+NOW = datetime(2026, 11, 23, 10, 42, 7, 123456, tzinfo=UTC)
+
+
+@pytest.fixture
+def application(tmp_path: Path, database_url: str) -> Application:
+    """A workspace in force, with an account, a session, a token, and a message that waits; sealed."""
+    made = opened(tmp_path / "workspace", database_url, HandClock(NOW))
+    accounts = Accounts(made.ledger, hasher=PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    accounts.create(MAYA.id, PASSWORD, MAYA, NOW)
+    accounts.sign_in(MAYA.id, PASSWORD, "10.0.0.1", NOW)
+    accounts.issue_token(MAYA.id, "script", [Permission.READ], NOW + timedelta(days=9), MAYA, NOW)
+    queued = outbox.queue("email", MAYA.id, "Come at once", "The model is wrong.")
+    made.ledger.append(queued, by=SYSTEM, at=NOW)
+    made.sealer.seal(NOW)
+    return made
+
+
+ROWS = {
+    "a session put in": "INSERT INTO account_sessions "
+    "SELECT 'f00', 'feed', person, started_at, seen_at, origin FROM account_sessions",
+    "a session of somebody else": "UPDATE account_sessions SET person = 'helen.brandt@harbourstreet.example'",
+    "a session with another secret": "UPDATE account_sessions SET token_hash = 'f00'",
+    "a session that never grows old": "UPDATE account_sessions SET seen_at = '2999-01-01T00:00:00.000000Z'",
+    "a password hash of one's own": "UPDATE account_credentials SET password_hash = '$argon2id$mine'",
+    "an account put in": "INSERT INTO account_credentials SELECT 'x@y.example', password_hash, changed_at "
+    "FROM account_credentials",
+    "a token that may more": "UPDATE account_tokens SET scope = '[\"manage accounts\"]'",
+    "a token that lasts": "UPDATE account_tokens SET expires_at = '2999-01-01T00:00:00.000000Z'",
+    "a token with another secret": "UPDATE account_tokens SET token_hash = 'f00'",
+    "a token put in": "INSERT INTO account_tokens SELECT 'feed', 'f00', person, name, kind, scope, "
+    "created_at, expires_at, used_at FROM account_tokens",
+    "sign-ins held off for years": "INSERT INTO account_attempts VALUES ('a', "
+    "'maya.okafor@harbourstreet.example', '1', '2999-01-01T00:00:00.000000Z', 0)",
+    "a position behind the end": "INSERT INTO reaction_cursors VALUES ('triage alerts', 999999)",
+    "a lease without end": "INSERT INTO outbox_leases "
+    "SELECT message, '2999-01-01T00:00:00.000000Z' FROM outbox",
+    "a lease for no message": "INSERT INTO outbox_leases VALUES ('none', '2026-11-23T10:42:00.000000Z')",
+    "a memory of monitors": "INSERT INTO monitor_memory VALUES "
+    "('loan-approval', '2026-11-23T10:42:00.000000Z', '{}')",
+    "a message's text": "UPDATE outbox SET text = 'All is well.'",
+    "a message's receiver": "UPDATE outbox SET recipient = 'nobody@example.com'",
+    "a message said to be sent": "UPDATE outbox SET state = 'sent'",
+    "a timer": "UPDATE timers SET due = '2999-01-01T00:00:00.000000Z'",
+    "a person's access": "UPDATE people SET access = '[\"administrator\"]'",
+    "a checkpoint's time": "UPDATE checkpoints SET sealed_at = '2026-11-23T11:42:00.000000Z'",
+}
+
+
+def run(application: Application, *statements: str) -> None:
+    with application.ledger.database.writing() as conn:
+        for statement in statements:
+            assert conn.execute(text(statement.replace(":", "\\:"))).rowcount, statement
+
+
+def test_an_honest_workspace_holds(application: Application) -> None:
+    report = application.check()
+    assert (report.problems, report.unknown) == ([], [])
+    assert len(report.inspected) == 6
+
+
+@pytest.mark.parametrize("attack", ROWS)
+def test_a_row_that_decides_something_is_compared_with_facts(application: Application, attack: str) -> None:
+    run(application, ROWS[attack])
+    report = application.check()
+    assert report.verdict == "does not hold"
+    assert not any("cannot be checked" in problem for problem in report.problems)
+
+
+@pytest.mark.parametrize("value", ["2", "'yes'", "0.5", "NULL"])
+def test_a_value_that_is_neither_yes_nor_no_is_found(tmp_path: Path, value: str) -> None:
+    """A 2 in a column of yes and no read as yes in the check, and emptied the page."""
+    made = opened(tmp_path / "workspace", f"sqlite:///{tmp_path / 'holdfast.db'}", HandClock(NOW))
+    if value == "NULL":
+        run(made, "UPDATE system_versions SET content = CAST(content AS BLOB)")
+    else:
+        run(made, f"UPDATE people SET listed = {value}")
+    assert made.check().verdict == "does not hold"
+
+
+def test_a_row_that_stands_twice_is_found(tmp_path: Path) -> None:
+    made = opened(tmp_path / "workspace", f"sqlite:///{tmp_path / 'holdfast.db'}", HandClock(NOW))
+    with made.ledger.database.writing() as conn:
+        for statement in (
+            "CREATE TABLE other AS SELECT * FROM people",
+            "INSERT INTO other SELECT * FROM people",
+            "DROP TABLE people",
+            "ALTER TABLE other RENAME TO people",
+        ):
+            conn.exec_driver_sql(statement)
+    assert any("stands 2 times" in problem for problem in made.check().problems)
+
+
+FILES: dict[str, Callable[[Application], None]] = {
+    "the key": lambda one: one.settings.ledger.key.chmod(0o644),
+    "the key's folder": lambda one: one.settings.ledger.key.parent.chmod(0o777),
+    "the token of flags": lambda one: (one.settings.ledger.key.parent / "flags.token").chmod(0o604),
+    "what the key has signed": lambda one: one.memory.path.chmod(0o666),
+    "the anchor": lambda one: one.anchor.path.chmod(0o666),
+}
+
+
+@pytest.mark.parametrize("attack", FILES)
+def test_a_file_that_others_may_read_or_change_is_found(application: Application, attack: str) -> None:
+    FILES[attack](application)
+    problems = application.check().problems
+    assert len(problems) == 1
+    assert "by others (mode 0" in problems[0]
+    assert "run chmod" in problems[0]
+
+
+def test_a_database_that_others_may_read_is_found(application: Application) -> None:
+    file = application.ledger.database.file
+    if file is None:
+        pytest.skip("the database is a server's")
+    file.chmod(0o644)
+    assert "can be read by others" in application.check().problems[0]
+
+
+def test_a_key_that_is_a_link_is_found(application: Application) -> None:
+    key = application.settings.ledger.key
+    key.rename(key.with_name("elsewhere"))
+    key.symlink_to(key.with_name("elsewhere"))
+    assert "is a link" in application.check().problems[0]
+
+
+class TestTheVault:
+    def seen(self, vault: Vault) -> Preserved:
+        taken = vault.take_bytes(b"what the model answered")
+        item = Item(
+            item="EV-1",
+            kind="log",
+            title="Answers",
+            name="answers.txt",
+            sha256=taken.sha256,
+            size=taken.size,
+            media_type="text/plain",
+            source="somewhere",
+            retain_until=NOW,
+        )
+        found = Preserved(vault)
+        found.see(Recorded(0, "s", 0, NOW, SYSTEM, EvidenceAdded(incident="INC-1", item=item), b""))
+        return found
+
+    def problems(self, found: Preserved) -> list[str]:
+        return list(found.problems(None))  # type: ignore[arg-type]
+
+    def test_what_was_preserved_holds(self, tmp_path: Path) -> None:
+        assert self.problems(self.seen(Vault(tmp_path / "vault"))) == []
+
+    def test_a_missing_vault_is_a_finding_and_no_new_folder(self, tmp_path: Path) -> None:
+        found = self.seen(Vault(tmp_path / "vault"))
+        (tmp_path / "vault").rename(tmp_path / "elsewhere")
+        assert "is missing" in self.problems(found)[0]
+        assert not (tmp_path / "vault").exists()
+
+    def test_bytes_that_were_changed_are_found(self, tmp_path: Path) -> None:
+        vault = Vault(tmp_path / "vault")
+        found = self.seen(vault)
+        (file,) = (path for path in vault.folder.rglob("*") if path.is_file() and len(path.name) == 64)
+        file.chmod(0o600)
+        file.write_bytes(b"what the model answers.")
+        assert "evidence EV-1 of INC-1" in self.problems(found)[0]
