@@ -21,7 +21,7 @@ from fastapi import FastAPI
 from sqlalchemy import make_url
 from starlette.datastructures import Headers
 
-from holdfast.clock import Clock, SystemClock
+from holdfast.clock import Clock
 from holdfast.contain.containing import Containing
 from holdfast.contain.events import EFFECT_TIMER
 from holdfast.contain.hearing import Hearing
@@ -77,6 +77,7 @@ from holdfast.ledger.ledger import Ledger, Projection
 from holdfast.ledger.outbox import MessageFailed, Outbox
 from holdfast.ledger.reactions import Reaction
 from holdfast.ledger.sealing import Anchor, Memory, Sealer, newest_size
+from holdfast.ledger.timekeeping import LedgerClock
 from holdfast.ledger.timers import Timers
 from holdfast.ledger.verdict import Checks
 from holdfast.people import SYSTEM
@@ -91,6 +92,7 @@ from holdfast.settings import Settings
 from holdfast_verify.note import Signer
 
 CHECKPOINTS = "checkpoints.jsonl"
+CLOCK = "clock.json"
 LAST_CHECK = "ledger-check.json"
 CHECKED_EVERY = timedelta(days=1)
 FLAGS_TOKEN = "flags.token"  # noqa: S105 - a file name
@@ -174,9 +176,12 @@ def open_workspace(
     Raises SettingsError, DatabaseProblem, KeyProblem or NotALedger, each saying what to do.
     """
     settings = Settings.load(folder, os.environ if environ is None else environ)
-    clock = clock or SystemClock()
     ledger = Ledger(Database(settings.database.url), projections())
     origin = ledger.origin
+    if clock is None:
+        # The machine's own is watched; whoever passes another one tells a story, or tests.
+        clock = watched = LedgerClock(ledger, settings.workspace / CLOCK)
+        ledger.require_steady = watched.require_steady
     key = keys.load(settings.ledger.key)
     anchor, memory = anchor_of(settings), memory_of(settings)
     vault = Vault(settings.vault.path, private_of(settings), lambda: custody.any_held(ledger))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
+from holdfast import clock
 from holdfast.ledger.facts import Fact, Line, fact
 
 STREAM = "ledger"
@@ -53,3 +55,23 @@ class LedgerAnchored(Fact):
 
     def line(self) -> Line:
         return Line("Checkpoints outside the database written anew", self.reason, "alarm")
+
+
+@fact("clock.confirmed")
+class ClockConfirmed(Fact):
+    """The machine's clock stepped, and a person confirmed that the ledger goes on from what it says now."""
+
+    machine: datetime
+    expected: datetime
+    """What it would have said had it gone on, or what the newest fact said."""
+    ahead_seconds: float
+    """By how much the ledger's clock goes on ahead of the machine's: facts of a later time stand already."""
+    reason: str
+
+    def line(self) -> Line:
+        ahead = f"; the ledger goes on {self.ahead_seconds:.0f} s ahead of it" if self.ahead_seconds else ""
+        return Line(
+            "Step of the machine's clock confirmed",
+            f"from {clock.stamp(self.expected)} to {clock.stamp(self.machine)}{ahead}: {self.reason}",
+            "alarm",
+        )

@@ -101,6 +101,8 @@ class Ledger:
     def __init__(self, database: Database, projections: Sequence[Projection]) -> None:
         self.database = database
         self.projections = tuple(projections)
+        self.require_steady: Callable[[], None] = lambda: None
+        """Raises where the clock that times come from is not to be believed; nothing is appended then."""
 
     # Beginning ---------------------------------------------------------------------------------
 
@@ -120,6 +122,12 @@ class Ledger:
         """How many facts are appended."""
         with self.reading() as conn:
             return self._head(conn)[1]
+
+    def last_at(self) -> datetime | None:
+        """When the newest fact was recorded; None before the first."""
+        with self.reading() as conn:
+            last = self._head(conn)[2]
+        return clock.parse(last) if last else None
 
     # Reading -----------------------------------------------------------------------------------
 
@@ -167,6 +175,7 @@ class Ledger:
         part from these facts. When this returns, the facts are committed and ordered; when it raises or the
         process dies, nothing has happened.
         """
+        self.require_steady()
         if by.kind != "system":
             for written_ in (one for draft in drafts for one in draft.facts):
                 require_bounds(written_)

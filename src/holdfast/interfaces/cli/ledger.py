@@ -17,7 +17,9 @@ from holdfast.interfaces.shapes import record as shapes
 from holdfast.interfaces.shapes.base import Shown
 from holdfast.ledger.anchoring import anchor_anew, kept_elsewhere
 from holdfast.ledger.projections import rebuild
+from holdfast.ledger.timekeeping import LedgerClock
 from holdfast.people import SYSTEM, Permission
+from holdfast.problems import NotAllowed
 
 app = noun("ledger", "The ledger: what happened, sealed so that nobody can change it quietly.")
 
@@ -77,6 +79,30 @@ def anchor(
         session.now,
     )
     session.answer(lambda: shapes.anchored(told), _anchored)
+
+
+@command(app, "clock")
+def clock_(
+    session: Session,
+    confirm: Annotated[
+        bool, typer.Option("--confirm", help="Go on from what the machine's clock says now.")
+    ] = False,
+    reason: Annotated[str, typer.Option(help="Why the clock was set.")] = "",
+) -> None:
+    """Say whether the machine's clock has stepped; with --confirm, go on from what it says now.
+
+    After a step of more than two minutes nothing is recorded, sent or fired. First look whether the clock is
+    right, and set it where it is not: then nothing needs to be confirmed. Exits 1 while a step waits.
+    """
+    watched = session.application.clock
+    if not isinstance(watched, LedgerClock):
+        raise NotAllowed("this workspace goes by a clock of its own, which is not watched")
+    if confirm:
+        watched.confirm(reason, session.acting(Permission.CHANGE_PLAYBOOK))
+    step = watched.step
+    session.answer(lambda: shapes.clock_shown(watched, step), _clock)
+    if step is not None:
+        raise typer.Exit(1)
 
 
 @command(app, "seal")
@@ -143,6 +169,15 @@ def _checked(made: shapes.Checked) -> Iterable[RenderableType]:
         yield f"This check could not be put on the ledger: {made.unrecorded}"
     if not made.elsewhere:
         yield cell(f"{made.not_shown}: give one with --known.", "dim")
+
+
+def _clock(made: shapes.ClockShown) -> Iterable[RenderableType]:
+    yield facts(
+        ("Machine", wording.utc(made.machine)),
+        ("Ledger", wording.utc(made.ledger)),
+        ("Newest fact", wording.utc(made.newest) if made.newest else "none"),
+    )
+    yield cell(f"{made.step}.", "red") if made.step else "The clock goes on evenly."
 
 
 def _anchored(made: shapes.Anchored) -> Iterable[RenderableType]:

@@ -19,6 +19,7 @@ from holdfast.ledger import sealing, tables, tiles
 from holdfast.ledger.check import NOT_SHOWN
 from holdfast.ledger.events import LedgerAnchored
 from holdfast.ledger.ledger import Ledger
+from holdfast.ledger.timekeeping import LedgerClock, Step
 from holdfast.ledger.verdict import Checked as LastCheck
 from holdfast.problems import NotAllowed
 from holdfast_verify.tree import consistency_proof, inclusion_proof
@@ -123,6 +124,15 @@ class Anchored(Shown):
     """What was missing."""
 
 
+class ClockShown(Shown):
+    machine: datetime
+    ledger: datetime
+    """What the ledger goes by: never behind its newest fact."""
+    newest: datetime | None
+    step: str
+    """The jump that waits to be confirmed; empty while the clock goes on evenly."""
+
+
 class NotThere(LookupError):
     """The ledger holds no such entry, or has not sealed it yet."""
 
@@ -225,6 +235,15 @@ def last_check(done: LastCheck | None) -> Checked:
 
 def anchored(told: LedgerAnchored) -> Anchored:
     return Anchored(checkpoints=told.checkpoints, size=told.size, was=told.was)
+
+
+def clock_shown(watched: LedgerClock, step: Step | None) -> ClockShown:
+    return ClockShown(
+        machine=watched.machine,
+        ledger=watched.now(),
+        newest=watched.ledger.last_at(),
+        step=str(step) if step else "",
+    )
 
 
 def _rows() -> Select[Any]:

@@ -45,6 +45,8 @@ class Seal:
     """Up to when an outside witness has signed; None without witnesses."""
     trouble: str = ""
     """What is wrong with the ledger, as a sentence; every page then says so."""
+    stepped: bool = False
+    """Whether the trouble is a jump of the machine's clock."""
     checked_at: datetime | None = None
     """When all of it was checked last; None before the first check."""
     verdict: str = ""
@@ -53,6 +55,8 @@ class Seal:
     @property
     def alarm(self) -> str:
         """The trouble in a few words."""
+        if self.stepped:
+            return "The machine's clock jumped"
         if self.verdict == "cannot say":
             return "Whether the ledger holds cannot be said"
         return "The ledger does not check out"

@@ -13,6 +13,7 @@ from holdfast.interfaces.application import Application
 from holdfast.interfaces.standing import working_of
 from holdfast.interfaces.web.rendering import Reader, Seal
 from holdfast.ledger import sealing
+from holdfast.ledger.timekeeping import ClockStepped
 from holdfast.people import Permission
 from holdfast.prepare.accounts import SignedIn
 
@@ -30,8 +31,12 @@ def seal_of(application: Application) -> Seal:
             doubt = f"The newest checkpoint cannot be read: {error}."
     if sealed and sealed.size > size:
         doubt = f"{sealed.size} facts were sealed, but the ledger holds only {size}."
-    trouble = working_of(application).refused_to_seal or (checked.trouble if checked else "") or doubt
+    stepped = _stepped(application)
+    trouble = (
+        stepped or working_of(application).refused_to_seal or (checked.trouble if checked else "") or doubt
+    )
     return Seal(
+        stepped=bool(stepped),
         checked_at=checked.at if checked else None,
         verdict=checked.found.verdict if checked else "",
         facts=size,
@@ -40,6 +45,15 @@ def seal_of(application: Application) -> Seal:
         root=sealed.root.hex() if sealed else None,
         trouble=trouble,
     )
+
+
+def _stepped(application: Application) -> str:
+    """How the machine's clock jumped; empty while it goes on evenly."""
+    try:
+        application.ledger.require_steady()
+    except ClockStepped as stepped:
+        return f"{str(stepped)[0].upper()}{str(stepped)[1:]}."
+    return ""
 
 
 def counts_of(application: Application) -> dict[str, int]:

@@ -34,6 +34,8 @@ class Lane:
         self.patience = patience
         self.failing: dict[str, str] = {}
         """What keeps failing, and why."""
+        self.require_ready: Callable[[], None] = lambda: None
+        """Raises what keeps anything from being done: a clock that jumped."""
         self._steps = steps
         self._not_before: dict[str, datetime] = {}
         self._began: tuple[str, datetime] | None = None
@@ -47,6 +49,7 @@ class Lane:
         did, taken = 0, {looking}
         self._began = (looking, tell())
         try:
+            self.require_ready()
             for what, step in self._steps(tell()):
                 taken.add(what)
                 did += self._guarded(what, step, tell())

@@ -56,6 +56,9 @@ class Worker:
         self._sending = [Lane(f"messages {n + 1}", self._messages, _PROMPT) for n in range(SENDERS)]
         self._keeping = [_upkeep_lane(upkeep) for upkeep in application.upkeep]
         self._sealing = Lane("sealing", lambda now: [("sealing", self._seal)], _PROMPT)
+        for lane in self.lanes:
+            # After a step of the machine's clock nothing is fired, and nothing sent that could not be recorded.
+            lane.require_ready = self.ledger.require_steady
 
     @property
     def lanes(self) -> list[Lane]:
