@@ -103,6 +103,8 @@ class Ledger:
         self.projections = tuple(projections)
         self.require_steady: Callable[[], None] = lambda: None
         """Raises where the clock that times come from is not to be believed; nothing is appended then."""
+        self.appended_at: datetime | None = None
+        """Time of the newest fact that was appended here; other processes may have appended since."""
 
     # Beginning ---------------------------------------------------------------------------------
 
@@ -202,6 +204,8 @@ class Ledger:
                 keeping(conn)
             if rows:
                 _read_back(conn, rows, (origin, size + len(rows), recorded_at))
+        if written:
+            self.appended_at = written[-1].at
         return tuple(written)
 
     def change(

@@ -30,7 +30,7 @@ _BOOTS = 16
 
 
 class ClockStepped(NotAllowed):
-    """The machine's clock jumped and nobody has confirmed it; the message says by how much, and what to do."""
+    """The machine's clock jumped and nobody has confirmed it; the message says how far, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +184,8 @@ class LedgerClock:
         try:
             written = self.path.stat().st_mtime_ns
             if written != self._known[0]:
-                self._known = (written, dict(json.loads(self.path.read_text())))
-        except (OSError, ValueError, TypeError):
+                self._known = (written, _read(self.path.read_text()))
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
             self._known = (-1, {})  # lost, or no longer readable: watched anew, the newest fact still tells
         return self._known[1]
 
@@ -197,7 +197,17 @@ class LedgerClock:
                 self._last = (asked, self.ledger.last_at())
             except Exception:  # a database that is away for a moment tells nothing about the clock
                 self._last = (asked, self._last[1])
-        return self._last[1]
+        return max(filter(None, (self._last[1], self.ledger.appended_at)), default=None)
+
+
+def _read(text: str) -> dict[str, Any]:
+    """The file's content. Raises ValueError, or what a shape it should not have leads to."""
+    document = dict(json.loads(text))
+    starts = {
+        str(boot): {"clock": clock.stamp(clock.parse(one["clock"])), "seconds": float(one["seconds"])}
+        for boot, one in document["starts"].items()
+    }
+    return {"ahead_seconds": float(document["ahead_seconds"]), "starts": starts}
 
 
 def _spoken(by: timedelta) -> str:

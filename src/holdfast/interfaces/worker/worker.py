@@ -57,7 +57,7 @@ class Worker:
         self._keeping = [_upkeep_lane(upkeep) for upkeep in application.upkeep]
         self._sealing = Lane("sealing", lambda now: [("sealing", self._seal)], _PROMPT)
         for lane in self.lanes:
-            # After a step of the machine's clock nothing is fired, and nothing sent that could not be recorded.
+            # After a step of the machine's clock nothing is fired, and nothing sent and not recorded.
             lane.require_ready = self.ledger.require_steady
 
     @property
