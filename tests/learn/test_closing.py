@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from holdfast.contain.events import ContainmentApplied, ContainmentProposed, ContainmentReverted
 from holdfast.evidence import custody
@@ -294,6 +294,22 @@ class TestArchive:
         problem = closing.archive_problem(ledger, closed)
         assert problem is not None
         assert "is not the one that was closed" in problem
+
+    @pytest.mark.parametrize("kind", ["cause.analysed", "incident.closed"])
+    def test_an_edited_content_is_noticed_though_its_stored_hash_was_left(
+        self, desk: Desk, ledger: Ledger, closed: str, kind: str
+    ) -> None:
+        """What a page shows green was computed from the content it shows, not read from beside it."""
+        facts = tables.facts
+        with ledger.database.writing() as conn:
+            row = conn.execute(select(facts).where(facts.c.type == kind)).first()
+            assert row is not None
+            edited = bytes(row.payload).replace(b'"kind":"person"', b'"kind":"agent"')
+            assert edited != bytes(row.payload)
+            conn.execute(update(facts).where(facts.c.seq == row.seq).values(payload=edited))
+        problem = closing.archive_problem(ledger, closed)
+        assert problem is not None
+        assert f"fact {row.seq}: its content is not what the header commits to" in problem
 
     def test_an_incident_that_is_not_closed_has_no_archive(
         self, desk: Desk, ledger: Ledger, incident: str

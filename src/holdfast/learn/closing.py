@@ -30,8 +30,10 @@ from holdfast.investigate.kept import settle
 from holdfast.learn import remedying, reviewing
 from holdfast.learn.remediation import Remediations
 from holdfast.ledger import tables
+from holdfast.ledger.chain import alone
 from holdfast.ledger.facts import Recorded
 from holdfast.ledger.ledger import Conflict, Draft, Ledger
+from holdfast.ledger.sealing import stands
 from holdfast.people import Actor
 from holdfast.prepare.playbook import Playbook
 from holdfast.prepare.terms import Authority, Moment
@@ -265,11 +267,25 @@ def archive_problem(ledger: Ledger, incident: str) -> str | None:
         before.pop()
     found = record_digest(before)
     if found == closed.record_sha256:
-        return None
+        altered = _altered(ledger, [*before, record[at]])
+        return f"the record of {incident} does not hold: {altered}" if altered else None
     return (
         f"the record of {incident} is not the one that was closed: its {len(before)} facts give {found}, "
         f"closing recorded {closed.record_sha256}"
     )
+
+
+def _altered(ledger: Ledger, record: Sequence[Recorded]) -> str | None:
+    """The first fact of a record whose stored bytes are not what was recorded; the last, which holds the
+    digest, against the tree as well. A stored hash alone would say nothing about the content beside it."""
+    wanted, facts, origin = [one.seq for one in record], tables.facts, ledger.origin
+    with ledger.reading() as conn:
+        rows = conn.execute(select(facts).where(facts.c.seq.in_(wanted)).order_by(facts.c.seq)).all()
+        for row in rows:
+            wrong = stands(conn, row, origin) if row.seq == wanted[-1] else alone(row, origin)
+            for what in wrong:
+                return f"fact {row.seq}: {what}"
+    return None
 
 
 def _stopped_by_closing(recorded: Recorded) -> bool:

@@ -75,6 +75,15 @@ class Chain:
         self.streams[stream] = (count + 1, stored)
 
 
+def alone(row: Any, origin: str) -> Iterator[str]:
+    """What is wrong with one stored fact by itself: its header's own word is taken for what came before."""
+
+    def before(stream: str) -> End:
+        return row.stream_seq, bytes.fromhex(parse_header(as_bytes(row.leaf)).prev_stream_hash or "")
+
+    yield from Chain(origin, size=row.seq, end_of=before).follow(row)
+
+
 def _displaced(found: object, position: int) -> str:
     if type(found) is not int:
         return f"its number is {found!r}, expected {position}"

@@ -18,12 +18,11 @@ from sqlalchemy import Connection, func, insert, select
 from holdfast import clock
 from holdfast.ledger import schema, tables, tiles
 from holdfast.ledger.anchor import Anchor, AnchorProblem, Kept, Memory, Sealed
-from holdfast.ledger.chain import Chain, End, as_bytes
+from holdfast.ledger.chain import Chain, End, alone, as_bytes
 from holdfast.ledger.database import settle_constraints
 from holdfast.ledger.ledger import Ledger
 from holdfast_verify import note
 from holdfast_verify.checkpoint import Checkpoint
-from holdfast_verify.leaf import parse_header
 from holdfast_verify.tree import CompactRange, inclusion_proof, leaf_hash, peaks, root, verify_inclusion
 
 __all__ = ["Anchor", "Memory", "RefusedToSeal", "Sealed", "Sealer", "newest", "newest_size"]
@@ -248,13 +247,8 @@ class _Sealing:
         row = self.conn.execute(select(tables.facts).where(which)).first()
         if row is None:
             raise RefusedToSeal("a fact that was sealed before is missing; run `holdfast ledger check`")
-        chain = Chain(
-            self.head.origin,
-            size=row.seq,
-            end_of=lambda _: (row.stream_seq, _previous(row)),
-        )
         where = f"fact {row.seq} ({row.type} on {row.stream})"
-        refuse(f"{where}: {what}" for what in chain.follow(row))
+        refuse(f"{where}: {what}" for what in alone(row, self.head.origin))
         path = inclusion_proof(row.seq, size, tiles.node_reader(self.conn))
         verify_inclusion(leaf_hash(as_bytes(row.leaf)), row.seq, size, path, self.root)
         return row
@@ -305,11 +299,6 @@ def _refuse_database(name: str, outside: Kept, stored: Kept) -> NoReturn:
     )
 
 
-def _previous(row: Any) -> bytes:
-    """What the header itself says came before in the stream: it is in the tree, so it is believed."""
-    return bytes.fromhex(parse_header(as_bytes(row.leaf)).prev_stream_hash or "")
-
-
 def _only_head(conn: Connection) -> Any:
     rows = conn.execute(select(tables.head).with_for_update()).all()
     if len(rows) != 1:
@@ -348,6 +337,19 @@ def doubt(conn: Connection, sealed: Sealed, key: note.VerifierKey) -> str:
     except ValueError as error:
         return f"The checkpoint of {sealed.size:,} facts: {error}."
     return f"The first {sealed.size:,} facts are not those that were sealed: run the check."
+
+
+def stands(conn: Connection, row: Any, origin: str) -> Iterator[str]:
+    """What is wrong with a stored fact, computed from its bytes and, once it is sealed, from the tree."""
+    yield from alone(row, origin)
+    sealed = newest(conn)
+    if sealed is None or sealed.size <= row.seq:
+        return
+    try:
+        path = inclusion_proof(row.seq, sealed.size, tiles.node_reader(conn))
+        verify_inclusion(leaf_hash(as_bytes(row.leaf)), row.seq, sealed.size, path, sealed.root)
+    except ValueError as error:
+        yield str(error)
 
 
 def sealed_at_or_after(conn: Connection, size: int) -> Sealed | None:
