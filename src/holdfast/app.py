@@ -40,8 +40,8 @@ from holdfast.detect.monitoring import Monitoring
 from holdfast.detect.passing import PASS_ON_TIMER
 from holdfast.detect.records import Detection
 from holdfast.evidence import custody
-from holdfast.evidence.private import Private, Secret
 from holdfast.evidence.inspecting import Preserved
+from holdfast.evidence.private import Private, Secret
 from holdfast.evidence.vault import Vault
 from holdfast.incident.events import Contained, IncidentOpened
 from holdfast.incident.loading import load

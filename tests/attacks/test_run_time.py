@@ -177,6 +177,11 @@ class TestTheVault:
         assert "is missing" in self.problems(found)[0]
         assert not (tmp_path / "vault").exists()
 
+    def test_a_vault_that_others_may_read_is_found(self, tmp_path: Path) -> None:
+        found = self.seen(Vault(tmp_path / "vault"))
+        (tmp_path / "vault").chmod(0o755)
+        assert "read by others" in self.problems(found)[0]
+
     def test_bytes_that_were_changed_are_found(self, tmp_path: Path) -> None:
         vault = Vault(tmp_path / "vault")
         found = self.seen(vault)

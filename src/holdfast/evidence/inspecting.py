@@ -27,14 +27,17 @@ class Preserved:
                 self._items.setdefault((item.sha256, item.size), (fact.incident, item))
 
     def problems(self, conn: Connection) -> Iterator[str]:
+        folder = self.vault.folder
+        found = list(self.vault.findings())
+        yield from found
         if not self._items:
             return
-        folder = self.vault.folder
         if not folder.is_dir() or folder.is_symlink():
-            yield (
-                f"the vault {folder} is missing, and facts name {len(self._items)} files in it; restore it "
-                "from a backup"
-            )
+            if not found:
+                yield (
+                    f"the vault {folder} is missing, and facts name {len(self._items)} files in it; restore it "
+                    "from a backup"
+                )
             return
         for (sha256, size), (incident, item) in self._items.items():
             problem = self.vault.verify(sha256, size)
