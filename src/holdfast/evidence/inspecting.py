@@ -35,8 +35,8 @@ class Preserved:
         if not folder.is_dir() or folder.is_symlink():
             if not found:
                 yield (
-                    f"the vault {folder} is missing, and facts name {len(self._items)} files in it; restore it "
-                    "from a backup"
+                    f"the vault {folder} is missing, and facts name {len(self._items)} files in it; "
+                    "restore it from a backup"
                 )
             return
         for (sha256, size), (incident, item) in self._items.items():
