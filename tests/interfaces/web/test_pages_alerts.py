@@ -82,7 +82,7 @@ def test_a_person_opens_an_incident_for_an_alert(lender: Application, maya: Read
 def test_an_alert_of_an_incident_cannot_be_set_aside(lender: Application, maya: Reader) -> None:
     answer = maya.post("/alerts/ALR-1/dismissal", {"reason-ALR-1": "noise"})
     assert answer.status_code == 422
-    assert "dismiss the incident instead" in Page(answer.text).text
+    assert "dismiss the incident, and the alert is set aside with it" in Page(answer.text).text
 
 
 def test_an_auditor_reads_the_inbox_and_sends_nothing_r_aud_07(lender: Application) -> None:
