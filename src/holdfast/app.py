@@ -43,7 +43,15 @@ from holdfast.evidence import custody
 from holdfast.evidence.inspecting import Preserved
 from holdfast.evidence.private import Private, Secret
 from holdfast.evidence.vault import Vault
-from holdfast.incident.events import Contained, IncidentOpened
+from holdfast.incident.events import (
+    Absorbed,
+    AlertJoined,
+    BeginningStated,
+    Contained,
+    IncidentOpened,
+    ReportJoined,
+    SystemNamed,
+)
 from holdfast.incident.loading import load
 from holdfast.incident.reaching import tell_next
 from holdfast.incident.register import Register
@@ -63,7 +71,6 @@ from holdfast.interfaces.web.site import site
 from holdfast.interfaces.worker.worker import Worker
 from holdfast.investigate import assessing
 from holdfast.investigate.counting import PredictionCounter
-from holdfast.investigate.impact import affected_period
 from holdfast.investigate.log_counter import LogCounter
 from holdfast.learn import remedying
 from holdfast.learn.events import OVERDUE_TIMER, REMINDER_TIMER, RemediationDone
@@ -324,7 +331,19 @@ def _reactions(
         Reaction("watch the systems in force", (SystemApplied, SystemWithdrawn), monitoring.follow),
         Reaction("triage alerts", (AlertRaised,), alerting.triage),
         Reaction("see alerts that grow worse", (AlertContinued,), alerting.went_on),
-        Reaction("count who is affected", (IncidentOpened, Contained), _count_affected(desk, counter)),
+        Reaction(
+            "count who is affected",
+            (
+                IncidentOpened,
+                AlertJoined,
+                ReportJoined,
+                Absorbed,
+                BeginningStated,
+                SystemNamed,
+                Contained,
+            ),
+            _count_affected(desk, counter),
+        ),
         Reaction(
             "tell somebody else", (MessageFailed,), lambda failed, at: tell_next(desk.ledger, failed, at)
         ),
@@ -333,22 +352,21 @@ def _reactions(
 
 
 def _count_affected(desk: Desk, counter: PredictionCounter) -> Callable[[Recorded, datetime], None]:
-    """Count from the log when an incident opens, and again when it is contained (R-IMP-02)."""
+    """Count from the log when an incident opens, when more of it becomes known, and when it is contained
+    (R-IMP-02)."""
 
     def count(recorded: Recorded, at: datetime) -> None:
         incident = recorded.incident or ""
         state = load(desk.ledger, incident).state
-        known = assessing.impact_of(desk.ledger, incident).counts
-        if not state.system or state.status.over or any(one.at >= recorded.at for one in known):
+        known = assessing.impact_of(desk.ledger, incident).newest_count
+        if not state.system or state.status.over or (known and known.at >= recorded.at):
             return
-        start, end = affected_period(state, at)
-        where = state.alerts[0].group if state.alerts else {}
+        if isinstance(recorded.fact, AlertJoined) and known and known.fact.counted.affected:
+            return  # alerts join by the hundred; what they mark is counted again when it is contained
         try:
-            assessing.count(
-                desk.ledger, counter, incident, start, end, where, reassess=desk.noted, by=SYSTEM, at=at
-            )
+            assessing.count(desk.ledger, counter, incident, reassess=desk.noted, by=SYSTEM, at=at)
         except NotAllowed:
-            return  # without a log a person has to state the number
+            return  # without a log, or a beginning, a person has to say it
 
     return count
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from holdfast.detect import capture, records
+from holdfast.detect import capture, counting, records
 from holdfast.detect.alerting import Alerting
-from holdfast.detect.counting import affected
+from holdfast.detect.counting import Asked
 from holdfast.detect.engines.duckdb import DuckDB
 from holdfast.detect.events import AlertRaised, MonitoringFailed, MonitoringRan
 from holdfast.detect.monitoring import Monitoring, monitor_memory
@@ -211,14 +211,14 @@ def test_who_is_affected_is_counted_and_not_guessed(bank: Bank) -> None:
     bank.write(FAULT, FAULT + timedelta(days=1))
     system = versions.active_systems(bank.ledger)[LOANS].model
     start, end = midnight(FAULT), midnight(FAULT + timedelta(days=1))
-    found = affected(system, bank.workspace, DuckDB, start, end, {"channel": "broker"})
+    found = counting.count(system, bank.workspace, DuckDB, Asked(start, end, {"channel": "broker"}))
     log = bank.workspace / "logs" / LOANS / f"{FAULT}.parquet"
     counted = duckdb.sql(
         f"SELECT count(*), count(DISTINCT applicant_id), (SELECT count(*) FROM '{log}') "
         f"FROM '{log}' WHERE channel = 'broker'"
     ).fetchall()[0]
-    assert (found.inferences, found.users, found.total) == counted
-    assert sum(group.inferences for group in found.groups) == found.inferences
+    assert (found.exposed.inferences, found.exposed.users, found.total) == counted
+    assert sum(own.inferences for _, own in found.groups) == found.exposed.inferences
 
 
 def test_the_projections_of_detection_rebuild_to_the_same_rows(bank: Bank) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
+from holdfast.detect.marks import Tally
 from holdfast.incident.events import Dismissed, ImpactNoted, TierRaised
 from holdfast.incident.loading import Loaded, NoSuchIncident, load
 from holdfast.investigate import assessing
@@ -21,6 +23,15 @@ from holdfast.problems import NotAllowed
 from support.counter import FileCounter
 from support.opened import MAYA, SYSTEM, WORKER, open_incident, tell
 
+WHY = "every one of them was decided by the wrong model"
+EVERYBODY: dict[str, Any] = {
+    "users": 4,
+    "inferences": 10,
+    "share": 1.0,
+    "exposed_users": 4,
+    "exposed_inferences": 10,
+    "exposed_share": 1.0,
+}
 SAID = Assessment(users=UserImpact(kind="applicants", effect="declined wrongly"))
 
 
@@ -57,7 +68,8 @@ def test_affected_people_are_counted_from_the_log_with_period_segment_and_groups
     counted = assessing.count(
         ledger, counter, incident, start, now, {"region": "north"}, reassess=reassess, by=WORKER, at=now
     )
-    assert (counted.inferences, counted.users, counted.total, counted.share) == (4, 4, 8, 0.5)
+    assert (counted.exposed, counted.total, counted.exposed_share) == (Tally(4, 4), 8, 0.5)
+    assert counted.affected is None
     assert counted.groups == (GroupCount({"region": "north"}, 4, 4),)
     (recorded,) = ledger.stream("impact/INC-1").facts
     assert recorded.fact == ImpactCounted(
@@ -76,7 +88,7 @@ def test_the_period_is_half_open(ledger: Ledger, incident: str, counter: FileCou
     counted = assessing.count(
         ledger, counter, incident, now - timedelta(hours=3), end, reassess=reassess, by=MAYA, at=now
     )
-    assert counted.inferences == 2
+    assert counted.exposed.inferences == 2
 
 
 def test_what_follows_from_the_count_stands_in_the_same_transaction(
@@ -85,12 +97,20 @@ def test_what_follows_from_the_count_stands_in_the_same_transaction(
     """R-ESC-02: over the limit the tier is raised and people are told, all or nothing."""
     before = ledger.size()
     assessing.count(
-        ledger, counter, incident, now - timedelta(hours=10), now, reassess=reassess, by=WORKER, at=now
+        ledger,
+        counter,
+        incident,
+        now - timedelta(hours=10),
+        now,
+        because=WHY,
+        reassess=reassess,
+        by=WORKER,
+        at=now,
     )
     types = [recorded.fact.type for recorded in ledger.facts(after=before - 1)]
     assert types == ["impact.counted", "incident.impact_noted", "incident.tier_raised", "message.queued"]
     state = load(ledger, incident).state
-    assert state.impact == ImpactNoted(incident=incident, users=4, inferences=10, share=1.0)
+    assert state.impact == ImpactNoted(incident=incident, **EVERYBODY)
     assert state.tier == 2
 
 
@@ -101,7 +121,15 @@ def test_versions_of_the_assessment_are_kept_with_who_and_when(
     later = now + timedelta(hours=1)
     assessing.assess(ledger, incident, SAID, reassess=reassess, by=MAYA, at=now)
     assessing.count(
-        ledger, counter, incident, now - timedelta(hours=10), now, reassess=reassess, by=WORKER, at=later
+        ledger,
+        counter,
+        incident,
+        now - timedelta(hours=10),
+        now,
+        because=WHY,
+        reassess=reassess,
+        by=WORKER,
+        at=later,
     )
     more = Assessment(SAID.users, DataImpact(sensitive=True, sensitivity="income"))
     impact = assessing.assess(ledger, incident, more, reassess=reassess, by=MAYA, at=later)
@@ -111,7 +139,7 @@ def test_versions_of_the_assessment_are_kept_with_who_and_when(
     ]
     assert assessing.impact_of(ledger, incident) == impact
     noted = load(ledger, incident).state.impact
-    assert noted == ImpactNoted(incident=incident, users=4, inferences=10, share=1.0, sensitive_data=True)
+    assert noted == ImpactNoted(incident=incident, **EVERYBODY, sensitive_data=True)
 
 
 def test_saying_the_same_again_appends_nothing(ledger: Ledger, incident: str, now: datetime) -> None:

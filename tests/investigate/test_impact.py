@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from holdfast.detect.counting import Asked
+from holdfast.detect.marks import Tally
 from holdfast.incident.events import ImpactNoted
 from holdfast.incident.incident import Incident
 from holdfast.investigate.counting import Counted
@@ -20,9 +22,10 @@ from holdfast.investigate.events import (
     ReputationImpact,
     UserImpact,
 )
-from holdfast.investigate.impact import Assessment, Impact, affected_period, fold
+from holdfast.investigate.impact import Assessment, Impact, fold, known_period, period_to_count
+from holdfast.people import Actor
 from holdfast.problems import NotAllowed
-from support.opened import MAYA, alert
+from support.opened import MAYA, WORKER, alert
 
 NOW = datetime(2026, 11, 23, 10, 42, tzinfo=UTC)
 PERIOD = (NOW - timedelta(days=1), NOW)
@@ -32,28 +35,42 @@ SAID = Assessment(
 )
 
 
+def tallied(
+    affected: Tally | None = Tally(400, 310), exposed: Tally = Tally(1000, 800), total: int = 4000
+) -> Counted:
+    return Counted(exposed, affected, True, ("income is missing",) if affected else (), total, NOW)
+
+
 def counted(
-    number: int = 1, users: int | None = 310, inferences: int = 400, total: int = 4000
+    number: int = 1, users: int | None = 310, inferences: int = 400, total: int = 4000, system: str = "loans"
 ) -> ImpactCounted:
     return ImpactCounted(
         incident="INC-1",
         number=number,
-        system="loans",
+        system=system,
         start=PERIOD[0],
         end=PERIOD[1],
         where={},
-        counted=Counted(inferences, users, total),
+        counted=tallied(Tally(inferences, users), total=total),
     )
 
 
+EXPOSED_ONLY = replace(counted(), counted=tallied(None))
+
+
 def assessed(
-    said: Assessment = SAID, number: int = 1, count: int | None = None, affected: int | None = None
+    said: Assessment = SAID,
+    number: int = 1,
+    count: int | None = None,
+    affected: int | None = None,
+    exposed: int | None = None,
 ) -> ImpactAssessed:
     return ImpactAssessed(
         incident="INC-1",
         number=number,
         count=count,
         affected=affected,
+        exposed=exposed,
         users=said.users,
         data=said.data,
         compliance=said.compliance,
@@ -62,8 +79,13 @@ def assessed(
     )
 
 
-def after(*facts: ImpactCounted | ImpactAssessed) -> Impact:
-    return fold((fact, NOW, MAYA) for fact in facts)
+Told = ImpactCounted | ImpactAssessed | tuple[ImpactCounted, Actor]
+
+
+def after(*facts: Told) -> Impact:
+    """Told by Maya, unless somebody else is named."""
+    told = (fact if isinstance(fact, tuple) else (fact, MAYA) for fact in facts)
+    return fold(((fact, NOW, by) for fact, by in told), "loans")
 
 
 STATED = replace(SAID, users=replace(SAID.users, stated=25))
@@ -75,16 +97,20 @@ COSTED = replace(SAID, finance=FinanceImpact(currency="EUR", direct=12_000, basi
     [
         ((), SAID, [assessed()]),
         ((), STATED, [assessed(STATED, affected=25)]),
-        ((counted(),), SAID, [assessed(count=1, affected=310)]),
-        ((counted(users=None),), STATED, [assessed(STATED, count=1, affected=25)]),
+        ((counted(),), SAID, [assessed(count=1, affected=310, exposed=800)]),
+        ((EXPOSED_ONLY,), SAID, [assessed(count=1, exposed=800)]),
+        ((counted(),), STATED, [assessed(STATED, count=1, affected=25, exposed=800)]),
+        ((counted(users=None),), STATED, [assessed(STATED, count=1, affected=25, exposed=800)]),
         ((assessed(),), SAID, []),
         ((assessed(),), COSTED, [assessed(COSTED, number=2)]),
-        ((assessed(), counted()), SAID, [assessed(number=2, count=1, affected=310)]),
+        ((assessed(), counted()), SAID, [assessed(number=2, count=1, affected=310, exposed=800)]),
     ],
     ids=[
         "the first version",
         "a number stated where nothing is counted",
         "the number is the counted one",
+        "who was merely served is exposed, not affected",
+        "a number stated beside a counted one rules",
         "a number stated where the log names no subject",
         "nothing new is no version",
         "what is new is version 2",
@@ -92,7 +118,7 @@ COSTED = replace(SAID, finance=FinanceImpact(currency="EUR", direct=12_000, basi
     ],
 )
 def test_versions_are_kept_as_knowledge_grows(
-    history: tuple[ImpactCounted | ImpactAssessed, ...], said: Assessment, facts: list[ImpactAssessed]
+    history: tuple[Told, ...], said: Assessment, facts: list[ImpactAssessed]
 ) -> None:
     """R-IMP-01."""
     assert after(*history).assess("INC-1", said) == facts
@@ -103,14 +129,15 @@ def test_an_earlier_count_can_be_chosen_and_stays_in_force() -> None:
     (fact,) = state.assess("INC-1", SAID, count=1)
     assert isinstance(fact, ImpactAssessed)
     assert (fact.count, fact.affected) == (1, 310)
-    assert state.after(fact, NOW, MAYA).noted("INC-1").users == 310
+    chosen = state.after(fact, NOW, MAYA)
+    assert chosen.noted("INC-1").users == 310
+    assert chosen.after(counted(3, users=500), NOW, WORKER).noted("INC-1").users == 310
 
 
 @pytest.mark.parametrize(
     ("history", "said", "sentence"),
     [
         ((), Assessment(), "is empty"),
-        ((counted(),), STATED, r"counted from the log \(310\).*instead of typing one"),
         ((), Assessment(data=DataImpact(sensitive=True)), "say which"),
         ((), Assessment(compliance=ComplianceImpact(violated=True)), "name the requirement"),
         ((), Assessment(compliance=ComplianceImpact(must_notify=True, duty=" ")), "who must be told"),
@@ -121,7 +148,6 @@ def test_an_earlier_count_can_be_chosen_and_stays_in_force() -> None:
 def test_what_cannot_be_so_is_refused_with_a_sentence(
     history: tuple[ImpactCounted, ...], said: Assessment, sentence: str
 ) -> None:
-    """R-IMP-02: nobody types a number that the log can tell."""
     with pytest.raises(NotAllowed, match=sentence):
         after(*history).assess("INC-1", said)
 
@@ -131,42 +157,115 @@ def test_a_count_that_does_not_exist_cannot_be_chosen() -> None:
         after(counted()).assess("INC-1", SAID, count=7)
 
 
+EXPOSED = {"exposed_users": 800, "exposed_inferences": 1000, "exposed_share": 0.25}
+AFFECTED = {"users": 310, "inferences": 400, "share": 0.1}
+
+
 @pytest.mark.parametrize(
     ("history", "noted"),
     [
         ((), ImpactNoted(incident="INC-1")),
-        ((counted(),), ImpactNoted(incident="INC-1", users=310, inferences=400, share=0.1)),
+        ((counted(),), ImpactNoted(incident="INC-1", **AFFECTED, **EXPOSED)),
+        ((EXPOSED_ONLY,), ImpactNoted(incident="INC-1", **EXPOSED)),
         ((assessed(STATED, affected=25),), ImpactNoted(incident="INC-1", users=25, sensitive_data=True)),
         (
+            (assessed(STATED, affected=25), (counted(), WORKER)),
+            ImpactNoted(incident="INC-1", **{**AFFECTED, "users": 25}, **EXPOSED, sensitive_data=True),
+        ),
+        (
             (assessed(STATED, affected=25), counted()),
-            ImpactNoted(incident="INC-1", users=310, inferences=400, share=0.1, sensitive_data=True),
+            ImpactNoted(incident="INC-1", **AFFECTED, **EXPOSED, sensitive_data=True),
+        ),
+        (
+            (assessed(STATED, affected=25), EXPOSED_ONLY),
+            ImpactNoted(incident="INC-1", users=25, **EXPOSED, sensitive_data=True),
+        ),
+        (
+            (counted(), (counted(2, users=9000), WORKER)),
+            ImpactNoted(incident="INC-1", **AFFECTED, **EXPOSED),
         ),
         (
             (assessed(Assessment(UserImpact(outage=True), DataImpact(breach=False))),),
             ImpactNoted(incident="INC-1", outage=True, breach=False),
         ),
-        ((counted(inferences=0, users=0, total=0),), ImpactNoted(incident="INC-1", users=0, inferences=0)),
+        ((counted(system="other"),), ImpactNoted(incident="INC-1")),
     ],
     ids=[
         "unknown",
         "counted",
+        "who is exposed is not affected",
         "stated",
-        "counted beats stated",
+        "a machine's count leaves a stated number",
+        "a person who counts overrules what was stated before",
+        "a count of the exposed says nothing of the affected",
+        "a machine's count leaves a person's count",
         "outage and breach",
-        "a share of nothing is unknown",
+        "counted in the log of another system",
     ],
 )
-def test_what_the_rules_read_is_what_is_known(
-    history: tuple[ImpactCounted | ImpactAssessed, ...], noted: ImpactNoted
-) -> None:
+def test_what_the_rules_read_is_what_is_known(history: tuple[Told, ...], noted: ImpactNoted) -> None:
     """R-IMP-01: the impact feeds classification and escalation; what is unknown stays unknown."""
     assert after(*history).noted("INC-1") == noted
 
 
-def test_counting_the_same_again_records_nothing() -> None:
-    state = after(counted())
-    assert state.counted("INC-1", "loans", PERIOD, {}, Counted(400, 310, 4000)) == []
-    assert state.counted("INC-1", "loans", PERIOD, {"region": "north"}, Counted(400, 310, 4000)) != []
+def test_a_share_of_no_predictions_is_not_known() -> None:
+    nothing = replace(counted(), counted=tallied(Tally(0, 0), Tally(0, 0), 0))
+    noted = after(nothing).noted("INC-1")
+    assert (noted.exposed_inferences, noted.share, noted.exposed_share) == (0, None, None)
+
+
+@pytest.mark.parametrize(
+    ("history", "said"),
+    [
+        ((), []),
+        (((counted(), WORKER),), ["count 1 in the log"]),
+        ((assessed(STATED, affected=25),), ["stated by Maya Okafor, version 1"]),
+        (
+            ((counted(), WORKER), assessed(STATED, count=1, affected=25)),
+            ["stated by Maya Okafor, version 1, which rules", "count 1 in the log says 310"],
+        ),
+        (
+            (assessed(STATED, affected=25), counted()),
+            ["count 1 in the log, which rules", "stated by Maya Okafor, version 1 says 25"],
+        ),
+        (
+            (counted(), (counted(2, users=9000), WORKER)),
+            [
+                "count 1 in the log",
+                "count 2, by Holdfast, came later and does not rule: 9,000 people affected "
+                "(400 predictions, 10.0%)",
+            ],
+        ),
+    ],
+)
+def test_both_numbers_stand_and_which_one_rules_is_said(history: tuple[Told, ...], said: list[str]) -> None:
+    """R-IMP-01, R-IMP-02."""
+    assert after(*history).said() == said
+
+
+def test_a_form_does_not_state_again_what_a_count_has_overruled() -> None:
+    assert after(assessed(STATED, affected=25)).assessment() == STATED
+    assert after(assessed(STATED, affected=25), counted()).assessment() == SAID
+
+
+class TestCountingTheSameAgain:
+    asked = Asked(*PERIOD)
+
+    def test_records_nothing(self) -> None:
+        for by in (MAYA, WORKER):
+            state = after((counted(), by))
+            assert state.counted("INC-1", self.asked, tallied(), by) == []
+            assert state.counted("INC-1", replace(self.asked, where={"region": "north"}), tallied(), by)
+
+    def test_makes_the_count_of_a_machine_a_persons(self) -> None:
+        state = after((counted(), WORKER))
+        (again,) = state.counted("INC-1", self.asked, tallied(), MAYA)
+        state = state.after(again, NOW, MAYA).after(counted(3, users=9000), NOW, WORKER)
+        assert state.people == 310
+
+    def test_is_not_repeated_by_a_machine_whose_count_does_not_rule(self) -> None:
+        state = after(counted(users=5), (counted(2), WORKER))
+        assert state.counted("INC-1", self.asked, tallied(), WORKER) == []
 
 
 def test_the_line_says_what_is_known_and_what_is_not() -> None:
@@ -175,22 +274,46 @@ def test_the_line_says_what_is_known_and_what_is_not() -> None:
         compliance=ComplianceImpact(violated=False, must_notify=True, duty="the regulator within 72 hours"),
         reputation=ReputationImpact("two complaints on social media"),
     )
-    line = assessed(said, affected=1234).line()
+    line = assessed(said, count=1, affected=1234).line()
     assert line.title == "Impact assessed, version 1"
     assert line.detail == (
-        "1,234 people (applicants): declined although creditworthy; sensitive data involved: income; "
+        "1,234 people affected, as count 1 says (applicants): declined although creditworthy; "
+        "sensitive data involved: income; "
         "legal requirement not violated; outside notice required: the regulator within 72 hours; "
         "reputation: two complaints on social media; cost: 12,000 EUR direct"
     )
-    assert counted().line().title == "Impact counted: 310 people, 400 predictions"
-    assert "(10.0% of 4,000)" in counted().line().detail
+    assert counted().line().title == (
+        "Impact counted: 310 people affected (400 predictions, 10.0%); 800 people exposed "
+        "(1,000 predictions, 25.0%)"
+    )
+    assert "affected where income is missing" in counted().line().detail
+    assert "how many are affected is not known; 800 people exposed" in EXPOSED_ONLY.line().title
+    bounded = replace(counted(), counted=replace(tallied(), complete=False, reaches=PERIOD[0]))
+    assert "at least 310 people affected" in bounded.line().title
+    assert "the log reached 22 Nov 2026, 10:42 UTC when it was counted" in bounded.line().detail
 
 
 def test_the_period_to_count_runs_from_the_first_bad_window_until_containment() -> None:
     end = NOW - timedelta(hours=3)
     state = Incident(id="INC-1", opened_at=NOW, alerts=(alert(end),))
-    assert affected_period(state, NOW) == (end - timedelta(days=1), NOW)
+    assert known_period(state, NOW) == (end - timedelta(days=1), NOW)
     contained = replace(state, contained_at=NOW - timedelta(hours=1))
-    assert affected_period(contained, NOW)[1] == NOW - timedelta(hours=1)
+    assert period_to_count(contained, NOW)[1] == NOW - timedelta(hours=1)
     earlier = replace(state, began_at=NOW - timedelta(days=9))
-    assert affected_period(earlier, NOW)[0] == NOW - timedelta(days=9)
+    assert period_to_count(earlier, NOW)[0] == NOW - timedelta(days=9)
+
+
+def test_what_a_person_says_of_the_beginning_rules_over_the_windows_of_alerts() -> None:
+    state = Incident(id="INC-1", opened_at=NOW, alerts=(alert(NOW),), began_said=True)
+    for began in (NOW - timedelta(days=9), NOW - timedelta(hours=2)):
+        assert period_to_count(replace(state, began_at=began), NOW) == (began, NOW)
+
+
+def test_without_a_beginning_there_is_no_period_and_nothing_is_counted() -> None:
+    """R-IMP-02: a period of no time would say that 0 people are affected."""
+    state = Incident(id="INC-1", opened_at=NOW)
+    assert known_period(state, NOW) is None
+    with pytest.raises(NotAllowed, match="nobody has said when INC-1 began"):
+        period_to_count(state, NOW)
+    start = NOW - timedelta(hours=1)
+    assert period_to_count(state, NOW, start) == (start, NOW)

@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from holdfast import wording
+from holdfast.detect.counting import Asked
 from holdfast.detect.engines.duckdb import DuckDB
 from holdfast.incident.register import Register
 from holdfast.investigate.counting import CannotCount
@@ -76,13 +77,8 @@ def test_it_counts_what_a_plain_query_on_the_file_counts(
     """R-IMP-02: counted exactly, over half-open periods and segments."""
     plain = FileCounter(log, "timestamp", "applicant_id", ["age_band"])
     start, end = now - first * HOUR, now - last * HOUR
-    counted, expected = (one.count(SYSTEM, start, end, where) for one in (counter, plain))
-    assert (counted.inferences, counted.users, counted.total, counted.share) == (
-        expected.inferences,
-        expected.users,
-        expected.total,
-        expected.share,
-    )
+    counted, expected = (one.count(SYSTEM, Asked(start, end, where)) for one in (counter, plain))
+    assert (counted.exposed, counted.total) == (expected.exposed, expected.total)
     ours = {wording.group(group.group): (group.inferences, group.users) for group in counted.groups}
     theirs = {wording.group(group.group): (group.inferences, group.users) for group in expected.groups}
     assert {name: found for name, found in ours.items() if name in theirs} == theirs
@@ -90,14 +86,14 @@ def test_it_counts_what_a_plain_query_on_the_file_counts(
 
 def test_a_column_the_log_does_not_have_is_named(counter: LogCounter, now: datetime) -> None:
     with pytest.raises(CannotCount, match="chanel"):
-        counter.count(SYSTEM, now - HOUR, now, {"chanel": "broker"})
+        counter.count(SYSTEM, Asked(now - HOUR, now, {"chanel": "broker"}))
 
 
 def test_a_system_without_a_log_cannot_be_counted(ledger: Ledger, counter: LogCounter, now: datetime) -> None:
     with pytest.raises(CannotCount, match="no AI system is called nothing"):
-        counter.count("nothing", now - HOUR, now, {})
+        counter.count("nothing", Asked(now - HOUR, now))
 
 
 def test_a_log_that_is_not_there_says_so(ledger: Ledger, folder: Path, now: datetime) -> None:
     with pytest.raises(CannotCount, match="loan-approval"):
-        LogCounter(ledger, folder, DuckDB).count(SYSTEM, now - HOUR, now, {})
+        LogCounter(ledger, folder, DuckDB).count(SYSTEM, Asked(now - HOUR, now))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from holdfast.detect.marks import Tally
 from holdfast.detect.measurement import Measurement, Status
 from holdfast.evidence.events import Gap, Kind
 from holdfast.incident.events import AlertFacts, Clock
@@ -205,25 +206,28 @@ def test_impact_and_cause_are_quoted_with_what_they_rest_on() -> None:
         start=BEGAN,
         end=OPENED,
         where={},
-        counted=Counted(400, 310, 4000),
+        counted=Counted(Tally(1000, 800), Tally(400, 310), True, ("income is missing",), 4000, OPENED),
     )
     assessed = ImpactAssessed(
         incident="INC-1",
         number=1,
         count=1,
         affected=310,
+        exposed=800,
         users=said.users,
         data=said.data,
         compliance=said.compliance,
         reputation=said.reputation,
         finance=said.finance,
     )
-    impact = Impact().after(counted, OPENED, AISHA).after(assessed, OPENED, AISHA)
+    impact = Impact("loan-approval").after(counted, OPENED, AISHA).after(assessed, OPENED, AISHA)
     filled = answers(impact=impact)[ReviewQuestion.IMPACT]
-    assert filled.startswith("310 people (applicants): declined.\nSensitive data not known.")
+    assert filled.startswith("310 people affected, as count 1 says, 800 exposed (applicants): declined.\n")
+    assert "The number of people affected: count 1 in the log." in filled
     assert filled.endswith(
-        "Impact counted: 310 people, 400 predictions; 22 Nov 2026, 00:00 UTC to 23 Nov 2026, 01:00 UTC "
-        "(10.0% of 4,000)."
+        "Impact counted: 310 people affected (400 predictions, 10.0%); 800 people exposed (1,000 "
+        "predictions, 25.0%); 22 Nov 2026, 00:00 UTC to 23 Nov 2026, 01:00 UTC; "
+        "affected where income is missing."
     )
     analysed = CauseAnalysed(
         incident="INC-1",

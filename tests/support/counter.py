@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 
 from holdfast.detect.cells import MISSING_GROUP
+from holdfast.detect.counting import Asked
+from holdfast.detect.marks import Tally
 from holdfast.investigate.counting import CannotCount, Counted, GroupCount
 
 
@@ -19,30 +21,32 @@ def _name(column: str) -> str:
 
 @dataclass(frozen=True)
 class FileCounter:
-    """Counts in a Parquet or CSV file; the same contract as the engine that serves the port."""
+    """Counts in a Parquet or CSV file; knows no marks, so only a person says who is affected."""
 
     path: Path
     time: str
     subject: str | None
     groups: Sequence[str] = ()
 
-    def count(self, system: str, start: datetime, end: datetime, where: Mapping[str, str]) -> Counted:
+    def count(self, system: str, asked: Asked) -> Counted:
         conn = duckdb.connect()
         conn.execute("SET TimeZone = 'UTC'")
         log = conn.from_query("SELECT * FROM " + self._source())
-        strange = sorted(set(where) - set(log.columns))
+        strange = sorted(set(asked.where) - set(log.columns))
         if strange:
             raise CannotCount(f"the log has no column {strange[0]}")
         moment = f"CAST({_name(self.time)} AS TIMESTAMPTZ)"
+        newest = conn.execute(f"SELECT epoch_us(max({moment})) FROM {self._source()}").fetchone()
         conn.execute(
             f"CREATE TABLE log AS SELECT * FROM {self._source()} WHERE {moment} >= ? AND {moment} < ?",
-            [start, end],
+            [asked.start, asked.end],
         )
-        matching = " AND ".join(f"CAST({_name(column)} AS VARCHAR) = ?" for column in where) or "true"
-        values = list(where.values())
+        matching = " AND ".join(f"CAST({_name(column)} AS VARCHAR) = ?" for column in asked.where) or "true"
+        values = list(asked.where.values())
         users = f"count(DISTINCT {_name(self.subject)})" if self.subject else "NULL"
         total = conn.execute("SELECT count(*) FROM log").fetchone()
         found = conn.execute(f"SELECT count(*), {users} FROM log WHERE {matching}", values).fetchone()
+        assert newest
         assert total
         assert found
         groups = [
@@ -54,7 +58,16 @@ class FileCounter:
                 [MISSING_GROUP, *values],
             ).fetchall()
         ]
-        return Counted(found[0], found[1], total[0], tuple(groups))
+        tally = Tally(found[0], found[1])
+        return Counted(
+            exposed=tally,
+            affected=tally if asked.all_touched else None,
+            complete=True,
+            rules=(asked.all_touched,) if asked.all_touched else (),
+            total=total[0],
+            reaches=datetime.fromtimestamp(newest[0] / 1_000_000, UTC),
+            groups=tuple(groups),
+        )
 
     def _source(self) -> str:
         reader = "read_parquet" if self.path.suffix == ".parquet" else "read_csv"

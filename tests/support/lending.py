@@ -193,7 +193,7 @@ class Lending:
         desk, ledger, at = self.desk, self.ledger, MORNING + DAY + timedelta(hours=3)
         counter = LogCounter(ledger, self.workspace, DuckDB)
         count = partial(assessing.count, ledger, counter, incident, reassess=desk.noted, by=PRIYA, at=at)
-        count(midnight(FAULT), midnight(FAULT) + DAY, {"channel": "broker"})
+        count(midnight(FAULT), midnight(FAULT) + DAY, {"channel": "broker"}, because="it sent months")
         assessing.assess(ledger, incident, ASSESSMENT, reassess=desk.noted, by=HELEN, at=at)
         monitors = [one.id for one in versions.active_systems(ledger)[LOANS].model.monitors]
         analysing.analyse(ledger, incident, ANALYSIS, monitors=monitors, by=PRIYA, at=at)

@@ -220,7 +220,7 @@ def _dossier(
         context=tuple(_context(ledger, state, read.system)),
         playbook=versions.playbook_version(ledger, state.playbook),
         system=read.system,
-        impact=impact.fold(read.stream(assessing.stream_of(state.id))),
+        impact=impact.fold(read.stream(assessing.stream_of(state.id)), state.system),
         cause=cause.fold(read.stream(analysing.stream_of(state.id))),
         containments=read.containments(),
         remediations=read.remediations(),
@@ -316,7 +316,7 @@ def _series(
         monitor=monitor,
         group=group,
         quantity=quantity,
-        config=_config(read.system, monitor),
+        config=read.system.model.monitor(monitor) if read.system else None,
         alerts=alerts,
         cleared_at=cleared[-1] if cleared else None,
         measurements=tuple(one for one in about if one.quantity == quantity),
@@ -330,13 +330,3 @@ def _quantity(read: _Read, alerts: tuple[AlertFacts, ...], about: Sequence[Measu
         if isinstance(one.fact, (AlertRaised, AlertContinued)) and one.fact.alert.alert in numbers:
             return one.fact.series.rpartition("|")[2]
     return about[0].quantity if about else ""
-
-
-def _config(system: Applied[System] | None, monitor: str) -> Monitor | None:
-    """The monitor of this id; `drift.income` is the monitor `drift` for one of its columns."""
-    for one in system.model.monitors if system else ():
-        if one.id == monitor:
-            return one
-        if one.columns and monitor.startswith(f"{one.id}."):
-            return one.of(monitor.removeprefix(f"{one.id}."))
-    return None

@@ -1,70 +1,131 @@
-"""Who and what is affected, counted from the prediction log (R-IMP-02)."""
+"""Who and what was exposed and affected, counted from the prediction log (R-IMP-02)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
+from holdfast import wording
+from holdfast.detect import touched
 from holdfast.detect.engines import Engine
-from holdfast.detect.log import open_log
-from holdfast.detect.tables import LogError
+from holdfast.detect.log import Log, open_log
+from holdfast.detect.marks import Answer, Mark, Tally
+from holdfast.detect.tables import LogError, Table
+from holdfast.detect.touched import Touched
+from holdfast.incident.events import AlertFacts
 from holdfast.prepare.systems import System
+from holdfast.problems import nearest
 
 Engines = Callable[[], AbstractContextManager[Engine]]
 """Opens an engine for one question and closes it."""
 
 MOST_GROUPS = 24
 """Groups told of at most; more would be a table, not a summary."""
+_SPELLINGS = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    group: dict[str, str]
-    """Column and value."""
-    inferences: int
-    users: int | None
+class Asked:
+    """Which rows are asked about, and what tells the touched ones among them."""
+
+    start: datetime
+    end: datetime
+    """The period is [start, end)."""
+    where: Mapping[str, str] = field(default_factory=dict)
+    """Only this segment: column and value."""
+    alerts: Sequence[AlertFacts] = ()
+    """Whose conditions mark the touched rows."""
+    all_touched: str = ""
+    """Why every one of these rows is touched, as a person says; instead of the alerts' marks."""
 
 
 @dataclass(frozen=True, slots=True)
-class Affected:
+class Found:
     """Exact counts over one period and segment."""
 
-    inferences: int
-    users: int | None
-    """Distinct subjects; None where the log names no subject."""
+    exposed: Tally
+    affected: Tally | None
+    """None where nothing tells which rows were touched."""
+    complete: bool
+    """False when more rows may have been touched than those that are marked."""
+    rules: tuple[str, ...]
+    """By which rules rows count as touched."""
     total: int
     """Rows of the period, whatever their segment."""
-    groups: tuple[Group, ...]
+    reaches: datetime
+    """Time of the newest row of the log: nothing is known beyond it."""
+    groups: tuple[tuple[Mapping[str, str], Tally], ...]
+    """The touched rows, or where nothing tells them the exposed ones, by the groups of the monitors."""
 
 
-def affected(
-    system: System, base: Path, engines: Engines, start: datetime, end: datetime, where: Mapping[str, str]
-) -> Affected:
-    """Count predictions of [start, end) that match `where`. Raises LogError."""
+def count(system: System, base: Path, engines: Engines, asked: Asked) -> Found:
+    """Count the exposed and the touched. Raises LogError.
+
+    A period that the log does not reach is refused, as is a segment that no row of the log is of: what is
+    not known is not 0.
+    """
     source = system.prediction_log
     if source is None:
         raise LogError(f"{system.name} has no prediction log", "add prediction_log to its file")
-    bare = source.model_copy(update={"labels": None, "reference": None})
+    without = {"labels": None}
+    if not touched.needs_reference(system, asked.alerts):
+        without["reference"] = None
     by = tuple(dict.fromkeys(name for monitor in system.monitors for name in monitor.group_by))
     with engines() as engine:
-        table = replace(open_log(bare, base, engine).table, since=start, until=end)
-        for name in where:
-            table.column(name)
-        found = engine.affected(table, where, by)
-    everybody = next((row for row in found if all(part is None for part in row[0])), None)
-    if everybody is None:
-        return Affected(0, 0 if source.columns.subject else None, 0, ())
-    groups = [
-        Group(_named(by, key), inferences, users)
-        for key, inferences, _, users in found
-        if inferences and any(part is not None for part in key)
-    ]
-    groups.sort(key=lambda group: (-group.inferences, tuple(group.group.items())))
-    return Affected(everybody[1], everybody[3], everybody[2], tuple(groups[:MOST_GROUPS]))
+        log = open_log(source.model_copy(update=without), base, engine)
+        for name in asked.where:
+            log.table.column(name)
+        _require_reach(log, asked)
+        by = tuple(name for name in by if name in log.table.columns)
+        found = _touched(system, log, engine, asked)
+        table = replace(log.table, since=asked.start, until=asked.end)
+        everybody, *groups = engine.affected(table, asked.where, found.marks, by)
+        if asked.where and not everybody.exposed.inferences:
+            _require_occurs(log.table, engine, asked.where)
+    return _found(everybody, groups, found, log.last)
 
 
-def _named(by: tuple[str, ...], key: tuple[str, ...]) -> dict[str, str]:
-    return {name: value for name, value in zip(by, key, strict=True) if value is not None}
+def _touched(system: System, log: Log, engine: Engine, asked: Asked) -> Touched:
+    if asked.all_touched:
+        return Touched((Mark(asked.all_touched),))
+    return touched.by_alerts(system, log, engine, asked.alerts)
+
+
+def _found(everybody: Answer, groups: Sequence[Answer], by: Touched, reaches: datetime) -> Found:
+    tally = everybody.affected
+    if tally is not None and not tally.inferences and not by.complete:
+        tally = None  # none of the rows looks touched, and others may be: that is not nobody
+    told = [(one.group, one.exposed if tally is None else one.affected or Tally(0, None)) for one in groups]
+    told = [(group, own) for group, own in told if own.inferences]
+    told.sort(key=lambda one: (-one[1].inferences, tuple(one[0].items())))
+    return Found(
+        exposed=everybody.exposed,
+        affected=tally,
+        complete=by.complete,
+        rules=() if tally is None else tuple(mark.says for mark in by.marks),
+        total=everybody.total,
+        reaches=reaches,
+        groups=tuple(told[:MOST_GROUPS]),
+    )
+
+
+def _require_reach(log: Log, asked: Asked) -> None:
+    if asked.start > log.last or asked.end <= log.first:
+        raise LogError(
+            f"the log says nothing of this period: it runs from {wording.utc(log.first)} to "
+            f"{wording.utc(log.last)}",
+            "give a period within it, or wait until the predictions are written",
+        )
+
+
+def _require_occurs(table: Table, engine: Engine, where: Mapping[str, str]) -> None:
+    """A value that stands nowhere in the log is a slip of the pen, not a segment of nobody."""
+    for name, value in where.items():
+        (anywhere, *_) = engine.affected(table, {name: value}, (), ())
+        if not anywhere.exposed.inferences:
+            near = nearest(value, engine.values(table, name, _SPELLINGS))
+            fix = f"did you mean {near}?" if near else "write the value as it stands in the log"
+            raise LogError(f"no row of the log has {name}={value}", fix)

@@ -78,10 +78,10 @@ def freeze(
     sources: Sequence[Source],
     vault: Vault,
     years: Mapping[Kind, int],
-    first: int = 1,
+    held: Sequence[Item] = (),
     by_hand: Iterable[Gap] = (),
 ) -> EvidenceFrozen:
-    """Take in what every source gives; items are numbered from `first`.
+    """Take in what every source gives, numbered after what is `held`; the same bytes of it not twice.
 
     `by_hand` is what the playbook wants kept and no source can take: missing until somebody adds it.
     """
@@ -89,11 +89,11 @@ def freeze(
     gaps: list[Gap] = []
     for source in sources:
         for found in _collected(source, scene, vault):
-            number = f"EV-{first + len(items)}"
+            number = f"EV-{len(held) + len(items) + 1}"
             kept = found if isinstance(found, Gap) else _taken(found, number, scene.at, vault, years)
             if isinstance(kept, Gap):
                 gaps.append(_shown(kept))
-            else:
+            elif not any((one.sha256, one.title) == (kept.sha256, kept.title) for one in held):
                 items.append(kept)
     return EvidenceFrozen(incident=scene.incident, items=tuple(items), missing=(*gaps, *by_hand))
 

@@ -90,8 +90,9 @@ def items(facts: Iterable[Fact]) -> tuple[Item, ...]:
 
 
 def gaps(facts: Iterable[Fact]) -> tuple[Gap, ...]:
-    """What could not be preserved."""
-    return tuple(gap for fact in facts if isinstance(fact, EvidenceFrozen) for gap in fact.missing)
+    """What could not be preserved: each freezing asks every source again, and the newest one tells."""
+    frozen = [fact for fact in facts if isinstance(fact, EvidenceFrozen)]
+    return frozen[-1].missing if frozen else ()
 
 
 def held(ledger: Ledger, incident: str) -> Listing:

@@ -189,5 +189,7 @@ def _summary(state: Incident) -> str:
     parts = [state.description] if state.description else []
     parts += [alert.reason for alert in state.alerts]
     if state.impact and state.impact.users is not None:
-        parts.append(f"{state.impact.users:,} people affected as counted so far.")
+        parts.append(f"{state.impact.users:,} people affected, as known so far.")
+    if state.impact and state.impact.exposed_users is not None:
+        parts.append(f"{state.impact.exposed_users:,} people were exposed, as counted so far.")
     return " ".join(parts) or state.title

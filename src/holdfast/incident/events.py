@@ -434,20 +434,68 @@ class TierRaised(Fact):
         return Line(f"Raised to tier {self.tier}", f"{self.reason}. To be told: {whom}", "alarm")
 
 
-@fact("incident.impact_noted")
+@fact("incident.beginning_stated")
+class BeginningStated(Fact):
+    """A person says when the harm began: what the impact is counted from."""
+
+    incident: str
+    began_at: datetime
+    before: datetime | None = None
+    """What stood there before; None: nobody knew."""
+    reason: str = ""
+
+    def line(self) -> Line:
+        before = f"before: {_hour(self.before)}" if self.before else ""
+        detail = "; ".join(part for part in (self.reason, before) if part)
+        return Line(f"The harm began {_hour(self.began_at)}", detail, "act")
+
+
+@fact("incident.system_named")
+class SystemNamed(Fact):
+    """A person says which AI system it is about, or corrects it. What was promised, and from when, stays."""
+
+    incident: str
+    system: str
+    model_version: str = ""
+    before: str = ""
+    """The system it was about before; empty: none was named."""
+    reason: str = ""
+
+    def line(self) -> Line:
+        before = f"before: {self.before}" if self.before else ""
+        detail = "; ".join(part for part in (self.reason, before) if part)
+        return Line(f"It is about {self.system}", detail, "act")
+
+
+@fact("incident.impact_noted", version=2)
 class ImpactNoted(Fact):
     """What is known of the impact at this moment, as the rules read it. None: not known."""
 
     incident: str
     users: int | None = None
+    """People affected: touched by the fault."""
     inferences: int | None = None
     share: float | None = None
     """Share of the period's inferences that are affected, 0 to 1."""
+    exposed_users: int | None = None
+    """People served while something was wrong, whether or not it touched them."""
+    exposed_inferences: int | None = None
+    exposed_share: float | None = None
+    """Share of the period's inferences that are exposed, 0 to 1."""
     outage: bool | None = None
     sensitive_data: bool | None = None
     breach: bool | None = None
     regulatory: bool | None = None
     external_notice: bool | None = None
+
+
+@upcast("incident.impact_noted", 1)
+def _exposed_where_counted(data: dict[str, Any]) -> dict[str, Any]:
+    """Release 0.1 counted who was served, and called them affected; a number without a count was stated."""
+    if data["inferences"] is None:
+        return data
+    moved = {f"exposed_{name}": data[name] for name in ("users", "inferences", "share")}
+    return {**data, "users": None, "inferences": None, "share": None, **moved}
 
 
 @fact("incident.note_added")
@@ -606,6 +654,8 @@ IncidentFact = (
     | LadderMoved
     | TierRaised
     | TierLowered
+    | BeginningStated
+    | SystemNamed
     | ImpactNoted
     | NoteAdded
     | ContainmentDecided

@@ -18,6 +18,7 @@ from holdfast.incident.events import (
     AlertFacts,
     AlertJoined,
     AlertWorsened,
+    BeginningStated,
     CauseEstablished,
     ClassificationProposed,
     ClassificationStated,
@@ -49,6 +50,7 @@ from holdfast.incident.events import (
     RoleHandedOver,
     SwitchLifted,
     SwitchSet,
+    SystemNamed,
     TeamAssembled,
     TierLowered,
     TierRaised,
@@ -177,6 +179,8 @@ class Incident:
     playbook_version: str = ""
     opened_at: datetime | None = None
     began_at: datetime | None = None
+    began_said: bool = False
+    """Whether a person says so; otherwise it is the window of the first alert."""
     alerts: tuple[AlertFacts, ...] = ()
     """As they were last known to the rules, without those set aside."""
     set_aside: tuple[str, ...] = ()
@@ -186,6 +190,8 @@ class Incident:
     absorbed: tuple[str, ...] = ()
     """Incidents that were merged into this one."""
     merged_into: str = ""
+    foreign_alerts: tuple[str, ...] = ()
+    """Those that came from a system that the incident turned out not to be about."""
     status: Status = Status.TRIAGE
     proposed: ClassificationProposed | None = None
     category: Category | None = None
@@ -237,6 +243,7 @@ class Incident:
                     playbook_version=fact.playbook_version,
                     opened_at=at,
                     began_at=fact.began_at,
+                    began_said=fact.began_at is not None and fact.source == "person",
                     alerts=(fact.alert,) if fact.alert else (),
                 )
             case AlertJoined():
@@ -251,6 +258,7 @@ class Incident:
                     self,
                     reports=(*self.reports, fact.title),
                     began_at=_earliest(self.began_at, fact.began_at),
+                    began_said=self.began_said or (self.began_at is None and fact.began_at is not None),
                 )
             case Related():
                 return replace(self, related=tuple(dict.fromkeys((*self.related, fact.other))))
@@ -261,7 +269,7 @@ class Incident:
                     self,
                     absorbed=(*self.absorbed, fact.other),
                     alerts=_with(self.alerts, fact.alerts),
-                    began_at=_earliest(self.began_at, fact.began_at),
+                    began_at=self.began_at if self.began_said else _earliest(self.began_at, fact.began_at),
                     severity=gravest(self.severity, fact.severity),
                     category=self.category or fact.category,
                 )
@@ -319,6 +327,12 @@ class Incident:
                 return replace(self, climb_due=fact.next_due)
             case TierRaised() | TierLowered():
                 return replace(self, tier=fact.tier)
+            case BeginningStated():
+                return replace(self, began_at=fact.began_at, began_said=True)
+            case SystemNamed():
+                named = replace(self, system=fact.system, model_version=fact.model_version)
+                foreign = tuple(one.alert for one in self.alerts) if fact.before else ()
+                return replace(named, foreign_alerts=(*self.foreign_alerts, *foreign))
             case ImpactNoted():
                 return replace(self, impact=fact)
             case NoteAdded():
@@ -387,6 +401,11 @@ class Incident:
         if self.classified_at:
             return self.category
         return self.stated.category if self.stated else None
+
+    @property
+    def own_alerts(self) -> tuple[AlertFacts, ...]:
+        """The alerts of the system that the incident is about."""
+        return tuple(one for one in self.alerts if one.alert not in self.foreign_alerts)
 
     def roles_of(self, person: str) -> tuple[str, ...]:
         """The roles a person fills in this incident."""
@@ -645,6 +664,45 @@ class Incident:
         if occurred_at and occurred_at > now:
             raise NotAllowed(f"the note is about {occurred_at:%d %b %H:%M UTC}, which is in the future")
         return [NoteAdded(incident=self.id, text=text.strip(), occurred_at=occurred_at, evidence=evidence)]
+
+    def state_beginning(self, began_at: datetime, reason: str, now: datetime) -> list[IncidentFact]:
+        """A person says when the harm began; what was known before is corrected with a reason."""
+        self.require_running()
+        if began_at > now:
+            raise NotAllowed(f"the harm cannot begin on {began_at:%d %b %H:%M UTC}, which is in the future")
+        if self.began_said and self.began_at == began_at:
+            return []
+        if self.began_at is not None and not reason.strip():
+            raise NotAllowed(
+                f"{self.id} began {self.began_at:%d %b %H:%M UTC}, as known so far; say why it is otherwise"
+            )
+        said = BeginningStated(
+            incident=self.id, began_at=began_at, before=self.began_at, reason=reason.strip()
+        )
+        return [said]
+
+    def name_system(self, system: str, model_version: str, reason: str) -> list[IncidentFact]:
+        """A person says which system it is about; another one than before is a correction, with a reason."""
+        self.require_running()
+        if (self.system, self.model_version) == (system, model_version or self.model_version):
+            return []
+        if self.system and self.system != system:
+            if not reason.strip():
+                raise NotAllowed(f"{self.id} is about {self.system} so far; say why it is {system} instead")
+            if self.switches or self.contained_at:
+                raise NotAllowed(
+                    f"{self.id} has an active containment of {self.system}; revert it before correcting the "
+                    "system"
+                )
+        version = model_version or (self.model_version if self.system in ("", system) else "")
+        named = SystemNamed(
+            incident=self.id,
+            system=system,
+            model_version=version,
+            before=self.system if self.system != system else "",
+            reason=reason.strip(),
+        )
+        return [named]
 
     def decide_containment(self, decision: str, reason: str) -> list[IncidentFact]:
         """The decision the containment clock waits for (R-CON-08)."""

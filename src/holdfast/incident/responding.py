@@ -163,6 +163,7 @@ class Desk:
         """
         if not report.title.strip():
             raise NotAllowed(NO_TITLE)
+        _require_past(report, at)
         ground = self._active_ground(report.system)
         why = f"{report.alert.monitor_name} is out of bounds" if report.alert else f"{by.name} reported it"
         # Files are taken into the vault first, once. A crash before the append leaves files that no fact
@@ -245,6 +246,7 @@ class Desk:
 
         Raises NoLongerOpen when the incident is resolved or over.
         """
+        _require_past(report, at)
 
         def decide(loaded: Loaded, ground: Ground) -> list[IncidentFact]:
             joined = loaded.state.join_report(
@@ -332,6 +334,31 @@ class Desk:
             scene, self.sources, self.vault, ground.keep_years(), by_hand=ground.kept_by_hand()
         )
 
+    def _freeze_further(
+        self, incident: str, at: datetime, *, system: str = "", began_at: datetime | None = None
+    ) -> Sequence[Draft]:
+        """Freeze what became known to belong to the scene; what is held already is not taken twice."""
+        state = load(self.ledger, incident).state
+        ground = self.ground_of(state)
+        stream = self.ledger.stream(custody.stream_of(incident))
+        held = custody.items(stream.events)
+        alert = state.alerts[0] if state.alerts else None
+        scene = capture.Scene(
+            incident=incident,
+            at=at,
+            playbook=state.playbook,
+            system=system or state.system,
+            monitor=alert.monitor if alert else "",
+            window_start=began_at or state.began_at,
+            window_end=alert.window_end if alert else None,
+        )
+        if not scene.system:
+            return []
+        frozen = capture.freeze(
+            scene, self.sources, self.vault, ground.keep_years(), held, ground.kept_by_hand()
+        )
+        return [Draft(stream.name, stream.version, [frozen])] if frozen.items or frozen.missing else []
+
     def _opening(self, incident: str, report: Report, ground: Ground, at: datetime) -> list[IncidentFact]:
         opened = IncidentOpened(
             incident=incident,
@@ -415,6 +442,52 @@ class Desk:
             except Conflict:
                 continue
         raise Conflict(f"{incident} kept changing; try again")
+
+    def state_beginning(
+        self, incident: str, began_at: datetime, reason: str = "", *, by: Actor, at: datetime
+    ) -> None:
+        """Say when the harm began, or correct it; what was not preserved of that time is frozen now."""
+        self._step(
+            incident,
+            lambda loaded, ground: loaded.state.state_beginning(began_at, reason, at),
+            by,
+            at,
+            together=lambda incident: self._freeze_further(incident, at, began_at=began_at),
+        )
+
+    def name_system(
+        self,
+        incident: str,
+        system: str,
+        model_version: str = "",
+        reason: str = "",
+        *,
+        noted: Callable[[], ImpactNoted] | None = None,
+        by: Actor,
+        at: datetime,
+    ) -> None:
+        """Say which AI system it is about, or correct it. Clocks run on from where they began; the system's
+        evidence is frozen in the same breath, and rules are asked again. `noted` tells what is known of the
+        impact on that system. Raises NotAllowed for an unknown system.
+        """
+        if self._active_ground(system).system is None:
+            known = ", ".join(sorted(versions.active_systems(self.ledger)))
+            raise NotAllowed(f"name the AI system; known here: {known}")
+
+        def decide(loaded: Loaded, ground: Ground) -> list[IncidentFact]:
+            facts = loaded.state.name_system(system, model_version, reason)
+            if facts and loaded.state.impact and noted:
+                facts.append(noted())
+            named = replace(ground, system=self._system(system))
+            return self.learn(loaded.state, facts, named, at)
+
+        self._step(
+            incident,
+            decide,
+            by,
+            at,
+            together=lambda incident: self._freeze_further(incident, at, system=system),
+        )
 
     def hand_over(
         self, incident: str, role: IncidentRole, to: str, reason: str, *, by: Actor, at: datetime
@@ -621,6 +694,8 @@ class Desk:
             facts = decide(loaded, ground)
             if not facts:
                 return []
+            after = _after(loaded.state, facts, at)
+            ground = ground if after.system == loaded.state.system else self.ground_of(after)
             told = self.told(loaded.state, facts, ground, at, reason)
             try:
                 self.ledger.append(loaded.draft(facts), *told, *together(incident), by=by, at=at)
@@ -692,6 +767,11 @@ class Desk:
         if not any(isinstance(fact, TierLowered) for fact in facts):
             return ()
         return roles.members(ground.roster, ground.playbook.escalation.tiers[before.tier].tells)
+
+
+def _require_past(report: Report, now: datetime) -> None:
+    if report.began_at and report.began_at > now:
+        raise NotAllowed("it cannot have begun in the future; check the time and its zone")
 
 
 def _after(state: Incident, facts: Sequence[IncidentFact], at: datetime) -> Incident:

@@ -10,10 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
+from holdfast.detect.counting import Asked
 from holdfast.incident.events import ImpactNoted
 from holdfast.incident.loading import Loaded, load
+from holdfast.incident.responding import Desk
 from holdfast.investigate.counting import CannotCount, Counted, PredictionCounter
-from holdfast.investigate.impact import Assessment, Impact, ImpactFact, fold
+from holdfast.investigate.impact import Assessment, Impact, ImpactFact, fold, period_to_count
 from holdfast.investigate.kept import settle
 from holdfast.ledger.ledger import Draft, Ledger, Stream
 from holdfast.people import Actor
@@ -31,42 +33,74 @@ def stream_of(incident: str) -> str:
 
 
 def impact_of(ledger: Ledger, incident: str) -> Impact:
-    """Counts and versions of an incident's impact; empty before anything was counted or assessed."""
-    return _fold(ledger.stream(stream_of(incident)))
+    """Counts and versions of an incident's impact; empty before anything was counted or assessed.
+
+    Raises NoSuchIncident.
+    """
+    return _fold(ledger.stream(stream_of(incident)), load(ledger, incident).state.system)
 
 
 def count(
     ledger: Ledger,
     counter: PredictionCounter,
     incident: str,
-    start: datetime,
-    end: datetime,
+    start: datetime | None = None,
+    end: datetime | None = None,
     where: Mapping[str, str] | None = None,
     *,
+    because: str = "",
     reassess: Reassess,
     by: Actor,
     at: datetime,
 ) -> Counted:
-    """Count who is affected in [start, end) and record it. Raises NotAllowed, NoSuchIncident."""
+    """Count in [start, end) who was exposed and who is affected, and record it.
+
+    Without a period: since the harm began, until it was contained or until now. `because` says why every row
+    of the segment is affected; without it the conditions of the incident's alerts tell which are. Raises
+    NotAllowed, NoSuchIncident.
+    """
     state = load(ledger, incident).state
     state.require_running()
     if not state.system:
         raise NotAllowed(
-            f"{incident} names no AI system, so there is no log to count in; state the number instead"
+            f"{incident} names no AI system, so there is no log to count in; name the system, or state the "
+            "number"
         )
-    if start >= end:
-        raise NotAllowed("the period ends before it begins; give a later end")
-    segment = dict(where or {})
+    first, last = period_to_count(state, at, start, end)
+    asked = Asked(first, last, dict(where or {}), state.own_alerts, because.strip())
     try:
-        counted = counter.count(state.system, start, end, segment)
+        counted = counter.count(state.system, asked)
     except CannotCount as problem:
         raise NotAllowed(f"the log of {state.system} cannot be counted: {problem}") from problem
 
     def decide(impact: Impact) -> list[ImpactFact]:
-        return impact.counted(incident, state.system, (start, end), segment, counted)
+        if impact.system != state.system:
+            raise NotAllowed(f"{incident} was said to be about another system meanwhile; count again")
+        return impact.counted(incident, asked, counted, by)
 
     _step(ledger, incident, decide, reassess, by, at)
     return counted
+
+
+def name_system(
+    desk: Desk,
+    incident: str,
+    system: str,
+    model_version: str = "",
+    reason: str = "",
+    *,
+    by: Actor,
+    at: datetime,
+) -> None:
+    """Say which system an incident is about; what was counted in the log of another one rules no more.
+
+    Raises NotAllowed, NoSuchIncident.
+    """
+
+    def noted() -> ImpactNoted:
+        return _fold(desk.ledger.stream(stream_of(incident)), system).noted(incident)
+
+    desk.name_system(incident, system, model_version, reason, noted=noted, by=by, at=at)
 
 
 def assess(
@@ -79,7 +113,7 @@ def assess(
     by: Actor,
     at: datetime,
 ) -> Impact:
-    """Record the next version, resting on a count (the one in force unless named); returns the state.
+    """Record the next version, resting on a count (the one that rules unless named); returns the state.
 
     Raises NotAllowed, NoSuchIncident.
     """
@@ -99,7 +133,7 @@ def _step(
         loaded = load(ledger, incident)
         loaded.state.require_running()
         stream = ledger.stream(stream_of(incident))
-        impact = _fold(stream)
+        impact = _fold(stream, loaded.state.system)
         facts = decide(impact)
         for fact in facts:
             impact = impact.after(fact, at, by)
@@ -112,5 +146,5 @@ def _step(
     settle(ledger, drafts, by=by, at=at)
 
 
-def _fold(stream: Stream) -> Impact:
-    return fold((cast(Any, recorded.fact), recorded.at, recorded.by) for recorded in stream.facts)
+def _fold(stream: Stream, system: str) -> Impact:
+    return fold(((cast(Any, recorded.fact), recorded.at, recorded.by) for recorded in stream.facts), system)

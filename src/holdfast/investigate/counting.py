@@ -1,11 +1,13 @@
-"""Counting who and what is affected: the port to wherever the prediction log lives (R-IMP-02)."""
+"""Counting who was exposed and who is affected: the port to wherever the prediction log lives (R-IMP-02)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+from holdfast.detect.counting import Asked
+from holdfast.detect.marks import Tally
 
 
 class CannotCount(Exception):
@@ -26,25 +28,40 @@ class GroupCount:
 class Counted:
     """Exact counts over the rows of one period and segment."""
 
-    inferences: int
-    """Rows within the period that match the segment."""
-    users: int | None
-    """Distinct subjects among them; None where the log names no subject."""
+    exposed: Tally
+    """Rows that were served in the period, within the segment: whatever went wrong may have touched them."""
+    affected: Tally | None
+    """Those of them that the fault touched, by the rules; None where nothing tells which they are."""
+    complete: bool
+    """False when the fault may have touched more than the rules can tell: affected are at least so many."""
+    rules: tuple[str, ...]
+    """What makes a row count as affected, in words."""
     total: int
     """Rows within the period, whatever their segment."""
+    reaches: datetime | None
+    """Time of the newest row of the log when it was counted; None in facts of release 0.1."""
     groups: tuple[GroupCount, ...] = ()
-    """The matching rows by the groups that the system's monitors tell apart."""
+    """The affected rows, or where nothing tells them the exposed ones, by the groups of the monitors."""
 
     @property
     def share(self) -> float | None:
-        """Share of the period's rows that match, 0 to 1; None where the period has no rows."""
-        return self.inferences / self.total if self.total else None
+        """Share of the period's rows that are affected, 0 to 1; None where that is not known."""
+        return self._share(self.affected)
+
+    @property
+    def exposed_share(self) -> float | None:
+        """Share of the period's rows that are exposed, 0 to 1; None where the period has no rows."""
+        return self._share(self.exposed)
+
+    def _share(self, of: Tally | None) -> float | None:
+        return of.inferences / self.total if of is not None and self.total else None
 
 
 class PredictionCounter(Protocol):
-    """Counts in the prediction log of a system; the interval is half open, [start, end).
+    """Counts in the prediction log of a system.
 
-    Raises CannotCount for a system without a log, a column it does not have, or a log out of reach.
+    Raises CannotCount for a system without a log, a column it does not have, a value that stands nowhere in
+    it, a period it does not reach, or a log out of reach.
     """
 
-    def count(self, system: str, start: datetime, end: datetime, where: Mapping[str, str]) -> Counted: ...
+    def count(self, system: str, asked: Asked) -> Counted: ...

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from holdfast import wording
+from holdfast.detect.marks import Tally
 from holdfast.incident.events import group_as_told
 from holdfast.investigate.counting import Counted
 from holdfast.ledger.facts import Fact, Line, fact, upcast
@@ -33,7 +34,7 @@ class UserImpact:
     outage: bool | None = None
     """Whether the system gives them no answers at all; None: not known yet."""
     stated: int | None = None
-    """A number a person gives; only where no log can be counted."""
+    """How many are affected, as a person says. It stands beside what is counted, and rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,31 +92,73 @@ class ImpactCounted(Fact):
     """The period is [start, end)."""
     where: dict[str, str]
     """The segment: column and value; empty for everyone."""
+    because: str = ""
+    """Why every one of these rows is affected, as a person says; empty: the alerts' conditions tell which."""
     counted: Counted
 
     def line(self) -> Line:
-        counted = self.counted
-        people = f"{counted.users:,} people" if counted.users is not None else "people not identified"
-        share = (
-            f" ({wording.percent(counted.share, 1)} of {counted.total:,})"
-            if counted.share is not None
-            else ""
-        )
         where = f", {wording.group(self.where)}" if self.where else ""
-        return Line(
-            f"Impact counted: {people}, {counted.inferences:,} predictions",
-            f"{wording.utc(self.start)} to {wording.utc(self.end)}{where}{share}",
-        )
+        period = f"{wording.utc(self.start)} to {wording.utc(self.end)}{where}"
+        parts = [period, *self.rules(), *self.gaps()]
+        return Line(f"Impact counted: {affected(self.counted)}; {exposed(self.counted)}", "; ".join(parts))
+
+    def rules(self) -> list[str]:
+        """What makes a row count as affected; nothing where no rule does."""
+        if self.because:
+            return [f"affected is every row of these, as a person says: {self.because}"]
+        return [f"affected where {rule}" for rule in self.counted.rules]
+
+    def gaps(self) -> list[str]:
+        """What these numbers do not hold."""
+        found = []
+        reaches = self.counted.reaches
+        if reaches is not None and reaches < self.end:
+            found.append(f"the log reached {wording.utc(reaches)} when it was counted")
+        if self.counted.exposed.unnamed:
+            rows = wording.plural(self.counted.exposed.unnamed, "prediction")
+            found.append(f"{rows} of them {'names' if self.counted.exposed.unnamed == 1 else 'name'} nobody")
+        return found
+
+
+def affected(counted: Counted) -> str:
+    """`at least 310 people affected (400 predictions, 10.0%)`; that nothing tells it, where nothing does."""
+    if counted.affected is None:
+        return "how many are affected is not known"
+    at_least = "" if counted.complete else "at least "
+    return f"{at_least}{_tally(counted.affected, 'affected', counted.share)}"
+
+
+def exposed(counted: Counted) -> str:
+    """`1,200 people exposed (4,000 predictions, 100.0%)`"""
+    return _tally(counted.exposed, "exposed", counted.exposed_share)
+
+
+def _tally(tally: Tally, word: str, share: float | None) -> str:
+    rows = wording.plural(tally.inferences, "prediction")
+    part = f", {wording.percent(share, 1)}" if share is not None else ""
+    if tally.users is None:
+        return f"people {word} are not told apart ({rows}{part})"
+    return f"{wording.plural(tally.users, 'person', 'people')} {word} ({rows}{part})"
 
 
 @upcast("impact.counted", 1)
-def _with_groups_as_mappings(data: dict[str, Any]) -> dict[str, Any]:
+def _exposed_with_groups_as_mappings(data: dict[str, Any]) -> dict[str, Any]:
+    """Release 0.1 counted who was served, and held the group as text."""
     counted = data["counted"]
     groups = [{**one, "group": group_as_told(one["group"])} for one in counted["groups"]]
-    return {**data, "counted": {**counted, "groups": groups}}
+    now = {
+        "exposed": {"inferences": counted["inferences"], "users": counted["users"]},
+        "affected": None,
+        "complete": False,
+        "rules": [],
+        "total": counted["total"],
+        "reaches": None,
+        "groups": groups,
+    }
+    return {**data, "counted": now}
 
 
-@fact("impact.assessed")
+@fact("impact.assessed", version=2)
 class ImpactAssessed(Fact):
     """One version of the impact in its five dimensions (R-IMP-01)."""
 
@@ -124,8 +167,12 @@ class ImpactAssessed(Fact):
     """Which version, from 1 within the incident."""
     count: int | None
     """Number of the count it rests on; None before anything was counted."""
+    picked: bool = False
+    """Whether the person named that count; otherwise it is the one that ruled."""
     affected: int | None
-    """People, as counted or else as stated; None: not known yet."""
+    """People affected, as stated or else as counted; None: not known yet."""
+    exposed: int | None
+    """People exposed, as counted; None: not known yet."""
     users: UserImpact
     data: DataImpact
     compliance: ComplianceImpact
@@ -137,9 +184,8 @@ class ImpactAssessed(Fact):
 
     def said(self) -> list[str]:
         """What it says, dimension by dimension, in short; what is unknown is said to be."""
-        people = "number of people not known" if self.affected is None else f"{self.affected:,} people"
         return [
-            f"{people}{_after(self.users.kind, ' (', ')')}{_after(self.users.effect, ': ')}"
+            f"{self.people()}{_after(self.users.kind, ' (', ')')}{_after(self.users.effect, ': ')}"
             f"{', no answers at all' if self.users.outage else ''}",
             f"sensitive data {_known(self.data.sensitive, 'involved', 'not involved')}"
             f"{_after(self.data.sensitivity, ': ')}{', out of our control' if self.data.breach else ''}",
@@ -150,6 +196,22 @@ class ImpactAssessed(Fact):
             f"reputation: {self.reputation.effect or 'not assessed'}",
             f"cost: {_money(self.finance)}",
         ]
+
+    def people(self) -> str:
+        """`310 people affected, as stated`, and how many were exposed."""
+        known = "number of people affected not known"
+        if self.affected is not None:
+            source = "stated" if self.users.stated is not None else f"count {self.count} says"
+            known = f"{wording.plural(self.affected, 'person', 'people')} affected, as {source}"
+        return known if self.exposed is None else f"{known}, {self.exposed:,} exposed"
+
+
+@upcast("impact.assessed", 1)
+def _exposed_where_counted(data: dict[str, Any]) -> dict[str, Any]:
+    """Release 0.1 held one number: stated by a person, or counted of those who were served."""
+    stated = data["users"]["stated"] is not None or data["count"] is None
+    number = data["affected"]
+    return {**data, "affected": number if stated else None, "exposed": None if stated else number}
 
 
 def _money(finance: FinanceImpact) -> str:

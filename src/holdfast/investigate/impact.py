@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import assert_never
 
+from holdfast.detect.counting import Asked
 from holdfast.incident.events import ImpactNoted
 from holdfast.incident.incident import Incident
 from holdfast.investigate.counting import Counted
@@ -18,6 +20,7 @@ from holdfast.investigate.events import (
     ImpactCounted,
     ReputationImpact,
     UserImpact,
+    affected,
 )
 from holdfast.investigate.kept import Kept
 from holdfast.people import Actor
@@ -37,54 +40,140 @@ class Assessment:
     finance: FinanceImpact = field(default_factory=FinanceImpact)
 
 
+class Ruling(StrEnum):
+    """Whose word on the people affected rules: the newest of a person's; without one, the log's."""
+
+    STATED = "stated"
+    """A number that a person states."""
+    COUNTED = "counted"
+
+
 @dataclass(frozen=True, slots=True)
 class Impact:
-    """State folded from the facts of `impact/INC-1`."""
+    """State folded from the facts of `impact/INC-1`.
 
+    A machine never overrules a person: what it counts is kept beside what a person counted or stated.
+    """
+
+    system: str = ""
+    """The system that the incident is about now; what was counted in the log of another one says nothing."""
     counts: tuple[Kept[ImpactCounted], ...] = ()
     versions: tuple[Kept[ImpactAssessed], ...] = ()
     chosen: int | None = None
-    """Number of the count in force: the newest one, unless an assessment rested on another since."""
+    """Number of the count that rules: the newest a person asked for or named, without one the newest."""
+    by_person: bool = False
+    """Whether a person chose that count."""
+    ruling: Ruling = Ruling.COUNTED
 
     def after(self, fact: ImpactFact, at: datetime, by: Actor) -> Impact:
         match fact:
             case ImpactCounted():
-                return replace(self, counts=(*self.counts, Kept(fact, at, by)), chosen=fact.number)
+                return replace(self, counts=(*self.counts, Kept(fact, at, by)))._counted(fact, by)
             case ImpactAssessed():
-                chosen = self.chosen if fact.count is None else fact.count
-                return replace(self, versions=(*self.versions, Kept(fact, at, by)), chosen=chosen)
+                return replace(self, versions=(*self.versions, Kept(fact, at, by)))._assessed(fact)
             case _:
                 assert_never(fact)
 
+    def _counted(self, fact: ImpactCounted, by: Actor) -> Impact:
+        if fact.system != self.system:
+            return self
+        if by.kind != "system":
+            tells = fact.counted.affected is not None
+            ruling = Ruling.COUNTED if tells else self.ruling
+            return replace(self, chosen=fact.number, by_person=True, ruling=ruling)
+        return self if self.by_person else replace(self, chosen=fact.number)
+
+    def _assessed(self, fact: ImpactAssessed) -> Impact:
+        stated = fact.users.stated is not None
+        after = replace(self, ruling=Ruling.STATED if stated else Ruling.COUNTED)
+        own = any(kept.fact.number == fact.count and kept.fact.system == self.system for kept in self.counts)
+        return replace(after, chosen=fact.count, by_person=True) if fact.picked and own else after
+
     @property
     def newest(self) -> ImpactAssessed | None:
-        """The assessment in force; None before the first."""
+        """The newest assessment; None before the first."""
         return self.versions[-1].fact if self.versions else None
 
     @property
     def count(self) -> ImpactCounted | None:
-        """The count in force; None before the first."""
+        """The count that rules; None before the first in the log of the system."""
         return next((kept.fact for kept in self.counts if kept.fact.number == self.chosen), None)
 
+    @property
+    def newest_count(self) -> Kept[ImpactCounted] | None:
+        """The newest count in the log of the system, whether it rules or not."""
+        own = [kept for kept in self.counts if kept.fact.system == self.system]
+        return own[-1] if own else None
+
+    @property
+    def stated(self) -> int | None:
+        """People affected as a person states; None where the newest assessment states no number."""
+        return self.newest.users.stated if self.newest else None
+
+    @property
+    def people(self) -> int | None:
+        """People affected, by whichever word rules; None: not known."""
+        counted = self._counted_people()
+        if self.stated is not None and (self.ruling is Ruling.STATED or counted is None):
+            return self.stated
+        return counted
+
+    @property
+    def is_at_least(self) -> bool:
+        """Whether that number is one that the log can only bound from below."""
+        by_count = self.people is not None and (self.stated is None or self.ruling is Ruling.COUNTED)
+        return by_count and self.count is not None and not self.count.counted.complete
+
+    def _counted_people(self) -> int | None:
+        tally = self.count.counted.affected if self.count else None
+        return tally.users if tally else None
+
+    def said(self) -> list[str]:
+        """Where the number of people affected comes from, and each number that stands beside it."""
+        if self.people is None:
+            return []
+        counted, stated = self._counted_people(), self.stated
+        by_count = f"count {self.chosen} in the log" if counted is not None else ""
+        by_person = f"{self.versions[-1].by.name}, version {len(self.versions)}" if stated is not None else ""
+        if not by_count or not by_person:
+            rules = by_count or f"stated by {by_person}"
+            return [rules, *self._beside()]
+        says = {by_count: counted, f"stated by {by_person}": stated}
+        first = f"stated by {by_person}" if self.ruling is Ruling.STATED else by_count
+        others = [f"{name} says {number:,}" for name, number in says.items() if name != first]
+        return [f"{first}, which rules", *others, *self._beside()]
+
+    def _beside(self) -> list[str]:
+        """The newest count of the machine where an earlier one of a person rules."""
+        newest = self.newest_count
+        if newest is None or newest.fact.number == self.chosen:
+            return []
+        later = f"count {newest.fact.number}, by {newest.by.name}, came later and does not rule"
+        return [f"{later}: {affected(newest.fact.counted)}"]
+
     def assessment(self) -> Assessment:
-        """What the newest version judged: what a form starts from."""
+        """What the newest version judged: what a form starts from.
+
+        A stated number that a later count of a person overruled is not stated again by itself.
+        """
         newest = self.newest
         if newest is None:
             return Assessment()
-        return Assessment(newest.users, newest.data, newest.compliance, newest.reputation, newest.finance)
+        users = newest.users if self.ruling is Ruling.STATED else replace(newest.users, stated=None)
+        return Assessment(users, newest.data, newest.compliance, newest.reputation, newest.finance)
 
     def noted(self, incident: str) -> ImpactNoted:
         """What the rules of classification and escalation may read of all this."""
         counted = self.count.counted if self.count else None
         newest = self.newest
-        users = counted.users if counted else None
-        if users is None and newest:
-            users = newest.users.stated
         return ImpactNoted(
             incident=incident,
-            users=users,
-            inferences=counted.inferences if counted else None,
+            users=self.people,
+            inferences=counted.affected.inferences if counted and counted.affected else None,
             share=counted.share if counted else None,
+            exposed_users=counted.exposed.users if counted else None,
+            exposed_inferences=counted.exposed.inferences if counted else None,
+            exposed_share=counted.exposed_share if counted else None,
             outage=newest.users.outage if newest else None,
             breach=newest.data.breach if newest else None,
             sensitive_data=newest.data.sensitive if newest else None,
@@ -94,57 +183,58 @@ class Impact:
 
     # Deciding ----------------------------------------------------------------------------------
 
-    def counted(
-        self,
-        incident: str,
-        system: str,
-        period: tuple[datetime, datetime],
-        where: Mapping[str, str],
-        counted: Counted,
-    ) -> list[ImpactFact]:
-        """Record what the log answered; nothing when it is what the count in force already says."""
-        start, end = period
+    def counted(self, incident: str, asked: Asked, counted: Counted, by: Actor) -> list[ImpactFact]:
+        """Record what the log answered; nothing when that is what the count that rules already says.
+
+        A person who counts what a machine has counted makes it theirs.
+        """
         now = ImpactCounted(
             incident=incident,
             number=len(self.counts) + 1,
-            system=system,
-            start=start,
-            end=end,
-            where=dict(where),
+            system=self.system,
+            start=asked.start,
+            end=asked.end,
+            where=dict(asked.where),
+            because=asked.all_touched,
             counted=counted,
         )
-        known = self.count
-        if known and replace(known, number=now.number) == now:
-            return []
-        return [now]
+        newest = self.newest_count
+        known = self.count if by.kind != "system" else newest.fact if newest else None
+        said_before = known is not None and replace(known, number=now.number) == now
+        overrules = self.ruling is Ruling.STATED and counted.affected is not None
+        takes_over = by.kind != "system" and (not self.by_person or overrules)
+        return [] if said_before and not takes_over else [now]
 
     def assess(self, incident: str, said: Assessment, count: int | None = None) -> list[ImpactFact]:
-        """The next version, resting on a count (the one in force unless named).
+        """The next version, resting on a count (the one that rules unless named).
 
-        Nothing when it says what the version before said. Raises NotAllowed.
+        A number of people that it states stands beside what is counted, and rules. Nothing when it says what
+        the version before said. Raises NotAllowed.
         """
         counted = self._count(incident, count)
-        people = counted.counted.users if counted else None
         _require_sense(said)
-        if said.users.stated is not None and people is not None:
-            raise NotAllowed(
-                f"the people affected are counted from the log ({people:,}); to change the number, count "
-                "another period or segment instead of typing one"
-            )
         now = ImpactAssessed(
             incident=incident,
             number=len(self.versions) + 1,
             count=counted.number if counted else None,
-            affected=said.users.stated if people is None else people,
+            picked=counted is not None and counted.number != self.chosen,
+            affected=None,
+            exposed=counted.counted.exposed.users if counted else None,
             users=said.users,
             data=said.data,
             compliance=said.compliance,
             reputation=said.reputation,
             finance=said.finance,
         )
-        if self.newest and replace(self.newest, number=now.number) == now:
+        now = replace(now, affected=self._assessed_people(now, counted))
+        if self.newest and replace(self.newest, number=now.number, picked=now.picked) == now:
             return []
         return [now]
+
+    def _assessed_people(self, said: ImpactAssessed, counted: ImpactCounted | None) -> int | None:
+        if said.users.stated is not None:
+            return said.users.stated
+        return counted.counted.affected.users if counted and counted.counted.affected else None
 
     def _count(self, incident: str, number: int | None) -> ImpactCounted | None:
         if number is None:
@@ -173,18 +263,41 @@ def _require_sense(said: Assessment) -> None:
         raise NotAllowed("an amount needs its currency, for example EUR")
 
 
-def affected_period(state: Incident, now: datetime) -> tuple[datetime, datetime]:
-    """The period to count first: from when the harm began until it was contained, or until now."""
-    began = [alert.window_start for alert in state.alerts]
-    if state.began_at:
-        began.append(state.began_at)
-    start = min(began, default=state.opened_at or now)
+def known_period(state: Incident, now: datetime) -> tuple[datetime, datetime] | None:
+    """The period to count first: from when the harm began until it was contained, or until now.
+
+    It began when a person says so, without that with the first window out of bounds. None while nobody knows:
+    then nothing is counted, for a count of no time at all would say 0.
+    """
+    began = [state.began_at] if state.began_at else []
+    if not state.began_said:
+        began += [alert.window_start for alert in state.own_alerts]
+    if not began:
+        return None
+    start = min(began)
     return start, max(start, state.contained_at or now)
 
 
-def fold(facts: Iterable[tuple[ImpactFact, datetime, Actor]]) -> Impact:
-    """The state that facts add up to."""
-    state = Impact()
+def period_to_count(
+    state: Incident, now: datetime, start: datetime | None = None, end: datetime | None = None
+) -> tuple[datetime, datetime]:
+    """The period as asked for, and what is not asked as it is known. Raises NotAllowed."""
+    known = known_period(state, now)
+    if start is None and known is None:
+        raise NotAllowed(
+            f"nobody has said when {state.id} began, so there is no period to count; say it first, or give "
+            "the period"
+        )
+    first = start or (known[0] if known else now)
+    last = end or (known[1] if known else state.contained_at or now)
+    if first >= last:
+        raise NotAllowed("the period ends before it begins; give a later end")
+    return first, last
+
+
+def fold(facts: Iterable[tuple[ImpactFact, datetime, Actor]], system: str) -> Impact:
+    """The state that facts add up to, for an incident that is about this system."""
+    state = Impact(system)
     for fact, at, by in facts:
         state = state.after(fact, at, by)
     return state

@@ -1,12 +1,11 @@
-"""The prediction log as the counter of who is affected: `detect.counting`, in the words of this package."""
+"""The prediction log as the counter of who is exposed and affected: `detect.counting`, in words of impact."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 
 from holdfast.detect import counting
+from holdfast.detect.counting import Asked
 from holdfast.detect.tables import LogError
 from holdfast.investigate.counting import CannotCount, Counted, GroupCount
 from holdfast.ledger.ledger import Ledger
@@ -21,13 +20,20 @@ class LogCounter:
         self.base = base
         self.engines = engines
 
-    def count(self, system: str, start: datetime, end: datetime, where: Mapping[str, str]) -> Counted:
+    def count(self, system: str, asked: Asked) -> Counted:
         applied = versions.active_systems(self.ledger).get(system)
         if applied is None:
             raise CannotCount(f"no AI system is called {system}")
         try:
-            found = counting.affected(applied.model, self.base, self.engines, start, end, where)
+            found = counting.count(applied.model, self.base, self.engines, asked)
         except LogError as error:
             raise CannotCount(f"{error.cause}; {error.fix}") from error
-        groups = tuple(GroupCount(group.group, group.inferences, group.users) for group in found.groups)
-        return Counted(found.inferences, found.users, found.total, groups)
+        return Counted(
+            exposed=found.exposed,
+            affected=found.affected,
+            complete=found.complete,
+            rules=found.rules,
+            total=found.total,
+            reaches=found.reaches,
+            groups=tuple(GroupCount(dict(name), own.inferences, own.users) for name, own in found.groups),
+        )

@@ -132,6 +132,7 @@ def _later(length: timedelta) -> str:
 
 def _impact(impact: Impact) -> str:
     lines = [f"{said[:1].upper()}{said[1:]}." for said in (impact.newest.said() if impact.newest else [])]
+    lines += [f"The number of people affected: {'; '.join(impact.said())}."] if impact.said() else []
     if impact.count:
         line = impact.count.line()
         lines.append(f"{line.title}; {line.detail}.")

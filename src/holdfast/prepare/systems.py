@@ -783,6 +783,17 @@ class System(Entry):
                 return monitor.id
         return measured
 
+    def monitor(self, name: str) -> Monitor | None:
+        """The monitor of this id; `gaps.income` is `gaps` for one of its columns."""
+        for monitor in self.monitors:
+            if monitor.id == name:
+                return monitor
+            column = name.removeprefix(f"{monitor.id}.")
+            several = monitor.columns is not None and column != name and column
+            if several and (monitor.columns == "features" or column in (monitor.columns or ())):
+                return monitor.of(column)
+        return None
+
     @property
     def is_covered(self) -> bool:
         """Whether anything watches it; what is not covered is shown as a gap."""

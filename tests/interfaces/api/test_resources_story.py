@@ -81,13 +81,17 @@ def test_from_the_alert_to_the_archive(
     assert added["sha256"] == sha256(b"they send months").hexdigest()
     assert maya.done("POST", f"{at}/evidence/verifications")["holds"]
     impact = maya.get(f"{at}/impact")
-    assert impact["count"]["users"] > 0  # counted by itself when the incident opened
-    narrower = maya.done("POST", f"{at}/impact/counts", {"where": {"channel": "broker"}})
-    assert 0 < narrower["count"]["users"] < impact["count"]["users"]
+    assert impact["count"]["exposed"]["users"] > 0  # counted by itself when the incident opened
+    (rule,) = impact["count"]["rules"]
+    assert rule.startswith("employment_years lies outside")
+    assert 0 < impact["people"] < impact["count"]["exposed"]["users"]
+    segment = {"where": {"channel": "broker"}, "because": "the broker sends months"}
+    narrower = maya.done("POST", f"{at}/impact/counts", segment)
+    assert narrower["people"] == narrower["count"]["exposed"]["users"] < impact["count"]["exposed"]["users"]
     assessed = maya.done(
         "PUT", f"{at}/impact", {"data": {"sensitive": False}, "users": {"kind": "applicants"}}
     )
-    assert assessed["assessment"]["affected"] == narrower["count"]["users"]
+    assert assessed["assessment"]["affected"] == narrower["people"]
 
     # Switch, as the flag address shows; contained is what the log shows later.
     assert "broker-to-review" in [one["option"] for one in maya.get(f"{at}/containment-offers")["offers"]]

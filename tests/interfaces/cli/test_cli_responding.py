@@ -79,11 +79,14 @@ def test_from_the_alert_to_the_archive(watched: Any) -> None:
     noted = shell.done("incident", "note", incident, "The broker called", "--at", "2026-11-23 08:00")
     assert [one["title"] for one in noted["timeline"] if one["back_filled"]] == ["The broker called"]
 
-    assert shell.done("impact", "show", incident)["count"]["users"] > 0
-    counted = shell.done("impact", "count", incident, "--where", "channel=broker")
+    assert shell.done("impact", "show", incident)["count"]["exposed"]["users"] > 0
+    counted = shell.done(
+        *("impact", "count", incident, "--where", "channel=broker", "--because", "they send months")
+    )
+    assert "they send months" in shell.table("impact", "show", incident)
     form = shell("impact", "show", incident, "--yaml").out.replace("sensitive: null", "sensitive: false")
     assessed = shell.done("impact", "assess", incident, written(shell, "impact.yaml", form))
-    assert assessed["assessment"]["affected"] == counted["count"]["users"]
+    assert assessed["assessment"]["affected"] == counted["people"] > 0
 
     shell.done("contain", "propose", incident, "broker-to-review", "-r", "only brokers")
     shell.done("contain", "approve", "INC-1-C1")

@@ -74,10 +74,18 @@ def test_the_page_asks_for_one_thing_after_another_until_the_record_is_archived(
     start = asked(maya, incident)
     assert start[0] == "Acknowledge"
     assert start[1].startswith("Confirm SEV-3 medium")
-    assert start[2:] == ["Decide on containment", "Assess the impact"]
+    assert start[2:] == ["Decide on containment", "Say when it began", "Assess the impact"]
 
     maya.post(f"/incidents/{incident}/acknowledgement")
     confirm(maya, incident)
+    assert asked(maya, incident) == [
+        "Decide on containment",
+        "Say when it began",
+        "Assess the impact",
+        "Establish the cause",
+    ]
+    began = {"began": "2026-11-23T08:00"}
+    assert maya.post(f"/incidents/{incident}/beginning", began).status_code == 303
     assert asked(maya, incident) == ["Decide on containment", "Assess the impact", "Establish the cause"]
 
     now = clock.pass_(timedelta(minutes=5))

@@ -24,7 +24,9 @@ from holdfast.audit.report.blocks import (
 from holdfast.audit.report.figures import figure, limit_of, window_of
 from holdfast.audit.report.wordings import capital, rests, words, yes_no
 from holdfast.detect.measurement import Measurement
-from holdfast.investigate.events import FinanceImpact, ImpactAssessed, ImpactCounted
+from holdfast.investigate.events import FinanceImpact, ImpactAssessed, ImpactCounted, affected, exposed
+from holdfast.investigate.impact import Impact
+from holdfast.investigate.kept import Kept
 from holdfast.prepare import durations
 from holdfast.prepare.systems import Monitor, Rows
 
@@ -130,19 +132,27 @@ def impact(dossier: Dossier) -> dict[str, Any]:
         table(
             [
                 ("Period and segment", "2fr"),
-                ("People", "auto >"),
-                ("Predictions", "auto >"),
-                ("Share", "auto >"),
+                ("Exposed", "1.4fr"),
+                ("Affected", "1.4fr"),
             ],
-            (_count(kept.fact) for kept in found.counts),
+            (_count(kept) for kept in found.counts),
             "Nothing was counted.",
         )
     )
+    if found.count:
+        parts.append(pairs(_ruling(found, found.count)))
     groups = found.count.counted.groups if found.count else ()
     if groups:
         parts.append(
             table(
-                [("Of these", "2fr"), ("People", "auto >"), ("Predictions", "auto >")],
+                [
+                    (
+                        f"Of the {'affected' if found.count and found.count.counted.affected else 'exposed'}",
+                        "2fr",
+                    ),
+                    ("People", "auto >"),
+                    ("Predictions", "auto >"),
+                ],
                 (
                     [wording.group(one.group), wording.thousands(one.users), f"{one.inferences:,}"]
                     for one in groups
@@ -161,17 +171,25 @@ def impact(dossier: Dossier) -> dict[str, Any]:
     return section("Impact", parts)
 
 
-def _count(fact: ImpactCounted) -> list[Cell]:
-    segment = ", ".join(f"{column}={value}" for column, value in sorted(fact.where.items()))
+def _count(kept: Kept[ImpactCounted]) -> list[Cell]:
+    fact = kept.fact
     period = wording.span(fact.start, fact.end)
-    counted = fact.counted
-    people = wording.thousands(counted.users, "not identified")
-    share = f"{wording.percent(counted.share, 1)} of {counted.total:,}"
-    return [strong(period, segment or "everyone"), people, f"{counted.inferences:,}", share]
+    whom = wording.group(fact.where) or "everyone"
+    of = f"count {fact.number}, by {kept.by.name}: {whom}, of {fact.counted.total:,} predictions"
+    return [strong(period, of), exposed(fact.counted), affected(fact.counted)]
+
+
+def _ruling(found: Impact, count: ImpactCounted) -> Iterator[tuple[str, Cell]]:
+    """Whose word rules on the people affected, and by which rule rows count as touched."""
+    yield "People affected", wording.thousands(found.people, "not known")
+    yield "According to", "; ".join(found.said()) or "nobody: nothing tells which of the exposed were touched"
+    yield "Rule", "; ".join(count.rules()) or "none marks a row"
+    if gaps := count.gaps():
+        yield "Not in these numbers", "; ".join(gaps)
 
 
 def _assessed(fact: ImpactAssessed) -> Iterator[tuple[str, Cell]]:
-    people = wording.thousands(fact.affected, "number not known")
+    people = fact.people()
     kind = f" {fact.users.kind}" if fact.users.kind else ""
     yield "Users", {"text": f"{people}{': ' if kind else ''}{kind.strip()}", "below": fact.users.effect}
     yield "Outage", yes_no(fact.users.outage)

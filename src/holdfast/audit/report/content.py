@@ -15,6 +15,7 @@ from holdfast.audit.report.wordings import capital, clock_cell, excerpt, few, pe
 from holdfast.incident import register
 from holdfast.incident.events import Closed, Dismissed, Resolved
 from holdfast.incident.incident import Incident, Status
+from holdfast.investigate.events import exposed
 from holdfast.learn.prefilling import first_contained
 from holdfast.people import Actor
 from holdfast.rehearse.events import DemonstrationBegan
@@ -171,11 +172,14 @@ def _impact(dossier: Dossier) -> Cell:
     if count is None and newest is None:
         return toned("not assessed so far", "warn")
     parts = []
-    if newest is not None and newest.affected is not None:
-        parts.append(f"{newest.affected:,} {'people' if newest.affected != 1 else 'person'}")
+    known = dossier.impact.people
+    if known is not None:
+        at_least = "at least " if dossier.impact.is_at_least else ""
+        parts.append(f"{at_least}{wording.plural(known, 'person', 'people')} affected")
+    elif count is None or count.counted.affected is None:
+        parts.append("number of people affected not known")
     if count is not None:
-        share = f", {wording.percent(count.counted.share, 1)} of the period's" if count.counted.share else ""
-        parts.append(f"{count.counted.inferences:,} predictions{share}")
+        parts.append(exposed(count.counted))
     said = newest.users.effect if newest else ""
     return f"{' · '.join(parts)}{'. ' + excerpt(said, 240) if said else ''}"
 

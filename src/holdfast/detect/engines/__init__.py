@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from holdfast.detect.cells import Cell, Window
+from holdfast.detect.marks import Answer, Mark
 from holdfast.detect.plan import Scan
 from holdfast.detect.tables import Column, Extent, LabelTable, Repeated, RepeatedLabels, Source, Table
 from holdfast.prepare.systems import DateOrder
@@ -76,6 +77,10 @@ class Engine(Protocol):
         """The values of a column as text, most frequent first, at most `most`."""
         ...
 
+    def ends(self, table: Table, column: str) -> tuple[float, float] | None:
+        """The smallest and the largest finite value of a column; None when there is none."""
+        ...
+
     def centres(self, table: Table, columns: Sequence[str]) -> Mapping[str, float]:
         """The mean of each column's finite values; 0 when there are none."""
         ...
@@ -104,10 +109,14 @@ class Engine(Protocol):
         ...
 
     def affected(
-        self, table: Table, where: Mapping[str, str], by: Sequence[str]
-    ) -> list[tuple[tuple[str, ...], int, int, int | None]]:
-        """Rows of the period that match `where` (as text), of all, and distinct subjects among the matching
-        ones (None without a subject): for everybody, and for each value of each column of `by`."""
+        self, table: Table, where: Mapping[str, str], marks: Sequence[Mark], by: Sequence[str]
+    ) -> list[Answer]:
+        """Rows of the period that are of the segment `where`, those among them that a mark touches, and the
+        people in either: for everybody first, then for each value of each column of `by`.
+
+        Values compare exactly, never by way of a floating number: 12 and 12.0 are one number, two numbers of
+        18 digits are two. Raises LogError for a value that the column cannot hold.
+        """
         ...
 
     def ranks(self, table: Table, scan: Scan, windows: Mapping[Window, datetime | None]) -> list[Cell]:

@@ -25,8 +25,9 @@ import duckdb
 from holdfast.detect import plan
 from holdfast.detect.cells import MISSING_GROUP, ORIGIN, WHOLE, Cell, Window, on_the_wall, window_at
 from holdfast.detect.engines import columns as how
-from holdfast.detect.engines import intake
+from holdfast.detect.engines import intake, written
 from holdfast.detect.engines.columns import MICROSECOND, finite, literal, micros, number, quoted
+from holdfast.detect.marks import Answer, Mark, Tally, Test
 from holdfast.detect.plan import Counts, Item, Scan
 from holdfast.detect.tables import (
     FAR,
@@ -309,6 +310,12 @@ class DuckDB:
         )
         return [value for value, _ in found]
 
+    def ends(self, table: Table, column: str) -> tuple[float, float] | None:
+        rows = _Rows(table)
+        x = finite(rows.number(column))
+        low, high = self._one(f"SELECT min({x}), max({x}) FROM {rows.sql()}")
+        return None if low is None else (float(low), float(high))
+
     def centres(self, table: Table, columns: Sequence[str]) -> Mapping[str, float]:
         found: dict[str, float] = {}
         for part in how.portions(columns, MOST_COLUMNS):
@@ -419,19 +426,20 @@ class DuckDB:
         return int(count)
 
     def affected(
-        self, table: Table, where: Mapping[str, str], by: Sequence[str]
-    ) -> list[tuple[tuple[str, ...], int, int, int | None]]:
+        self, table: Table, where: Mapping[str, str], marks: Sequence[Mark], by: Sequence[str]
+    ) -> list[Answer]:
         rows = _Rows(table)
-        matches = " AND ".join(f"{rows.text(name)} = {literal(value)}" for name, value in where.items())
+        exposed = rows.of_group(where)
+        affected = f"{exposed} AND ({' OR '.join(rows.marked(mark) for mark in marks) or 'false'})"
+        subject = rows.subject() if table.roles.subject else None
+        asks = ["count(*)", *_tally(exposed, subject), *_tally(affected, subject)]
         groups = [rows.group(name) for name in by]
-        subject = rows.text(table.roles.subject) if table.roles.subject else None
-        people = f"count(DISTINCT CASE WHEN {matches or 'true'} THEN {subject} END)" if subject else "NULL"
         sets = ", ".join(["()", *(f"({group})" for group in groups)])
         found = self._ask(
-            f"SELECT {', '.join([*groups, f'count_if({matches or True})', 'count(*)', people])} "
-            f"FROM {rows.sql()} GROUP BY GROUPING SETS ({sets})"
+            f"SELECT {', '.join([*groups, *asks])} FROM {rows.sql()} GROUP BY GROUPING SETS ({sets})"
         )
-        return [(tuple(row[:-3]), int(row[-3] or 0), int(row[-2] or 0), row[-1]) for row in found]
+        answers = [_answer(by, row, bool(marks)) for row in found]
+        return sorted(answers, key=lambda answer: bool(answer.group))
 
     def _ask(self, query: str) -> list[tuple[Any, ...]]:
         """Raises LogError, whatever goes wrong and however late: a file may be damaged behind its first
@@ -460,6 +468,27 @@ class DuckDB:
     def _one(self, query: str) -> tuple[Any, ...]:
         (row,) = self._ask(query)
         return row
+
+
+def _tally(rows: str, subject: str | None) -> list[str]:
+    """Questions for a `Tally` of the rows that meet a condition."""
+    if subject is None:
+        return [f"count_if({rows})", "NULL", "0"]
+    who = f"CASE WHEN {rows} THEN {subject} END"
+    return [f"count_if({rows})", f"count(DISTINCT {who})", f"count_if({rows}) - count({who})"]
+
+
+def _answer(by: Sequence[str], row: Sequence[Any], marked: bool) -> Answer:
+    total, *counts = row[len(by) :]
+    group = {name: value for name, value in zip(by, row, strict=False) if value is not None}
+    exposed, affected = _read_tally(counts[:3]), _read_tally(counts[3:])
+    return Answer(group, int(total), exposed, affected if marked else None)
+
+
+def _read_tally(counts: Sequence[Any]) -> Tally:
+    inferences, users, unnamed = int(counts[0] or 0), counts[1], int(counts[2] or 0)
+    nobody = users is None or (inferences > 0 and unnamed == inferences)
+    return Tally(inferences, None if nobody else int(users), 0 if nobody else unnamed)
 
 
 # Reading
@@ -571,6 +600,39 @@ class _Rows:
 
     def is_missing(self, name: str) -> str:
         return self._named(f"({self._value(name)[1]} IS NULL)")
+
+    def subject(self) -> str:
+        """Whom a row is about, to the last digit; NULL where it names nobody."""
+        assert self._table.roles.subject is not None
+        return self._named(self._value(self._table.roles.subject)[1])
+
+    def of_group(self, group: Mapping[str, str]) -> str:
+        """The condition that a row has these values; true for everybody."""
+        return " AND ".join(self._named(self._has(name, value)) for name, value in group.items()) or "true"
+
+    def _has(self, name: str, value: str) -> str:
+        column, clean = self._value(name)
+        if value == MISSING_GROUP:
+            spelled = f" OR {clean} = {literal(value)}" if column.kind is Kind.TEXT else ""
+            return f"({clean} IS NULL{spelled})"
+        return f"coalesce({written.equals(column, clean, value)}, false)"
+
+    def marked(self, mark: Mark) -> str:
+        """The condition that a mark touches a row."""
+        test = self._named(self._test(mark)) if mark.test else "true"
+        return f"({self.of_group(mark.group)} AND {test})"
+
+    def _test(self, mark: Mark) -> str:
+        column, clean = self._value(mark.column)
+        if mark.test is Test.MISSING:
+            return f"({clean} IS NULL)"
+        if mark.test is Test.UNSEEN:
+            known = ", ".join(literal(value) for value in mark.values)
+            return f"coalesce({how.exact(column, clean)} NOT IN ({known}), false)"
+        x = how.double(column, clean)
+        beyond = f"({x} < {number(mark.low)} OR {x} > {number(mark.high)})"
+        asked = {Test.OUTSIDE: beyond, Test.TRUE: f"{x} <> 0", Test.FALSE: f"{x} = 0"}
+        return f"coalesce({asked[mark.test or Test.OUTSIDE]}, false)"
 
     def group(self, name: str) -> str:
         return self._named(f"coalesce({how.exact(*self._value(name))}, {literal(MISSING_GROUP)})")

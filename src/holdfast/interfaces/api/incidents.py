@@ -12,6 +12,7 @@ from holdfast.interfaces.api.access import App, Declares, Notes, Now, Reads, Res
 from holdfast.interfaces.api.addresses import Filter, IncidentId, Limit, Offset
 from holdfast.interfaces.application import Application
 from holdfast.interfaces.shapes import incidents as shapes
+from holdfast.investigate import assessing
 from holdfast.learn import closing
 from holdfast.people import IncidentRole
 from holdfast.prepare.terms import Severity
@@ -84,6 +85,24 @@ def note(app: App, who: Notes, now: Now, incident: IncidentId, said: shapes.Note
         incident, said.text, by=who.actor, at=now, occurred_at=said.occurred_at, evidence=said.evidence
     )
     return timeline(app, who, incident)
+
+
+@router.put("/{incident}/beginning", summary="Say when the harm began, or correct it")
+def state_beginning(
+    app: App, who: Responds, now: Now, incident: IncidentId, said: shapes.Beginning
+) -> shapes.IncidentShown:
+    app.desk.state_beginning(incident, said.began_at, said.reason, by=who.actor, at=now)
+    return _shown(app, incident)
+
+
+@router.put("/{incident}/system", summary="Say which AI system it is about, or correct it")
+def name_system(
+    app: App, who: Responds, now: Now, incident: IncidentId, said: shapes.SystemAsked
+) -> shapes.IncidentShown:
+    assessing.name_system(
+        app.desk, incident, said.system, said.model_version, said.reason, by=who.actor, at=now
+    )
+    return _shown(app, incident)
 
 
 @router.put("/{incident}/roles/{role}", summary="Hand a role to somebody else")

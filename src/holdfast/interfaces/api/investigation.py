@@ -9,7 +9,6 @@ from holdfast.interfaces.api.access import App, Now, Reads, Responds
 from holdfast.interfaces.api.addresses import IncidentId
 from holdfast.interfaces.shapes import investigation as shapes
 from holdfast.investigate import analysing, assessing
-from holdfast.investigate.impact import affected_period
 
 router = APIRouter(prefix="/incidents/{incident}", tags=["impact and cause"])
 
@@ -20,18 +19,22 @@ def impact(app: App, who: Reads, incident: IncidentId) -> shapes.ImpactShown:
     return shapes.shown_impact(incident, assessing.impact_of(app.ledger, incident))
 
 
-@router.post("/impact/counts", status_code=201, summary="Count in the prediction log who is affected")
+@router.post(
+    "/impact/counts",
+    status_code=201,
+    summary="Count in the prediction log who was exposed and who is affected",
+)
 def count(
     app: App, who: Responds, now: Now, incident: IncidentId, said: shapes.CountAsked
 ) -> shapes.ImpactShown:
-    start, end = affected_period(load(app.ledger, incident).state, now)
     assessing.count(
         app.ledger,
         app.counter,
         incident,
-        said.start or start,
-        said.end or end,
+        said.start,
+        said.end,
         said.where,
+        because=said.because,
         reassess=app.desk.noted,
         by=who.actor,
         at=now,

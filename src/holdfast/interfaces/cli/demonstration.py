@@ -272,6 +272,7 @@ class Story:
             midnight(self.fault),
             midnight(self.fault + timedelta(days=1)),
             {"channel": "broker"},
+            because="the broker's batches gave employment in months where years are meant",
             reassess=self.app.desk.noted,
             by=priya,
             at=self.at,
@@ -279,7 +280,9 @@ class Story:
         assessing.assess(
             self.app.ledger, self.id, ASSESSMENT, reassess=self.app.desk.noted, by=helen, at=self.at
         )
-        self.tell("Impact", f"{counted.users} applicants of {counted.total} decisions, counted from the log")
+        people = counted.affected.users if counted.affected else None
+        self.expect(people is not None, "the log tells who is affected")
+        self.tell("Impact", f"{people} applicants of {counted.total} decisions, counted from the log")
         self.clock.pass_by(timedelta(hours=1))
         monitors = [m.id for m in versions.active_systems(self.app.ledger)[LOANS].model.monitors]
         analysing.analyse(self.app.ledger, self.id, self.analysis(), monitors=monitors, by=priya, at=self.at)

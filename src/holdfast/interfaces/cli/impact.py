@@ -17,7 +17,6 @@ from holdfast.interfaces.cli.session import Session, command, noun
 from holdfast.interfaces.cli.typed import IncidentId, YamlFile, asked, from_yaml, time_option
 from holdfast.interfaces.shapes import investigation as shapes
 from holdfast.investigate import assessing
-from holdfast.investigate.impact import affected_period
 from holdfast.people import Permission
 
 app = noun("impact", "Impact: who and what is affected.")
@@ -35,23 +34,26 @@ def count(
         list[str] | None,
         typer.Option("--where", metavar="COLUMN=VALUE", help="Only this segment; may be repeated."),
     ] = None,
+    because: Annotated[
+        str, typer.Option(help="Why every one of these rows is affected; else the alerts' conditions tell.")
+    ] = "",
 ) -> None:
-    """Count in the prediction log who is affected."""
+    """Count in the prediction log who was exposed, and who of them is affected."""
     by = session.acting(Permission.RESPOND)
-    application, now = session.application, session.now
-    said = asked(shapes.CountAsked, start=start, end=end, where=_segment(where or []))
-    first, last = affected_period(load(application.ledger, incident).state, now)
+    application = session.application
+    said = asked(shapes.CountAsked, start=start, end=end, where=_segment(where or []), because=because)
     with session.progress("counting in the prediction log"):
         assessing.count(
             application.ledger,
             application.counter,
             incident,
-            said.start or first,
-            said.end or last,
+            said.start,
+            said.end,
             said.where,
+            because=said.because,
             reassess=application.desk.noted,
             by=by,
-            at=now,
+            at=session.now,
         )
     _answer(session, incident)
 
@@ -92,7 +94,11 @@ def _segment(pairs: list[str]) -> dict[str, str]:
     wrong = [pair for pair in pairs if "=" not in pair]
     if wrong:
         raise typer.BadParameter(f"{wrong[0]!r} is not COLUMN=VALUE", param_hint="--where")
-    return dict(pair.split("=", 1) for pair in pairs)
+    found: dict[str, str] = {}
+    for column, value in (pair.split("=", 1) for pair in pairs):
+        if found.setdefault(column, value) != value:
+            raise typer.BadParameter(f"{column} cannot be two values at once", param_hint="--where")
+    return found
 
 
 def _yaml(known: object) -> str:
@@ -106,28 +112,52 @@ def _answer(session: Session, incident: str) -> None:
     session.answer(lambda: shapes.shown_impact(incident, assessing.impact_of(ledger, incident)), _words)
 
 
+def _counted(made: shapes.ImpactShown, counted: shapes.CountedShown) -> Iterable[tuple[str, object]]:
+    """What the count that rules says, and whose word rules on the people."""
+    yield "People affected", wording.thousands(made.people)
+    yield "As", "; ".join(made.source)
+    yield "Affected", _tally(counted.affected, counted.share, counted.total, at_least=counted.at_least)
+    yield "Because", counted.because or "; ".join(counted.rules)
+    yield "Exposed", _tally(counted.exposed, counted.exposed_share, counted.total)
+    yield "From", wording.utc(counted.start)
+    yield "To", wording.utc(counted.end)
+    short = counted.reaches is not None and counted.reaches < counted.end
+    yield "The log reached", wording.utc(counted.reaches) if short and counted.reaches else ""
+    yield "Only", wording.group(counted.where)
+    yield (
+        "Counted",
+        f"{wording.utc(counted.at)} by {counted.by}, count {counted.number} of {len(made.counts)}",
+    )
+
+
+def _tally(
+    tally: shapes.TallyShown | None, share: float | None, total: int, *, at_least: bool = False
+) -> str:
+    if tally is None:
+        return "not known: nothing tells which of the exposed were touched"
+    people = (
+        "people not told apart" if tally.users is None else wording.plural(tally.users, "person", "people")
+    )
+    part = f", {wording.percent(share, 1)} of {total:,}" if share is not None else ""
+    unnamed = f", {tally.unnamed:,} of them name nobody" if tally.unnamed else ""
+    rows = wording.plural(tally.inferences, "prediction")
+    return f"{'at least ' if at_least else ''}{people}, {rows}{part}{unnamed}"
+
+
 def _words(made: shapes.ImpactShown) -> Iterable[RenderableType]:
     counted = made.count
     if counted is None:
+        if made.people is not None:
+            yield facts(("People affected", wording.thousands(made.people)), ("As", "; ".join(made.source)))
         yield f"Nothing is counted yet: holdfast impact count {made.incident} --as EMAIL"
     else:
-        segment = wording.group(counted.where)
-        share = f" ({wording.percent(counted.share, 1)} of {counted.total:,})" if counted.share else ""
-        people = wording.thousands(counted.users, "not identified in the log")
-        yield facts(
-            ("People", people),
-            ("Predictions", f"{counted.inferences:,}{share}"),
-            ("From", wording.utc(counted.start)),
-            ("To", wording.utc(counted.end)),
-            ("Only", segment),
-            ("Counted", f"{wording.utc(counted.at)} by {counted.by}"),
-        )
+        yield facts(*_counted(made, counted))
         if counted.groups:
             rows = [
                 (wording.group(g.group), f"{g.inferences:,}", wording.thousands(g.users))
                 for g in counted.groups
             ]
-            yield heading("By group")
+            yield heading("Affected, by group" if counted.affected else "Exposed, by group")
             yield table(("Group", "Predictions", "People"), rows, right=("Predictions", "People"))
     yield heading("Assessment")
     if made.assessment is None:

@@ -18,9 +18,10 @@ from holdfast.incident.loading import load
 from holdfast.incident.responding import Report
 from holdfast.interfaces.cli.output import Style, cell, clipped, facts, heading, table, when, words_of
 from holdfast.interfaces.cli.session import Session, command, noun
-from holdfast.interfaces.cli.typed import IncidentId, Reason, asked, time_option
+from holdfast.interfaces.cli.typed import IncidentId, Reason, a_time, asked, time_option
 from holdfast.interfaces.shapes import incidents as shapes
 from holdfast.interfaces.shapes.base import Shown
+from holdfast.investigate import assessing
 from holdfast.learn import closing
 from holdfast.people import IncidentRole, Permission
 from holdfast.prepare.terms import Category, Severity
@@ -169,6 +170,42 @@ def note(
         incident, said.text, by=by, at=session.now, occurred_at=said.occurred_at, evidence=said.evidence
     )
     _answer(session, incident, lambda made: _after(made, session, "has a new note"))
+
+
+@command(app, "began")
+def began(
+    session: Session,
+    incident: IncidentId,
+    moment: Annotated[
+        datetime, typer.Argument(metavar="TIME", parser=a_time, help="When the harm began; UTC unless said.")
+    ],
+    reason: Annotated[
+        str, typer.Option("--reason", "-r", help="Required where it corrects what was known.")
+    ] = "",
+) -> None:
+    """Say when the harm began, or correct it. What was exposed since then is counted."""
+    by = session.acting(Permission.RESPOND)
+    said = asked(shapes.Beginning, began_at=moment, reason=reason)
+    session.application.desk.state_beginning(incident, said.began_at, said.reason, by=by, at=session.now)
+    _answer(session, incident, lambda made: _after(made, session, f"began {wording.utc(said.began_at)}"))
+
+
+@command(app, "name-system")
+def name_system(
+    session: Session,
+    incident: IncidentId,
+    system: Annotated[str, typer.Argument(metavar="SYSTEM", help="As the inventory calls it.")],
+    model_version: Annotated[str, typer.Option(help="The version in production.")] = "",
+    reason: Annotated[
+        str, typer.Option("--reason", "-r", help="Required where it corrects another system.")
+    ] = "",
+) -> None:
+    """Say which AI system it is about, or correct it. Its evidence is frozen, and its log is counted."""
+    by = session.acting(Permission.RESPOND)
+    said = asked(shapes.SystemAsked, system=system, model_version=model_version, reason=reason)
+    desk = session.application.desk
+    assessing.name_system(desk, incident, said.system, said.model_version, said.reason, by=by, at=session.now)
+    _answer(session, incident, lambda made: _after(made, session, f"is about {said.system}"))
 
 
 @command(app, "hand-over")
@@ -349,7 +386,10 @@ def _standing(one: shapes.IncidentShown) -> Iterable[tuple[str, object]]:
     if one.proposed and not one.confirmed:
         yield "Because", one.proposed.reason
     yield "Status", one.status
-    yield "System", one.system + (f", model {one.model_version}" if one.model_version else "")
+    yield (
+        "System",
+        (one.system or "none named") + (f", model {one.model_version}" if one.model_version else ""),
+    )
     yield "Opened", f"{when(one.opened_at)}, by {'an alert' if one.source == 'alert' else 'a person'}"
     yield "Began", when(one.began_at, "not known")
     yield "Acknowledged", when(one.acknowledged_at)
@@ -368,8 +408,9 @@ def _standing(one: shapes.IncidentShown) -> Iterable[tuple[str, object]]:
 def _impact(known: shapes.ImpactKnown | None) -> str:
     if known is None:
         return "not known"
-    people = f"{wording.thousands(known.users)} people"
-    return f"{people}, {wording.thousands(known.inferences)} predictions"
+    people = [f"people affected {wording.thousands(known.users)}"]
+    people.append(f"people exposed {wording.thousands(known.exposed_users)}")
+    return ", ".join(people)
 
 
 def _entry(entry: shapes.EntryShown) -> tuple[str, str, Text, str]:

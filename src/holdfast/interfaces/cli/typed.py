@@ -24,7 +24,8 @@ YamlFile = Annotated[Path, typer.Argument(metavar="FILE", help="A file in YAML; 
 Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; it becomes part of the record.")]
 
 
-def _time(text: str) -> datetime:
+def a_time(text: str) -> datetime:
+    """A time as typed. Raises BadParameter."""
     try:
         return moment(text)
     except Fault as fault:
@@ -40,7 +41,7 @@ def _length(text: str) -> timedelta:
 
 def time_option(flag: str, help_: str) -> typer.models.OptionInfo:
     """An option that takes a time; UTC unless it states an offset."""
-    found: typer.models.OptionInfo = typer.Option(flag, parser=_time, metavar="TIME", help=help_)
+    found: typer.models.OptionInfo = typer.Option(flag, parser=a_time, metavar="TIME", help=help_)
     return found
 
 

@@ -82,8 +82,13 @@ class ImpactKnown(Shown):
     """What the rules of classification and escalation read; null is not known."""
 
     users: int | None
+    """People affected: touched by the fault."""
     inferences: int | None
     share: float | None
+    exposed_users: int | None
+    """People served while something was wrong, touched or not."""
+    exposed_inferences: int | None
+    exposed_share: float | None
     outage: bool | None
     sensitive_data: bool | None
     breach: bool | None
@@ -281,6 +286,21 @@ class NoteAsked(Asked):
     text: Annotated[Text, Field(min_length=1)]
     occurred_at: Time | None = None
     evidence: tuple[Word, ...] = Field((), max_length=50)
+
+
+class Beginning(Asked):
+    """When the harm began; a reason where it corrects what was known."""
+
+    began_at: Time
+    reason: Text = ""
+
+
+class SystemAsked(Asked):
+    """Which AI system it is about; a reason where it corrects another."""
+
+    system: Annotated[Word, Field(min_length=1)]
+    model_version: Word = ""
+    reason: Text = ""
 
 
 class HandOver(Asked):

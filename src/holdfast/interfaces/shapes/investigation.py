@@ -10,11 +10,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from holdfast.interfaces.shapes.base import Asked, Number, Shown, Text, Time, Word
 from holdfast.investigate import cause, impact
-from holdfast.investigate.counting import Counted
 from holdfast.investigate.events import (
     CauseAnalysed,
     ComplianceImpact,
@@ -38,14 +37,26 @@ from holdfast.problems import Fault, NotAllowed
 # Impact, as asked ------------------------------------------------------------------------------
 
 
+def _as_text(value: object) -> object:
+    """What stands in a log, as it is written: 12, 12.0, true."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return repr(value) if isinstance(value, (int, float)) else value
+
+
+Value = Annotated[Word, BeforeValidator(_as_text)]
+
+
 class CountAsked(Asked):
     """Which period and segment to count in the prediction log. Without a period: since the harm began,
     until it was contained or until now."""
 
     start: Time | None = None
     end: Time | None = None
-    where: dict[Word, Word] = Field(default_factory=dict, max_length=10)
-    """Column and value; everybody when empty."""
+    where: dict[Word, Value] = Field(default_factory=dict, max_length=10)
+    """Column and value; everybody when empty. A number may be written as text or as a number."""
+    because: Text = ""
+    """Why every one of these rows is affected. Without it the conditions of the alerts tell which are."""
 
 
 class UsersAsked(Asked):
@@ -55,7 +66,7 @@ class UsersAsked(Asked):
     outage: bool | None = None
     """Whether the system gives them no answers at all."""
     stated: Number | None = None
-    """How many people; only where no log can be counted."""
+    """How many people are affected. It stands beside what is counted, and rules."""
 
 
 class DataAsked(Asked):
@@ -100,7 +111,7 @@ class AssessmentAsked(Asked):
     reputation: ReputationAsked = ReputationAsked()
     finance: FinanceAsked = FinanceAsked()
     count: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    """Number of the count it rests on; the one in force unless named."""
+    """Number of the count it rests on; the one that rules unless named."""
 
     def assessment(self) -> impact.Assessment:
         return impact.Assessment(
@@ -122,6 +133,14 @@ class GroupCounted(Shown):
     users: int | None
 
 
+class TallyShown(Shown):
+    inferences: int
+    users: int | None
+    """Different subjects; null where the log names none."""
+    unnamed: int
+    """Rows that name nobody, where others do."""
+
+
 class CountedShown(Shown):
     """Exact counts over one period and segment."""
 
@@ -129,13 +148,25 @@ class CountedShown(Shown):
     start: datetime
     end: datetime
     where: dict[str, str]
-    inferences: int
-    users: int | None
-    """Distinct subjects; null where the log names none."""
+    exposed: TallyShown
+    """Served in the period, within the segment."""
+    affected: TallyShown | None
+    """Those of them that the fault touched; null where nothing tells which they are."""
+    at_least: bool
+    """More may be affected than the rules can tell."""
+    rules: tuple[str, ...]
+    """What makes a row count as affected."""
+    because: str
+    """Why every one of these rows is, as a person says."""
     total: int
     """Rows of the period, whatever their segment."""
     share: float | None
+    """Share of them that is affected."""
+    exposed_share: float | None
+    reaches: datetime | None
+    """Time of the newest row of the log when it was counted."""
     groups: tuple[GroupCounted, ...]
+    """The affected rows, or where nothing tells them the exposed ones."""
     at: datetime
     by: str
 
@@ -180,7 +211,9 @@ class AssessedShown(Shown):
     number: int
     count: int | None
     affected: int | None
-    """People, as counted or else as stated."""
+    """People, as stated or else as counted."""
+    exposed: int | None
+    """People, as counted."""
     users: UsersShown
     data: DataShown
     compliance: ComplianceShown
@@ -193,8 +226,12 @@ class AssessedShown(Shown):
 
 class ImpactShown(Shown):
     incident: str
+    people: int | None
+    """People affected, by the word that rules; null is not known."""
+    source: tuple[str, ...]
+    """Whose word rules, and what stands beside it."""
     count: CountedShown | None
-    """The count in force."""
+    """The count that rules."""
     assessment: AssessedShown | None
     """The newest version."""
     counts: tuple[CountedShown, ...]
@@ -206,6 +243,8 @@ def shown_impact(incident: str, state: impact.Impact) -> ImpactShown:
     versions = tuple(_assessed(kept) for kept in state.versions)
     return ImpactShown(
         incident=incident,
+        people=state.people,
+        source=tuple(state.said()),
         count=next((one for one in counts if one.number == state.chosen), None),
         assessment=versions[-1] if versions else None,
         counts=counts,
@@ -220,26 +259,24 @@ def _counted(kept: Kept[ImpactCounted]) -> CountedShown:
         start=fact.start,
         end=fact.end,
         where=fact.where,
+        exposed=TallyShown.model_validate(counted.exposed),
+        affected=TallyShown.model_validate(counted.affected) if counted.affected else None,
+        at_least=counted.affected is not None and not counted.complete,
+        rules=counted.rules,
+        because=fact.because,
+        total=counted.total,
+        share=counted.share,
+        exposed_share=counted.exposed_share,
+        reaches=counted.reaches,
+        groups=tuple(GroupCounted.model_validate(group) for group in counted.groups),
         at=kept.at,
         by=kept.by.name,
-        **_numbers(counted),
     )
-
-
-def _numbers(counted: Counted) -> dict[str, object]:
-    groups = tuple(GroupCounted.model_validate(group) for group in counted.groups)
-    return {
-        "inferences": counted.inferences,
-        "users": counted.users,
-        "total": counted.total,
-        "share": counted.share,
-        "groups": groups,
-    }
 
 
 def _assessed(kept: Kept[ImpactAssessed]) -> AssessedShown:
     fact = kept.fact
-    names = ("number", "count", "affected", "users", "data", "compliance", "reputation", "finance")
+    names = ("number", "count", "affected", "exposed", "users", "data", "compliance", "reputation", "finance")
     said = {"sentences": tuple(fact.said()), "at": kept.at, "by": kept.by.name}
     return AssessedShown.model_validate({**{name: getattr(fact, name) for name in names}, **said})
 

@@ -125,18 +125,6 @@ def expanded(system: System, measured: Iterable[str]) -> list[Monitor]:
     return found
 
 
-def find(system: System, name: str) -> Monitor | None:
-    """The monitor of this id; `missing-values.income` is `missing-values` for one of its columns."""
-    for monitor in system.monitors:
-        if monitor.id == name:
-            return monitor
-        column = name.removeprefix(f"{monitor.id}.")
-        several = monitor.columns is not None and column != name and column
-        if several and (monitor.columns == "features" or column in (monitor.columns or ())):
-            return monitor.of(column)
-    return None
-
-
 # Words ---------------------------------------------------------------------------------------------
 
 

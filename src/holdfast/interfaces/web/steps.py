@@ -17,6 +17,7 @@ from holdfast.incident import roles
 from holdfast.incident.incident import Incident, Status
 from holdfast.incident.responding import Ground
 from holdfast.interfaces.web.rendering import NextAction
+from holdfast.investigate.events import affected, exposed
 from holdfast.investigate.impact import Impact
 from holdfast.learn.remediation import Remediations
 from holdfast.learn.review import Review
@@ -174,17 +175,19 @@ def _containment(situation: Situation, one: Containment, who: SignedIn, page: st
 
 def _understanding(situation: Situation) -> Iterator[NextAction]:
     state, impact = situation.state, situation.impact
+    page = _address(situation, "impact")
+    if not state.system:
+        detail = "Its evidence is frozen and its log is counted once it is known."
+        yield NextAction(title="Name the AI system", verb="Name", detail=detail, href=page)
+    if not state.began_at:
+        detail = "Nobody has said it, so nothing is counted."
+        yield NextAction(title="Say when it began", verb="Say", detail=detail, href=page)
     if not impact.versions:
         counted = impact.count.counted if impact.count else None
         known = (
-            "Not counted yet."
-            if counted is None
-            else f"Counted: {wording.thousands(counted.users, 'unknown')} people, "
-            f"{wording.plural(counted.inferences, 'prediction')}."
+            "Not counted yet." if counted is None else f"Counted: {affected(counted)}; {exposed(counted)}."
         )
-        yield NextAction(
-            title="Assess the impact", verb="Assess", detail=known, href=_address(situation, "impact")
-        )
+        yield NextAction(title="Assess the impact", verb="Assess", detail=known, href=page)
     if state.classified_at and not state.cause:
         yield NextAction(
             title="Establish the cause",

@@ -65,8 +65,6 @@ def declare(
             began_at=fields.moment(began_at, zone),
             severity=fields.word(Severity, severity, "severity") if severity else None,
         )
-        if report.began_at and report.began_at > visit.now:
-            raise NotAllowed("it cannot have begun in the future; check the time and its zone")
         into, separate = ("", True) if join == _NEW else (join, False)
         what = visit.application.desk.declare(report, into, separate, by=visit.actor, at=visit.now)
     except (NotAllowed, NoSuchIncident) as refused:

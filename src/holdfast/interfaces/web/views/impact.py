@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
-import re
+import json
+from collections.abc import Mapping
 from urllib.parse import quote
 
 from fastapi import APIRouter, Response
 
 from holdfast.incident import loading
 from holdfast.interfaces.web.access import Visit, visit
+from holdfast.interfaces.web.rendering import sentence
 from holdfast.interfaces.web.typed import NOTHING, Typed, Wrong, local_moment, refuse, typed
 from holdfast.investigate import assessing
 from holdfast.investigate.events import (
@@ -19,12 +21,13 @@ from holdfast.investigate.events import (
     FinanceImpact,
     ReputationImpact,
     UserImpact,
+    affected,
+    exposed,
 )
-from holdfast.investigate.impact import Assessment, affected_period
+from holdfast.investigate.impact import Assessment, known_period
 from holdfast.people import Permission
 from holdfast.prepare import versions
 from holdfast.problems import NotAllowed, shown
-from holdfast.wording import plural, thousands
 
 router = APIRouter()
 
@@ -42,7 +45,7 @@ def _impact(visit: Visit, incident: str, form: Typed, status: int = 200) -> Resp
     found = assessing.impact_of(application.ledger, incident)
     applied = versions.active_systems(application.ledger).get(state.system)
     count = found.count
-    period = (count.start, count.end) if count else affected_period(state, visit.now)
+    period = (count.start, count.end) if count else known_period(state, visit.now) or (None, visit.now)
     return visit.page(
         "pages/impact.html",
         "incidents",
@@ -53,10 +56,13 @@ def _impact(visit: Visit, incident: str, form: Typed, status: int = 200) -> Resp
         newest=found.newest,
         start_from=found.assessment(),
         period=period,
-        segment=spelled(count.where if count else state.alerts[0].group if state.alerts else {}),
+        segment=spelled(count.where if count else {}),
+        affected=affected,
+        exposed=exposed,
         logged=bool(applied and applied.model.prediction_log),
         subject=applied.model.subject if applied else "person",
         columns=_columns(visit, state.system),
+        systems=_systems(visit),
         data_kinds=[(kind.value, kind.value.capitalize()) for kind in DataKind],
         words=_WORDS,
         field_moment=local_moment,
@@ -64,9 +70,19 @@ def _impact(visit: Visit, incident: str, form: Typed, status: int = 200) -> Resp
     )
 
 
-def spelled(where: dict[str, str]) -> str:
-    """`channel=broker, age_band=18-25`, as the field takes it."""
-    return ", ".join(f"{column}={value}" for column, value in where.items())
+def _systems(visit: Visit) -> list[tuple[str, str]]:
+    applied = versions.active_systems(visit.application.ledger)
+    return [(name, f"{one.model.name} ({name})") for name, one in sorted(applied.items())]
+
+
+def spelled(where: Mapping[str, str]) -> str:
+    """`channel=broker`, one to a line, as the field takes it; in quotes what a line would lose."""
+    return "\n".join(f"{column}={_line(value)}" for column, value in where.items())
+
+
+def _line(value: str) -> str:
+    plain = value == value.strip() and "\n" not in value and not value.startswith('"')
+    return value if plain else json.dumps(value, ensure_ascii=False)
 
 
 def _columns(visit: Visit, system: str) -> str:
@@ -92,35 +108,76 @@ def count(visit: visit, incident: str, form: typed) -> Response:
             application.ledger,
             application.counter,
             incident,
-            form.required_moment("start"),
-            form.required_moment("end"),
+            form.moment("start"),
+            form.moment("end"),
             _where(form),
+            because=form.text("because"),
             reassess=application.desk.noted,
             by=visit.actor,
             at=visit.now,
         )
     except NotAllowed as refused:
         return _impact(visit, incident, refuse(visit, form, "count", refused), 422)
-    people = (
-        "people are not told apart in this log"
-        if counted.users is None
-        else (f"{thousands(counted.users)} people")
-    )
-    visit.notice("Counted.", f"{people}, {plural(counted.inferences, 'prediction')}.")
+    visit.notice("Counted.", f"{sentence(affected(counted))} {sentence(exposed(counted))}")
     return visit.back(f"/incidents/{quote(incident)}/impact")
 
 
 def _where(form: Typed) -> dict[str, str]:
-    """The segment as typed: `column=value`, several separated by commas or lines. Raises Wrong."""
+    """The segment as typed: `column=value`, one to a line. Raises Wrong."""
     found: dict[str, str] = {}
-    for part in re.split(r"[,\n]", form.text("where")):
-        if not part.strip():
+    for line in form.text("where").splitlines():
+        if not line.strip():
             continue
-        column, sign, value = (piece.strip() for piece in part.partition("="))
+        column, sign, value = (piece.strip() for piece in line.partition("="))
         if not (column and sign and value):
-            raise Wrong("where", f"{shown(part.strip())} is no segment; write for example channel=broker")
-        found[column] = value
+            raise Wrong("where", f"{shown(line.strip())} is no segment; write for example channel=broker")
+        if found.setdefault(column, _value(value)) != _value(value):
+            raise Wrong("where", f"{column} cannot be two values at once; count them one after the other")
     return found
+
+
+def _value(text: str) -> str:
+    """A value as it stands in the log; one in quotes holds what a line would lose."""
+    try:
+        read = json.loads(text) if text.startswith('"') else text
+    except ValueError:
+        return text
+    return read if isinstance(read, str) else text
+
+
+@router.post("/incidents/{incident}/beginning")
+def state_beginning(visit: visit, incident: str, form: typed) -> Response:
+    """Say when the harm began, or correct it."""
+    visit.require(Permission.RESPOND)
+    try:
+        began_at = form.required_moment("began")
+        visit.application.desk.state_beginning(
+            incident, began_at, form.text("began-reason"), by=visit.actor, at=visit.now
+        )
+    except NotAllowed as refused:
+        return _impact(visit, incident, refuse(visit, form, "beginning", refused), 422)
+    visit.notice("The beginning is on the record.", "The worker counts in the log what was served since.")
+    return visit.back(f"/incidents/{quote(incident)}/impact")
+
+
+@router.post("/incidents/{incident}/system")
+def name_system(visit: visit, incident: str, form: typed) -> Response:
+    """Say which AI system it is about, or correct it."""
+    visit.require(Permission.RESPOND)
+    try:
+        assessing.name_system(
+            visit.application.desk,
+            incident,
+            form.text("system"),
+            form.text("model-version"),
+            form.text("system-reason"),
+            by=visit.actor,
+            at=visit.now,
+        )
+    except NotAllowed as refused:
+        return _impact(visit, incident, refuse(visit, form, "system", refused), 422)
+    visit.notice("The system is on the record.", "Its evidence is frozen; the worker counts in its log.")
+    return visit.back(f"/incidents/{quote(incident)}/impact")
 
 
 @router.post("/incidents/{incident}/impact/assessments")

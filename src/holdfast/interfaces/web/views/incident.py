@@ -129,7 +129,13 @@ def _under(state: Incident, situation: Situation, visit: Visit) -> str:
     """The line under the title: which system, since when, how it came to light."""
     system = situation.ground.system
     named = system.name if system else state.system
-    parts = [", ".join(filter(None, (named, state.model_version and f"model {state.model_version}")))]
+    parts = [
+        ", ".join(
+            filter(
+                None, (named or "no AI system named", state.model_version and f"model {state.model_version}")
+            )
+        )
+    ]
     opened = wording.utc_short(state.opened_at, visit.now) if state.opened_at else ""
     if state.source == "alert" and state.alerts:
         parts.append(f"detected {opened} by “{state.alerts[0].monitor_name}”")
@@ -138,6 +144,8 @@ def _under(state: Incident, situation: Situation, visit: Visit) -> str:
     if state.began_at and state.opened_at:
         before = wording.duration(state.opened_at - state.began_at)
         parts.append(f"began about {wording.utc_short(state.began_at, visit.now)}, {before} before")
+    else:
+        parts.append("when it began is not known")
     return " · ".join(filter(None, parts))
 
 
@@ -200,17 +208,18 @@ def _roles(state: Incident) -> list[tuple[str, str]]:
 
 def _impact(impact: Impact, ground: Ground) -> list[tuple[str, str]]:
     """What is known of the impact, in words; what is not known is said to be."""
-    people = f"{ground.system.subject.capitalize()}s affected" if ground.system else "People affected"
-    counted = impact.count
-    newest = impact.newest
-    stated = newest.users.stated if newest else None
-    users = counted.counted.users if counted else stated
-    pairs = [(people, wording.thousands(users, "not known yet"))]
-    if counted:
+    people = f"{ground.system.subject.capitalize()}s" if ground.system else "People"
+    count, newest = impact.count, impact.newest
+    at_least = "at least " if impact.is_at_least else ""
+    known = wording.thousands(impact.people, "not known yet")
+    pairs = [(f"{people} affected", f"{at_least}{known}")]
+    if count:
+        counted = count.counted
         pairs += [
-            ("Predictions", wording.thousands(counted.counted.inferences)),
-            ("Of all in the period", wording.percent(counted.counted.share, 1)),
-            ("Period", wording.duration(counted.end - counted.start)),
+            (f"{people} exposed", wording.thousands(counted.exposed.users, "not told apart")),
+            ("Predictions exposed", wording.thousands(counted.exposed.inferences)),
+            ("Of all in the period", wording.percent(counted.exposed_share, 1)),
+            ("Period", wording.duration(count.end - count.start)),
         ]
     if newest:
         pairs += [

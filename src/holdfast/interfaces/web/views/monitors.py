@@ -42,7 +42,7 @@ class GroupRow:
 def one_monitor(visit: visit, system: str, monitor: str, page: int = 1, window: str = "") -> Response:
     """One monitor; `page` turns the table, `window` chooses whose groups are shown."""
     applied = systems.require(visit, system)
-    found = gauges.find(applied.model, monitor)
+    found = applied.model.monitor(monitor)
     if found is None:
         raise HTTPException(404)
     with visit.application.ledger.reading() as conn:
