@@ -71,6 +71,7 @@ from holdfast.interfaces.web.site import site
 from holdfast.interfaces.worker.worker import Worker
 from holdfast.investigate import assessing
 from holdfast.investigate.counting import PredictionCounter
+from holdfast.investigate.events import ImpactCounted
 from holdfast.investigate.log_counter import LogCounter
 from holdfast.learn import remedying
 from holdfast.learn.events import OVERDUE_TIMER, REMINDER_TIMER, RemediationDone
@@ -359,7 +360,7 @@ def _count_affected(desk: Desk, counter: PredictionCounter) -> Callable[[Recorde
         incident = recorded.incident or ""
         state = load(desk.ledger, incident).state
         known = assessing.impact_of(desk.ledger, incident).newest_count
-        if not state.system or state.status.over or (known and known.at >= recorded.at):
+        if not state.system or state.status.over or _counted_since(desk.ledger, recorded):
             return
         if isinstance(recorded.fact, AlertJoined) and known and known.fact.counted.affected:
             return  # alerts join by the hundred; what they mark is counted again when it is contained
@@ -369,6 +370,12 @@ def _count_affected(desk: Desk, counter: PredictionCounter) -> Callable[[Recorde
             return  # without a log, or a beginning, a person has to say it
 
     return count
+
+
+def _counted_since(ledger: Ledger, recorded: Recorded) -> bool:
+    """Whether the fact was counted for already, before a crash."""
+    counts = ledger.stream(assessing.stream_of(recorded.incident or "")).facts
+    return any(isinstance(one.fact, ImpactCounted) and one.seq > recorded.seq for one in counts)
 
 
 def asgi(application: Application) -> FastAPI:

@@ -82,6 +82,25 @@ def test_a_rule_over_measured_facts_is_accepted(rule: str) -> None:
             "has() does not tell whether a fact is known",
             "compare the fact directly; an unknown fact leaves the rule not decided",
         ),
+        (
+            "impact.share >= 10.0",
+            17,
+            "impact.share is between 0 and 1, so this is decided before anything is measured",
+            "a share of 10% is written 0.1",
+        ),
+        (
+            "impact.users < 0",
+            16,
+            "impact.users is 0 or more, so this is decided before anything is measured",
+            "write a limit that it can cross, 0 or more",
+        ),
+        ('alert.metric == "acuracy"', 17, 'alert.metric is never "acuracy"', "did you mean accuracy?"),
+        (
+            '"citical" == incident.severity',
+            1,
+            'incident.severity is never "citical"',
+            "did you mean critical?",
+        ),
         ("x" * (LONGEST + 1), LONGEST + 1, f"is longer than {LONGEST} characters", "make it two criteria"),
     ],
 )
@@ -90,6 +109,64 @@ def test_a_wrong_rule_names_column_cause_and_fix(rule: str, column: int, cause: 
     found = RULES.check(rule)[0]
     assert (found.column, found.cause, found.fix) == (column, cause, fix)
     assert found.caret == f"{rule}\n{' ' * (column - 1)}^"
+
+
+NEVER = [
+    "impact.share > 1.0",
+    "impact.share < 0.0",
+    "impact.share >= 1.01",
+    "impact.share == 15.0",
+    "impact.share != 15.0",
+    "impact.share > -0.1",
+    "10.0 <= impact.share",
+    "(impact.share) >= (10.0)",
+    "!(impact.share >= 10.0)",
+    "impact.outage || impact.share>=1e1",
+    "impact.share in [0.1, 10.0]",
+    "impact.outage ? impact.share > 2.0 : false",
+    "impact.exposed_share > 5.0",
+    "impact.exposed_users > -1",
+    "impact.exposed_inferences < 0",
+    "impact.inferences == -3",
+    "system.priority < 1",
+    "system.priority == 0",
+    "0 == system.priority",
+    "system.priority in [0, 1]",
+]
+SOMETIMES = [
+    "impact.share >= 1.0",
+    "impact.share > 0.0",
+    "impact.share <= 0.0",
+    "impact.share * 100.0 > 10.0",
+    "100.0 * impact.share > 10.0",
+    "100.0 * (impact.share) > 10.0",
+    "1.0 - impact.share > 1.0",
+    "-impact.share < -0.5",
+    "impact.share > 10.0 / 100.0",
+    "double(impact.users) > -1.0",
+    "size(alert.group) > 10",
+    "impact.users > 0",
+    "system.priority == 1",
+    "system.priority in [1, 2]",
+    "alert.value > 10.0",
+    "alert.drop >= 15.0",
+    'alert.group == "impact.share > 10.0"',
+    "impact.outage // impact.share > 10.0",
+    'alert.metric in ["psi", "accuracy"]',
+    "impact.exposed_share >= 0.5",
+]
+
+
+@pytest.mark.parametrize("rule", NEVER)
+def test_a_limit_outside_the_range_of_a_fact_is_refused_wherever_it_stands(rule: str) -> None:
+    """R-XCT-04: the rule type-checks, and nothing that is ever measured would change its outcome."""
+    (found,) = RULES.check(rule)
+    assert "so this is decided before anything is measured" in found.cause
+
+
+@pytest.mark.parametrize("rule", SOMETIMES)
+def test_a_limit_that_a_fact_can_cross_is_accepted(rule: str) -> None:
+    assert RULES.check(rule) == []
 
 
 def test_a_column_counts_through_the_lines_of_a_rule() -> None:

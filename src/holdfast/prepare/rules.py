@@ -25,6 +25,8 @@ from typing import Any
 
 from cel_expr_python import cel
 
+from holdfast.prepare.comparing import TEXT, comparisons
+from holdfast.prepare.systems import DriftMethod, Metric
 from holdfast.prepare.terms import Category, Dimension, Severity
 from holdfast.problems import did_you_mean
 
@@ -45,6 +47,29 @@ class Variable:
     meaning: str
     words: tuple[str, ...] = ()
     """The texts it can be, where they are fixed."""
+    least: int | None = None
+    most: int | None = None
+    """The range of a number: nothing it could be compared with lies outside."""
+
+    @property
+    def range(self) -> str:
+        """`between 0 and 1`, `1 or more`; empty where nothing bounds it."""
+        if self.least is None:
+            return "" if self.most is None else f"{self.most} or less"
+        return f"{self.least} or more" if self.most is None else f"between {self.least} and {self.most}"
+
+    def excludes(self, sign: str, value: float) -> bool:
+        """Whether a comparison with a number can have one outcome only, whatever is measured."""
+        least = -math.inf if self.least is None else self.least
+        most = math.inf if self.most is None else self.most
+        beyond = (sign == "<" and value == least) or (sign == ">" and value == most)
+        return beyond or not least <= value <= most
+
+    def remedy(self, value: float) -> str:
+        """What was meant, where that can be told."""
+        if (self.least, self.most) == (0, 1) and 1 < value <= 100:
+            return f"a share of {value:g}% is written {value / 100!r}"
+        return f"write a limit that it can cross, {self.range}"
 
 
 class Source(StrEnum):
@@ -54,20 +79,27 @@ class Source(StrEnum):
     PERSON = "person"
 
 
+METRICS = (*(metric for metric in Metric if metric is not Metric.DRIFT), *DriftMethod)
+"""What an alert calls its metric: drift by the method that measures it."""
+
 VARIABLES: tuple[Variable, ...] = (
     Variable("alert.dimension", str, "what the monitor watches", tuple(Dimension)),
     Variable("alert.monitor", str, "id of the monitor that raised the alert"),
-    Variable("alert.metric", str, "name of the measured metric, for example accuracy or psi"),
+    Variable("alert.metric", str, "name of the measured metric, for example accuracy or psi", METRICS),
     Variable("alert.value", float, "the measured value"),
     Variable("alert.limit", float, "the limit the monitor states"),
     Variable("alert.drop", float, "relative change for the worse against the reference; 0.15 is 15%"),
     Variable("alert.group", str, "the group measured, for example age_band=18-25; empty for everyone"),
-    Variable("impact.users", int, "people affected: touched by the fault, as a rule or a person says"),
-    Variable("impact.inferences", int, "predictions affected"),
-    Variable("impact.share", float, "share of the period's predictions affected, 0 to 1"),
-    Variable("impact.exposed_users", int, "people served while something was wrong, touched or not"),
-    Variable("impact.exposed_inferences", int, "predictions made while something was wrong"),
-    Variable("impact.exposed_share", float, "share of the period's predictions exposed, 0 to 1"),
+    Variable(
+        "impact.users", int, "people affected: touched by the fault, as a rule or a person says", least=0
+    ),
+    Variable("impact.inferences", int, "predictions affected", least=0),
+    Variable("impact.share", float, "share of the period's predictions affected, 0 to 1", least=0, most=1),
+    Variable("impact.exposed_users", int, "people served while something was wrong, touched or not", least=0),
+    Variable("impact.exposed_inferences", int, "predictions made while something was wrong", least=0),
+    Variable(
+        "impact.exposed_share", float, "share of the period's predictions exposed, 0 to 1", least=0, most=1
+    ),
     Variable("impact.outage", bool, "the system gives no answers"),
     Variable("impact.sensitive_data", bool, "sensitive data is involved"),
     Variable("impact.breach", bool, "model or data left the organisation's control"),
@@ -77,7 +109,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("incident.category", str, "the category now in force", tuple(Category)),
     Variable("incident.source", str, "where the report came from", tuple(Source)),
     Variable("system.id", str, "id of the AI system"),
-    Variable("system.priority", int, "priority rank of the system; 1 is covered first"),
+    Variable("system.priority", int, "priority rank of the system; 1 is covered first", least=1),
 )
 """Everything rules may speak of; `docs/` and the editor schema list it from here."""
 
@@ -154,7 +186,7 @@ class Rules:
                     text, 1, f"gives {_said(result.lower())}, not true or false", "compare it with a limit"
                 )
             ]
-        return self._impossible_texts(text)
+        return self._impossible(text)
 
     def evaluate(self, text: str, facts: Facts) -> Verdict:
         """Ask one rule. Never raises for a rule or fact that misbehaves: that is a failed verdict.
@@ -231,25 +263,20 @@ class Rules:
             "write for example impact.users > 100 && impact.regulatory",
         )
 
-    def _impossible_texts(self, text: str) -> list[RuleProblem]:
-        """`incident.severity == "citical"` type-checks and can never hold: the usual silent mistake."""
+    def _impossible(self, text: str) -> list[RuleProblem]:
+        """What type-checks and can never hold: a text the fact never is, a number out of its range."""
         problems = []
-        for variable in self._variables.values():
-            if not variable.words:
-                continue
-            pattern = rf"(?<![\w.]){re.escape(variable.name)}\s*(?:[!=]=\s*({_TEXT})|in\s*\[([^\]]*)\])"
-            for match in re.finditer(pattern, text):
-                start = match.start(1) if match[1] else match.start(2)
-                for literal in re.finditer(_TEXT, match[1] or match[2] or ""):
-                    word = literal[0][1:-1]
-                    if word not in variable.words:
-                        cause = f"{variable.name} is never {literal[0]}"
-                        column = start + literal.start() + 1
-                        problems.append(_problem(text, column, cause, did_you_mean(word, variable.words)))
+        for found in comparisons(text, self._variables):
+            variable = self._variables[found.fact]
+            if isinstance(found.literal, str):
+                if variable.words and found.literal not in variable.words:
+                    fix = did_you_mean(found.literal, variable.words)
+                    cause = f"{variable.name} is never {found.spelled}"
+                    problems.append(_problem(text, found.column, cause, fix))
+            elif variable.excludes(found.sign, found.literal):
+                cause = f"{variable.name} is {variable.range}, so this is decided before anything is measured"
+                problems.append(_problem(text, found.column, cause, variable.remedy(found.literal)))
         return problems
-
-
-_TEXT = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
 
 
 _ENVIRONMENT = """\
@@ -294,7 +321,7 @@ def standard_rules() -> Rules:
 
 def _without_texts(text: str) -> str:
     """The rule with quoted texts and comments blanked, so that names in them are not taken for facts."""
-    return re.sub(rf"{_TEXT}|//[^\n]*", lambda match: " " * len(match[0]), text)
+    return re.sub(rf"{TEXT}|//[^\n]*", lambda match: " " * len(match[0]), text)
 
 
 def _problem(text: str, column: int, cause: str, fix: str) -> RuleProblem:

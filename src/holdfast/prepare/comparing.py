@@ -1,0 +1,111 @@
+"""The comparisons of a rule that can be judged without running it: of a fact with a literal.
+
+`incident.severity == "citical"` and `impact.share >= 10.0` type-check and can never hold: the usual silent
+mistake. A comparison inside a calculation (`impact.share * 100.0 > 10.0`) is left alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+Literal = str | float
+
+TEXT = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
+_TOKEN = re.compile(
+    rf"(?P<text>{TEXT})|(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
+    r"|(?P<name>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)|(?P<comment>//[^\n]*)"
+    r"|(?P<sign>==|!=|<=|>=|&&|\|\||[-+*/%<>!?:,()\[\]{}.])|(?P<space>\s+)|(?P<other>.)"
+)
+_TURNED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "==": "==", "!=": "!="}
+_BEFORE = ("(", "[", ",", "&&", "||", "?", ":", "!")
+_AFTER = (")", "]", ",", "&&", "||", "?", ":")
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One fact compared with one literal, as if the fact stood on the left."""
+
+    fact: str
+    sign: str
+    """`==` also for each value of a list: `in ["high"]`."""
+    literal: Literal
+    spelled: str
+    """The literal as written."""
+    column: int
+    """Where it begins in the rule, from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    kind: str
+    text: str
+    start: int
+
+
+def comparisons(rule: str, facts: Collection[str]) -> Iterator[Comparison]:
+    """Every comparison of one of these facts with a literal, in the order written."""
+    tokens = _plain(_tokens(rule))
+    for place, token in enumerate(tokens):
+        if token.text == "in" and place and tokens[place - 1].text in facts:
+            yield from _listed(tokens, place)
+        if token.text not in _TURNED or not 0 < place < len(tokens) - 1:
+            continue
+        left, right = tokens[place - 1], tokens[place + 1]
+        if not (_ends(tokens, place - 2, _BEFORE) and _ends(tokens, place + 2, _AFTER)):
+            continue
+        if left.text in facts and _is_literal(right):
+            yield _comparison(left.text, token.text, right)
+        elif right.text in facts and _is_literal(left):
+            yield _comparison(right.text, _TURNED[token.text], left)
+
+
+def _tokens(rule: str) -> list[_Token]:
+    found = ((str(match.lastgroup), match) for match in _TOKEN.finditer(rule))
+    return [_Token(kind, one[0], one.start()) for kind, one in found if kind not in ("space", "comment")]
+
+
+def _plain(tokens: list[_Token]) -> list[_Token]:
+    """Signs taken into their numbers, and brackets around a single thing taken away."""
+    done: list[_Token] = []
+    for token in tokens:
+        done.append(token)
+        if len(done) > 1 and token.kind == "number" and done[-2].text == "-" and _ends(done, -3, _OPEN):
+            sign = done[-2]
+            done[-2:] = [_Token("number", f"-{token.text}", sign.start)]
+        while len(done) > 2 and done[-1].text == ")" and done[-3].text == "(" and _is_single(done):
+            done[-3:] = [done[-2]]
+    return done
+
+
+_OPEN = (*_BEFORE, *_TURNED, "+", "*", "/", "%", "-", "in")
+
+
+def _is_single(tokens: list[_Token]) -> bool:
+    """Whether the brackets at the end hold one thing; those behind a name are a call."""
+    called = len(tokens) > 3 and tokens[-4].kind == "name" and tokens[-4].text != "in"
+    return not called and tokens[-2].kind in ("text", "number", "name")
+
+
+def _ends(tokens: Sequence[_Token], place: int, signs: Collection[str]) -> bool:
+    """Whether the rule ends there, or one of these signs stands there."""
+    beyond = place >= len(tokens) or (place < 0 and len(tokens) + place < 0) or place == -1
+    return beyond or tokens[place].text in signs
+
+
+def _is_literal(token: _Token) -> bool:
+    return token.kind in ("text", "number")
+
+
+def _listed(tokens: Sequence[_Token], place: int) -> Iterator[Comparison]:
+    for token in tokens[place + 1 :]:
+        if token.text == "]":
+            return
+        if _is_literal(token):
+            yield _comparison(tokens[place - 1].text, "==", token)
+
+
+def _comparison(fact: str, sign: str, literal: _Token) -> Comparison:
+    value: Literal = literal.text[1:-1] if literal.kind == "text" else float(literal.text)
+    return Comparison(fact, sign, value, literal.text, literal.start + 1)
