@@ -351,5 +351,5 @@ def test_a_rule_that_builds_says_where_and_what_to_do() -> None:
         15,
         "cannot be checked: it builds something, and a rule only compares what is known",
     )
-    assert RULES.check('["accuracy", "psi"].exists(one, alert.metric == one) && impact.share < -0.1') == []
+    assert RULES.check('["accuracy", "psi"].exists(one, alert.metric == one) && alert.value < -0.1') == []
     assert RULES.check('alert.monitor == "a+b [c [d]] {e} .map(f)"') == []
