@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -13,8 +14,16 @@ from holdfast.detect import capture, counting, records
 from holdfast.detect.alerting import Alerting
 from holdfast.detect.counting import Asked
 from holdfast.detect.engines.duckdb import DuckDB
-from holdfast.detect.events import AlertRaised, MonitoringFailed, MonitoringRan
+from holdfast.detect.events import (
+    AlertCleared,
+    AlertRaised,
+    MonitorFailed,
+    MonitoringFailed,
+    MonitoringRan,
+    MonitorMeasured,
+)
 from holdfast.detect.monitoring import Monitoring, monitor_memory
+from holdfast.detect.reading import Reader
 from holdfast.detect.records import Detection
 from holdfast.evidence import custody
 from holdfast.evidence.vault import Vault
@@ -34,6 +43,7 @@ from holdfast.people import SYSTEM
 from holdfast.prepare import versions
 from holdfast.prepare.events import SystemApplied, SystemWithdrawn
 from holdfast.prepare.records import Preparation
+from holdfast.prepare.systems import Monitor
 from holdfast.problems import NotAllowed
 from holdfast.rehearse.lending import SYSTEM as LOANS
 from holdfast.rehearse.lending import Lender, midnight
@@ -253,3 +263,88 @@ def test_applications_that_are_sent_to_people_are_no_predictions(tmp_path: Path)
     assert routed.predictions + routed.to_people == everyone.predictions
     channels = duckdb.sql(f"SELECT DISTINCT channel FROM '{tmp_path}/logs/*/*.parquet'").fetchall()
     assert sorted(channels) == [("branch",), ("online",)]
+
+
+class TestAMonitorThatCannotMeasure:
+    """R-XCT-07: it is an alert of its own, one until it measures again, and the others go on."""
+
+    def rename_income(self, bank: Bank, there: str, here: str) -> None:
+        for file in (bank.workspace / "logs" / LOANS).glob("*.parquet"):
+            text = f"SELECT * RENAME ({there} AS {here}) FROM '{file}'"
+            other = file.with_suffix(".other")
+            duckdb.sql(f"COPY ({text}) TO '{other}' (FORMAT parquet)")
+            other.rename(file)
+
+    def test_its_alert_stays_one_says_so_when_it_recovers_and_the_others_measure(self, bank: Bank) -> None:
+        at = morning(FAULT)
+        bank.run(at)
+        before = len(bank.facts(MonitorMeasured))
+        self.rename_income(bank, "employment_years", "years_employed")
+        bank.write(FAULT, FAULT + timedelta(days=1))
+        (bank.workspace / "logs" / LOANS / f"{FAULT}.parquet").unlink()
+        raised = bank.run(at + timedelta(hours=1))
+        dead = [
+            one for one in bank.facts(AlertRaised) if isinstance(one, AlertRaised) and one.alert.value is None
+        ]
+        assert {one.alert.alert for one in dead} <= set(raised)
+        assert "employment-years-drift" in {one.alert.monitor for one in dead}
+        assert all("employment_years" in one.alert.reason for one in dead)
+        assert all(one.tells for one in dead)
+        assert len(bank.facts(MonitorFailed)) == len(dead)
+        ran = bank.facts(MonitoringRan)[-1]
+        assert isinstance(ran, MonitoringRan)
+        assert set(ran.failing) == {one.alert.monitor for one in dead}
+        assert len(bank.facts(MonitorMeasured)) >= before
+        with bank.ledger.reading() as conn:
+            run = records.runs(conn)[LOANS]
+        assert (run.state, run.is_silent(at + timedelta(hours=1))) == ("partly failing", True)
+        # An hour later it still fails: nothing new is raised, and nothing new recorded of it.
+        assert bank.run(at + timedelta(hours=2)) == ()
+        assert len(bank.facts(MonitorFailed)) == len(dead)
+        self.rename_income(bank, "years_employed", "employment_years")
+        bank.run(at + timedelta(hours=3))
+        cleared = {one.alert: one.reason for one in bank.facts(AlertCleared) if isinstance(one, AlertCleared)}
+        assert cleared == {one.alert.alert: "It measures again." for one in dead}
+        with bank.ledger.reading() as conn:
+            assert records.runs(conn)[LOANS].state == "running"
+
+    def test_a_log_that_is_gone_is_one_alert_until_it_is_back(self, bank: Bank) -> None:
+        at = morning(FAULT)
+        logs = bank.workspace / "logs" / LOANS
+        logs.rename(bank.workspace / "elsewhere")
+        assert len(bank.run(at)) == 1
+        assert bank.run(at + timedelta(minutes=15)) == ()
+        (raised,) = bank.facts(AlertRaised)
+        assert isinstance(raised, AlertRaised)
+        assert (raised.alert.value, raised.alert.monitor) == (None, "")
+        assert "is not there" in raised.alert.reason
+        assert set(raised.tells) >= {"technical_lead", "data_science_lead"}
+        (bank.workspace / "elsewhere").rename(logs)
+        bank.run(at + timedelta(minutes=30))
+        assert [one.type for one in bank.facts(AlertCleared)] == ["alert.cleared"]
+
+    def test_whatever_goes_wrong_is_recorded_and_not_raised(
+        self, bank: Bank, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def broken(*_: object, **__: object) -> object:
+            raise ZeroDivisionError("a fault of our own")
+
+        monkeypatch.setattr("holdfast.detect.monitoring.open_log", broken)
+        ran = bank.monitoring.run(LOANS, by=SYSTEM, at=morning(FAULT))
+        assert ran.failed == "ZeroDivisionError: a fault of our own"
+        assert len(bank.facts(MonitoringFailed)) == 1
+
+    def test_one_monitor_with_a_fault_of_our_own_does_not_stop_the_others(
+        self, bank: Bank, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        whole = Reader.measure
+
+        def broken(self: Reader, monitor: Monitor, *rest: Any, **more: Any) -> Any:
+            if monitor.id == "employment-years-drift":
+                raise ZeroDivisionError("a fault of our own")
+            return whole(self, monitor, *rest, **more)
+
+        monkeypatch.setattr(Reader, "measure", broken)
+        ran = bank.monitoring.run(LOANS, by=SYSTEM, at=morning(FAULT))
+        assert ran.failing == {"employment-years-drift": "ZeroDivisionError: a fault of our own"}
+        assert ran.measurements

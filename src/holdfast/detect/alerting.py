@@ -17,6 +17,7 @@ from holdfast.detect.events import AlertContinued, AlertRaised, AlertSetAside, A
 from holdfast.detect.passing import to_pass_on
 from holdfast.detect.records import Alert
 from holdfast.incident import register
+from holdfast.incident.events import AlertFacts
 from holdfast.incident.incident import Incident, NoLongerOpen, Status
 from holdfast.incident.loading import load
 from holdfast.incident.responding import Desk, Report
@@ -154,7 +155,7 @@ class Alerting:
         newest = max(system.model.models, key=lambda m: m.in_production_since) if system else None
         group = f" for {wording.group(fact.alert.group)}" if fact.alert.group else ""
         return Report(
-            title=f"{named}: {fact.alert.monitor_name.lower()}{group} out of bounds",
+            title=f"{named}: {_what(fact.alert)}{group}",
             system=fact.system,
             model_version=newest.version if newest else "",
             alert=fact.alert,
@@ -191,3 +192,8 @@ def _belongs_to(running: Sequence[Incident], system: str, at: datetime) -> tuple
     if len(reports) == 1:
         return reports[0].id, f"{reports[0].id} was reported within a day and names no system"
     return "", ""
+
+
+def _what(alert: AlertFacts) -> str:
+    name = alert.monitor_name.lower()
+    return name if alert.metric == records.CANNOT_MEASURE else f"{name} out of bounds"

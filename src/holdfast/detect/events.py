@@ -48,6 +48,10 @@ class MonitoringRan(Fact):
     """Predictions in the log."""
     newest: datetime
     """Time of the newest prediction."""
+    failing: tuple[str, ...]
+    """Monitors that could not measure; `monitor.failed` says why."""
+    notes: tuple[str, ...]
+    """What was strange about the log and did not stop the counting."""
     next_due: datetime
     """Runs that were missed meanwhile are not made up for: a run sees every window anyway."""
     late_rows: int
@@ -66,8 +70,8 @@ class MonitoringRan(Fact):
 
 
 @upcast("monitoring.ran", 1)
-def _without_late_rows(data: dict[str, Any]) -> dict[str, Any]:
-    return {**data, "late_rows": 0}
+def _with_all_measured_in_time(data: dict[str, Any]) -> dict[str, Any]:
+    return {**data, "late_rows": 0, "failing": [], "notes": []}
 
 
 @upcast("monitoring.ran", 2)
@@ -90,6 +94,19 @@ class MonitoringFailed(Fact):
 
     def line(self) -> Line:
         return Line(f"Monitoring of {self.system} failed", self.reason, "alarm")
+
+
+@fact("monitor.failed")
+class MonitorFailed(Fact):
+    """One monitor cannot measure, or cannot for another reason than before; the others go on."""
+
+    system: str
+    monitor: str
+    config: str
+    reason: str
+
+    def line(self) -> Line:
+        return Line(f"Monitor {self.monitor} of {self.system} cannot measure", self.reason, "alarm")
 
 
 @fact("monitor.measured", version=2)

@@ -110,6 +110,10 @@ class _Opening:
         )
         table = Table(called, source, columns, roles, own, arrived, None, since=self.config.since)
         _check_roles(table, self.engine, needs_time=True)
+        for name in dict.fromkeys((*(roles.features or ()), *roles.categorical)):
+            # A monitor of it fails alone; without one, nobody would be told.
+            if name not in columns:
+                self.notes.append(f"no column {shown(name)}, which the system's file names among the inputs")
         timed = {
             name: self._timed(source, columns[name], called)
             for name in (roles.time, roles.label_arrived)
@@ -412,8 +416,6 @@ def _check_roles(table: Table, engine: Engine, needs_time: bool) -> None:
         named = [roles.id, roles.time, roles.prediction, roles.score, roles.model_version, roles.subject]
         for name in filter(None, named):
             _there(table, name)
-    for name in (*(roles.features or ()), *roles.categorical):
-        table.column(name)
     if needs_time:
         _check_time(table.column(roles.time), table.called)
     if table.arrived is not None:
@@ -510,20 +512,16 @@ def _check_extent(table: Table, extent: Extent, as_of: datetime | None) -> None:
 
 def _far_off(table: Table, extent: Extent, one: Stretch, most: Stretch) -> LogError:
     """Rows whose time lies years from all others: their windows would be thousands of empty ones."""
-    which = (
-        f"on {one.first:%Y-%m-%d}"
-        if one.first == one.last
-        else f"{one.first:%Y-%m-%d} to {one.last:%Y-%m-%d}"
-    )
+    which = f"on {one.first}" if one.first == one.last else f"{one.first} to {one.last}"
     cause = (
         f"{table.called}: {one.rows:,} of {extent.rows:,} rows {'has' if one.rows == 1 else 'have'} a "
         f"{shown(table.roles.time)} far from all others, {which}; {most.rows:,} lie "
-        f"from {most.first:%Y-%m-%d} to {most.last:%Y-%m-%d} ({table.source})"
+        f"from {most.first} to {most.last} ({table.source})"
     )
     if one.last < most.first:
         return LogError(
             cause,
-            f"correct them, or leave out what is older with since: {most.first:%Y-%m-%d} in prediction_log",
+            f"correct them, or leave out what is older with since: {most.first} in prediction_log",
         )
     return LogError(cause, "correct them, or take them out of the log")
 

@@ -8,23 +8,25 @@ same time count twice and record once.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from math import isfinite
 from pathlib import Path
 
+import structlog
 from sqlalchemy import Column, Connection, String, Table, Text, delete, insert, select
 
 from holdfast import clock
-from holdfast.detect import records
+from holdfast.detect import failing, records
 from holdfast.detect.alarms.hysteresis import Series
 from holdfast.detect.counting import Engines
 from holdfast.detect.events import (
     AlertCleared,
     AlertContinued,
     AlertRaised,
+    MonitorFailed,
     MonitoringFailed,
     MonitoringRan,
     MonitoringScheduled,
@@ -35,7 +37,7 @@ from holdfast.detect.events import (
 from holdfast.detect.judging import Said, place, said_of
 from holdfast.detect.log import open_log
 from holdfast.detect.measurement import Measurement, Transition
-from holdfast.detect.monitors import State, evaluate, monitors_of
+from holdfast.detect.monitors import Failure, State, evaluate, monitors_of, why_of
 from holdfast.detect.tables import LogError
 from holdfast.incident import register
 from holdfast.incident.events import AlertFacts
@@ -49,6 +51,7 @@ from holdfast.prepare.systems import Metric, Monitor, System
 from holdfast.prepare.versions import Applied
 from holdfast.problems import NotAllowed, did_you_mean
 
+_log = structlog.get_logger("holdfast.monitoring")
 AGAIN = timedelta(minutes=15)
 """When a run that failed is tried again."""
 
@@ -72,7 +75,11 @@ class Ran:
     raised: tuple[str, ...]
     """Alerts raised."""
     failed: str = ""
-    """Why nothing could be measured; empty when the run went well."""
+    """Why nothing could be measured; empty when anything was."""
+    failing: Mapping[str, str] = field(default_factory=dict)
+    """By monitor that could not measure: why."""
+    notes: tuple[str, ...] = ()
+    """What was strange about the log and did not stop the counting."""
     late_rows: int = 0
     """Rows that came to windows already judged, less those that went."""
 
@@ -89,14 +96,18 @@ class Monitoring:
     def run(self, system: str, *, by: Actor, at: datetime, fires: Timer | None = None) -> Ran:
         """Measure what has changed in the system's log and record it.
 
-        A log that cannot be read is recorded as a failure, not raised. Raises NotAllowed for a system
+        What fails, log or monitor, is recorded and raises an alert of its own. Raises NotAllowed for a system
         that is unknown or has nothing to watch, AlreadyFired when another worker was faster.
         """
         applied = self._covered(system)
         try:
             found = self._evaluate(applied.model, at)
         except LogError as error:
-            return self._failed(applied, f"{error.cause}; {error.fix}", by, at, fires)
+            return self._failed(applied, str(error), by, at, fires)
+        except Exception as error:
+            # Whatever one log does to us, its alert is raised and the other systems are run.
+            _log.exception("monitoring failed", system=system)
+            return self._failed(applied, why_of(error), by, at, fires)
         return self._record(applied, found, by, at, fires)
 
     def fire(self, timer: Timer, by: Actor, at: datetime) -> None:
@@ -154,11 +165,12 @@ class Monitoring:
         with self.ledger.reading() as conn:
             before = remembered(conn, system.id) or State(series=_open_series(conn, system.id))
         with self.engines() as engine:
-            log = open_log(system.prediction_log, self.base, engine)
+            log = open_log(system.prediction_log, self.base, engine, at)
             monitors = {monitor.id: monitor for monitor in monitors_of(system, log, engine).monitors}
             found = evaluate(system, log, engine, at, before, lambda since: self._told(system.id, since))
         measurements = tuple(_finite(one) for one in found.measurements)
-        return _Found(monitors, measurements, found.state, log.rows, log.last, sum(found.late.values()))
+        late = sum(found.late.values())
+        return _Found(monitors, measurements, found.state, log.rows, log.last, late, found.failing, log.notes)
 
     def _told(self, system: str, since: datetime) -> dict[str, Said]:
         """What is on record about windows, so that none is judged twice when memory is lost or short."""
@@ -174,6 +186,7 @@ class Monitoring:
         for _ in range(20):
             drafts = [self._measured(applied, batch) for batch in _by_monitor(found.measurements)]
             alerts, raised = self._alerts(system, found)
+            failures, dead = self._failures(applied, failing.of_monitors(found.failing), at, len(raised))
             stream = self.ledger.stream(_stream(system.id))
             ran = MonitoringRan(
                 system=system.id,
@@ -184,6 +197,8 @@ class Monitoring:
                 rows=found.rows,
                 newest=found.newest,
                 late_rows=found.late_rows,
+                failing=tuple(found.failing),
+                notes=found.notes,
                 next_due=at + _schedule(system),
                 memory=digest_of_memory(found.state.as_json()),
             )
@@ -191,13 +206,16 @@ class Monitoring:
                 self.ledger.append(
                     *drafts,
                     *alerts,
+                    *failures,
                     Draft(stream.name, stream.version, [ran]),
                     by=by,
                     at=at,
                     fires=fires,
                     keeping=lambda conn: _remember(conn, system.id, at, found.state),
                 )
-                return Ran(system.id, found.measurements, tuple(raised), late_rows=found.late_rows)
+                because = {name: one.reason for name, one in found.failing.items()}
+                alerts_ = (*raised, *dead)
+                return Ran(system.id, found.measurements, alerts_, "", because, found.notes, found.late_rows)
             except Conflict:
                 if fires is not None:
                     raise  # another worker recorded this run: what we counted is dropped
@@ -207,10 +225,38 @@ class Monitoring:
         self, applied: Applied[System], reason: str, by: Actor, at: datetime, fires: Timer | None
     ) -> Ran:
         system = applied.model.id
-        stream = self.ledger.stream(_stream(system))
         failed = MonitoringFailed(system=system, config=applied.content, reason=reason, next_due=at + AGAIN)
-        self.ledger.append(Draft(stream.name, stream.version, [failed]), by=by, at=at, fires=fires)
-        return Ran(system, (), (), reason)
+        for _ in range(20):
+            stream = self.ledger.stream(_stream(system))
+            alerts, raised = self._failures(applied, failing.of_system(applied.model, reason), at, 0)
+            try:
+                draft = Draft(stream.name, stream.version, [failed])
+                self.ledger.append(*alerts, draft, by=by, at=at, fires=fires)
+                return Ran(system, (), tuple(raised), reason)
+            except Conflict:
+                if fires is not None:
+                    raise
+        raise Conflict(f"{system} kept being measured by others; try again")
+
+    def _failures(
+        self, applied: Applied[System], why: Mapping[str, failing.Why], at: datetime, raised: int
+    ) -> tuple[list[Draft], list[str]]:
+        """Drafts for monitors that cannot measure, or measure again, and the alerts raised by them; of the
+        numbers of alerts, `raised` are taken already."""
+        system = applied.model
+        with self.ledger.reading() as conn:
+            first = records.next_alert_number(conn) + raised
+            told = failing.told(conn, system, why, at, first)
+        drafts: dict[str, Draft] = {}
+        for alert, fact in told:
+            self._add(drafts, alert, fact)
+        news = [fact.alert.monitor for _, fact in told if isinstance(fact, (AlertRaised, AlertContinued))]
+        for monitor in filter(None, news):
+            stream = self.ledger.stream(measured_stream(system.id, monitor))
+            reason = why[monitor].reason
+            failed = MonitorFailed(system=system.id, monitor=monitor, config=applied.content, reason=reason)
+            drafts[stream.name] = Draft(stream.name, stream.version, [failed])
+        return list(drafts.values()), [alert for alert, fact in told if isinstance(fact, AlertRaised)]
 
     def _measured(self, applied: Applied[System], batch: Sequence[Measurement]) -> Draft:
         monitor = batch[0].monitor
@@ -286,6 +332,8 @@ class _Found:
     rows: int
     newest: datetime
     late_rows: int
+    failing: Mapping[str, Failure]
+    notes: tuple[str, ...]
 
 
 def alert_facts(alert: str, monitor: Monitor, one: Measurement) -> AlertFacts:

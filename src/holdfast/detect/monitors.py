@@ -139,6 +139,8 @@ def _suited(monitor: Monitor, log: Log) -> list[str]:
 
 
 def _suits(monitor: Monitor, table: Table, column: str) -> bool:
+    if column not in table.columns:
+        return True  # and is refused by name
     match monitor.metric:
         case Metric.DRIFT:
             return not (table.is_category(column) and monitor.drift_method in _OF_NUMBERS)
@@ -258,11 +260,11 @@ def _one_by_one(
             _evaluate(Able((monitor,), {}), log, engine, as_of, state, recall)
             alive.append(monitor)
         except Exception as error:  # whatever one monitor does, the others go on
-            failing[monitor.id] = Failure(monitor, said_of(error))
+            failing[monitor.id] = Failure(monitor, why_of(error))
     return Able(tuple(alive), failing)
 
 
-def said_of(error: Exception) -> str:
+def why_of(error: Exception) -> str:
     """What went wrong, in a sentence; a fault of the program under its name."""
     return str(error) if isinstance(error, LogError) else f"{type(error).__name__}: {error}"
 

@@ -45,6 +45,9 @@ from holdfast.ledger.facts import Recorded
 from holdfast.ledger.tables import metadata
 from holdfast.prepare.systems import System
 
+CANNOT_MEASURE = "cannot measure"
+"""In place of a metric, in alerts of monitors that cannot measure."""
+
 measurements = Table(
     "measurements",
     metadata,
@@ -125,7 +128,12 @@ class Detection:
             case AlertRaised() as raised:
                 _keep_alert(conn, raised, recorded.at)
             case AlertContinued() as continued:
-                row = {"firings": alerts.c.firings + 1, "last_fired_at": clock.stamp(recorded.at)}
+                row: dict[str, object] = {
+                    "firings": alerts.c.firings + 1,
+                    "last_fired_at": clock.stamp(recorded.at),
+                }
+                if continued.alert.metric == CANNOT_MEASURE:  # what it says is why, and the newest why counts
+                    row["body"] = _alert_facts().dump_json(continued.alert).decode()
                 _change(conn, continued.alert.alert, **row)
             case AlertCleared() as cleared:
                 _change(conn, cleared.alert, state="cleared", cleared_at=clock.stamp(recorded.at))
@@ -146,8 +154,8 @@ class Detection:
                 _run(
                     conn,
                     ran.system,
-                    state="running",
-                    reason="",
+                    state="partly failing" if ran.failing else "running",
+                    reason=f"{', '.join(ran.failing)} cannot measure" if ran.failing else "",
                     last_run=clock.stamp(ran.as_of),
                     rows=ran.rows,
                     newest=clock.stamp(ran.newest),
@@ -283,7 +291,7 @@ class Run:
 
     system: str
     state: str
-    """scheduled, running, failing or stopped"""
+    """scheduled, running, partly failing (some monitors cannot measure), failing or stopped"""
     last_run: datetime | None
     last_failure: datetime | None
     reason: str
@@ -294,7 +302,7 @@ class Run:
     def is_silent(self, now: datetime) -> bool:
         """Nothing came of it although it was due: failing, or overdue by more than a tenth of an hour."""
         overdue = self.next_due is not None and (now - self.next_due).total_seconds() > 360
-        return self.state == "failing" or overdue
+        return self.state in ("failing", "partly failing") or overdue
 
 
 def measurements_of(
@@ -337,6 +345,16 @@ def open_series(conn: Connection, system: str) -> list[str]:
     """Every series of a system that has an open alert."""
     query = select(alerts.c.series).where(alerts.c.system == system, alerts.c.state == "open")
     return [row.series for row in conn.execute(query)]
+
+
+def open_failures(conn: Connection, system: str) -> list[Alert]:
+    """The open alerts of a system's monitors that cannot measure."""
+    query = select(alerts).where(
+        alerts.c.system == system,
+        alerts.c.state == "open",
+        alerts.c.series.endswith(f"|{CANNOT_MEASURE}", autoescape=True),
+    )
+    return [_alert(row) for row in conn.execute(query)]
 
 
 def find_alerts(

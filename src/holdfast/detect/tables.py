@@ -41,9 +41,10 @@ PERHAPS_MISSING = (
 def as_number(word: object) -> float | None:
     """What a value means in a column of numbers; None when it means nothing there."""
     try:
-        return float(str(word)) if not isinstance(word, bool) else float(word)
+        return float(word) if isinstance(word, int | float) else float(str(word))
     except ValueError:
-        return None
+        truth = spelled_truth(word)
+        return None if truth is None else float(truth)
 
 
 def spelled_truth(word: object) -> bool | None:

@@ -38,7 +38,8 @@ class AlertFacts:
     dimension: str
     """performance, quality, drift, fairness or operations."""
     metric: str
-    value: float
+    value: float | None
+    """None when the monitor could not measure."""
     lower: float | None
     upper: float | None
     limit: float | None

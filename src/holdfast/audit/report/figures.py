@@ -59,7 +59,7 @@ def figure(watched: Watched, dossier: Dossier) -> Figure | None:
 def limit_of(watched: Watched) -> charts.Limit | None:
     """The bound that was crossed; where none was, the one the monitor states."""
     for alert in watched.alerts:
-        if alert.limit is not None:
+        if alert.limit is not None and alert.value is not None:
             return charts.Limit(value=alert.limit, breached="below" if alert.value < alert.limit else "above")
     stated = watched.config.limit if watched.config else None
     if stated is None:

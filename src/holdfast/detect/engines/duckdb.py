@@ -108,6 +108,7 @@ class DuckDB:
     # What lies there
 
     def take(self, source: Source) -> tuple[Source, list[Column]]:
+        self._sources.pop(source, None)
         self._sources[source] = None
         if source.format == "csv":
             taken, columns = intake.take_in(self._ask, _read(source), source, Path(self._spill))
@@ -455,7 +456,7 @@ class DuckDB:
             bound = self._config["memory_limit"]
             return _TooMuch(f"counting takes more than the {bound} it may use", "use fewer groups or bins")
         with self._connect() as fresh:  # the error may have been the end of the connection
-            for source in self._sources:
+            for source in reversed(self._sources):
                 for file in source.files:
                     wrong = _wrong(fresh, Source((file,), source.format))
                     if wrong:
@@ -545,12 +546,17 @@ def _read(source: Source) -> str:
     if source.format == "parquet":
         return f"read_parquet([{files}], union_by_name = true, hive_partitioning = false)"
     # Every value as text: the types are found by looking at all of them.
-    options = "all_varchar = true, header = true, union_by_name = true, hive_partitioning = false"
+    options = "all_varchar = true, header = true, skip = 0, union_by_name = true, hive_partitioning = false"
+    if (sign := intake.delimiter(source)) is not None:
+        options += f", delim = {literal(sign)}"
     return f"read_csv([{files}], {options})"
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
+    """What is wrong, without the advice of the engine; of a CSV the line, and what was expected there."""
+    first, *more = str(error).splitlines()
+    said = [line.strip() for line in more if line.startswith(("Expected", "Value with", "Invalid"))]
+    return "; ".join([first, *said[:1]])
 
 
 def _class(column: Column, clean: str) -> str:

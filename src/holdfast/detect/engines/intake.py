@@ -21,6 +21,7 @@ Ask = Callable[[str], list[tuple[Any, ...]]]
 NEARLY_ALL = 0.9
 """From this share of its values on, a kind is what a column means to be, and the others are odd."""
 DATE = "^[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}([T ].*)?$"
+DELIMITERS, LONGEST_LINE = ",;\t|", 4 * 1024 * 1024
 NAMED = "^0[0-9]+$|^[0-9]+_[0-9_]*$|^0[xX]"
 """Numbers that are names: 007, 1_000, 0x1F."""
 ROWS_TOGETHER, VALUES_TOGETHER = 122_880, 5_000_000
@@ -63,13 +64,25 @@ def locate(source: Source, column: str, value: str) -> tuple[Path, int] | None:
     """File and line of the first row that has exactly this value; None when it is there no more."""
     for file in source.files:
         with _text(file) as lines:
-            dialect = csv.Sniffer().sniff(lines.read(65536), delimiters=",;\t|")
-            lines.seek(0)
-            reader = csv.DictReader(lines, dialect=dialect)
+            reader = csv.DictReader(lines, delimiter=delimiter(Source((file,), "csv")) or ",")
             for row in reader:
                 if (row.get(column) or "").strip() == value:
                     return file, reader.line_num
     return None
+
+
+def delimiter(source: Source) -> str | None:
+    """The sign between the names of the first line, where all files have the same. Taken from all lines it
+    would be another as soon as one line has a field too many."""
+    found = set()
+    for file in source.files:
+        try:
+            with _text(file) as lines:
+                names = lines.readline(LONGEST_LINE)
+        except (OSError, EOFError):
+            return None
+        found.add(max(DELIMITERS, key=names.count))
+    return found.pop() if len(found) == 1 else None
 
 
 def _text(file: Path) -> Any:
@@ -170,8 +183,10 @@ def _second_look(ask: Ask, rows: str, looks: Sequence[_Look]) -> list[_Look]:
             f"coalesce(max(length({x})) FILTER (TRY_CAST({x} AS DOUBLE) IS NOT NULL), 0)",
             f"count_if(regexp_matches({x}, '{NAMED}'))",
         ]
-        asked += numbers if look.numbers else ["0", "0", "0"]
-        asked.append(f"count_if(regexp_matches({x}, '{DATE}'))" if look.numbers < look.values else "0")
+        asked += numbers if look.numbers else ["count(NULL)"] * 3
+        asked.append(
+            f"count_if(regexp_matches({x}, '{DATE}'))" if look.numbers < look.values else "count(NULL)"
+        )
     ((*found,),) = ask(f"SELECT {', '.join(asked)} FROM (SELECT {', '.join(named)} FROM {rows})")
     seen = [found[4 * at : 4 * at + 4] for at in range(len(looks))]
     return [

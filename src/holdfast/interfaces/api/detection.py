@@ -81,6 +81,8 @@ def run(app: App, who: Responds, now: Now, system: Name) -> shapes.Ran:
         alarms=sum(one.alarm for one in ran.measurements),
         raised=ran.raised,
         failed=ran.failed,
+        failing=dict(ran.failing),
+        notes=ran.notes,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +16,7 @@ from holdfast.detect import records
 from holdfast.detect.backtest import backtest as replay
 from holdfast.detect.log import Log, open_log
 from holdfast.detect.measurement import Measurement, Status, Transition
+from holdfast.detect.monitors import monitors_of
 from holdfast.interfaces.cli.output import Style, cell, clipped, facts, heading, indented, table, words_of
 from holdfast.interfaces.cli.session import Session, command, noun
 from holdfast.interfaces.shapes import detection as shapes
@@ -25,7 +26,7 @@ from holdfast.prepare import versions
 from holdfast.prepare.documents import Unusable, read_document, understand
 from holdfast.prepare.systems import Metric, System
 from holdfast.prepare.workspace import SYSTEMS
-from holdfast.problems import NotAllowed, did_you_mean
+from holdfast.problems import NotAllowed, Problem, did_you_mean
 
 app = noun("monitor", "Monitors: what is watched, and what it says.")
 
@@ -66,7 +67,7 @@ def run(
     session: Session,
     system: Annotated[str, typer.Argument(metavar="SYSTEM", help="Only of this AI system.")] = "",
 ) -> None:
-    """Measure what is new in the prediction logs, and record it. Exits 1 when a log cannot be read."""
+    """Measure what is new in the prediction logs, and record it. Exits 1 when anything cannot be measured."""
     by = session.acting(Permission.RESPOND)
     application = session.application
     systems = _chosen(versions.active_systems(application.ledger), system)
@@ -85,13 +86,15 @@ def run(
                     alarms=sum(one.alarm for one in ran.measurements),
                     raised=ran.raised,
                     failed=ran.failed,
+                    failing=dict(ran.failing),
+                    notes=ran.notes,
                 )
                 for ran in done
             )
         )
 
     made = session.answer(document, _ran)
-    if any(ran.failed for ran in made.runs):
+    if any(ran.failed or ran.failing for ran in made.runs):
         raise typer.Exit(1)
 
 
@@ -120,12 +123,18 @@ def backtest(
         raise NotAllowed(f"{model.id} has no prediction log; add prediction_log to its file")
     with session.progress(f"replaying the log of {model.id}"), session.wiring.engines() as engine:
         opened = open_log(model.prediction_log, base, engine)
+        able = monitors_of(model, opened, engine)
         measurements = _asked_for(replay(model, opened, engine), monitor or [])
+    failing = {name: one.reason for name, one in able.failing.items()}
     if session.speaks_json:
         for one in measurements:
             print(json.dumps(_line(one), ensure_ascii=False))
+        for sentence in [*(f"{name} cannot measure: {why}" for name, why in failing.items()), *opened.notes]:
+            session.warn(sentence)
     else:
-        session.say(*_replayed(model, opened, measurements))
+        session.say(*_replayed(model, opened, measurements), *_strange(failing, opened.notes))
+    if failing:
+        raise typer.Exit(1)
 
 
 # Which system ----------------------------------------------------------------------------------
@@ -145,9 +154,11 @@ def _written(session: Session, system: str) -> tuple[System, Path]:
         base = folder.parent if folder.name == SYSTEMS else folder
         return understand(read_document(path.parent, path), System), base
     root = session.workspace
-    found = _files(root)
+    found, problems = _files(root)
     if system:
         if system not in found:
+            if problems:  # one of the files with faults may be the one that describes it
+                raise Unusable(problems)
             raise NotAllowed(
                 f"no file in {root / SYSTEMS} describes {system!r}; {did_you_mean(system, found)}"
             )
@@ -159,10 +170,11 @@ def _written(session: Session, system: str) -> tuple[System, Path]:
     return covered[0], root
 
 
-def _files(root: Path) -> dict[str, System]:
-    """Every system of a workspace whose file can be understood. Raises Unusable when none can."""
+def _files(root: Path) -> tuple[dict[str, System], list[Problem]]:
+    """Every system of a workspace whose file can be understood, and the faults of the others. Raises Unusable
+    when none can."""
     found: dict[str, System] = {}
-    problems = []
+    problems: list[Problem] = []
     for path in sorted((root / SYSTEMS).glob("*.y*ml")):
         try:
             model = understand(read_document(root, path), System)
@@ -171,7 +183,7 @@ def _files(root: Path) -> dict[str, System]:
             problems += unusable.problems
     if problems and not found:
         raise Unusable(problems)
-    return found
+    return found, problems
 
 
 def _reading(system: System, log: Path | None, labels: Path | None, reference: Path | None) -> System:
@@ -277,8 +289,17 @@ def _ran(made: Runs) -> Iterable[RenderableType]:
             continue
         new = wording.plural(ran.measured, "new or changed measurement")
         yield f"{ran.system}: {new}, {wording.plural(ran.alarms, 'alarm')}."
+        yield from _strange(ran.failing, ran.notes)
         if ran.raised:
             yield cell(f"  Raised: {', '.join(ran.raised)}  (holdfast alert list)", "red")
+
+
+def _strange(failing: Mapping[str, str], notes: Sequence[str]) -> Iterable[RenderableType]:
+    """What cannot be measured, and what is odd about the log."""
+    for name, reason in failing.items():
+        yield cell(f"  {name} cannot measure: {reason}", "red")
+    for note in notes:
+        yield cell(f"  Note: {note}", "yellow")
 
 
 def _listed(made: Monitors, session: Session) -> Iterable[RenderableType]:
@@ -297,7 +318,7 @@ def _watched(system: shapes.MonitorList, session: Session) -> Text:
     run = system.monitoring
     if run is None or run.state == "stopped":
         return cell("not watched" + (f": {run.reason}" if run and run.reason else ""), "yellow")
-    if run.state == "failing":
+    if run.state in ("failing", "partly failing"):
         return cell(f"FAILING, so silence means nothing: {run.reason}", "red")
     if run.last_run is None:
         return cell("never ran yet; `holdfast monitor run`, or a running worker, runs it", "yellow")

@@ -40,7 +40,7 @@ class RunShown(Shown):
     """When the system's monitors last ran: "no alerts" and "monitoring is dead" look different."""
 
     state: str
-    """scheduled, running, failing or stopped"""
+    """scheduled, running, partly failing, failing or stopped"""
     last_run: datetime | None
     last_failure: datetime | None
     reason: str
@@ -143,7 +143,11 @@ class Ran(Shown):
     raised: tuple[str, ...]
     """Alerts raised."""
     failed: str
-    """Why nothing could be measured; empty when it went well."""
+    """Why nothing could be measured; empty when anything was."""
+    failing: dict[str, str]
+    """By monitor that could not measure: why."""
+    notes: tuple[str, ...]
+    """What was strange about the log and did not stop the counting."""
 
 
 class AlertShown(Shown):

@@ -64,7 +64,8 @@ class AlertFactsShown(Shown):
     monitor_name: str
     dimension: str
     metric: str
-    value: float
+    value: float | None
+    """null when the monitor could not measure"""
     lower: float | None
     upper: float | None
     limit: float | None

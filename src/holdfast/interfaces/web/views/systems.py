@@ -80,8 +80,8 @@ def state_said(run: Run | None, system: System, now: datetime) -> tuple[str, str
         return "bad", "not watched"
     if run is None or (run.last_run is None and run.state == "scheduled"):
         return "idle", "not run yet"
-    if run.state == "failing":
-        return "bad", "failing"
+    if run.state in ("failing", "partly failing"):
+        return "bad", run.state
     if run.state == "stopped":
         return "bad", "stopped"
     return ("warn", "silent") if run.is_silent(now) else ("good", "running")
@@ -153,7 +153,10 @@ def run(visit: visit, system: str) -> Response:
     require(visit, system)
     ran = visit.application.monitoring.run(system, by=visit.actor, at=visit.now)
     if ran.failed:
-        visit.notice("The log could not be read.", ran.failed, "bad")
+        visit.notice("Nothing could be measured.", ran.failed, "bad")
+    elif ran.failing:
+        said = " ".join(f"{name}: {reason}." for name, reason in ran.failing.items())
+        visit.notice(f"{plural(len(ran.failing), 'monitor')} could not measure.", said, "bad")
     else:
         visit.notice(
             f"Monitors of {system} ran.",
