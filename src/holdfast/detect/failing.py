@@ -22,8 +22,10 @@ from holdfast.incident import register
 from holdfast.incident.events import AlertFacts
 from holdfast.ledger.facts import Fact
 from holdfast.prepare.systems import System
-from holdfast.prepare.terms import Dimension
 
+MONITORING = "monitoring"
+"""A dimension of its own: whether a monitor measures says nothing of the system, and opens no incident by a
+trigger that speaks of the system."""
 WHOLE_SYSTEM = ""
 """In place of a monitor's id, when none of a system's monitors can measure."""
 
@@ -96,7 +98,7 @@ def _facts(alert: str, system: System, monitor: str, reason: str, at: datetime) 
         alert=alert,
         monitor=monitor,
         monitor_name=f"{name}: cannot measure" if monitor else f"Monitoring of {system.name}: cannot measure",
-        dimension=Dimension.OPERATIONS.value,
+        dimension=MONITORING,
         metric=CANNOT_MEASURE,
         value=None,
         lower=None,

@@ -94,3 +94,48 @@ def test_what_cannot_be_replayed_is_told_in_a_sentence(company: Any, tmp_path: P
         assert said.code == 1, words
         assert sentence in said.sentence, words
         assert said.out == ""
+
+
+def test_what_cannot_be_measured_is_said_and_the_rest_is_replayed(shell: Any, tmp_path: Path) -> None:
+    """R-XCT-07: silence is not taken for health, at the terminal neither."""
+    rows = [f"{i},2026-11-02T10:00:00Z,{'n/a' if i == 150 else i},red" for i in range(200)]
+    (tmp_path / "log.csv").write_text(
+        "\n".join(["id,at,x,colour", *rows, ",2026-11-02T11:00:00Z,1,none", ""])
+    )
+    text = EXAMPLE.read_text()
+    head = text[: text.index("prediction_log:")]
+    (tmp_path / "one.yaml").write_text(head + OWN)
+    said = shell("monitor", "backtest", str(tmp_path / "one.yaml"), person="")
+    assert said.code == 1
+    assert {json.loads(line)["monitor"] for line in said.out.splitlines()} == {"volume"}
+    assert 'mean-x cannot measure: the prediction log: column "x" holds "n/a" among numbers' in said.err
+    assert "log.csv, line 152" in said.err
+    assert "1 row without an id" in said.err
+    assert 'column "colour" holds the word "none"' in said.err
+
+
+OWN = """prediction_log:
+  path: log.csv
+  columns: {id: id, time: at}
+monitors:
+  - {id: volume, name: V, metric: volume, window: 1d, limit: {below: 1}, reason: r, tells: [technical_lead]}
+  - id: mean-x
+    name: X
+    metric: mean
+    column: x
+    window: 1d
+    limit: {above: 500}
+    reason: r
+    tells: [technical_lead]
+"""
+
+
+def test_a_file_with_a_fault_is_told_with_its_fault_and_not_as_no_file(company: Any) -> None:
+    """Its system is described by no file that can be read, and by one that cannot."""
+    file = company.folder / "systems" / "loan-approval.yaml"
+    file.write_text(file.read_text().replace("metric: accuracy", "metric: acuracy"))
+    said = company("monitor", "backtest", "loan-approval")
+    assert said.code == 1
+    assert "systems/loan-approval.yaml:" in said.err
+    assert "acuracy" in said.err
+    assert "no file" not in said.err

@@ -67,7 +67,7 @@ def test_a_log_that_cannot_be_read_is_told_with_its_reason(
     answer = maya.post(f"/systems/{LOANS}/runs")
     assert answer.status_code == 303
     page = maya.page(f"/systems/{LOANS}").text
-    assert "The log could not be read." in page
+    assert "Nothing could be measured." in page
     assert "Monitoring fails: nothing is known until it can read the log." in page
 
 
