@@ -70,14 +70,14 @@ class MonitoringRan(Fact):
 
 
 @upcast("monitoring.ran", 1)
-def _with_all_measured_in_time(data: dict[str, Any]) -> dict[str, Any]:
-    return {**data, "late_rows": 0, "failing": [], "notes": []}
+def _without_late_rows(data: dict[str, Any]) -> dict[str, Any]:
+    return {**data, "late_rows": 0}
 
 
 @upcast("monitoring.ran", 2)
 def _nothing_remembered(data: dict[str, Any]) -> dict[str, Any]:
-    """Version 2 said nothing of what the monitors remember."""
-    return data | {"memory": ""}
+    """Version 2 said nothing of what the monitors remember, nor of those that cannot measure."""
+    return {"failing": [], "notes": [], **data, "memory": ""}
 
 
 @fact("monitoring.failed")

@@ -42,6 +42,9 @@ def by_alerts(system: System, log: Log, engine: Engine, alerts: Sequence[AlertFa
     marks: dict[str, Mark] = {}
     complete = True
     for alert in alerts:
+        if alert.value is None:  # nothing was measured, so nothing tells which rows are touched
+            complete = False
+            continue
         monitor = system.monitor(alert.monitor)
         mark = _mark(monitor, alert, log, engine) if monitor else _of_group(alert)
         if mark is not None:
@@ -100,10 +103,10 @@ def _of_rate(monitor: Monitor, alert: AlertFacts, column: str) -> Mark | None:
 
 def _is_above(monitor: Monitor, alert: AlertFacts) -> bool | None:
     """Whether the alert says too much or too little; None where the monitor looks both ways."""
-    limit, relative = monitor.limit, monitor.relative
-    if limit is not None and limit.above is not None and alert.value > limit.above:
+    limit, relative, value = monitor.limit, monitor.relative, alert.value
+    if value is not None and limit is not None and limit.above is not None and value > limit.above:
         return True
-    if limit is not None and limit.below is not None and alert.value < limit.below:
+    if value is not None and limit is not None and limit.below is not None and value < limit.below:
         return False
     if relative is not None and (relative.up is None) != (relative.down is None):
         return relative.up is not None
