@@ -42,9 +42,9 @@ MONITORS = (
     monitor("strange", "unseen", column="channel"),
     monitor("moved", "drift", column="income"),
     monitor("moved-channel", "drift", column="channel"),
-    monitor("failures", "rate", column="failed", limit={"above": 0.1, "below": 0.01}),
+    monitor("failures", "rate", column="failed", limit={"above": 0.1, "below": 0.01}, worse="either"),
     monitor("accuracy", "accuracy", limit={"below": 0.9}, group_by=["region"]),
-    monitor("level", "mean", column="income"),
+    monitor("level", "mean", column="income", worse="up"),
 )
 
 
