@@ -18,9 +18,7 @@ from holdfast.audit.report.making import report_pdf
 from holdfast.audit.report.typeface import NOT_SHOWN, faces, needed, shown
 from holdfast.audit.report.typesetting import STANDARDS, TEMPLATES
 from holdfast.audit.report.wordings import excerpt
-from holdfast.incident import register
 from holdfast.incident.responding import Report
-from holdfast.learn.prefilling import first_contained
 from holdfast.wording import day, span
 from support.company import HELEN, INES, MAYA
 from support.lending import Lending
@@ -186,7 +184,7 @@ class TestSaidOnce:
             assert f"{number}. {' '.join(asked.split())}" in told
 
     def test_the_moment_of_containment_is_that_of_the_review(self, dossier: Dossier, pdf: bytes) -> None:
-        at = first_contained(register.timeline(list(dossier.record)))
+        at = dossier.state.first_contained_at
         assert at is not None
         assert f"Contained {at:%H:%M} UTC {day(at)}" in words(pdf)
 

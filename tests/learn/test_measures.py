@@ -81,10 +81,10 @@ def test_times_are_medians_over_the_incidents_in_which_it_happened() -> None:
     began = OPENED - 2 * HOUR
     opened = [
         incident(MET, 1, began_at=began, acknowledged_at=OPENED + 9 * MINUTE, resolved_at=OPENED + DAY),
-        incident(MET_LATE, 2, acknowledged_at=OPENED + 21 * MINUTE),
+        incident(MET_LATE, 2, acknowledged_at=OPENED + 21 * MINUTE, first_contained_at=OPENED + HOUR),
         incident(None, 3, acknowledged_at=OPENED + 90 * MINUTE),
     ]
-    found = measures(opened, {"INC-2": OPENED + HOUR}, 2, NOW)
+    found = measures(opened, 2, NOW)
     assert found.detect == Took(1, 2 * HOUR, 2 * HOUR)
     assert found.acknowledge == Took(3, 21 * MINUTE, 90 * MINUTE)
     assert found.contain == Took(1, HOUR, HOUR)
@@ -96,16 +96,16 @@ def test_times_are_medians_over_the_incidents_in_which_it_happened() -> None:
 
 def test_what_was_dismissed_has_no_times_but_was_answered() -> None:
     dismissed = incident(MET, status=Status.DISMISSED, acknowledged_at=OPENED + 9 * MINUTE)
-    found = measures([dismissed], {}, 0, NOW)
+    found = measures([dismissed], 0, NOW)
     assert (found.incidents, found.dismissed) == (0, 1)
     assert found.acknowledge == Took(0, None, None)
     assert found.answered_in_time == Kept(1, 1)
 
 
 def test_the_period_counts_from_the_opening() -> None:
-    found = measures([incident(MET)], {}, 0, NOW, days=9)
+    found = measures([incident(MET)], 0, NOW, days=9)
     assert (found.incidents, found.since) == (0, NOW - 9 * DAY)
-    assert measures([incident(MET)], {}, 0, NOW, days=10).incidents == 1
+    assert measures([incident(MET)], 0, NOW, days=10).incidents == 1
 
 
 def test_measures_are_read_from_the_register_and_the_tracker(

@@ -360,7 +360,7 @@ class TestTwoThatAreOne:
         for title in ("Letters", "Scores"):
             desk.declare(Report(title), by=INES, at=now)
         closing.merge(desk, "INC-2", "INC-1", "the same letters", by=MAYA, at=now)
-        found = measures([state(ledger), state(ledger, "INC-2")], {}, 0, now)
+        found = measures([state(ledger), state(ledger, "INC-2")], 0, now)
         assert (found.incidents, found.merged, found.dismissed) == (1, 1, 0)
 
     def test_merging_needs_authority_a_reason_one_system_and_two_that_run(

@@ -219,6 +219,8 @@ class Incident:
     switches: tuple[str, ...] = ()
     """Its containments whose switch is set."""
     contained_at: datetime | None = None
+    first_contained_at: datetime | None = None
+    """When containment was first proven, also where it was lost or reverted since."""
     told_contained: tuple[str, ...] = ()
     """Whom a message was queued for that said it is contained."""
     cause: str = ""
@@ -346,7 +348,8 @@ class Incident:
                 return replace(self, switches=left)
             case Contained():
                 told = tuple(dict.fromkeys((*self.told_contained, *fact.told)))
-                contained = replace(self, contained_at=at, told_contained=told)
+                first = self.first_contained_at or at
+                contained = replace(self, contained_at=at, first_contained_at=first, told_contained=told)
                 return contained._moved(Status.CONTAINED, (Status.TRIAGE, Status.OPEN))
             case ContainmentLost():
                 before_it = Status.OPEN if self.classified_at else Status.TRIAGE

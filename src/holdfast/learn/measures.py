@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from statistics import median
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, func, select
+from sqlalchemy import select
 
 from holdfast import clock
 from holdfast.incident.events import Clock
 from holdfast.incident.incident import Incident, Status
-from holdfast.incident.loading import stream_of
 from holdfast.incident.register import incidents
 from holdfast.learn import tracker
-from holdfast.ledger import tables
 from holdfast.ledger.ledger import Ledger
-
-_BATCH = 500
-"""Streams asked about in one query; databases limit the number of parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +67,11 @@ class Measures:
 
 def measures(
     opened: Iterable[Incident],
-    contained: Mapping[str, datetime],
     overdue: int,
     now: datetime,
     days: int = 90,
 ) -> Measures:
-    """The measures over incidents opened in the last `days`; `contained` holds first containments."""
+    """The measures over incidents opened in the last `days`."""
     since = now - timedelta(days=days)
     within = [one for one in opened if one.opened_at and since <= one.opened_at <= now]
     real = [one for one in within if one.status not in (Status.DISMISSED, Status.MERGED)]
@@ -88,7 +82,7 @@ def measures(
         merged=sum(one.status is Status.MERGED for one in within),
         detect=_took((one.began_at, one.opened_at) for one in real),
         acknowledge=_took((one.opened_at, one.acknowledged_at) for one in real),
-        contain=_took((one.opened_at, contained.get(one.id)) for one in real),
+        contain=_took((one.opened_at, one.first_contained_at) for one in real),
         resolve=_took((one.opened_at, one.resolved_at) for one in real),
         answered_in_time=in_time(within, Clock.ACKNOWLEDGE, now),
         containment_decided_in_time=in_time(within, Clock.CONTAIN, now),
@@ -137,21 +131,5 @@ def measures_of(ledger: Ledger, now: datetime, days: int = 90) -> Measures:
     with ledger.reading() as conn:
         rows = conn.execute(select(incidents.c.state).where(incidents.c.opened_at >= since))
         opened = [_states().validate_json(row.state) for row in rows]
-        contained = _first_contained(conn, [one.id for one in opened])
         overdue = tracker.count_overdue(conn, now)
-    return measures(opened, contained, overdue, now, days)
-
-
-def _first_contained(conn: Connection, opened: list[str]) -> dict[str, datetime]:
-    """When each incident was first proven to be contained; a containment that was reverted still counts."""
-    facts = tables.facts
-    found: dict[str, datetime] = {}
-    for first in range(0, len(opened), _BATCH):
-        streams = {stream_of(incident): incident for incident in opened[first : first + _BATCH]}
-        query = (
-            select(facts.c.stream, func.min(facts.c.recorded_at).label("at"))
-            .where(facts.c.stream.in_(streams), facts.c.type == "incident.contained")
-            .group_by(facts.c.stream)
-        )
-        found |= {streams[row.stream]: clock.parse(row.at) for row in conn.execute(query)}
-    return found
+    return measures(opened, overdue, now, days)

@@ -70,12 +70,11 @@ def _what_happened(state: Incident, timeline: Iterable[Entry]) -> str:
 
 def _times(material: Material) -> list[str]:
     state = material.state
-    contained = first_contained(material.timeline)
     moments: list[tuple[str, datetime | None, datetime | None, str]] = [
         ("Began", state.began_at, None, ""),
         ("Detected", state.opened_at, state.began_at, "after it began"),
         ("Acknowledged", state.acknowledged_at, state.opened_at, "after detection"),
-        ("Contained", contained, state.opened_at, "after detection"),
+        ("Contained", state.first_contained_at, state.opened_at, "after detection"),
         ("Resolved", state.resolved_at, state.opened_at, "after detection"),
     ]
     return [_time(*moment) for moment in moments]
@@ -86,11 +85,6 @@ def _time(word: str, at: datetime | None, since: datetime | None, after: str) ->
         return f"{word}: {'not known' if word == 'Began' else 'not so far'}."
     took = f", {wording.duration(at - since)} {after}" if since and at >= since else ""
     return f"{word}: {wording.utc(at)}{took}."
-
-
-def first_contained(timeline: Iterable[Entry]) -> datetime | None:
-    """When containment was first proven, also where it was lost or reverted since."""
-    return min((entry.at for entry in timeline if entry.type == "incident.contained"), default=None)
 
 
 def could_be_sooner(material: Material) -> str:

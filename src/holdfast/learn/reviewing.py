@@ -100,6 +100,12 @@ def complete(desk: Desk, incident: str, actions: Sequence[Plan] = (), *, by: Act
     return review_of(ledger, incident)
 
 
+def questions(desk: Desk, incident: str) -> dict[ReviewQuestion, str]:
+    """The eight questions in the words of the incident's playbook, in order."""
+    ground = desk.ground_of(load(desk.ledger, incident).state)
+    return dict(ground.playbook.review.questions.items())
+
+
 def material(ledger: Ledger, state: Incident) -> Material:
     """Everything the record holds that answers the eight questions."""
     monitors = dict.fromkeys(alert.monitor for alert in state.alerts)

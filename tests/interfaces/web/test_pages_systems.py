@@ -137,7 +137,7 @@ def test_a_monitor_shows_its_value_with_interval_n_and_limit_r_det_08(
     lender: Application, maya: Reader
 ) -> None:
     page = maya.page(f"/systems/{LOANS}/monitors/{DRIFT}")
-    monitor = gauges.find(loans(lender), DRIFT)
+    monitor = loans(lender).monitor(DRIFT)
     assert monitor is not None
     assert " ".join(monitor.reason.split()) in page.text
     assert "technical lead, data science lead" in page.text
@@ -186,10 +186,10 @@ def test_a_page_beyond_the_last_is_empty_and_no_failure(maya: Reader, page: str)
 
 def test_a_monitor_for_several_columns_is_found_by_the_name_it_measures_under(lender: Application) -> None:
     system = loans(lender)
-    found = gauges.find(system, "missing-values.income")
+    found = system.monitor("missing-values.income")
     assert found is not None
     assert found.column == "income"
-    assert gauges.find(system, "accuracy.income") is None
+    assert system.monitor("accuracy.income") is None
 
 
 def test_limits_read_as_they_were_written(lender: Application) -> None:
@@ -206,7 +206,11 @@ def test_what_the_playbook_asks_for_and_nothing_watches_is_a_gap_r_pre_01(lender
     assert active is not None
     systems = active_systems(lender.ledger)
     gaps = {
-        name: [one.dimension for one in gauges.coverage(active.playbook, applied.model) if one.is_gap]
+        name: [
+            one.dimension
+            for one in gauges.coverage(active.playbook, applied.model, applied.model.monitors)
+            if one.is_gap
+        ]
         for name, applied in systems.items()
     }
     assert gaps[LOANS] == []

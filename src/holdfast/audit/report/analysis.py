@@ -24,11 +24,11 @@ from holdfast.audit.report.blocks import (
 from holdfast.audit.report.figures import figure, limit_of, window_of
 from holdfast.audit.report.wordings import capital, rests, words, yes_no
 from holdfast.detect.measurement import Measurement
+from holdfast.detect.watched import window_said
 from holdfast.investigate.events import FinanceImpact, ImpactAssessed, ImpactCounted, affected, exposed
 from holdfast.investigate.impact import Impact
 from holdfast.investigate.kept import Kept
-from holdfast.prepare import durations
-from holdfast.prepare.systems import Monitor, Rows
+from holdfast.prepare.systems import Monitor
 
 ROWS = 16
 """Windows in a table beside its chart."""
@@ -101,11 +101,8 @@ def _monitor_rows(watched: Watched) -> Iterator[tuple[str, Cell]]:
 
 
 def _measures(config: Monitor) -> str:
-    window = (
-        f"{config.window.rows:,} rows" if isinstance(config.window, Rows) else durations.spoken(config.window)
-    )
     column = f" of {config.column}" if config.column else ""
-    return f"{words(config.metric.value)}{column}, in windows of {window}; at least {config.least_n:,} rows"
+    return f"{words(config.metric.value)}{column}, {window_said(config)}; at least {config.least_n:,} rows"
 
 
 def _measured(one: Measurement, watched: Watched) -> list[Cell]:

@@ -12,11 +12,9 @@ from holdfast.audit.report import analysis, appendix, response
 from holdfast.audit.report.blocks import Block, Cell, cell, chart, toned
 from holdfast.audit.report.figures import figure
 from holdfast.audit.report.wordings import capital, clock_cell, excerpt, few, persons, sentence
-from holdfast.incident import register
 from holdfast.incident.events import Closed, Dismissed, Resolved
 from holdfast.incident.incident import Incident, Status
 from holdfast.investigate.events import exposed
-from holdfast.learn.prefilling import first_contained
 from holdfast.people import Actor
 from holdfast.rehearse.events import DemonstrationBegan
 
@@ -135,7 +133,7 @@ def _moments(dossier: Dossier) -> Iterator[tuple[str, datetime | None, datetime 
     yield "Began", state.began_at, None
     yield "Detected", state.opened_at, state.began_at
     yield "Acknowledged", state.acknowledged_at, state.opened_at
-    yield "Contained", first_contained(register.timeline(list(dossier.record))), state.opened_at
+    yield "Contained", state.first_contained_at, state.opened_at
     yield "Resolved", state.resolved_at, state.opened_at
     yield "Closed", state.closed_at, state.opened_at
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from holdfast.detect import records
+from holdfast.detect import records, watched
 from holdfast.detect.records import Run
 from holdfast.incident.loading import load
 from holdfast.interfaces.api.access import App, Now, Reads, Responds
@@ -28,14 +28,19 @@ router = APIRouter()
 def list_systems(app: App, who: Reads) -> shapes.SystemList:
     runs = _runs(app)
     found = versions.active_systems(app.ledger).items()
+    with app.ledger.reading() as conn:
+        counted = {name: len(watched.monitors_in(conn, applied.model)) for name, applied in found}
     return shapes.SystemList(
-        systems=tuple(shapes.listed_system(applied, runs.get(system)) for system, applied in found)
+        systems=tuple(shapes.listed_system(one, counted[name], runs.get(name)) for name, one in found)
     )
 
 
 @router.get("/systems/{system}", tags=["AI systems"], summary="One AI system")
 def show_system(app: App, who: Reads, system: Name) -> shapes.SystemShown:
-    return shapes.shown_system(_system(app, system), _runs(app).get(system))
+    applied = _system(app, system)
+    with app.ledger.reading() as conn:
+        counted = len(watched.monitors_in(conn, applied.model))
+    return shapes.shown_system(applied, counted, _runs(app).get(system))
 
 
 @router.get("/systems/{system}/monitors", tags=["monitors"], summary="Its monitors and what they said last")
@@ -43,7 +48,8 @@ def list_monitors(app: App, who: Reads, system: Name) -> shapes.MonitorList:
     model = _system(app, system).model
     with app.ledger.reading() as conn:
         latest, wrong = records.latest(conn, system), records.false_alarms(conn, system)
-    return shapes.monitors_of(model, latest, wrong, _runs(app).get(system))
+        monitors = watched.monitors_in(conn, model)
+    return shapes.monitors_of(model, monitors, latest, wrong, _runs(app).get(system))
 
 
 @router.get(

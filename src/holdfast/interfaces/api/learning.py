@@ -17,6 +17,7 @@ from holdfast.interfaces.shapes.base import Time
 from holdfast.interfaces.shapes.investigation import links_of
 from holdfast.learn import remedying, reviewing, tracker
 from holdfast.learn.remediation import Item
+from holdfast.learn.review import Review
 
 router = APIRouter()
 
@@ -92,7 +93,7 @@ def withdraw(app: App, who: Responds, now: Now, item: ItemId, said: incidents.Re
 @router.get("/incidents/{incident}/review", tags=["review"], summary="The review as it stands")
 def review(app: App, who: Reads, incident: IncidentId) -> shapes.ReviewShown:
     load(app.ledger, incident)
-    return shapes.shown_review(incident, reviewing.review_of(app.ledger, incident))
+    return _review(app, incident, reviewing.review_of(app.ledger, incident))
 
 
 @router.post(
@@ -102,7 +103,7 @@ def review(app: App, who: Reads, incident: IncidentId) -> shapes.ReviewShown:
     summary="Write down what the record knows; what a person wrote stays",
 )
 def draft(app: App, who: Responds, now: Now, incident: IncidentId) -> shapes.ReviewShown:
-    return shapes.shown_review(incident, reviewing.draft(app.desk, incident, by=who.actor, at=now))
+    return _review(app, incident, reviewing.draft(app.desk, incident, by=who.actor, at=now))
 
 
 @router.patch("/incidents/{incident}/review", tags=["review"], summary="Change answers, or who took part")
@@ -110,7 +111,7 @@ def edit(
     app: App, who: Responds, now: Now, incident: IncidentId, said: shapes.ReviewAsked
 ) -> shapes.ReviewShown:
     edited = reviewing.edit(app.desk, incident, said.answers, said.attendees, by=who.actor, at=now)
-    return shapes.shown_review(incident, edited)
+    return _review(app, incident, edited)
 
 
 @router.put("/incidents/{incident}/review/completion", tags=["review"], summary="Complete and share it")
@@ -119,7 +120,11 @@ def complete(
 ) -> shapes.ReviewShown:
     actions = [action.plan() for action in said.actions]
     completed = reviewing.complete(app.desk, incident, actions, by=who.actor, at=now)
-    return shapes.shown_review(incident, completed)
+    return _review(app, incident, completed)
+
+
+def _review(app: Application, incident: str, found: Review) -> shapes.ReviewShown:
+    return shapes.shown_review(incident, reviewing.questions(app.desk, incident), found)
 
 
 def _item(app: Application, item: str) -> Item:

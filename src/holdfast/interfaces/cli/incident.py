@@ -394,6 +394,8 @@ def _standing(one: shapes.IncidentShown) -> Iterable[tuple[str, object]]:
     yield "Began", when(one.began_at, "not known")
     yield "Acknowledged", when(one.acknowledged_at)
     yield "Contained", when(one.contained_at)
+    if one.first_contained_at != one.contained_at:
+        yield "First contained", when(one.first_contained_at)
     yield "Root cause", one.cause or "not established"
     yield "Impact", _impact(one.impact)
     together = [f"merged into {one.merged_into}"] if one.merged_into else []

@@ -12,7 +12,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from holdfast import wording
-from holdfast.detect import records
+from holdfast.detect import records, watched
 from holdfast.detect.backtest import backtest as replay
 from holdfast.detect.log import Log, open_log
 from holdfast.detect.measurement import Measurement, Status, Transition
@@ -53,7 +53,11 @@ def list_(
             runs = records.runs(conn)
             found = [
                 shapes.monitors_of(
-                    applied.model, records.latest(conn, id_), records.false_alarms(conn, id_), runs.get(id_)
+                    applied.model,
+                    watched.monitors_in(conn, applied.model),
+                    records.latest(conn, id_),
+                    records.false_alarms(conn, id_),
+                    runs.get(id_),
                 )
                 for id_, applied in systems.items()
             ]

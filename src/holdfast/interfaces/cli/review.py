@@ -17,6 +17,7 @@ from holdfast.interfaces.cli.session import Session, command, noun
 from holdfast.interfaces.cli.typed import IncidentId, asked, from_yaml
 from holdfast.interfaces.shapes import learning as shapes
 from holdfast.learn import reviewing
+from holdfast.learn.review import Review
 from holdfast.people import Permission
 from holdfast.prepare.terms import ReviewQuestion
 
@@ -28,7 +29,7 @@ def draft(session: Session, incident: IncidentId) -> None:
     """Write down what the record knows; what a person wrote stays."""
     by = session.acting(Permission.RESPOND)
     drafted = reviewing.draft(session.application.desk, incident, by=by, at=session.now)
-    session.answer(lambda: shapes.shown_review(incident, drafted), _standing)
+    session.answer(lambda: _shown(session, incident, drafted), _standing)
 
 
 @command(app, "edit")
@@ -50,7 +51,7 @@ def edit(
     said = _edited(file, question, answer, attendee)
     desk = session.application.desk
     edited = reviewing.edit(desk, incident, said.answers, said.attendees, by=by, at=session.now)
-    session.answer(lambda: shapes.shown_review(incident, edited), _standing)
+    session.answer(lambda: _shown(session, incident, edited), _standing)
 
 
 @command(app, "complete")
@@ -69,7 +70,7 @@ def complete(
     said = from_yaml(Path(actions), shapes.CompletionAsked) if actions else shapes.CompletionAsked()
     plans = [action.plan() for action in said.actions]
     completed = reviewing.complete(session.application.desk, incident, plans, by=by, at=session.now)
-    session.answer(lambda: shapes.shown_review(incident, completed), _standing)
+    session.answer(lambda: _shown(session, incident, completed), _standing)
 
 
 @command(app, "show")
@@ -91,7 +92,7 @@ def show(
         }
         print(yaml.dump(values, Dumper=_Readable, sort_keys=False, allow_unicode=True), end="")
         return
-    session.answer(lambda: shapes.shown_review(incident, found), _words)
+    session.answer(lambda: _shown(session, incident, found), _words)
 
 
 class _Readable(yaml.SafeDumper):
@@ -115,6 +116,11 @@ def _edited(
     if not answers and attendees is None:
         raise typer.BadParameter("nothing to change; give --question with --answer, --attendee, or --from")
     return asked(shapes.ReviewAsked, answers=answers, attendees=attendees)
+
+
+def _shown(session: Session, incident: str, found: Review) -> shapes.ReviewShown:
+    questions = reviewing.questions(session.application.desk, incident)
+    return shapes.shown_review(incident, questions, found)
 
 
 def _standing(made: shapes.ReviewShown) -> Iterable[RenderableType]:
@@ -144,7 +150,7 @@ def _words(made: shapes.ReviewShown) -> Iterable[RenderableType]:
     for question, answer in made.answers.items():
         known = answer and question in made.from_record and not made.completed_at
         mark = "  (from the record)" if known else ""
-        yield heading(f"{words_of(question).capitalize()}{mark}")
+        yield heading(f"{made.questions[question]}{mark}")
         yield answer or cell("no answer yet", "yellow")
     yield heading("Took part")
     yield listed(made.attendees, "nobody named yet")

@@ -11,10 +11,11 @@ from pydantic import Field
 from holdfast.detect import records
 from holdfast.detect.measurement import Measurement, Status
 from holdfast.detect.records import Alert, Run
+from holdfast.detect.watched import window_said
 from holdfast.interfaces.shapes.base import Asked, Seconds, Shown, Text
 from holdfast.interfaces.shapes.incidents import AlertFactsShown
 from holdfast.prepare import durations
-from holdfast.prepare.systems import Metric, Monitor, Rows, System
+from holdfast.prepare.systems import Metric, Monitor, System
 from holdfast.prepare.terms import ContainmentKind, Dimension
 from holdfast.prepare.versions import Applied
 
@@ -114,7 +115,7 @@ class MonitorListed(Shown):
     schedule_seconds: Seconds
     group_by: tuple[str, ...]
     latest: MeasurementShown | None
-    """The newest window that says something for everybody; of several columns the newest of any."""
+    """The newest window that says something for everybody."""
     alerts: int
     """Alerts it ever raised."""
     false_alarms: int
@@ -228,14 +229,14 @@ class SettingAside(Asked):
 # Building --------------------------------------------------------------------------------------
 
 
-def listed_system(applied: Applied[System], run: Run | None) -> SystemListed:
-    return SystemListed.model_validate(_system(applied, run))
+def listed_system(applied: Applied[System], monitors: int, run: Run | None) -> SystemListed:
+    return SystemListed.model_validate(_system(applied, monitors, run))
 
 
-def shown_system(applied: Applied[System], run: Run | None) -> SystemShown:
+def shown_system(applied: Applied[System], monitors: int, run: Run | None) -> SystemShown:
     model = applied.model
     details = {name: getattr(model, name) for name in _DETAILS}
-    return SystemShown.model_validate({**_system(applied, run), **details})
+    return SystemShown.model_validate({**_system(applied, monitors, run), **details})
 
 
 _DETAILS = (
@@ -250,7 +251,7 @@ _DETAILS = (
 )
 
 
-def _system(applied: Applied[System], run: Run | None) -> dict[str, Any]:
+def _system(applied: Applied[System], monitors: int, run: Run | None) -> dict[str, Any]:
     model = applied.model
     return {
         "system": model.id,
@@ -258,7 +259,7 @@ def _system(applied: Applied[System], run: Run | None) -> dict[str, Any]:
         "owner": model.owner,
         "priority": model.priority,
         "covered": model.is_covered,
-        "monitors": len(model.monitors),
+        "monitors": monitors,
         "file": applied.file,
         "content": applied.content,
         "applied_at": applied.applied_at,
@@ -269,12 +270,13 @@ def _system(applied: Applied[System], run: Run | None) -> dict[str, Any]:
 
 def monitors_of(
     system: System,
+    monitors: Iterable[Monitor],
     latest: Mapping[str, Measurement],
     false_alarms: Mapping[str, tuple[int, int]],
     run: Run | None,
 ) -> MonitorList:
-    """`latest` and `false_alarms` by monitor id, as `detect.records` reads them."""
-    found = tuple(_monitor(system, one, latest, false_alarms) for one in system.monitors)
+    """`monitors` as they measure, `latest` and `false_alarms` by their ids, as `detect` reads all three."""
+    found = tuple(_monitor(system, one, latest, false_alarms) for one in monitors)
     seen = RunShown.model_validate(run) if run else None
     return MonitorList(system=system.id, monitors=found, monitoring=seen)
 
@@ -285,36 +287,29 @@ def _monitor(
     latest: Mapping[str, Measurement],
     false_alarms: Mapping[str, tuple[int, int]],
 ) -> MonitorListed:
-    own = [name for name in {*latest, *false_alarms} if belongs(name, monitor)]
-    newest = max((latest[name] for name in own if name in latest), key=lambda m: m.window_end, default=None)
-    counts = [false_alarms.get(name, (0, 0)) for name in own]
+    newest = latest.get(monitor.id)
+    wrong, alerts = false_alarms.get(monitor.id, (0, 0))
     return MonitorListed(
         system=system.id,
         monitor=monitor.id,
         name=monitor.name,
         metric=monitor.metric,
         dimension=monitor.metric.dimension,
-        window=window_words(monitor),
+        window=window_said(monitor),
         threshold=threshold_words(monitor),
         reason=monitor.reason,
         tells=tuple(role.value for role in monitor.tells),
         schedule_seconds=round(monitor.schedule.total_seconds()),
         group_by=monitor.group_by,
         latest=MeasurementShown.model_validate(newest) if newest else None,
-        alerts=sum(of for _, of in counts),
-        false_alarms=sum(wrong for wrong, _ in counts),
+        alerts=alerts,
+        false_alarms=wrong,
     )
 
 
 def belongs(measured: str, monitor: Monitor) -> bool:
     """Whether `drift.income` was measured by this monitor: by id, or as one of its columns."""
     return measured == monitor.id or (monitor.columns is not None and measured.startswith(f"{monitor.id}."))
-
-
-def window_words(monitor: Monitor) -> str:
-    """`1d` or `5,000 rows`."""
-    window = monitor.window
-    return f"{window.rows:,} rows" if isinstance(window, Rows) else durations.show(window)
 
 
 def threshold_words(monitor: Monitor) -> str:

@@ -113,6 +113,9 @@ class IncidentListed(Shown):
     acknowledged_by: str
     """Whoever answered first; empty while nobody has."""
     contained_at: datetime | None
+    """Since when it is contained; null while it is not, also where that was lost."""
+    first_contained_at: datetime | None
+    """When containment was first proven, also where it was lost or reverted since."""
     resolved_at: datetime | None
     closed_at: datetime | None
     next_clock: ClockShown | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 
@@ -127,6 +128,8 @@ class ReviewShown(Shown):
     incident: str
     version: int
     """0 before the first draft."""
+    questions: dict[ReviewQuestion, str]
+    """In the words of the incident's playbook."""
     answers: dict[ReviewQuestion, str]
     from_record: tuple[ReviewQuestion, ...]
     """Questions whose answer is still the one the record gave."""
@@ -139,11 +142,12 @@ class ReviewShown(Shown):
     shared_with: tuple[str, ...]
 
 
-def shown_review(incident: str, state: Review) -> ReviewShown:
+def shown_review(incident: str, questions: Mapping[ReviewQuestion, str], state: Review) -> ReviewShown:
     newest, completed = state.newest, state.completed
     return ReviewShown(
         incident=incident,
         version=newest.number if newest else 0,
+        questions=dict(questions),
         answers={question: state.answers[question] for question in ReviewQuestion},
         from_record=newest.from_record if newest else (),
         unanswered=state.unanswered,

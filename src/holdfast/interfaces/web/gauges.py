@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from holdfast import charts, wording
 from holdfast.detect import maturity
 from holdfast.detect.alarms.relative import compared_with
 from holdfast.detect.judging import average_run_length
 from holdfast.detect.measurement import Measurement, series_key
-from holdfast.prepare import durations
+from holdfast.detect.watched import window_said as window_said
 from holdfast.prepare.playbook import Playbook
 from holdfast.prepare.systems import Metric, Monitor, Rows, System
 from holdfast.prepare.terms import Dimension
@@ -109,22 +108,6 @@ def digits(monitor: Monitor) -> int:
     return _DIGITS.get(monitor.metric, 2)
 
 
-def expanded(system: System, measured: Iterable[str]) -> list[Monitor]:
-    """The monitors as they measure: one for each column where the file speaks of several."""
-    known = sorted(measured)
-    found: list[Monitor] = []
-    for monitor in system.monitors:
-        if monitor.columns is None:
-            found.append(monitor)
-        elif monitor.columns == "features":
-            start = f"{monitor.id}."
-            columns = [name.removeprefix(start) for name in known if name.startswith(start)]
-            found += [monitor.of(column) for column in columns] or [monitor]
-        else:
-            found += [monitor.of(column) for column in monitor.columns]
-    return found
-
-
 # Words ---------------------------------------------------------------------------------------------
 
 
@@ -136,15 +119,6 @@ def metric_said(monitor: Monitor) -> str:
         words = _WORDS.get(monitor.metric, monitor.metric.value.replace("_", " "))
     said = f"{words} of {monitor.column}" if monitor.column else words
     return said[:1].upper() + said[1:]
-
-
-def window_said(monitor: Monitor) -> str:
-    """`daily windows`, `windows of 6 hours`, `windows of 5,000 rows`."""
-    if isinstance(monitor.window, Rows):
-        return f"windows of {monitor.window.rows:,} rows"
-    lengths = {timedelta(hours=1): "hourly", timedelta(days=1): "daily", timedelta(weeks=1): "weekly"}
-    named = lengths.get(monitor.window)
-    return f"{named} windows" if named else f"windows of {durations.spoken(monitor.window)}"
 
 
 def limits_said(monitor: Monitor) -> str:
@@ -269,16 +243,14 @@ class Coverage:
         return bool(self.requires) and not self.monitors
 
 
-def coverage(playbook: Playbook | None, system: System) -> tuple[Coverage, ...]:
+def coverage(playbook: Playbook | None, system: System, monitors: Iterable[Monitor]) -> tuple[Coverage, ...]:
     """Each dimension the playbook speaks of or a monitor watches, in the playbook's order (R-PRE-01)."""
     asked: dict[Dimension, list[str]] = {}
     for requirement in playbook.detection.requirements if playbook else ():
         wanted = system.priority <= requirement.down_to_priority
         asked.setdefault(requirement.dimension, []).extend([requirement.requires] if wanted else [])
-    watched: Mapping[Dimension, int] = {
-        dimension: sum(monitor.metric.dimension is dimension for monitor in system.monitors)
-        for dimension in Dimension
-    }
+    found = [monitor.metric.dimension for monitor in monitors]
+    watched: Mapping[Dimension, int] = {dimension: found.count(dimension) for dimension in Dimension}
     shown = [*asked, *(dimension for dimension in Dimension if watched[dimension] and dimension not in asked)]
     return tuple(
         Coverage(dimension, "; ".join(asked.get(dimension, ())), watched[dimension]) for dimension in shown

@@ -136,13 +136,6 @@ def _measurement() -> TypeAdapter[Measurement]:
     return TypeAdapter(Measurement)
 
 
-def monitors_measured(conn: Connection, system: str) -> set[str]:
-    """Every monitor of a system that ever measured, by the id its measurements carry."""
-    table = records.measurements
-    query = select(table.c.monitor).where(table.c.system == system).distinct()
-    return {row.monitor for row in conn.execute(query)}
-
-
 def windows(conn: Connection, system: str, series: str, number: int = 1, size: int = 30) -> Page[Measurement]:
     """The windows of one series as known now, the newest first."""
     table = records.measurements

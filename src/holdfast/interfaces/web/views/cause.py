@@ -10,11 +10,11 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Response
 
+from holdfast.detect import watched
 from holdfast.evidence import custody
 from holdfast.evidence.events import Item
 from holdfast.incident import loading
 from holdfast.incident.incident import Incident
-from holdfast.interfaces.web import gauges, lists
 from holdfast.interfaces.web.access import Visit, visit
 from holdfast.interfaces.web.typed import NOTHING, Typed, Wrong, local_moment, refuse, typed
 from holdfast.investigate import analysing, links
@@ -102,9 +102,8 @@ def _monitors(visit: Visit, state: Incident) -> list[str]:
     if applied is None:
         return []
     with visit.application.ledger.reading() as conn:
-        measured = lists.monitors_measured(conn, state.system)
-    expanded = [monitor.id for monitor in gauges.expanded(applied.model, measured)]
-    return list(dict.fromkeys([*expanded, *(monitor.id for monitor in applied.model.monitors)]))
+        each = [monitor.id for monitor in watched.monitors_in(conn, applied.model)]
+    return list(dict.fromkeys([*each, *(monitor.id for monitor in applied.model.monitors)]))
 
 
 def _addresses(state: Incident) -> Callable[[Link], str]:

@@ -80,7 +80,6 @@ def _console(visit: Visit, incident: str, form: Typed, status: int = 200) -> Res
         preserve=lambda offer: _preserved(ground, offer),
         clock=state.clocks.get(Clock.CONTAIN),
         running=not state.status.over,
-        first_contained=min((one.contained_at for one in known if one.contained_at), default=None),
         effects=EFFECTS,
         stages=Stage,
         typed=form,

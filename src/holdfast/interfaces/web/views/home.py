@@ -11,7 +11,7 @@ from fastapi import APIRouter, Response
 from sqlalchemy import Connection
 
 from holdfast import charts, wording
-from holdfast.detect import records
+from holdfast.detect import records, watched
 from holdfast.detect.measurement import Measurement
 from holdfast.detect.records import Alert
 from holdfast.incident import register
@@ -19,9 +19,8 @@ from holdfast.incident.incident import Incident, Phase
 from holdfast.incident.register import Filter
 from holdfast.interfaces.application import Application
 from holdfast.interfaces.standing import Standing, standing_of
-from holdfast.interfaces.web import clocks, lists
+from holdfast.interfaces.web import clocks
 from holdfast.interfaces.web.access import visit
-from holdfast.interfaces.web.gauges import expanded
 from holdfast.interfaces.web.rendering import Tone
 from holdfast.learn import measures, tracker
 from holdfast.ledger.ledger import Ledger
@@ -45,9 +44,7 @@ def home(visit: visit) -> Response:
     with application.ledger.reading() as conn:
         running = register.find(conn, Filter(running=True), limit=500)
         alerts = records.find_alerts(conn, state="open", limit=500)
-        watching = sum(
-            len(expanded(system, lists.monitors_measured(conn, name))) for name, system in systems.items()
-        )
+        watching = sum(len(watched.monitors_in(conn, system)) for system in systems.values())
         failing = [_failing(conn, alert, now) for alert in alerts[:_SHOWN]]
     return visit.page(
         "pages/home.html",

@@ -11,7 +11,7 @@ from fastapi import APIRouter, HTTPException, Response
 from sqlalchemy import Connection
 
 from holdfast.contain import reading as containments
-from holdfast.detect import records
+from holdfast.detect import records, watched
 from holdfast.detect.records import Run
 from holdfast.incident import register
 from holdfast.incident.register import Filter
@@ -36,6 +36,7 @@ class Row:
     """One system of the inventory."""
 
     system: System
+    monitors: int
     coverage: tuple[Coverage, ...]
     run: Run | None
     failing: int
@@ -58,10 +59,12 @@ def systems(visit: visit) -> Response:
     inventory = versions.active_systems(ledger)
     with ledger.reading() as conn:
         runs, alerts = records.runs(conn), lists.open_alerts(conn)
+        watching = {name: watched.monitors_in(conn, applied.model) for name, applied in inventory.items()}
         rows = [
             Row(
                 applied.model,
-                gauges.coverage(playbook, applied.model),
+                len(watching[name]),
+                gauges.coverage(playbook, applied.model, watching[name]),
                 runs.get(name),
                 sum(one == name for one, _ in alerts),
                 register.count(conn, Filter(system=name, running=True)),
@@ -109,7 +112,9 @@ def one_system(visit: visit, system: str, version: int = 0) -> Response:
         system=applied.model,
         applied=applied,
         gauges=found,
-        coverage=gauges.coverage(active.playbook if active else None, applied.model),
+        coverage=gauges.coverage(
+            active.playbook if active else None, applied.model, [gauge.monitor for gauge in found]
+        ),
         run=run,
         state=(tone, word),
         standing=standing,
@@ -134,14 +139,13 @@ def require(visit: Visit, system: str) -> Applied[System]:
 def gauges_of(conn: Connection, system: System, windows: int = _COURSE) -> list[Gauge]:
     """Every monitor of a system with its newest windows, those out of bounds first."""
     alerts = lists.open_alerts(conn, system.id)
-    monitors = gauges.expanded(system, lists.monitors_measured(conn, system.id))
     found = [
         Gauge(
             monitor,
             lists.windows(conn, system.id, gauges.series_of(monitor), size=windows).entries,
             alerts.get((system.id, monitor.id), 0),
         )
-        for monitor in monitors
+        for monitor in watched.monitors_in(conn, system)
     ]
     return sorted(found, key=lambda gauge: gauge.alerts == 0)
 

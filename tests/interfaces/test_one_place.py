@@ -1,0 +1,188 @@
+"""Every number that is shown twice comes from one place: page, API, terminal and report agree.
+
+One workspace is read through each of them, as a person, a program, a shell and an auditor read it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from typer.testing import CliRunner
+
+from holdfast import app as joined
+from holdfast import wording
+from holdfast.audit.dossier import gather
+from holdfast.audit.report.content import content
+from holdfast.detect import records
+from holdfast.incident.events import Contained, ContainmentLost, Resolved
+from holdfast.incident.loading import load
+from holdfast.interfaces.api.resources import PREFIX, api
+from holdfast.interfaces.application import Application
+from holdfast.interfaces.cli.main import build
+from holdfast.interfaces.cli.session import Wiring
+from holdfast.interfaces.worker.worker import Worker
+from holdfast.learn import reviewing
+from holdfast.learn.measures import measures_of
+from holdfast.learn.prefilling import prefill
+from holdfast.people import Permission
+from holdfast.prepare.terms import ReviewQuestion
+from holdfast.prepare.versions import active_playbook, active_systems
+from support.company import HELEN, MAYA, TOMAS
+from support.lender_pages import DRIFT, LOANS, open_lender
+from support.opened import tell
+from support.pages import Reader, SetClock, signed_in
+
+INCIDENT = "INC-1"
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass
+class Company:
+    """One workspace and its four faces."""
+
+    application: Application
+    folder: Path
+    clock: SetClock
+    page: Reader
+    token: str
+
+    def read(self, path: str) -> str:
+        """A page as text, without its breaks."""
+        return " ".join(self.page.page(path).text.split())
+
+    def ask(self, path: str) -> Any:
+        """The API's answer."""
+        served = FastAPI()
+        served.include_router(api(self.application))
+        answer = TestClient(served).get(f"{PREFIX}{path}", headers={"Authorization": f"Bearer {self.token}"})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def type(self, *words: str) -> str:
+        """What the terminal answers."""
+
+        def opened(folder: Path, environ: Any, clock: Any) -> Application:
+            return joined.open_workspace(folder, environ, self.clock)
+
+        wiring = Wiring(opened, joined.initialise, joined.Service, Worker, joined._engine)
+        before = ["--workspace", str(self.folder), "--as", MAYA.id]
+        result = CliRunner().invoke(build(wiring), [*before, *words])
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    @property
+    def report(self) -> str:
+        """Everything the report says, before it is typeset."""
+        made = content(gather(self.application.ledger, INCIDENT), by=HELEN, at=self.clock.now())
+        return json.dumps(made, default=str, ensure_ascii=False)
+
+
+@pytest.fixture
+def company(tmp_path: Path) -> Company:
+    clock = SetClock()
+    application = open_lender(tmp_path, clock)
+    now = clock.now()
+    until = now + timedelta(days=30)
+    secret, _ = application.accounts.issue_token(
+        MAYA.id, "test", [Permission.READ], until, MAYA, now, "person"
+    )
+    return Company(application, tmp_path, clock, signed_in(application, MAYA), secret)
+
+
+# Monitors --------------------------------------------------------------------------------------
+
+
+def test_the_number_of_monitors_is_one_number(company: Company) -> None:
+    """A monitor of several columns is as many as it has columns, wherever they are counted or listed."""
+    written = active_systems(company.application.ledger)[LOANS].model.monitors
+    listed = company.ask(f"/systems/{LOANS}/monitors")["monitors"]
+    many = len(listed)
+    assert many > len(written), "one is written for several columns"
+    assert company.ask(f"/systems/{LOANS}")["monitors"] == many
+    (counted,) = [one for one in company.ask("/systems")["systems"] if one["system"] == LOANS]
+    assert counted["monitors"] == many
+    (typed,) = json.loads(company.type("monitor", "list", LOANS))["systems"]
+    assert typed["monitors"] == listed
+    assert f"of {many}" in company.read("/systems")
+    total = sum(one["monitors"] for one in company.ask("/systems")["systems"])
+    assert f"of {total}" in company.read("/")
+    page = company.page.page(f"/systems/{LOANS}").html
+    assert all(f'/monitors/{one["monitor"]}"' in page for one in listed)
+
+
+def test_alerts_of_the_monitors_add_up_to_those_of_their_system(company: Company) -> None:
+    with company.application.ledger.reading() as conn:
+        raised = sum(of for _, of in records.false_alarms(conn, LOANS).values())
+    assert raised
+    assert sum(one["alerts"] for one in company.ask(f"/systems/{LOANS}/monitors")["monitors"]) == raised
+
+
+def test_a_window_has_one_name(company: Company) -> None:
+    (said,) = {
+        one["window"]
+        for one in company.ask(f"/systems/{LOANS}/monitors")["monitors"]
+        if one["monitor"] == DRIFT
+    }
+    assert said == "daily windows"
+    assert said in company.read(f"/systems/{LOANS}/monitors/{DRIFT}")
+    assert said in company.read(f"/systems/{LOANS}")
+    assert said in company.type("monitor", "list", LOANS, "--table")
+    assert said in company.report
+
+
+# Containment -----------------------------------------------------------------------------------
+
+
+def test_first_contained_is_one_moment_also_where_it_was_lost(company: Company) -> None:
+    ledger, opened = company.application.ledger, load(company.application.ledger, INCIDENT).state.opened_at
+    assert opened is not None
+    first, lost, again = (company.clock.now() + minutes * MINUTE for minutes in (40, 60, 90))
+    contained = Contained(incident=INCIDENT, containment="INC-1-C1", proof="the log shows it")
+    tell(ledger, INCIDENT, contained, at=first, by=TOMAS)
+    _shown(company, first, opened)
+    away = ContainmentLost(incident=INCIDENT, containment="INC-1-C1", reason="it goes on")
+    tell(ledger, INCIDENT, away, at=lost, by=TOMAS)
+    company.clock.pass_(70 * MINUTE)
+    _shown(company, first, opened)
+    assert company.ask(f"/incidents/{INCIDENT}")["contained_at"] is None
+    assert wording.utc(first) in company.read(f"/incidents/{INCIDENT}/containment")
+    tell(ledger, INCIDENT, contained, at=again, by=TOMAS)
+    company.clock.pass_(30 * MINUTE)
+    _shown(company, first, opened)
+
+
+def _shown(company: Company, first: datetime, opened: datetime) -> None:
+    shown = company.ask(f"/incidents/{INCIDENT}")["first_contained_at"]
+    assert datetime.fromisoformat(shown) == first
+    assert json.loads(company.type("incident", "show", INCIDENT))["incident"]["first_contained_at"] == shown
+    assert wording.utc(first) in company.type("incident", "show", INCIDENT, "--table")
+    assert f'"time": "{first:%H:%M} UTC"' in company.report
+    ledger = company.application.ledger
+    assert measures_of(ledger, company.clock.now() + timedelta(hours=2)).contain.longest == first - opened
+    told = prefill(reviewing.material(ledger, load(ledger, INCIDENT).state))[ReviewQuestion.WHEN_DETECTED]
+    assert f"Contained: {wording.utc(first)}" in told
+
+
+# The review ------------------------------------------------------------------------------------
+
+
+def test_the_questions_of_the_review_are_those_of_the_playbook(company: Company) -> None:
+    active = active_playbook(company.application.ledger)
+    assert active is not None
+    asked = {question.value: words for question, words in active.playbook.review.questions.items()}
+    tell(company.application.ledger, INCIDENT, Resolved(INCIDENT, "Done."), at=company.clock.now(), by=MAYA)
+    reviewing.draft(company.application.desk, INCIDENT, by=MAYA, at=company.clock.now())
+    assert company.ask(f"/incidents/{INCIDENT}/review")["questions"] == asked
+    page, report = company.read(f"/incidents/{INCIDENT}/review"), company.report
+    table = " ".join(company.type("review", "show", INCIDENT, "--table").split())
+    for words in asked.values():
+        assert words in page
+        assert words in report
+        assert words in table
