@@ -177,7 +177,8 @@ def test_the_questions_of_the_review_are_those_of_the_playbook(company: Company)
     active = active_playbook(company.application.ledger)
     assert active is not None
     asked = {question.value: words for question, words in active.playbook.review.questions.items()}
-    tell(company.application.ledger, INCIDENT, Resolved(INCIDENT, "Done."), at=company.clock.now(), by=MAYA)
+    resolved = Resolved(incident=INCIDENT, resolution="Months are refused.")
+    tell(company.application.ledger, INCIDENT, resolved, at=company.clock.now(), by=MAYA)
     reviewing.draft(company.application.desk, INCIDENT, by=MAYA, at=company.clock.now())
     assert company.ask(f"/incidents/{INCIDENT}/review")["questions"] == asked
     page, report = company.read(f"/incidents/{INCIDENT}/review"), company.report

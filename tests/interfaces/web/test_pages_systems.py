@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from holdfast.interfaces.application import Application
 from holdfast.interfaces.web import gauges
+from holdfast.prepare.playbook import Playbook
 from holdfast.prepare.systems import System
 from holdfast.prepare.terms import Dimension
 from holdfast.prepare.versions import active_playbook, active_systems, apply_workspace, approve_change
@@ -201,16 +203,16 @@ def test_limits_read_as_they_were_written(lender: Application) -> None:
     assert monitors["accuracy-slow-decline"] == "a lasting fall below 0.85"
 
 
+def _coverage(playbook: Playbook, system: System) -> Sequence[gauges.Coverage]:
+    return gauges.coverage(playbook, system, system.monitors)
+
+
 def test_what_the_playbook_asks_for_and_nothing_watches_is_a_gap_r_pre_01(lender: Application) -> None:
     active = active_playbook(lender.ledger)
     assert active is not None
     systems = active_systems(lender.ledger)
     gaps = {
-        name: [
-            one.dimension
-            for one in gauges.coverage(active.playbook, applied.model, applied.model.monitors)
-            if one.is_gap
-        ]
+        name: [one.dimension for one in _coverage(active.playbook, applied.model) if one.is_gap]
         for name, applied in systems.items()
     }
     assert gaps[LOANS] == []
