@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,35 +10,14 @@ import pytest
 
 from holdfast.ledger.events import ClockConfirmed
 from holdfast.ledger.ledger import Ledger
-from holdfast.ledger.timekeeping import BOUND, ClockStepped, LedgerClock, Ticks
+from holdfast.ledger.timekeeping import BOUND, ClockStepped, LedgerClock
 from holdfast.people import Actor
 from holdfast.problems import NotAllowed
 from support.kettles import KettleFilled
+from support.machines import Machine
 
 ANA = Actor("ana@example.com", "Ana Reyes")
 MINUTE = timedelta(minutes=1)
-
-
-@dataclass
-class Machine:
-    """A machine whose clock can be set, which its count of seconds cannot."""
-
-    clock: datetime
-    boot: str = "first"
-    seconds: float = 1000.0
-
-    def now(self) -> datetime:
-        return self.clock
-
-    def ticks(self) -> Ticks:
-        return Ticks(self.boot, self.seconds)
-
-    def pass_(self, span: timedelta) -> None:
-        self.clock += span
-        self.seconds += span.total_seconds()
-
-    def start_again(self) -> None:
-        self.boot, self.seconds = f"{self.boot}, again", 5.0
 
 
 @pytest.fixture

@@ -37,4 +37,7 @@ class Remembered:
                 yield f"{whose} remember a run of {row.as_of}, the last was at {ran.as_of}"
             elif ran.memory and digest_of_memory(row.state) != ran.memory:
                 yield f"what {whose} remember is not what their last run left: it was edited"
+        for ran in self._ran.values():
+            if ran.system not in seen:
+                yield f"what the monitors of {ran.system} remember since {ran.as_of:%d %B %Y} is missing"
         yield from (f"the memory of {name} stands {n} times" for name, n in seen.items() if n > 1)

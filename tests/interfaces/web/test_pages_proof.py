@@ -14,6 +14,7 @@ from holdfast.interfaces.web.typed import Typed, Wrong, local_moment, one_break
 from holdfast.interfaces.web.views.styleguide import SWITCH
 from holdfast.ledger import tables
 from holdfast.ledger.events import LedgerChecked
+from holdfast.ledger.timekeeping import LedgerClock
 from holdfast.prepare.versions import (
     active_playbook,
     apply_workspace,
@@ -23,6 +24,7 @@ from holdfast.prepare.versions import (
 from holdfast.prepare.workspace import load_workspace
 from holdfast.problems import NotAllowed
 from support.company import HELEN, MAYA, PRIYA, SAMUEL, VICTOR, person
+from support.machines import Machine
 from support.pages import PASSWORD, START, Page, Reader, SetClock, open_company, signed_in
 
 NADIA = person("Nadia Petrov")
@@ -109,6 +111,22 @@ def test_the_check_reads_everything_and_reports_what_it_found_r_evd_04(
     bad = Page(maya.post("/ledger/checks").text).text
     assert "found" in bad
     assert f"fact {seq} " in bad
+
+
+def test_every_page_says_that_the_clock_stepped_until_it_is_right(
+    company: Application, maya: Reader, clock: SetClock
+) -> None:
+    machine = Machine(clock.now())
+    watched = LedgerClock(company.ledger, company.settings.workspace / "clock.json", machine, machine.ticks)
+    company.ledger.require_steady = watched.require_steady
+    assert "stepped" not in maya.page("/").text
+    machine.clock += timedelta(days=1)
+    for path in ("/", "/incidents", "/ledger", "/systems", "/playbook"):
+        page = maya.page(path).text
+        assert "stepped by +1 day" in page
+        assert "holdfast ledger clock" in page
+    machine.clock -= timedelta(days=1)
+    assert "stepped" not in maya.page("/").text
 
 
 def test_every_page_is_red_from_a_failed_check_until_one_passes(company: Application, maya: Reader) -> None:

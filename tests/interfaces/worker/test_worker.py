@@ -15,15 +15,18 @@ from holdfast.incident.responding import Report
 from holdfast.interfaces.application import Application
 from holdfast.interfaces.worker.worker import Worker
 from holdfast.ledger import pulse
+from holdfast.ledger.events import LedgerChecked
 from holdfast.ledger.facts import Recorded
 from holdfast.ledger.outbox import MessageQueued
 from holdfast.ledger.reactions import Reaction
+from holdfast.ledger.timekeeping import LedgerClock
 from holdfast.ledger.timers import armed
 from holdfast.people import SYSTEM
 from holdfast.prepare.starting import write_workspace
 from holdfast.rehearse.clock import StoryClock
 from holdfast.settings import Settings
-from support.company import HELEN, INES, put_in_force
+from support.company import HELEN, INES, MAYA, put_in_force
+from support.machines import Machine
 
 
 @dataclass
@@ -121,3 +124,60 @@ def test_the_owner_is_told_once_when_the_playbook_is_due_for_review(opened: Open
         rounds(worker, now + timedelta(days=days))
     told = [r.fact for r in opened.application.ledger.facts() if isinstance(r.fact, MessageQueued)]
     assert [message.to for message in told if "Review of the playbook" in message.subject] == [HELEN.id]
+
+
+def checks(application: Application) -> list[Recorded]:
+    return [one for one in application.ledger.facts() if isinstance(one.fact, LedgerChecked)]
+
+
+def test_the_ledger_is_checked_once_a_day_by_the_worker_and_each_check_is_a_fact(
+    opened: Opened, now: datetime
+) -> None:
+    """R-EVD-04."""
+    worker = Worker(opened.application)
+    counts = []
+    for hours in (0, 1, 23, 24, 25, 47, 48):
+        rounds(worker, now + timedelta(hours=hours))
+        counts.append(len(checks(opened.application)))
+    assert counts == [1, 1, 1, 2, 2, 2, 3]
+    assert {one.by for one in checks(opened.application)} == {SYSTEM}
+    last = opened.application.checks.last()
+    assert last is not None
+    assert (last.at, last.found.verdict, last.unrecorded) == (now + timedelta(hours=48), "holds", "")
+
+
+def test_a_check_by_a_person_is_not_repeated_by_the_worker_within_the_day(
+    opened: Opened, now: datetime
+) -> None:
+    opened.application.check_on_record(MAYA)
+    rounds(Worker(opened.application), now + timedelta(hours=23))
+    assert [one.by for one in checks(opened.application)] == [MAYA]
+
+
+@pytest.mark.parametrize("days", [10, -10])
+@pytest.mark.parametrize("confirmed", [False, True], ids=["set right", "confirmed"])
+def test_after_a_step_of_the_clock_every_lane_pauses_until_it_is_right_or_confirmed(
+    opened: Opened, now: datetime, days: int, confirmed: bool
+) -> None:
+    """Nothing is fired, sent or sealed; afterwards at once, not when the wrong time comes."""
+    machine, step = Machine(now), timedelta(days=days)
+    ledger = opened.application.ledger
+    clock = LedgerClock(ledger, opened.application.settings.workspace / "clock.json", machine, machine.ticks)
+    ledger.require_steady = clock.require_steady
+    application = replace(opened.application, clock=clock)
+    worker = Worker(application)
+    rounds(worker, clock.now())
+    application.desk.open(Report("Refusals without a reason"), by=INES, at=clock.now())
+    size, anchored = ledger.size(), application.anchor.standing()
+    machine.clock += step
+    assert worker.round(clock.now()) == 0
+    assert (ledger.size(), application.anchor.standing()) == (size, anchored)
+    assert any("stepped" in why for why in worker.failing.values())
+    if confirmed:
+        clock.confirm("moved to another host", MAYA)
+    else:
+        machine.clock -= step
+    machine.pass_(timedelta(minutes=1))
+    rounds(worker, clock.now())
+    assert not any("stepped" in why for why in worker.failing.values())
+    assert application.anchor.standing() != anchored, "it is sealed again"

@@ -62,7 +62,8 @@ class Lane:
 
     def waits(self, what: str, now: datetime) -> bool:
         """Whether a step failed so lately that it is not tried yet."""
-        return self._not_before.get(what, now) > now
+        # Never longer than the pause: a clock that ran ahead when it failed may have been set right.
+        return timedelta() < self._not_before.get(what, now) - now <= _PAUSE
 
     def run(self, stop: threading.Event, tell: Tell, pause: float) -> None:
         """Turn after turn until `stop` is set."""
