@@ -21,7 +21,7 @@ class Frozen:
     """What is fixed when the reference is set. Serialisable; part of the state between runs."""
 
     identity: str
-    """Digest of what it was made from; another one means that it must be made again."""
+    """Digest of its place and of how it is read; another one means that it must be made again."""
     edges: Mapping[str, tuple[float, ...]]
     """By column and number of parts: `car_value/10`."""
     values: Mapping[str, tuple[str, ...]]
@@ -33,8 +33,12 @@ class Frozen:
     """By score bin: the chance of a positive label."""
     calibrated: bool = False
     """Whether the chances come from labels of the reference, not from the scores themselves."""
+    calibrated_as_of: datetime | None = None
+    """`labels_ripe` when the chances were taken; None before."""
     cells: tuple[Cell, ...] = ()
     """The reference's own counts."""
+    counted: tuple[tuple[str, str], ...] = ()
+    """Scans and items that were counted of the reference: of one without rows no cell tells."""
     ripe: datetime = ALWAYS
     """When the reference is complete; a period of the log is once it is over."""
     labels_ripe: datetime = ALWAYS

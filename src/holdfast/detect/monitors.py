@@ -28,7 +28,7 @@ from holdfast.detect.plan import Scan
 from holdfast.detect.reading import Reader
 from holdfast.detect.tables import Kind, LogError, Table
 from holdfast.detect.wants import wants
-from holdfast.prepare.systems import DriftMethod, Metric, Monitor, Rows, System
+from holdfast.prepare.systems import DriftMethod, Maturity, Metric, Monitor, Rows, System
 from holdfast.problems import shown
 
 MOST_GROUPS = 200
@@ -88,6 +88,8 @@ class Able:
     monitors: tuple[Monitor, ...]
     failing: Mapping[str, Failure]
     """By monitor."""
+    rules: tuple[Maturity, ...]
+    """How long those of the system's file wait for labels, whether they can run or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ def monitors_of(system: System, log: Log, engine: Engine) -> Able:
             able.append(monitor)
         except LogError as error:
             failing[monitor.id] = Failure(monitor, str(error))
-    return Able(tuple(able), failing)
+    return Able(tuple(able), failing, tuple(reference.rules_of(system.monitors)))
 
 
 def _each(system: System, log: Log) -> Iterator[Monitor]:
@@ -219,7 +221,8 @@ def scans_of(monitors: Iterable[Monitor], log: Log, frozen: Frozen) -> tuple[Sca
 
 def freeze(system: System, log: Log, engine: Engine, as_of: datetime | None = None) -> Frozen:
     """Set the reference: what later measurements are compared with."""
-    return reference.freeze(log, monitors_of(system, log, engine).monitors, engine, as_of)
+    able = monitors_of(system, log, engine)
+    return reference.freeze(log, able.monitors, able.rules, engine, as_of)
 
 
 def evaluate(
@@ -257,11 +260,11 @@ def _one_by_one(
     alive, failing = [], dict(able.failing)
     for monitor in able.monitors:
         try:
-            _evaluate(Able((monitor,), {}), log, engine, as_of, state, recall)
+            _evaluate(Able((monitor,), {}, able.rules), log, engine, as_of, state, recall)
             alive.append(monitor)
         except Exception as error:  # whatever one monitor does, the others go on
             failing[monitor.id] = Failure(monitor, why_of(error))
-    return Able(tuple(alive), failing)
+    return Able(tuple(alive), failing, able.rules)
 
 
 def why_of(error: Exception) -> str:
@@ -273,7 +276,8 @@ def _evaluate(
     able: Able, log: Log, engine: Engine, as_of: datetime, state: State, recall: Recall | None
 ) -> Evaluation:
     monitors = able.monitors
-    frozen = reference.kept(state.frozen, log, monitors, engine, as_of)
+    kept = reference.kept(state.frozen, log, monitors, able.rules, engine, as_of)
+    frozen = reference.usable(kept, log)
     late = _late(state, log, monitors, engine, as_of)
     since, known = _from_late(state.since, late, monitors), state.known or state.since
     cells = [cell for cell in state.cells if cell.scan in since and cell.window.start < since[cell.scan]]
@@ -291,7 +295,7 @@ def _evaluate(
     every = (*monitors, *stopped)
     back = _look_back(every)
     after = State(
-        frozen=frozen,
+        frozen=kept,
         cells=tuple(_worth_keeping(cells, settled, back)),
         since=settled,
         series=series,

@@ -23,7 +23,7 @@ from holdfast.detect.metrics import estimate
 from holdfast.detect.metrics.drift import FINE, GRID, STRETCHED
 from holdfast.detect.tables import LogError, Table
 from holdfast.detect.wants import wants
-from holdfast.prepare.systems import LABELS_WITHIN, PREDICTED, Metric, Monitor
+from holdfast.prepare.systems import LABELS_WITHIN, PREDICTED, Maturity, Metric, Monitor
 from holdfast.problems import shown
 
 MOST_VALUES = 1000
@@ -43,83 +43,125 @@ class _Needs:
     scores: bool
 
 
-def identity(log: Log, monitors: Sequence[Monitor]) -> str:
-    """Digest of the reference's place and of all that shapes what is frozen from it."""
+def identity(log: Log, rules: Iterable[Maturity]) -> str:
+    """Digest of the reference's place and of how it is read.
+
+    It knows the system's file, never which monitors can run: one that fails, or measures again, moves no
+    other.
+    """
     reference = log.config.reference
-    needs = _needs(log, monitors)
     shape = {
         "reading": READING,
         "reference": None if reference is None else reference.model_dump(mode="json"),
         "columns": log.config.columns.model_dump(mode="json"),
-        "edges": needs.edges,
-        "values": needs.values,
-        "centres": needs.centres,
-        "scores": needs.scores,
-        "items": sorted(f"{monitor.group_by} {monitor.metric}" for monitor in monitors),
+        "rules": sorted({rule.model_dump_json() for rule in rules}),
     }
     return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def rules_of(monitors: Iterable[Monitor]) -> list[Maturity]:
+    """How long monitors wait for labels."""
+    return [monitor.maturity for monitor in monitors if monitor.metric.needs_labels]
 
 
 def freeze(
     log: Log,
     monitors: Sequence[Monitor],
+    rules: Sequence[Maturity],
     engine: Engine,
     as_of: datetime | None = None,
     begun: Frozen | None = None,
 ) -> Frozen:
     """Fix edges, categories and calibration, then count the reference on them.
 
-    Nothing is frozen before it is ripe: a period of the log when it is over, what its labels say when they
-    are complete (or have been waited for long enough). With `begun`, what is fixed already stays fixed.
-    Without a reference, columns are centred on the log, and scores are taken at their word. Without
+    `monitors` are those that can run, `rules` are those of all in the system's file. With `begun`, what is
+    fixed already stays fixed, and what is missing is added. Nothing is frozen before it is ripe: a period
+    of the log when it is over, what its labels say when they are complete (or have been waited for long
+    enough). Without a reference, columns are centred on the log, and scores are taken at their word. Without
     `as_of` everything in the log is known, and `Frozen` says from when on it may be used.
     """
-    needs = _needs(log, monitors)
-    ripe, labels_ripe = _ripeness(log, monitors, engine, as_of)
-    table = log.reference if ripe != NOT_YET else None
-    base = table or log.table
-    frozen = begun or Frozen(identity=identity(log, monitors), edges={}, values={}, centres={})
-    if begun is None or (begun.ripe == NOT_YET and ripe != NOT_YET):
+    before = begun or Frozen(
+        identity=identity(log, rules), edges={}, values={}, centres={}, ripe=NOT_YET, labels_ripe=NOT_YET
+    )
+    frozen = before
+    if not before.is_complete:
+        ripe, labels_ripe = _ripeness(log, rules, engine, as_of)
+        until = log.reference.until if log.reference else None
+        frozen = replace(before, ripe=ripe, labels_ripe=labels_ripe, until=until)
+    table = log.reference if frozen.ripe != NOT_YET else None
+    needs = _missing(_needs(log, monitors), frozen)
+    centres = engine.centres(table or log.table, needs.centres) if needs.centres else {}
+    frozen = replace(frozen, centres={**frozen.centres, **centres})
+    if table is not None:
+        values = {column: _values(column, table, engine) for column in needs.values}
         frozen = replace(
             frozen,
-            edges=_edges(needs, table, engine) if table else {},
-            values={column: _values(column, table, engine) for column in needs.values} if table else {},
-            centres=frozen.centres or engine.centres(base, needs.centres),
+            edges={**frozen.edges, **_edges(needs, table, engine)},
+            values={**frozen.values, **values},
         )
-    frozen = replace(
-        frozen, ripe=ripe, labels_ripe=labels_ripe, until=log.reference.until if log.reference else None
-    )
-    if needs.scores and ripe != NOT_YET:
+    if needs.scores and frozen.ripe != NOT_YET:
         frozen = replace(_with_chances(frozen, log, engine), two_classes=_has_two_classes(log, engine))
     if table is not None:
-        known = as_of if labels_ripe == NOT_YET else labels_ripe
-        frozen = replace(frozen, cells=tuple(_count(log, table, monitors, frozen, engine, known)))
+        if before.labels_ripe == NOT_YET:
+            frozen = _without_labelled(frozen)
+        known = as_of if frozen.labels_ripe == NOT_YET else frozen.labels_ripe
+        frozen = _counted(log, table, monitors, frozen, engine, known)
     return frozen
 
 
 def kept(
-    frozen: Frozen | None, log: Log, monitors: Sequence[Monitor], engine: Engine, as_of: datetime
+    frozen: Frozen | None,
+    log: Log,
+    monitors: Sequence[Monitor],
+    rules: Sequence[Maturity],
+    engine: Engine,
+    as_of: datetime,
 ) -> Frozen:
-    """What is frozen, made anew for other monitors, and completed once the reference is ripe."""
-    if frozen is None or frozen.identity != identity(log, monitors):
-        return freeze(log, monitors, engine, as_of)
-    if frozen.is_complete:
-        return frozen
-    return freeze(log, monitors, engine, as_of, frozen)
+    """What is frozen, with what is missing added; made anew only for another reference, or another way to
+    read it."""
+    begun = frozen if frozen is not None and frozen.identity == identity(log, rules) else None
+    return freeze(log, monitors, rules, engine, as_of, begun)
+
+
+def usable(frozen: Frozen, log: Log) -> Frozen:
+    """What is frozen as this log can be compared with it: without chances while its scores are none."""
+    return frozen if _has_chances(log) else replace(frozen, score_edges=())
+
+
+def _missing(needs: _Needs, frozen: Frozen) -> _Needs:
+    """What is needed and not fixed yet."""
+    return _Needs(
+        edges=tuple(one for one in needs.edges if edges_key(*one) not in frozen.edges),
+        values=tuple(column for column in needs.values if column not in frozen.values),
+        centres=tuple(column for column in needs.centres if column not in frozen.centres),
+        scores=needs.scores and not (frozen.score_edges and frozen.calibrated_as_of == frozen.labels_ripe),
+    )
+
+
+def _without_labelled(frozen: Frozen) -> Frozen:
+    """Without what labels said before they were complete."""
+    labelled = {scan for scan, item in frozen.counted if item == plan.LABELS.id}
+    return replace(
+        frozen,
+        cells=tuple(cell for cell in frozen.cells if cell.scan not in labelled),
+        counted=tuple(one for one in frozen.counted if one[0] not in labelled),
+    )
 
 
 def _ripeness(
-    log: Log, monitors: Sequence[Monitor], engine: Engine, as_of: datetime | None
+    log: Log, rules: Iterable[Maturity], engine: Engine, as_of: datetime | None
 ) -> tuple[datetime, datetime]:
     """From when on the reference, and what its labels say, may be used; `NOT_YET` when that is not known."""
     table = log.reference
     if table is None or table.until is None:
-        return ALWAYS, ALWAYS
+        return ALWAYS, ALWAYS if log.without_labels is None else NOT_YET
     delay = log.config.delay or timedelta(0)
     over = table.until + delay
     if as_of is not None and over > as_of:
         return NOT_YET, NOT_YET
-    rules = {monitor.maturity for monitor in monitors if monitor.metric.needs_labels}
+    rules = set(rules)
+    if rules and log.without_labels is not None:
+        return over, NOT_YET
     if not rules or table.label_column is None:
         return over, over
     cells = engine.count(table, plan.Scan(None, (), True, (plan.LABELS,)), as_of=as_of)
@@ -153,8 +195,12 @@ def _needs(log: Log, monitors: Iterable[Monitor]) -> _Needs:
         if monitor.metric is Metric.MEAN or monitor.measures_distance:
             centres[column] = None
         scores = scores or monitor.metric in estimate.ESTIMABLE
-    estimable = scores and log.table.roles.score is not None and log.scores_are_chances
-    return _Needs(tuple(edges), tuple(values), tuple(centres), estimable)
+    return _Needs(tuple(edges), tuple(values), tuple(centres), scores and _has_chances(log))
+
+
+def _has_chances(log: Log) -> bool:
+    """Whether the log has scores that can be read as probabilities."""
+    return log.table.roles.score is not None and log.scores_are_chances
 
 
 def _edges(needs: _Needs, table: Table, engine: Engine) -> dict[str, tuple[float, ...]]:
@@ -240,49 +286,74 @@ def _with_chances(frozen: Frozen, log: Log, engine: Engine) -> Frozen:
     assert score is not None
     if table is None or score not in table.columns:
         edges = (nextafter(0.0, -inf), *(part / SCORE_PARTS for part in range(1, SCORE_PARTS + 1)))
-        return replace(frozen, score_edges=edges, chances=estimate.as_probabilities(edges))
+        chances = estimate.as_probabilities(edges)
+        return replace(frozen, score_edges=edges, chances=chances, calibrated_as_of=frozen.labels_ripe)
     edges = frozen.score_edges or edges_at(engine.quantiles(table, [score], SCORE_PARTS)[score])
-    chances = None
+    known_chances = None
     if table.label_column is not None and frozen.labels_ripe != NOT_YET:
         item = plan.ScoreBins(edges, "label")
         known = frozen.labels_ripe if table.since is not None else None
         cells = engine.count(table, plan.Scan(None, (), True, (item,)), as_of=known)
         counts = Index(cells).total(plan.scan_id(None, (), True), item.id, [WHOLE], item.size, item.hide)
-        chances = estimate.calibration(counts[: item.size // 2], counts[item.size // 2 :])
+        known_chances = estimate.calibration(counts[: item.size // 2], counts[item.size // 2 :])
     return replace(
         frozen,
         score_edges=edges,
-        chances=chances or estimate.as_probabilities(edges),
-        calibrated=chances is not None,
+        chances=known_chances or estimate.as_probabilities(edges),
+        calibrated=known_chances is not None,
+        calibrated_as_of=frozen.labels_ripe,
     )
 
 
-def _count(
+def _counted(
     log: Log,
     table: Table,
-    monitors: Sequence[Monitor],
+    monitors: Iterable[Monitor],
     frozen: Frozen,
     engine: Engine,
     as_of: datetime | None,
-) -> Iterable[Cell]:
-    """The reference's own counts, over it as one window, for every monitor that it can serve."""
-    served = [monitor for monitor in monitors if _serves(table, monitor)]
-    ids = {monitor.id for monitor in served}
-    for monitor in monitors:
-        if monitor.needs_reference and monitor.id not in ids:
-            raise LogError(
-                f"monitor {monitor.id} compares with the reference, and {table.called} has not all that it "
-                "needs: label, prediction, score, or the columns it names",
-                "complete the reference, or state the baseline as a number",
-            )
+) -> Frozen:
+    """With the reference's own counts, over it as one window, for every monitor that it can serve."""
+    missing = [one for monitor in monitors for one in _uncounted(log, table, monitor, frozen)]
+    if not missing:
+        return frozen
     # A reference file is the past as a whole; a period of the log knows the labels that have arrived.
     as_of = as_of if table.since is not None else None
-    asked = [(None, group_by, item) for m in served for group_by, item in wants(m, log, frozen)]
-    for scan in plan.scans(asked):
-        yield from engine.count(table, scan, as_of=as_of)
-    ranked = {group_by for _, group_by, item in asked if item == plan.RANKS}
-    for group_by in sorted(ranked):
-        yield from engine.ranks(table, plan.Scan(None, group_by, True), {WHOLE: as_of})
+    cells: list[Cell] = []
+    keys = {_key_of(*one) for one in missing}
+    for scan in plan.scans(missing):
+        cells += engine.count(table, scan, as_of=as_of)
+        keys |= {(scan.id, item.id) for item in scan.items}
+    for group_by in sorted({group_by for _, group_by, item in missing if item == plan.RANKS}):
+        cells += engine.ranks(table, plan.Scan(None, group_by, True), {WHOLE: as_of})
+    # Every scan counts its rows; those that it shares with what is frozen are frozen already.
+    old = set(frozen.counted)
+    fresh = tuple(cell for cell in cells if (cell.scan, cell.item) not in old)
+    return replace(frozen, cells=(*frozen.cells, *fresh), counted=(*frozen.counted, *sorted(keys - old)))
+
+
+_Wish = tuple[None, tuple[str, ...], plan.Item]
+
+
+def _uncounted(log: Log, table: Table, monitor: Monitor, frozen: Frozen) -> list[_Wish]:
+    """What the monitor is compared with and was not counted yet."""
+    asked: list[_Wish] = [
+        (None, group_by, item) for group_by, item in wants(monitor, log, usable(frozen, log))
+    ]
+    missing = [one for one in asked if _key_of(*one) not in frozen.counted]
+    if not missing or _serves(table, monitor):
+        return missing
+    if monitor.needs_reference:
+        raise LogError(
+            f"monitor {monitor.id} compares with the reference, and {table.called} has not all that it "
+            "needs: label, prediction, score, or the columns it names",
+            "complete the reference, or state the baseline as a number",
+        )
+    return []
+
+
+def _key_of(_: None, group_by: tuple[str, ...], item: plan.Item) -> tuple[str, str]:
+    return plan.scan_id(None, group_by, item.labelled), item.id
 
 
 def _serves(table: Table, monitor: Monitor) -> bool:

@@ -1,4 +1,4 @@
-"""The built-in engine: DuckDB reads Parquet and CSV in place and counts in one wide pass.
+"""The built-in engine: DuckDB reads Parquet in place, a CSV from its own copy, and counts in one wide pass.
 
 What was measured and shapes this file: `count_if` columns in one GROUP BY are far cheaper than FILTER or
 a GROUP BY per feature; above some forty edges the `histogram` aggregate, a binary search per row, wins.
