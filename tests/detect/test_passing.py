@@ -6,10 +6,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 
-from holdfast.detect.events import AlertRaised
+from holdfast.detect.events import AlertRaised, MonitorFailed
 from holdfast.detect.passing import AlertsBundled
+from holdfast.detect.records import CANNOT_MEASURE
 from holdfast.incident.events import AlertFacts
 from holdfast.incident.responding import Report
 from holdfast.incident.triage import Trigger
@@ -18,8 +20,9 @@ from holdfast.interfaces.worker.worker import Worker
 from holdfast.ledger.ledger import Draft
 from holdfast.ledger.outbox import MessageQueued
 from holdfast.people import SYSTEM
+from holdfast.prepare import versions
 from support.company import INES, PRIYA, TOMAS
-from support.workspaces import HandClock, opened
+from support.workspaces import HandClock, opened, with_log
 
 MINUTE = timedelta(minutes=1)
 
@@ -114,3 +117,40 @@ def test_what_a_person_has_dealt_with_meanwhile_is_not_told(company: Application
     company.alerting.set_aside("ALR-1", "a holiday", False, by=INES, at=now)
     work(company, now + MINUTE)
     assert messages(company) == []
+
+
+def rename(folder: Path, there: str, here: str) -> None:
+    """A column of the log gets another name, on every day."""
+    for file in (folder / "logs" / "loan-approval").glob("*.parquet"):
+        other = file.with_suffix(".other")
+        text = f"SELECT * RENAME ({there} AS {here}) FROM '{file}'"
+        duckdb.sql(f"COPY ({text}) TO '{other}' (FORMAT parquet)")
+        other.rename(file)
+
+
+def test_a_monitor_that_fails_reaches_whom_it_tells_once(company: Application, now: datetime) -> None:
+    """R-XCT-07, R-DET-10: "no alerts" and "cannot measure" never look alike, from the log to the mail."""
+    with_log(company.monitoring.base, now, days=4)
+    work(company, now)
+    rename(company.monitoring.base, "employment_years", "years_employed")
+    company.monitoring.run("loan-approval", by=SYSTEM, at=now + 60 * MINUTE)
+    failed = [one.fact for one in company.ledger.facts() if isinstance(one.fact, MonitorFailed)]
+    raised_ = [one.fact for one in company.ledger.facts() if isinstance(one.fact, AlertRaised)]
+    dead = [one for one in raised_ if one.alert.metric == CANNOT_MEASURE]
+    assert {one.monitor for one in failed} == {one.alert.monitor for one in dead} != set()
+    for later in (60, 61, 62):
+        work(company, now + later * MINUTE)
+    roster = versions.active_roster(company.ledger)
+    assert roster is not None
+    for one in dead:
+        for role in one.tells:
+            mine = [told for told in messages(company) if told.to == roster.model.holder(role).id]
+            texts = [
+                told.text for told in mine if f"{one.alert.alert}, {one.alert.monitor_name}" in told.text
+            ]
+            assert len(texts) == 1, (one.alert.monitor, role)
+            assert one.alert.reason in texts[0]
+    queued = len(messages(company))
+    company.monitoring.run("loan-approval", by=SYSTEM, at=now + 120 * MINUTE)
+    work(company, now + 122 * MINUTE)
+    assert len(messages(company)) == queued, "what goes on failing is told once"
