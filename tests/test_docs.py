@@ -65,6 +65,7 @@ PAST_TENSE_OF_ITS_OWN = {
     "ran",
     "sent",
     "set",
+    "swept",
     "withdrawn",
 }
 """Last words of facts that are past without ending in -ed."""

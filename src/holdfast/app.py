@@ -252,7 +252,7 @@ def open_workspace(
         read_switches=switches,
         flags_token=flags_token,
         handlers=_handlers(desk, monitoring, containing, settings),
-        reactions=_reactions(desk, monitoring, alerting, counter),
+        reactions=_reactions(desk, monitoring, alerting, containing, counter),
         channels={"email": EmailChannel(settings.mail, clock)},
         checks=checks,
         inspections=inspections,
@@ -316,9 +316,14 @@ def _upkeep(
 
 
 def _reactions(
-    desk: Desk, monitoring: Monitoring, alerting: Alerting, counter: PredictionCounter
+    desk: Desk, monitoring: Monitoring, alerting: Alerting, containing: Containing, counter: PredictionCounter
 ) -> tuple[Reaction, ...]:
     """What happens after a fact."""
+
+    def look(recorded: Recorded, at: datetime) -> None:
+        fact = recorded.fact
+        if isinstance(fact, (AlertRaised, AlertContinued)):
+            containing.look_at(fact.system, by=SYSTEM, at=at)
 
     def verify(recorded: Recorded, at: datetime) -> None:
         fact = recorded.fact
@@ -348,6 +353,7 @@ def _reactions(
         Reaction(
             "tell somebody else", (MessageFailed,), lambda failed, at: tell_next(desk.ledger, failed, at)
         ),
+        Reaction("look at containments again", (AlertRaised, AlertContinued), look),
         Reaction("verify remediation", (MonitorMeasured, RemediationDone), verify),
     )
 

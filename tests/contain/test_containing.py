@@ -533,7 +533,7 @@ class TestEffect:
         seen = steps.observe_effect(number, by=MAYA, at=now + 10 * MINUTE)
         assert seen.effect is Effect.UNKNOWN
         assert seen.sentence == (
-            "nothing is logged here; no monitor has measured a window since either; "
+            "nothing is logged here; no monitor has measured a row since either; "
             "no request of the application to the switch is known"
         )
         assert incident_state(ledger, incident).contained_at is None

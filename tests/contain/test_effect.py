@@ -39,7 +39,7 @@ def window(alarm: bool, day: int = 24) -> SeenWindow:
         (traffic(), [window(True), window(False, 25)], Effect.CONTINUING, "2 windows since, 1 in bounds"),
         (NO_LOG, [window(True)], Effect.CONTINUING, "has no prediction log"),
         (NO_LOG, [window(False)], Effect.STOPPED, "has no prediction log"),
-        (NO_LOG, [], Effect.UNKNOWN, "no monitor has measured a window since either"),
+        (NO_LOG, [], Effect.UNKNOWN, "no monitor has measured a row since either"),
         (traffic(hours=0), [], Effect.UNKNOWN, "too early: nothing can be told before 23 Nov 2026, 10:45"),
         (traffic(expected=2.9), [], Effect.UNKNOWN, "but only about 3 were to be expected"),
         (traffic(expected=0.2), [], Effect.UNKNOWN, "but only fewer than one were to be expected"),

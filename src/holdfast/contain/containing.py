@@ -31,6 +31,7 @@ from holdfast.contain.offering import Offer
 from holdfast.contain.probing import Prober, checks, questions
 from holdfast.contain.switches import Switches
 from holdfast.evidence import custody
+from holdfast.evidence.events import Kind
 from holdfast.incident import communication, loading, roles
 from holdfast.incident.events import Contained, ContainmentLost, IncidentFact
 from holdfast.incident.incident import Incident
@@ -262,6 +263,15 @@ class Containing:
 
     # Watching ----------------------------------------------------------------------------------
 
+    def look_at(self, system: str, *, by: Actor, at: datetime) -> None:
+        """Look at the effect of every switch that is set for a system: one of its monitors is out of bounds.
+        What is seen is recorded when it changed, and told to whoever was told otherwise."""
+        with self.ledger.reading() as conn:
+            standing = reading.active(conn, system)
+        for one in standing:
+            if not loading.load(self.ledger, one.incident).state.status.over:
+                self.observe_effect(one.id, by=by, at=at)
+
     def heard(self, containment: str, *, by: Actor, at: datetime) -> None:
         """Record that requests of the application were answered by the switch; once, else nothing."""
 
@@ -387,15 +397,27 @@ class Containing:
         )
 
     def _not_preserved(self, view: _View) -> tuple[str, ...]:
-        """What the playbook wants preserved first and of whose kind nothing is in the vault (R-CON-01).
+        """What the playbook wants preserved first and of whose kind nothing, or not all, is held (R-CON-01).
 
         It is said, and does not hold the containment up: the harm goes on while evidence is sought.
         """
-        stream = self.ledger.stream(custody.stream_of(view.state.incident))
-        held = {item.kind.value for item in custody.items(stream.events)}
-        wanted = view.action.preserve_first
-        items = view.ground.playbook.evidence.items
-        return tuple(item.what for item in items if item.id in wanted and item.kind.value not in held)
+        held = custody.held(self.ledger, view.state.incident)
+        by_hand = {gap.title for gap in view.ground.kept_by_hand()}
+        said = []
+        for item in view.ground.playbook.evidence.items:
+            if item.id not in view.action.preserve_first:
+                continue
+            kind = Kind(item.kind.value)
+            gaps = [
+                gap.reason
+                for gap in held.gaps
+                if gap.kind is kind
+                and (gap.title == item.what if item.what in by_hand else gap.title not in by_hand)
+            ]
+            kept = any(one.kind is kind for one in held.items) and not gaps
+            if not kept and not (item.what in by_hand and held.added[kind]):
+                said.append(f"{item.what} ({gaps[0]})" if gaps else item.what)
+        return tuple(said)
 
     def _settling(self, view: _View) -> timedelta:
         """How long until the log can show an effect."""

@@ -63,9 +63,9 @@ def judge(
         rows = _counted(traffic) if isinstance(traffic, Traffic) else str(traffic)
         return Verdict(Effect.CONTINUING, f"{rows}{seen}")
     if isinstance(traffic, CannotCount):
-        if windows:
+        if any(window.n and not window.alarm for window in windows):
             return Verdict(Effect.STOPPED, f"{traffic}{seen}")
-        return Verdict(Effect.UNKNOWN, f"{traffic}; no monitor has measured a window since either{seen}")
+        return Verdict(Effect.UNKNOWN, f"{traffic}; no monitor has measured a row since either{seen}")
     missing = _missing(traffic, requests, targeted)
     if missing:
         return Verdict(Effect.UNKNOWN, f"{missing}{seen}")

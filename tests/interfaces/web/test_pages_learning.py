@@ -44,6 +44,7 @@ def maya(lender: Application) -> Reader:
 
 def refused(reader: Reader, path: str, typed: dict[str, str]) -> Page:
     """The page that comes back with a form that was not taken."""
+    reader.page(path.rsplit("/", 1)[0])  # looking at what the form is about is on the record by itself
     before = reader.page("/ledger").text.split("Facts ", 1)[1].split()[0]
     answer = reader.post(path, typed)
     assert answer.status_code == 422, answer.headers.get("location")

@@ -46,7 +46,7 @@ def tiles(
     doers = _doers(record)
     shown = [clock for clock in state.clocks.values() if clock.breaches or not clock.stopped]
     in_order = sorted(shown, key=lambda clock: list(Clock).index(clock.clock))
-    return [_tile(clock, doers.get(clock.clock, ""), whose.get(clock.clock, ""), now) for clock in in_order]
+    return [tile(clock, doers.get(clock.clock, ""), whose.get(clock.clock, ""), now) for clock in in_order]
 
 
 def _doers(record: Iterable[Recorded]) -> dict[Clock, str]:
@@ -61,7 +61,7 @@ def _doers(record: Iterable[Recorded]) -> dict[Clock, str]:
     return found
 
 
-def _tile(clock: ClockState, doer: str, whose: str, now: datetime) -> Tile:
+def tile(clock: ClockState, doer: str, whose: str, now: datetime) -> Tile:
     limit = f"limit {wording.duration(clock.limit)}"
     if clock.took is not None:
         late = f", late by {wording.duration(clock.late_by)}" if clock.late_by is not None else ""

@@ -19,6 +19,7 @@ from holdfast.incident import loading, roles
 from holdfast.incident.events import Clock
 from holdfast.incident.incident import Incident
 from holdfast.incident.responding import Ground
+from holdfast.interfaces.web import clocks
 from holdfast.interfaces.web.access import Visit, visit
 from holdfast.interfaces.web.typed import NOTHING, Typed, refuse, typed
 from holdfast.people import Permission
@@ -67,6 +68,7 @@ def _console(visit: Visit, incident: str, form: Typed, status: int = 200) -> Res
     ground = application.desk.ground_of(state)
     with application.ledger.reading() as conn:
         known = reading.containments_of(conn, incident)
+    promise = state.clocks.get(Clock.CONTAIN)
     return visit.page(
         "pages/containment.html",
         "incidents",
@@ -78,7 +80,7 @@ def _console(visit: Visit, incident: str, form: Typed, status: int = 200) -> Res
         proposed={one.option for one in known if one.stage not in (Stage.REVERTED, Stage.RELEASED)},
         powers=_powers(visit, state, ground),
         preserve=lambda offer: _preserved(ground, offer),
-        clock=state.clocks.get(Clock.CONTAIN),
+        clock=clocks.tile(promise, "", "", visit.now) if promise else None,
         running=not state.status.over,
         effects=EFFECTS,
         stages=Stage,
