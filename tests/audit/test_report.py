@@ -227,8 +227,8 @@ class TestWordsStayWords:
         [
             ("model 🙂", "model [U+1F642]"),
             ("private \ue001 use", "private [U+E001] use"),
-            ("bell \x07 and escape \x1b[31m", "bell <U+0007> and escape <U+001B>[31m"),
-            ("paid \u202eon si", "paid <U+202E>on si"),
+            ("bell \x07 and escape \x1b[31m", "bell [U+0007] and escape [U+001B][31m"),
+            ("paid \u202eon si", "paid [U+202E]on si"),
         ],
     )
     def test_signs_that_no_typeface_has_are_shown_by_their_number(

@@ -11,7 +11,7 @@ import pytest
 
 from holdfast.detect.backtest import backtest
 from holdfast.detect.cells import Cell
-from holdfast.detect.counting import affected
+from holdfast.detect.counting import Asked, count
 from holdfast.detect.engines.duckdb import DuckDB
 from holdfast.detect.log import Log, open_log
 from holdfast.detect.measurement import Measurement, Status
@@ -53,7 +53,7 @@ class TestNaNIsNoValue:
 
     def test_in_a_rate_and_a_mean(self, engine: DuckDB) -> None:
         monitors = [
-            {"id": metric, "metric": metric, "column": column, "window": "1d", "limit": {"above": 1}}
+            {"id": metric, "metric": metric, "column": column, "window": "1d", "limit": {"above": 0.99}}
             for metric, column in (("rate", "click"), ("mean", "y"))
         ]
         found = replay(system_with(self.log(), *monitors), DATA, engine)
@@ -98,7 +98,7 @@ class TestNaNIsNoValue:
         groups = {one.group["branch"]: one.n for one in replay(system, DATA, engine).values() if one.group}
         assert set(groups) == {"(missing)", "0", "1", "2"}
         assert groups["(missing)"] == 80
-        found = affected(system, DATA, DuckDB, at(1), at(9), {})
+        found = count(system, DATA, DuckDB, Asked(at(1), at(9))).exposed
         assert (found.inferences, found.users) == (400, 200)
 
 
@@ -116,7 +116,7 @@ class TestNumbersThatAreNames:
             ]
             write("log.parquet", types, rows)
             system = system_with({"path": "log.parquet", "columns": {**NAMES, "subject": "customer"}})
-            assert affected(system, tmp_path, DuckDB, at(1), at(9), {}).users == 2000, type_
+            assert count(system, tmp_path, DuckDB, Asked(at(1), at(9))).exposed.users == 2000, type_
 
     @pytest.mark.parametrize("there", ["BIGINT", "DOUBLE", "DECIMAL(9,2)", "FLOAT", "HUGEINT"])
     def test_a_branch_is_the_same_branch_whatever_type_its_number_has(
@@ -241,3 +241,40 @@ def _opened(path: str, base: Path, engine: DuckDB) -> Log:
 
 def _rows(cells: list[Cell]) -> int:
     return int(sum(sum(cell.counts) for cell in cells))
+
+
+class TestInfinity:
+    def log(self, base: Path, rows: list[str], head: str) -> None:
+        (base / "log.csv").write_text("\n".join([head, *rows]))
+
+    def test_infinity_is_no_class(self, engine: DuckDB, tmp_path: Path) -> None:
+        """Counted as one it would be a negative answer that nobody gave; as a label it is not known."""
+        rows = [
+            f"{i},2026-09-01T10:00:00Z,{'inf' if i < 4 else i % 2},{'-inf' if i < 2 else 1}"
+            for i in range(10)
+        ]
+        self.log(tmp_path, rows, "id,at,pred,label")
+        duckdb.sql(f"SELECT * FROM read_csv('{tmp_path / 'log.csv'}')").write_parquet(
+            str(tmp_path / "log.parquet")
+        )
+        monitors = [
+            {"id": metric, "metric": metric, "window": "1d", "limit": {"below": 0.1}, "min_n": 1}
+            for metric in ("selection_rate", "accuracy")
+        ]
+        for name in ("log.csv", "log.parquet"):
+            log = {"path": name, "columns": {**NAMES, "prediction": "pred", "label": "label"}}
+            found = replay(system_with(log, *monitors), tmp_path, engine)
+            assert (found["selection_rate"].n, found["selection_rate"].value) == (6, 0.5), name
+            assert found["accuracy"].n == 6, name
+
+    def test_a_number_that_means_missing_takes_no_neighbour_with_it(
+        self, engine: DuckDB, tmp_path: Path
+    ) -> None:
+        """Eighteen digits and more are compared digit by digit."""
+        rows = [f"{i},2026-09-01T10:00:00Z,1,99999999999999999{i % 2 + 8}" for i in range(10)]
+        self.log(tmp_path, rows, "id,at,pred,branch")
+        log = {"path": "log.csv", "columns": {**NAMES, "prediction": "pred"}}
+        log["missing"] = ["999999999999999999"]
+        monitor = {"id": "m", "metric": "missing", "column": "branch", "window": "1d", "min_n": 1}
+        monitor["limit"] = {"above": 0.9}
+        assert the_value(system_with(log, monitor), tmp_path, engine) == 0.5

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TypeVar
 
 from holdfast.detect.cells import ORIGIN
@@ -72,11 +73,21 @@ def value(column: Column, raw: str) -> str:
     if column.missing and (column.kind is Kind.TEXT or column.spelled):
         raw = without_words(raw, column.missing)
     elif column.missing and column.kind is Kind.NUMBER:
-        raw = _without(f"{raw} IN ({', '.join(map(number, _numbers(column.missing)))})", raw)
+        raw = _without(f"{exact(column, raw)} IN ({_digits(column.missing)})", raw)
     if column.spelled and column.type == "BOOLEAN":
         words = ", ".join(literal(word) for word in TRUE)
         return f"(lower(trim({raw})) IN ({words}))"
-    return f"TRY_CAST(trim({raw}) AS {column.type})" if column.spelled else raw
+    if not column.spelled:
+        return raw
+    cast = f"TRY_CAST(trim({raw}) AS {column.type})"
+    return f"CASE WHEN isfinite({cast}) OR isinf({cast}) THEN {cast} END" if column.type in _FLOATS else cast
+
+
+def class_of(column: Column, raw: str) -> str:
+    """A prediction or a label; NULL where there is none. Infinity is no class: counted as one, it would be a
+    negative answer that nobody gave."""
+    clean = value(column, raw)
+    return f"CASE WHEN isfinite({clean}) THEN {clean} END" if column.type in _FLOATS else clean
 
 
 def without_words(text: str, words: Sequence[str]) -> str:
@@ -84,8 +95,9 @@ def without_words(text: str, words: Sequence[str]) -> str:
     if not words:
         return text
     same = [f"lower(trim({text})) IN ({', '.join(literal(word.lower()) for word in words)})"]
-    if numbers := _numbers(words):
-        same.append(f"TRY_CAST({text} AS DOUBLE) IN ({', '.join(map(number, numbers))})")
+    if digits := _digits(words):
+        plain = f"CAST(TRY_CAST({text} AS DECIMAL(38, 9)) AS VARCHAR)"
+        same.append(f"rtrim(rtrim({plain}, '0'), '.') IN ({digits})")
     return _without(" OR ".join(same), text)
 
 
@@ -93,8 +105,15 @@ def _without(condition: str, clean: str) -> str:
     return f"CASE WHEN ({condition}) IS NOT TRUE THEN {clean} END"
 
 
-def _numbers(words: Sequence[str]) -> list[float]:
-    return [float(word) for word in words if re.fullmatch(r"[+-]?[0-9]+([.][0-9]*)?", word)]
+def _digits(words: Sequence[str]) -> str:
+    """The words that are numbers, as `exact` writes them: to every digit, never as doubles."""
+    numbers = [Decimal(word) for word in words if re.fullmatch(r"[+-]?[0-9]+([.][0-9]*)?", word)]
+    return ", ".join(literal(_plain(one)) for one in numbers)
+
+
+def _plain(one: Decimal) -> str:
+    text = f"{one:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def double(column: Column, clean: str) -> str:

@@ -227,7 +227,7 @@ class DuckDB:
 
     def repeated_labels(self, labels: LabelTable) -> RepeatedLabels:
         id_ = how.value(labels.id, quoted(labels.id.name))
-        label = how.exact(labels.label, how.value(labels.label, quoted(labels.label.name)))
+        label = how.exact(labels.label, how.class_of(labels.label, quoted(labels.label.name)))
         arrived, raw = "CAST(0 AS BIGINT)", "CAST(NULL AS VARCHAR)"
         if labels.arrived is not None:
             raw = how.value(labels.arrived, quoted(labels.arrived.name))
@@ -250,7 +250,7 @@ class DuckDB:
     def matched(self, table: Table, labels: LabelTable) -> tuple[int, str | None]:
         own = table.column(table.roles.id)
         theirs = how.value(labels.id, f"l.{quoted(labels.id.name)}")
-        label = how.value(labels.label, f"l.{quoted(labels.label.name)}")
+        label = how.class_of(labels.label, f"l.{quoted(labels.label.name)}")
         (count,) = self._one(
             f"SELECT count(*) FROM {_read(labels.source)} AS l SEMI JOIN {_read(table.source)} AS p "
             f"ON {_Rows(table).match(labels)} WHERE {label} IS NOT NULL AND {theirs} IS NOT NULL"
@@ -266,10 +266,10 @@ class DuckDB:
         if label is None or prediction is None or Kind.EMPTY in (label.kind, prediction.kind):
             return 0, None
         source = table.labels.source if table.labels else table.source
-        value = how.value(label, quoted(label.name))
+        value = how.class_of(label, quoted(label.name))
         positive = _spelled_class(label, table.roles.positive)
         opposite = f" OR y = {number(0)}" if label.kind in (Kind.NUMBER, Kind.TRUTH) else ""
-        said = how.value(prediction, quoted(prediction.name))
+        said = how.class_of(prediction, quoted(prediction.name))
         found = self._ask(
             f"SELECT sum(n), min(v), (SELECT count(*) FROM y) FROM y WHERE NOT (y = {positive}{opposite}) "
             f"AND y NOT IN (SELECT DISTINCT {_class(prediction, said)} FROM {_read(table.source)} "
@@ -658,7 +658,8 @@ class _Rows:
 
     def _prediction(self) -> tuple[Column, str]:
         assert self._table.roles.prediction is not None
-        return self._value(self._table.roles.prediction)
+        column = self._table.column(self._table.roles.prediction)
+        return column, how.class_of(column, f"p.{quoted(column.name)}")
 
     @property
     def predicts(self) -> bool:
@@ -669,7 +670,7 @@ class _Rows:
         column = self._table.label_column
         assert column is not None
         self._joined = self._joined or self._table.labels is not None
-        clean = how.value(column, f"{self._side()}.{quoted(column.name)}")
+        clean = how.class_of(column, f"{self._side()}.{quoted(column.name)}")
         if self._table.arrival_column is None:
             return column, clean
         return column, f"CASE WHEN {self._arrived()} <= {micros(self._as_of)} THEN {clean} END"
