@@ -5,6 +5,7 @@ R-DET-15, R-DET-09, R-PRE-07.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -14,10 +15,21 @@ from holdfast.app import projections
 from holdfast.detect import records
 from holdfast.detect.alerting import Alerting
 from holdfast.detect.events import AlertContinued, AlertRaised, AlertTriaged
+from holdfast.detect.handling import Handling
 from holdfast.detect.records import Alert
+from holdfast.evidence import custody
+from holdfast.evidence.capture import Found, Scene
+from holdfast.evidence.events import Gap, Kind
 from holdfast.evidence.vault import Vault
 from holdfast.incident import register
-from holdfast.incident.events import AlertFacts, ClassificationProposed, Clock, ClockStopped
+from holdfast.incident.events import (
+    AlertFacts,
+    AlertJoined,
+    ClassificationProposed,
+    Clock,
+    ClockStopped,
+    SystemNamed,
+)
 from holdfast.incident.incident import Incident, NoLongerOpen, Status
 from holdfast.incident.loading import NoSuchIncident, load
 from holdfast.incident.responding import Desk, Report
@@ -36,6 +48,18 @@ from support.opened import tell
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 LOANS, ASSISTANT = "loan-approval", "customer-assistant"
 PERFORMANCE = Category.PERFORMANCE_DEGRADATION
+
+
+class Asked:
+    """A source that has something of every system."""
+
+    kind = Kind.DATA_SNAPSHOTS
+    title = "Inputs"
+
+    def collect(self, scene: Scene, workdir: Path) -> Iterable[Found | Gap]:
+        if scene.system:
+            window = f"{scene.monitor} {scene.window_start} {scene.window_end}".encode()
+            yield Found(self.kind, self.title, f"{scene.system}.txt", window, "a test")
 
 
 @pytest.fixture
@@ -116,6 +140,32 @@ class TestReportAndAlertEndInOne:
         found = alarm(alerting, now + MINUTE)
         assert found.incident == "INC-1"
         assert found.reason == "INC-1 was reported within a day and names no system"
+
+    @pytest.mark.parametrize("by_hand", [False, True])
+    def test_an_alert_that_joins_a_report_without_a_system_names_it_once_and_freezes_its_evidence(
+        self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime, by_hand: bool
+    ) -> None:
+        """Clocks run on from where they began, however often the reaction is handed the alert (R-DET-15)."""
+        desk.sources = [Asked()]
+        desk.declare(Report("Letters are wrong"), by=INES, at=now)
+        before = state(ledger)
+        later = now + (2 * DAY if by_hand else MINUTE)
+        raised = AlertRaised(system=LOANS, series="s1", tells=(), alert=facts(later, 1, 0.3))
+        (recorded,) = ledger.append(Draft("alert/ALR-1", 0, [raised]), by=WORKER, at=later)
+        if by_hand:
+            Handling(ledger, desk).attach(["ALR-1"], "INC-1", by=MAYA, at=later)
+        for _ in range(2):
+            alerting.triage(recorded, later)
+        after = state(ledger)
+        assert after.system == LOANS
+        assert incidents(ledger) == 1
+        record = [one.fact for one in register.record(ledger, "INC-1")]
+        assert len([fact for fact in record if isinstance(fact, SystemNamed)]) == 1
+        assert len([fact for fact in record if isinstance(fact, AlertJoined)]) == 1
+        for clock, kept in before.clocks.items():
+            assert after.clocks[clock].started == kept.started
+        stream = ledger.stream(custody.stream_of("INC-1"))
+        assert [item.name for item in custody.items(stream.events)] == ["loan-approval.txt"]
 
     def test_a_report_of_last_week_without_a_system_is_not_taken_for_todays_alert(
         self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime

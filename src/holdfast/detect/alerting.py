@@ -70,7 +70,7 @@ class Alerting:
             running, why = _belongs_to(register.unresolved(conn, fact.system, _LOOKED_AT), fact.system, at)
         if running:
             led = self._leads_to(alert, "joined", why, to_pass_on(alert, fact.system, fact.tells, at))
-            self.desk.join(running, fact.alert, by=SYSTEM, at=at, together=led)
+            self.desk.join(running, fact.alert, system=fact.system, by=SYSTEM, at=at, together=led)
             return
         trigger = self.desk.trigger(fact.alert, fact.system)
         if trigger.opens:

@@ -55,7 +55,10 @@ class Handling:
                 for one in found
             ]
 
-        self.desk.join_all(incident, [one.facts for one in found], by=by, at=at, together=noted)
+        systems = {one.system for one in found}
+        system = systems.pop() if len(systems) == 1 else ""
+        facts = [one.facts for one in found]
+        self.desk.join_all(incident, facts, system=system, by=by, at=at, together=noted)
         return self._all(found)
 
     def set_aside(

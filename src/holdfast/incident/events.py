@@ -453,7 +453,8 @@ class BeginningStated(Fact):
 
 @fact("incident.system_named")
 class SystemNamed(Fact):
-    """A person says which AI system it is about, or corrects it. What was promised, and from when, stays."""
+    """A person or a joining alert says which AI system it is about; a person may correct it. What was
+    promised, and from when, stays."""
 
     incident: str
     system: str

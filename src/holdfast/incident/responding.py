@@ -212,20 +212,18 @@ class Desk:
         incident: str,
         alert: AlertFacts,
         *,
+        system: str = "",
         by: Actor,
         at: datetime,
         together: Together = lambda incident: (),
     ) -> None:
         """A further alert on the same cause joins the incident (R-DET-15). Does nothing the second time.
 
-        Raises NoLongerOpen when the incident was resolved or ended meanwhile.
+        Where the incident names no system, it is about that of the alert from now on. Raises NoLongerOpen when
+        the incident was resolved or ended meanwhile.
         """
-
-        def decide(loaded: Loaded, ground: Ground) -> list[IncidentFact]:
-            joined = loaded.state.join_alert(alert)
-            return self.learn(loaded.state, joined, ground, at)
-
-        self._step(incident, decide, by, at, f"{alert.monitor_name} is out of bounds too", together)
+        reason = f"{alert.monitor_name} is out of bounds too"
+        self._join(incident, [alert], system, reason, by, at, together)
 
     def worsen(self, incident: str, alert: AlertFacts, *, by: Actor, at: datetime) -> None:
         """An alert of the incident goes on with a later window: noted when it changes what is proposed."""
@@ -295,11 +293,31 @@ class Desk:
         incident: str,
         alerts: Sequence[AlertFacts],
         *,
+        system: str = "",
         by: Actor,
         at: datetime,
         together: Together = lambda incident: (),
     ) -> None:
-        """Several alerts join an incident in one step; the rules are asked once, when all have joined."""
+        """Several alerts join an incident in one step; the rules are asked once, when all have joined.
+
+        `system` is what all of them were measured on: see `join`.
+        """
+
+        reason = f"{len(alerts):,} alerts are attached"
+        self._join(incident, alerts, system, reason, by, at, together)
+
+    def _join(
+        self,
+        incident: str,
+        alerts: Sequence[AlertFacts],
+        system: str,
+        reason: str,
+        by: Actor,
+        at: datetime,
+        together: Together,
+    ) -> None:
+        """Alerts join in one step, which names the system and freezes its evidence where none was named."""
+        in_force = self._system(system)
 
         def decide(loaded: Loaded, ground: Ground) -> list[IncidentFact]:
             state, joined = loaded.state, list[IncidentFact]()
@@ -307,9 +325,19 @@ class Desk:
                 for fact in state.join_alert(alert):
                     state = state.after(fact, at)
                     joined.append(fact)
+            if joined and in_force and not state.system:
+                because = ", ".join(alert.alert for alert in alerts[:3])
+                named = loaded.state.name_system(system, "", f"as measured by {because}")
+                return self.learn(loaded.state, [*named, *joined], replace(ground, system=in_force), at)
             return self.learn(loaded.state, joined, ground, at)
 
-        self._step(incident, decide, by, at, f"{len(alerts):,} alerts are attached", together)
+        def frozen(incident: str) -> Sequence[Draft]:
+            further = list(together(incident))
+            if in_force and not load(self.ledger, incident).state.system:
+                further += self._freeze_further(incident, at, system=system, alert=alerts[0])
+            return further
+
+        self._step(incident, decide, by, at, reason, frozen)
 
     def trigger(self, alert: AlertFacts, system: str) -> triage.Trigger:
         """Whether the playbook's triggers open an incident for an alert, and why or why not."""
@@ -335,21 +363,28 @@ class Desk:
         )
 
     def _freeze_further(
-        self, incident: str, at: datetime, *, system: str = "", began_at: datetime | None = None
+        self,
+        incident: str,
+        at: datetime,
+        *,
+        system: str = "",
+        began_at: datetime | None = None,
+        alert: AlertFacts | None = None,
     ) -> Sequence[Draft]:
         """Freeze what became known to belong to the scene; what is held already is not taken twice."""
         state = load(self.ledger, incident).state
         ground = self.ground_of(state)
         stream = self.ledger.stream(custody.stream_of(incident))
         held = custody.items(stream.events)
-        alert = state.alerts[0] if state.alerts else None
+        alert = alert or (state.alerts[0] if state.alerts else None)
+        starts = [began_at or state.began_at, alert.window_start if alert else None]
         scene = capture.Scene(
             incident=incident,
             at=at,
             playbook=state.playbook,
             system=system or state.system,
             monitor=alert.monitor if alert else "",
-            window_start=began_at or state.began_at,
+            window_start=min((start for start in starts if start), default=None),
             window_end=alert.window_end if alert else None,
         )
         if not scene.system:

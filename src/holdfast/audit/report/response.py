@@ -119,7 +119,7 @@ def classification(dossier: Dossier) -> dict[str, Any]:
         table(
             [("When", "auto"), ("To", "auto"), ("To be told", "1fr"), ("Because", "1.5fr")],
             _escalated(dossier),
-            "It was not escalated: it was answered in time and stayed at tier 1.",
+            "It was not escalated.",
         ),
     )
 
