@@ -219,8 +219,8 @@ class Desk:
     ) -> None:
         """A further alert on the same cause joins the incident (R-DET-15). Does nothing the second time.
 
-        Where the incident names no system, it is about that of the alert from now on. Raises NoLongerOpen when
-        the incident was resolved or ended meanwhile.
+        Where the incident names no system, it is about that of the alert from now on. Raises NoLongerOpen
+        when the incident was resolved or ended meanwhile.
         """
         reason = f"{alert.monitor_name} is out of bounds too"
         self._join(incident, [alert], system, reason, by, at, together)
