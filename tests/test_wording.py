@@ -32,6 +32,7 @@ NOW = datetime(2026, 11, 23, 10, 42, 0, tzinfo=UTC)
     ],
 )
 def test_a_clock_reads_as_time_left_or_breached_r_con_08(seconds: float, words: str) -> None:
+    """R-CON-08/clock."""
     assert wording.left(NOW + timedelta(seconds=seconds), NOW) == words
 
 
@@ -77,6 +78,7 @@ def test_a_duration_has_its_two_largest_units(seconds: float, words: str) -> Non
 
 
 def test_times_are_shown_in_utc_with_the_local_one_beside_r_xct_10() -> None:
+    """R-XCT-10/both."""
     assert wording.utc(NOW) == "23 Nov 2026, 10:42 UTC"
     assert wording.utc(NOW.astimezone(timezone(timedelta(hours=11)))) == "23 Nov 2026, 10:42 UTC"
     assert wording.local(NOW, "Australia/Sydney") == "21:42 Sydney"

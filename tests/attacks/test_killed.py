@@ -53,6 +53,7 @@ def kill_at_random(url: str, folder: Path, rounds: int) -> None:
 
 
 def test_kill_while_appending_firing_and_sealing(database_url: str, tmp_path: Path) -> None:
+    """R-XCT-05/lost."""
     kill_at_random(database_url, tmp_path, rounds=2)
 
 

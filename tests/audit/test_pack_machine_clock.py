@@ -64,11 +64,13 @@ def verifies(workspace: Path, pack: Path) -> bool:
 
 
 def test_a_pack_from_the_terminal(workspace: Path) -> None:
+    """R-AUD-06/everywhere."""
     run(workspace, "holdfast", "pack", "build", "INC-1", "--output", "terminal.zip", "--as", HELEN.id)
     assert verifies(workspace, workspace / "terminal.zip")
 
 
 def test_a_pack_from_the_page(workspace: Path, application: Application) -> None:
+    """R-AUD-06/everywhere."""
     now = application.clock.now()
     application.accounts.create(HELEN.id, PASSWORD, HELEN, now)
     answer = signed_in(application, HELEN).post("/incidents/INC-1/pack")
@@ -78,6 +80,7 @@ def test_a_pack_from_the_page(workspace: Path, application: Application) -> None
 
 
 def test_a_pack_from_the_api(workspace: Path, application: Application) -> None:
+    """R-AUD-06/everywhere."""
     now = application.clock.now()
     scope = [Permission.BUILD_PACK, Permission.READ_EVIDENCE]
     secret, _ = application.accounts.issue_token(

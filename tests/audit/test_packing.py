@@ -46,7 +46,7 @@ def members(pack: Path) -> dict[str, bytes]:
 
 class TestWhole:
     def test_a_pack_of_a_closed_incident_verifies(self, closed: Lending, tmp_path: Path) -> None:
-        """On SQLite and on PostgreSQL, built through the product's own steps."""
+        """On SQLite and on PostgreSQL, built through the product's own steps. R-AUD-06/proofs."""
         made = build_pack(closed, "INC-1", tmp_path / "INC-1.zip", by=HELEN, at=closed.now)
         assert verdict(made.path, policy_of(closed)).verified
         assert made.report.verified

@@ -35,6 +35,7 @@ def record(raw: bytes) -> dict[str, Any]:
 def test_it_is_one_canonical_object_that_says_its_format_its_ledger_and_its_incident(
     told: Lending, raw: bytes, record: dict[str, Any]
 ) -> None:
+    """R-AUD-06/json."""
     assert canonical.loads(raw.removesuffix(b"\n")) == record
     assert (record["format"], record["log"], record["incident"]) == (
         "holdfast-record/2",

@@ -55,6 +55,7 @@ class TestDocument:
         assert report_pdf(dossier, by=INES, at=AT) != pdf
 
     def test_it_is_archivable_accessible_and_says_when_it_was_made(self, pdf: bytes) -> None:
+        """R-AUD-06/pdf."""
         reader = read(pdf)
         metadata = reader.trailer["/Root"]["/Metadata"].get_object().get_data().decode()
         assert re.search(r"pdfaid:part>2<", metadata)

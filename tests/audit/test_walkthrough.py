@@ -24,6 +24,7 @@ def step(chapters: tuple[Chapter, ...], type_: str) -> Step:
 def test_the_phases_come_in_order_and_their_steps_by_when_they_happened(
     chapters: tuple[Chapter, ...],
 ) -> None:
+    """R-AUD-04/report."""
     assert [chapter.phase for chapter in chapters] == list(Phase)
     for chapter in chapters:
         times = [step.at for step in chapter.steps]

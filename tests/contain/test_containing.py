@@ -144,6 +144,7 @@ class TestTheWholeWay:
     def test_what_holdfasts_own_address_answers_proves_that_it_is_switched_and_no_more(
         self, steps: Containing, ledger: Ledger, incident: str, now: datetime
     ) -> None:
+        """R-CON-09/words."""
         number = switch(steps, incident, BROKERS, now)
         held = containment(ledger, number)
         assert (number, held.stage, held.took) == ("INC-1-C1", Stage.SWITCHED, None)
@@ -183,6 +184,7 @@ class TestTheWholeWay:
     def test_the_record_says_who_decided_what_and_how_long_it_took(
         self, steps: Containing, ledger: Ledger, incident: str, now: datetime
     ) -> None:
+        """R-CON-07/recorded."""
         number = contain(steps, incident, BROKERS, now)
         lines = [entry.line.title for entry in register.timeline(register.record(ledger, incident))]
         name = "Broker applications to human review"
@@ -239,7 +241,7 @@ class TestTheWholeWay:
     def test_whoever_was_told_contained_is_told_when_it_is_not_whatever_the_protocol_says(
         self, steps: Containing, desk: Desk, ledger: Ledger, incident: str, now: datetime, watch: Watch
     ) -> None:
-        """A reclassified incident has another protocol, and other people in it."""
+        """A reclassified incident has another protocol, and other people in it. R-CON-09/continues."""
         desk.classify(incident, Category.DATA_QUALITY, Severity.CRITICAL, "grave", by=HELEN, at=now)
         number = contain(steps, incident, BROKERS, now)
         told = set(incident_state(ledger, incident).told_contained)
@@ -272,7 +274,7 @@ class TestDeciding:
     def test_approval_meets_the_containment_clock(
         self, steps: Containing, desk: Desk, ledger: Ledger, now: datetime
     ) -> None:
-        """R-CON-08: a decision within 15 minutes for a critical incident."""
+        """R-CON-08/clock: a decision within 15 minutes for a critical incident."""
         report = Report("Approvals fell", system="loan-approval", severity=Severity.CRITICAL)
         critical = desk.open(report, by=INES, at=now)
         clock = incident_state(ledger, critical).clocks[Clock.CONTAIN]
@@ -327,7 +329,7 @@ class TestDeciding:
     def test_what_could_not_be_preserved_first_is_said_in_the_approval(
         self, steps: Containing, ledger: Ledger, incident: str, now: datetime
     ) -> None:
-        """R-CON-01: nothing was frozen here, because the desk of this test has no sources."""
+        """R-CON-01/preserved: nothing was frozen here, because the desk of this test has no sources."""
         number = steps.propose(incident, BROKERS, "", by=MAYA, at=now)
         steps.approve(number, by=MAYA, at=now)
         (approved,) = of_type(ledger, ContainmentApproved)
@@ -645,7 +647,10 @@ class TestEffectInARealLog:
     def test_an_application_that_obeys_late_is_seen_to_obey(
         self, steps: Containing, ledger: Ledger, incident: str, now: datetime, tmp_path: Path
     ) -> None:
-        """Without revert and propose anew: what counts is what came after the harm was last seen."""
+        """Without revert and propose anew: what counts is what came after the harm was last seen.
+
+        R-CON-09/late.
+        """
         watch = LogWatch(tmp_path, DuckDB, Monitoring(ledger, tmp_path, DuckDB).measured_since)
         watched = Containing(ledger, steps.ground_of, steps.read_switches, steps.prober, watch, steps.link)
         hours = [now + timedelta(hours=hour) for hour in range(-24, 24)]
@@ -764,6 +769,7 @@ class TestReverting:
         now: datetime,
         read_switches: Callable[[], Switches],
     ) -> None:
+        """R-CON-07/undone."""
         number = switch(steps, incident, BROKERS, now)
         assert steps.revert(number, "the batch was corrected", by=MAYA, at=now + 9 * MINUTE)
         done = containment(ledger, number)

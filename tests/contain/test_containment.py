@@ -203,6 +203,7 @@ WORDS = {
 
 @pytest.mark.parametrize("stage", list(Stage))
 def test_each_stage_has_a_word_that_promises_no_more_than_is_known(stage: Stage) -> None:
+    """R-CON-09/words, R-XCT-11/words."""
     state = at_stage(stage)
     assert state.standing == WORDS[stage]
     assert (state.tone == "good") == (stage is Stage.CONTAINED), "what is green was shown by the log"

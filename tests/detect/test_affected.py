@@ -135,7 +135,7 @@ FRANKFURT = {"region": "Frankfurt, Main"}
 def test_affected_are_the_rows_that_the_alerts_own_condition_marks(
     count: Count, alerts: list[AlertFacts], affected: int, complete: bool, rules: list[str]
 ) -> None:
-    """R-IMP-02: with the rule used, and whether more may have been touched."""
+    """R-IMP-02/affected: with the rule used, and whether more may have been touched."""
     found = count(*alerts)
     assert found.exposed == Tally(10, 10)
     assert found.affected == Tally(affected, affected)
@@ -146,6 +146,7 @@ def test_affected_are_the_rows_that_the_alerts_own_condition_marks(
 def test_where_no_row_is_marked_the_served_are_exposed_and_nobody_knows_how_many_are_affected(
     count: Count, name: str
 ) -> None:
+    """R-IMP-02/exposed."""
     found = count(alert(name))
     assert (found.exposed.users, found.affected, found.rules) == (10, None, ())
 

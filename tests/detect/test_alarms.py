@@ -18,6 +18,7 @@ from holdfast.prepare.systems import EDetector, Limit, Relative
 
 
 def test_a_limit_is_broken_only_by_the_whole_interval() -> None:
+    """R-DET-01/absolute, R-DET-09/interval."""
     limit = Limit(below=0.85)
     doubtful = threshold.judge(wilson(83, 100, 0.95), limit)
     certain = threshold.judge(wilson(8300, 10_000, 0.95), limit)

@@ -148,7 +148,7 @@ def test_the_numbers_are_the_oracles(
 def test_before_the_labels_come_performance_is_estimated_close_to_what_comes_true(
     system: System, engine: DuckDB, tmp_path: Path
 ) -> None:
-    """R-DET-02: with an empty file of labels, estimates lie within a point of what is later measured."""
+    """R-DET-02/estimate: without any label, estimates lie within a point of what is later measured."""
     nobody = tmp_path / "labels.parquet"
     with duckdb.connect() as connection:
         connection.execute("CREATE TABLE t (id BIGINT, repaid BIGINT)")

@@ -21,6 +21,7 @@ selections = st.lists(
 def test_parity_is_the_gap_and_the_ratio_of_the_extreme_groups(
     selected: dict[tuple[str, ...], tuple[int, int]],
 ) -> None:
+    """R-DET-05/parity."""
     rates = [yes / n for yes, n in selected.values()]
     gap = fairness.parity_difference(selected, 0.95)
     assert isinstance(gap, Value)
@@ -36,6 +37,7 @@ def test_parity_is_the_gap_and_the_ratio_of_the_extreme_groups(
 
 
 def test_equalised_odds_takes_the_larger_of_the_two_gaps() -> None:
+    """R-DET-05/odds."""
     confusions = {("a",): (80, 10, 20, 90, 5), ("b",): (60, 40, 40, 60, 0)}
     found = fairness.equalised_odds(confusions, 0.95)
     assert isinstance(found, Value)

@@ -52,6 +52,7 @@ class TestNaNIsNoValue:
         assert the_value(system_with(self.log(), monitor), DATA, engine) == 0.25
 
     def test_in_a_rate_and_a_mean(self, engine: DuckDB) -> None:
+        """R-DET-01/business."""
         monitors = [
             {"id": metric, "metric": metric, "column": column, "window": "1d", "limit": {"above": 0.99}}
             for metric, column in (("rate", "click"), ("mean", "y"))
@@ -106,7 +107,7 @@ class TestNumbersThatAreNames:
     def test_customers_of_eighteen_digits_are_each_one_person(
         self, engine: DuckDB, write: Callable[..., Path], tmp_path: Path
     ) -> None:
-        """A double holds sixteen digits: two thousand customers were seventeen people."""
+        """A double holds sixteen digits: two thousand customers were seventeen people. R-IMP-02/exact."""
         first = 123_456_789_012_340_000
         for type_ in ("BIGINT", "UBIGINT", "DECIMAL(38,0)", "DECIMAL(30,2)", "VARCHAR"):
             types = {"id": "BIGINT", "at": "TIMESTAMP", "customer": type_}
@@ -190,6 +191,7 @@ class TestFilesAndTheirNames:
     def test_a_file_that_is_gone_or_damaged_after_opening_is_refused_by_its_name(
         self, engine: DuckDB, write: Callable[..., Path], tmp_path: Path
     ) -> None:
+        """R-XCT-04/logs."""
         types = {**self.TYPES, "x": "DOUBLE"}
         for day in (1, 2):
             rows = [{**self.row(1000 * day + i), "x": float(i)} for i in range(500)]

@@ -104,7 +104,7 @@ def bank(database: Database, tmp_path: Path) -> Bank:
 
 
 def test_a_fault_in_the_inputs_opens_an_incident_with_its_evidence(bank: Bank) -> None:
-    """R-DET-03, R-DET-08, R-EVD-02."""
+    """R-DET-03, R-DET-08/evidence, R-EVD-02. R-PRE-07/opens."""
     bank.go_wrong()
     state = load(bank.ledger, "INC-1").state
     assert state.alerts[0].monitor == "employment-years-drift"
@@ -134,7 +134,7 @@ def test_a_fault_in_the_inputs_opens_an_incident_with_its_evidence(bank: Bank) -
 
 
 def test_later_firings_join_the_open_alert_and_it_clears_after_three_windows(bank: Bank) -> None:
-    """R-DET-09."""
+    """R-DET-09/one-alert."""
     bank.go_wrong()
     bank.write(FAULT + timedelta(days=1), FAULT + timedelta(days=6))
     raised = [bank.run(morning(FAULT + timedelta(days=n))) for n in range(2, 7)]
@@ -190,6 +190,7 @@ def test_losing_the_monitors_memory_raises_no_second_alert(bank: Bank) -> None:
 
 class TestSchedule:
     def test_a_system_in_force_is_watched_at_once_and_then_on_schedule(self, bank: Bank) -> None:
+        """R-DET-08/schedule."""
         at = morning(FAULT)
         react(bank.ledger, bank.reactions, at)
         (timer,) = (t for t in timers.due(bank.ledger, at) if t.kind == "monitoring.run")

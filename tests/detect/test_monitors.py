@@ -125,6 +125,7 @@ ACCURACY = daily("accuracy", limit={"below": 0.85})
 
 
 def test_a_window_is_estimated_until_its_labels_are_mature_and_then_measured(loans: Loans) -> None:
+    """R-DET-02/waits."""
     loans.day(2, late=3)
     loans.save()
     system = loans.system({**ACCURACY, "maturity": {"share": "90%"}})
@@ -146,6 +147,7 @@ def test_a_window_is_estimated_until_its_labels_are_mature_and_then_measured(loa
 
 
 def test_without_scores_a_window_is_pending_and_says_how_much_is_labelled(loans: Loans) -> None:
+    """R-DET-02/share."""
     loans.day(2, n=100, late=1)
     loans.save()
     columns = {**LOG["columns"]}
@@ -201,7 +203,7 @@ def test_labels_that_never_come_are_not_waited_for_for_ever(loans: Loans) -> Non
 
 
 def test_an_alert_opens_goes_on_and_closes_with_hysteresis(loans: Loans) -> None:
-    """R-DET-09."""
+    """R-DET-09/hysteresis."""
     for day, right in enumerate([0.92, 0.7, 0.7, 0.92, 0.92, 0.7, 0.92, 0.92, 0.92], start=2):
         loans.day(day, right=right)
     loans.save()
@@ -248,7 +250,7 @@ def test_day_by_day_a_monitor_says_what_it_says_of_the_whole_log(loans: Loans) -
 
 
 def test_a_week_is_compared_only_with_a_complete_week(loans: Loans) -> None:
-    """R-DET-01: 20% down week over week."""
+    """R-DET-01/relative: 20% down week over week."""
     for day in range(2, 17):
         if day != 12:
             loans.day(day, n=300, clicked=lambda place, worse=day >= 9: place % (10 if worse else 5) == 0)
@@ -295,6 +297,7 @@ def test_the_e_detector_takes_a_cautious_baseline_from_the_reference(loans: Loan
 
 
 def test_too_few_rows_are_shown_and_not_judged(loans: Loans) -> None:
+    """R-DET-09/samples."""
     loans.day(2, n=20, right=0.1)
     loans.save()
     (found,), _ = loans.run(loans.system(ACCURACY), at(3))
@@ -303,7 +306,7 @@ def test_too_few_rows_are_shown_and_not_judged(loans: Loans) -> None:
 
 
 def test_small_groups_are_shown_and_not_judged(loans: Loans) -> None:
-    """R-DET-05."""
+    """R-DET-05/small."""
     loans.day(2, n=400, right=0.5, sex=lambda place: "x" if place < 20 else "fm"[place // 2 % 2])
     loans.save()
     found, _ = loans.run(loans.system({**ACCURACY, "group_by": ["sex"]}), at(3))
@@ -354,6 +357,7 @@ def test_parity_is_judged_between_large_groups_and_shown_for_all(loans: Loans) -
 
 
 def test_missing_and_unseen_values_are_shares_of_what_they_should_be(loans: Loans) -> None:
+    """R-DET-03/missing, R-DET-03/unseen."""
     loans.day(1, n=500)
     loans.save(reference=True)
     loans.day(2, income=lambda place: None if place % 4 == 0 else float("nan") if place % 4 == 1 else 1.0)
@@ -382,6 +386,7 @@ def test_missing_and_unseen_values_are_shares_of_what_they_should_be(loans: Loan
 
 @pytest.mark.parametrize("method", ["psi", "ks", "jensen_shannon", "wasserstein"])
 def test_drift_is_seen_in_the_window_in_which_it_happens(loans: Loans, method: str) -> None:
+    """R-DET-03/distribution."""
     loans.day(1, n=3000)
     loans.save(reference=True)
     for day in (2, 3):
@@ -431,6 +436,7 @@ def test_the_frozen_reference_does_not_move_with_the_log(loans: Loans) -> None:
 
 
 def test_a_log_that_stops_is_noticed_by_its_volume(loans: Loans) -> None:
+    """R-DET-03/stale, R-DET-06/throughput."""
     loans.day(2)
     loans.day(3)
     loans.save()

@@ -129,7 +129,10 @@ def rename(folder: Path, there: str, here: str) -> None:
 
 
 def test_a_monitor_that_fails_reaches_whom_it_tells_once(company: Application, now: datetime) -> None:
-    """R-XCT-07, R-DET-10: "no alerts" and "cannot measure" never look alike, from the log to the mail."""
+    """R-XCT-07, R-DET-10: "no alerts" and "cannot measure" never look alike, from the log to the mail.
+
+    R-DET-08/told.
+    """
     with_log(company.monitoring.base, now, days=4)
     work(company, now)
     rename(company.monitoring.base, "employment_years", "years_employed")

@@ -20,6 +20,7 @@ def _rows(tp: int, fp: int, fn: int, tn: int) -> tuple[list[int], list[int]]:
 
 @given(counts, counts, counts, counts, counts)
 def test_precision_recall_and_f1_are_scikit_learns(tp: int, fp: int, fn: int, tn: int, rest: int) -> None:
+    """R-DET-01/metrics."""
     labels, predictions = _rows(tp, fp, fn, tn)
     for measure, expected in (
         (performance.precision, oracle.precision_score),

@@ -37,6 +37,7 @@ def test_the_same_bytes_are_stored_once_and_read_only(vault: Vault, tmp_path: Pa
 
 
 def test_swap_a_blob(vault: Vault) -> None:
+    """R-EVD-04/bytes."""
     stored = vault.take_bytes(b"the score was 0.71")
     path = vault.path_of(stored.sha256)
     path.chmod(0o644)
@@ -132,7 +133,7 @@ def test_what_cannot_be_captured_is_a_stated_gap_and_never_an_error(vault: Vault
 def test_evidence_is_kept_for_at_least_three_years(
     frozen_at: datetime, years: dict[Kind, int], until: datetime
 ) -> None:
-    """R-EVD-08."""
+    """R-EVD-08/three-years."""
     assert retain_until(Kind.LOGS_AND_TRACES, frozen_at, years) == until
 
 

@@ -66,6 +66,7 @@ def test_whoever_an_escalation_names_is_written_to_whatever_the_severity(
 
 
 def test_a_tier_raised_at_the_opening_is_written_about(desk: Desk, ledger: Ledger, now: datetime) -> None:
+    """R-ESC-02/opening."""
     report = Report("Refusals", system="loan-approval", severity=Severity.CRITICAL)
     desk.open(report, by=INES, at=now)
     (raised,) = [r.fact for r in ledger.facts() if isinstance(r.fact, TierRaised)]
@@ -156,6 +157,7 @@ def test_times_carry_date_utc_and_the_receivers_zone(
 def test_a_protocol_without_a_message_for_a_moment_is_refused_by_check(
     tmp_path: Path, severity: Severity, moment: Moment
 ) -> None:
+    """R-ESC-04/missing."""
     write_workspace(tmp_path)
     file = tmp_path / "playbook.yaml"
     text = file.read_text()

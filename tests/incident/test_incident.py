@@ -154,6 +154,7 @@ class TestClocks:
 
 class TestTheWayToTheEnd:
     def test_phases_follow_what_was_done(self) -> None:
+        """R-PRE-04/shown."""
         history: list[IncidentFact] = []
         phases = []
         for fact in (CONFIRMED, CONTAINED, CAUSE, RESOLVED):
@@ -169,6 +170,7 @@ class TestTheWayToTheEnd:
         assert after(CONFIRMED, CONTAINED, lost).status is Status.OPEN
 
     def test_resolving_starts_the_clock_of_the_review(self) -> None:
+        """R-PIR-02/due."""
         facts = after(CONFIRMED, ANSWERED, CAUSE).resolve("fixed", timedelta(days=7), T0)
         assert facts[-1] == ClockStarted(
             incident="INC-1", clock=Clock.REVIEW, due=T0 + timedelta(days=7), limit_seconds=604_800
@@ -189,7 +191,7 @@ class TestTheWayToTheEnd:
         assert sentence in refusal(lambda: after(*history).resolve("fixed", None, T0))
 
     def test_closing_needs_the_review_where_the_playbook_requires_it(self) -> None:
-        """R-PIR-02."""
+        """R-PIR-02/required."""
         state = after(CONFIRMED, ANSWERED, CAUSE, RESOLVED)
         assert "requires a completed review" in refusal(lambda: state.close("done", True, "00", T0))
         reviewed = state.after(Reviewed(incident="INC-1", review="review/INC-1"), T0)
@@ -198,7 +200,7 @@ class TestTheWayToTheEnd:
         )
 
     def test_dismissing_needs_a_reason_and_stops_everything(self) -> None:
-        """R-PRE-07."""
+        """R-PRE-07/dismissed."""
         assert "say why" in refusal(lambda: after().dismiss("", False, T0))
         facts = after().dismiss("a planned test", False, T0)
         assert [type(fact) for fact in facts] == [ClockStopped, ClockStopped, Dismissed]
@@ -232,7 +234,7 @@ class TestTheWayToTheEnd:
         ],
     )
     def test_nothing_can_be_added_after_the_end(self, decision: object, end: IncidentFact) -> None:
-        """R-EVD-10: closing archives."""
+        """R-EVD-10/record: closing archives."""
         said = refusal(lambda: decision(after(end)))  # type: ignore[operator]
         assert "its record is archived" in said
 

@@ -179,6 +179,7 @@ class TestTheFloor:
     def test_what_a_person_confirmed_stays_when_more_becomes_known_and_it_is_proposed(
         self, desk: Desk, ledger: Ledger, by_person: str, now: datetime
     ) -> None:
+        """R-CLS-03/floor."""
         desk.classify(by_person, Category.UNEXPECTED_BEHAVIOUR, MEDIUM, "", by=PRIYA, at=now)
         note(desk, ledger, now + MINUTE, users=20_000)
         found = state(ledger)

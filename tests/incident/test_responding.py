@@ -63,7 +63,7 @@ def told(ledger: Ledger) -> list[str]:
 
 class TestOpening:
     def test_a_title_is_enough(self, desk: Desk, ledger: Ledger, now: datetime) -> None:
-        """R-DET-11."""
+        """R-DET-11/title-only."""
         assert desk.open(Report("Refusal letters name the wrong reason"), by=INES, at=now) == "INC-1"
         opened = state(ledger)
         assert (opened.status, opened.source, opened.playbook_version) == (Status.TRIAGE, "person", "1.0")
@@ -81,7 +81,7 @@ class TestOpening:
     def test_the_rules_propose_from_measured_facts_and_say_why(
         self, desk: Desk, ledger: Ledger, now: datetime
     ) -> None:
-        """R-CLS-03."""
+        """R-CLS-03/proposed."""
         desk.open(Report("Drift", system="loan-approval", alert=alert(now)), by=WORKER, at=now)
         proposed = state(ledger).proposed
         assert proposed is not None
@@ -92,7 +92,7 @@ class TestOpening:
     def test_severity_decides_team_clocks_and_messages(
         self, desk: Desk, ledger: Ledger, now: datetime
     ) -> None:
-        """R-CLS-02, R-CLS-04, R-ESC-04."""
+        """R-CLS-02, R-CLS-04/assembled, R-CLS-04/notified, R-ESC-04/who."""
         desk.open(Report("Drift", system="loan-approval", alert=alert(now)), by=WORKER, at=now)
         opened = state(ledger)
         assert {member.person for member in opened.team} >= {MAYA.id, TOMAS.id, PRIYA.id, HELEN.id}
@@ -167,6 +167,7 @@ class TestTheLadder:
     def test_silence_climbs_to_deputies_then_tier_2_then_tier_3(
         self, desk: Desk, ledger: Ledger, now: datetime
     ) -> None:
+        """R-ESC-03/next-person, R-ESC-03/next-tier."""
         desk.open(Report("Drift", system="loan-approval", alert=alert(now)), by=WORKER, at=now)
         assert self.climb(desk, ledger, now + timedelta(hours=2) - MINUTE) == []
         at = now + timedelta(hours=2)
@@ -182,6 +183,7 @@ class TestTheLadder:
         assert "niamh.byrne" in told(ledger)
 
     def test_an_answer_stops_it(self, desk: Desk, ledger: Ledger, now: datetime) -> None:
+        """R-ESC-03/stopped."""
         desk.open(Report("Drift", system="loan-approval", alert=alert(now)), by=WORKER, at=now)
         self.climb(desk, ledger, now + timedelta(hours=2))
         desk.acknowledge("INC-1", by=TOMAS, at=now + timedelta(hours=2, minutes=1))
@@ -216,6 +218,7 @@ class TestTiers:
         regulatory: bool | None,
         tier: int,
     ) -> None:
+        """R-ESC-02/users."""
         desk.open(Report("Wrong letters", system="loan-approval"), by=INES, at=now)
         loaded = load(ledger, "INC-1")
         noted = ImpactNoted(incident="INC-1", users=users, regulatory=regulatory)
@@ -228,6 +231,7 @@ class TestAuthority:
     """R-ESC-05: the playbook says who may decide."""
 
     def test_an_override_needs_the_role(self, desk: Desk, ledger: Ledger, now: datetime) -> None:
+        """R-ESC-05/enforced."""
         desk.open(Report("Drift", system="loan-approval", alert=alert(now)), by=WORKER, at=now)
         with pytest.raises(NotAllowed, match="Priya Raman may not override the proposed severity"):
             desk.classify("INC-1", Category.DATA_QUALITY, Severity.LOW, "looks harmless", by=PRIYA, at=now)
@@ -252,7 +256,7 @@ class TestAuthority:
     def test_a_role_is_taken_over_by_its_deputy_and_by_nobody_else(
         self, desk: Desk, ledger: Ledger, now: datetime
     ) -> None:
-        """R-ESC-08."""
+        """R-ESC-08/handover. R-ESC-05/deputies."""
         desk.open(Report("Drift", system="loan-approval", alert=alert(now)), by=WORKER, at=now)
         role = IncidentRole.INCIDENT_COMMANDER
         with pytest.raises(NotAllowed, match="may not hand over"):

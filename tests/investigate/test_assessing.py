@@ -94,7 +94,7 @@ def test_the_period_is_half_open(ledger: Ledger, incident: str, counter: FileCou
 def test_what_follows_from_the_count_stands_in_the_same_transaction(
     ledger: Ledger, incident: str, counter: FileCounter, now: datetime
 ) -> None:
-    """R-ESC-02: over the limit the tier is raised and people are told, all or nothing."""
+    """R-ESC-02: over the limit the tier is raised and people are told, all or nothing. R-IMP-01/feeds."""
     before = ledger.size()
     assessing.count(
         ledger,
@@ -117,7 +117,7 @@ def test_what_follows_from_the_count_stands_in_the_same_transaction(
 def test_versions_of_the_assessment_are_kept_with_who_and_when(
     ledger: Ledger, incident: str, counter: FileCounter, now: datetime
 ) -> None:
-    """R-IMP-01."""
+    """R-IMP-01/versions."""
     later = now + timedelta(hours=1)
     assessing.assess(ledger, incident, SAID, reassess=reassess, by=MAYA, at=now)
     assessing.count(

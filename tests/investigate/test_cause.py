@@ -72,7 +72,7 @@ def test_the_sequence_is_told_in_the_order_of_time() -> None:
 
 
 def test_each_of_the_five_groups_is_kept() -> None:
-    """R-RCA-02."""
+    """R-RCA-02/five."""
     factors = tuple(Factor(group, FACT) for group in FactorGroup)
     (fact,) = after().analyse(Analysis(factors=factors), KNOWN, NOW)
     assert [factor.group.value for factor in fact.factors] == [
@@ -112,7 +112,7 @@ def test_each_of_the_five_groups_is_kept() -> None:
     ],
 )
 def test_what_rests_on_nothing_is_refused_with_a_sentence(analysis: Analysis, sentence: str) -> None:
-    """R-RCA-01: each statement is linked to its evidence."""
+    """R-RCA-01/linked: each statement is linked to its evidence."""
     with pytest.raises(NotAllowed, match=sentence):
         after().analyse(analysis, KNOWN, NOW)
 

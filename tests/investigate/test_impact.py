@@ -239,7 +239,7 @@ def test_a_share_of_no_predictions_is_not_known() -> None:
     ],
 )
 def test_both_numbers_stand_and_which_one_rules_is_said(history: tuple[Told, ...], said: list[str]) -> None:
-    """R-IMP-01, R-IMP-02."""
+    """R-IMP-01, R-IMP-02/both."""
     assert after(*history).said() == said
 
 
@@ -310,7 +310,7 @@ def test_what_a_person_says_of_the_beginning_rules_over_the_windows_of_alerts() 
 
 
 def test_without_a_beginning_there_is_no_period_and_nothing_is_counted() -> None:
-    """R-IMP-02: a period of no time would say that 0 people are affected."""
+    """R-IMP-02: a period of no time would say that 0 people are affected. R-IMP-01/unknown."""
     state = Incident(id="INC-1", opened_at=NOW)
     assert known_period(state, NOW) is None
     with pytest.raises(NotAllowed, match="nobody has said when INC-1 began"):

@@ -77,7 +77,7 @@ def breaches(office: Office) -> list[str]:
 
 
 def test_a_person_declares_in_under_a_minute_with_the_keyboard_alone(office: Office) -> None:
-    """R-DET-11: D, one sentence, Enter; the evidence is frozen with it."""
+    """R-DET-11: D, one sentence, Enter; the evidence is frozen with it. R-XCT-02/keyboard."""
     give_accounts(office, AISHA)
     page = office.windows.open()
     page.goto("/")

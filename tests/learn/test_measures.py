@@ -68,7 +68,7 @@ def incident(clock: ClockState | None = None, number: int = 1, **changes: object
     ],
 )
 def test_a_promise_counts_as_kept_broken_or_not_yet(clock: ClockState | None, kept: Kept) -> None:
-    """R-AUD-08: share within response time."""
+    """R-AUD-08/share: share within response time."""
     assert in_time([incident(clock)], Clock.ACKNOWLEDGE, NOW) == kept
 
 
@@ -78,6 +78,7 @@ def test_a_share_of_nothing_is_unknown() -> None:
 
 
 def test_times_are_medians_over_the_incidents_in_which_it_happened() -> None:
+    """R-AUD-08/times."""
     began = OPENED - 2 * HOUR
     opened = [
         incident(MET, 1, began_at=began, acknowledged_at=OPENED + 9 * MINUTE, resolved_at=OPENED + DAY),

@@ -131,7 +131,7 @@ def answers(**changes: object) -> dict[ReviewQuestion, str]:
 
 
 def test_every_question_is_there_and_what_only_people_know_is_empty() -> None:
-    """R-PIR-01."""
+    """R-PIR-01/eight."""
     filled = answers()
     assert list(filled) == list(ReviewQuestion)
     assert filled[ReviewQuestion.WILL_CHANGE] == ""

@@ -139,6 +139,7 @@ def test_a_deadline_nearer_than_the_notice_has_no_reminder(workspace: Workspace)
 def test_a_plan_that_cannot_be_followed_is_refused(
     workspace: Workspace, change: dict[str, object], sentence: str
 ) -> None:
+    """R-REM-01/item."""
     with pytest.raises(NotAllowed, match=sentence):
         plan(workspace, replace(PLAN, **change))  # type: ignore[arg-type]
 

@@ -96,6 +96,7 @@ class TestChasing:
     def test_an_overdue_item_is_told_to_its_person_and_the_commander_whoever_fires(
         self, desk: Desk, ledger: Ledger, item: str, later: datetime
     ) -> None:
+        """R-REM-03/chased."""
         (timer,) = [one for one in timers.due(ledger, later + 11 * DAY) if one.kind == "remediation.overdue"]
         won: list[bool] = []
 
@@ -248,6 +249,7 @@ class TestVerificationByPeople:
     def test_a_test_result_is_accepted_with_authority_and_its_proof_is_kept(
         self, desk: Desk, ledger: Ledger, tested: str, later: datetime
     ) -> None:
+        """R-REM-03/test."""
         seen = (parse("monitor:accuracy"), parse("#0"))
         with pytest.raises(NotAllowed, match="entry #0 is not part of the record"):
             remedying.verify(desk, "INC-1", tested, True, "test 7 passes", seen, by=PRIYA, at=later)

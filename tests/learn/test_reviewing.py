@@ -68,7 +68,7 @@ def written(desk: Desk, resolved: str, later: datetime) -> str:
 def test_a_draft_is_filled_from_the_record(
     desk: Desk, ledger: Ledger, incident: str, later: datetime
 ) -> None:
-    """R-PIR-02."""
+    """R-PIR-02/prefilled."""
     alarm(ledger, later)
     review = reviewing.draft(desk, incident, by=MAYA, at=later)
     answers = review.answers
@@ -108,7 +108,7 @@ def test_drafting_again_refreshes_what_no_person_has_changed(
 def test_completing_stands_with_the_incident_its_actions_and_its_messages_in_one_transaction(
     desk: Desk, ledger: Ledger, written: str, later: datetime
 ) -> None:
-    """R-PIR-02, R-PIR-03: linked both ways, shared with the teams the playbook names."""
+    """R-PIR-02/shared, R-PIR-03: linked both ways, shared with the teams the playbook names."""
     before = ledger.size()
     done = later + timedelta(days=2)
     review = reviewing.complete(desk, written, [action(later)], by=MAYA, at=done)

@@ -39,7 +39,7 @@ def days(*found: Measurement | float) -> list[Measurement]:
 
 
 def test_windows_in_a_row_that_last_long_enough_prove_it_and_the_proof_names_them() -> None:
-    """R-REM-03."""
+    """R-REM-03/monitor."""
     judged = judge(WANTED, days(0.86, 0.87, 0.88), DONE)
     assert judged.outcome is Outcome.PROVEN
     assert judged.reason == (

@@ -66,6 +66,7 @@ def test_an_honest_ledger_holds(checked: Checked) -> None:
     ],
 )
 def test_edit_any_column_of_a_fact(checked: Checked, ledger: Ledger, column: str, value: object) -> None:
+    """R-EVD-04/changed."""
     change(ledger, update(tables.facts).where(tables.facts.c.seq == 17).values({column: value}))
     assert problem(checked()).startswith("fact 17 ")
 
@@ -96,6 +97,7 @@ def test_edit_a_fact_and_recompute_its_hashes(checked: Checked, ledger: Ledger) 
 
 
 def test_delete_a_fact(checked: Checked, ledger: Ledger) -> None:
+    """R-EVD-04/removed."""
     change(ledger, delete(tables.facts).where(tables.facts.c.seq == 17))
     assert "fact 17 is missing" in problem(checked())
 
@@ -106,7 +108,7 @@ def test_cut_the_tail(checked: Checked, ledger: Ledger) -> None:
 
 
 def test_cut_the_tail_and_hide_it_everywhere_in_the_database(checked: Checked, ledger: Ledger) -> None:
-    """What was kept outside the database still tells."""
+    """What was kept outside the database still tells. R-EVD-04/cut."""
     before = ledger.stream("kettle/all").facts[299]
     change(ledger, delete(tables.facts).where(tables.facts.c.seq >= 300))
     change(ledger, delete(tables.checkpoints).where(tables.checkpoints.c.size > 300))
@@ -116,6 +118,7 @@ def test_cut_the_tail_and_hide_it_everywhere_in_the_database(checked: Checked, l
 
 
 def test_reorder(checked: Checked, ledger: Ledger) -> None:
+    """R-EVD-04/reordered."""
     for old, new in ((17, -1), (18, 17), (-1, 18)):
         change(ledger, update(tables.facts).where(tables.facts.c.seq == old).values(seq=new))
     assert problem(checked()).startswith("fact 17 ")
@@ -162,7 +165,7 @@ def test_forge_a_checkpoint_with_another_key(checked: Checked, ledger: Ledger, t
 def test_sealing_refuses_a_restored_old_backup(
     checked: Checked, ledger: Ledger, sealer: Sealer, now: datetime
 ) -> None:
-    """R-XCT-06: a restored older state is noticed, not trusted."""
+    """R-XCT-06/noticed: a restored older state is noticed, not trusted."""
     change(ledger, delete(tables.facts).where(tables.facts.c.seq >= 301))
     change(ledger, delete(tables.checkpoints).where(tables.checkpoints.c.size > 300))
     change(ledger, update(tables.head).values(size=301))

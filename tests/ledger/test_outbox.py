@@ -62,6 +62,7 @@ def edit(ledger: Ledger, **values: object) -> None:
 
 
 def test_what_is_sent_is_what_the_fact_says(ledger: Ledger, queued: str, now: datetime) -> None:
+    """R-ESC-06/fact."""
     edit(ledger, recipient="eve@example.com", subject="Nothing to do", text="Sleep well.", incident="INC-2")
     post = Post()
     send(ledger, post, now)
@@ -117,7 +118,7 @@ def test_a_fact_that_was_edited_is_not_sent(
 def test_a_lease_is_of_one_message_however_many_were_taken_together(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two workers, a slow mail server, and more messages than one lease has time for."""
+    """Two workers, a slow mail server, and more messages than one lease has time for. R-XCT-05/twice."""
     monkeypatch.setattr(outbox, "LEASE", timedelta(seconds=1))
     at = datetime.now(UTC)
     drafts = [outbox.queue("email", f"person{n}@example.com", "x", "y") for n in range(12)]

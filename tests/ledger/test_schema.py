@@ -141,6 +141,7 @@ def test_a_new_database_is_as_declared(ledger: Ledger) -> None:
 def test_what_acts_by_itself_is_found_and_nothing_is_signed_over_it(
     ledger: Ledger, sealer: Sealer, anchor: Anchor, now: datetime, attack: str
 ) -> None:
+    """R-EVD-04/schema."""
     fill(ledger, now)
     sealer.seal(now)
     fill(ledger, now)

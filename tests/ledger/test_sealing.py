@@ -110,6 +110,7 @@ NEW: dict[str, Callable[[Ledger], None]] = {
 def test_nothing_is_signed_over_what_was_edited_before_the_seal(
     half_sealed: Ledger, sealer: Sealer, now: datetime, attack: str
 ) -> None:
+    """R-EVD-04/signed."""
     NEW[attack](half_sealed)
     refused(sealer, now)
     assert checked(half_sealed, sealer).verdict == "does not hold"
@@ -191,6 +192,7 @@ def test_a_pipe_in_the_place_of_the_anchor_holds_nobody_up(
 def test_deleting_the_anchor_gives_cannot_say_and_how_to_go_on(
     half_sealed: Ledger, sealer: Sealer, anchor: Anchor
 ) -> None:
+    """R-EVD-04/cut."""
     anchor.path.unlink()
     report = checked(half_sealed, sealer)
     assert (report.verdict, report.holds, report.problems) == ("cannot say", False, [])

@@ -261,7 +261,7 @@ def test_each_session_has_its_own_proof_for_forms(accounts: Accounts, now: datet
 def test_a_token_does_what_both_its_scope_and_its_person_allow_until_it_expires(
     accounts: Accounts, ledger: Ledger, now: datetime
 ) -> None:
-    """R-XCT-01."""
+    """R-XCT-01/tokens."""
     maya = Actor(MAYA, "Maya Okafor")
     until = now + timedelta(days=30)
     secret, token = accounts.issue_token(MAYA, "nightly-export", [Permission.READ], until, maya, now)

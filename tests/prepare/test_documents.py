@@ -174,7 +174,7 @@ def test_a_word_means_what_it_looks_like(written: str, value: object) -> None:
     ],
 )
 def test_what_is_wrong_names_line_column_path_cause_and_fix(text: str | bytes, expected: str) -> None:
-    """R-PRE-02, R-XCT-04."""
+    """R-PRE-02/faults, R-XCT-04/files."""
     assert refused(text)[0].startswith(expected)
 
 

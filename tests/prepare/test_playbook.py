@@ -37,7 +37,7 @@ def edited(folder: Path) -> Callable[[str, str], list[str]]:
 
 
 def test_the_starter_answers_severities_as_the_field_expects(playbook: Playbook) -> None:
-    """R-CLS-01, R-CLS-02, R-CON-08."""
+    """R-CLS-01/four, R-CLS-02/times, R-CON-08."""
     clocks = {severity: entry.clocks for severity, entry in playbook.severities.items()}
     assert clocks[Severity.CRITICAL].acknowledge_within == timedelta(minutes=15)
     assert clocks[Severity.CRITICAL].contain_within == timedelta(minutes=15)
@@ -52,7 +52,7 @@ def test_the_starter_answers_severities_as_the_field_expects(playbook: Playbook)
 
 
 def test_the_starter_holds_all_categories_roles_phases_questions_and_tiers(playbook: Playbook) -> None:
-    """R-PRE-03, R-PRE-04, R-PRE-06, R-ESC-01, R-ESC-05, R-PIR-01."""
+    """R-PRE-03, R-PRE-04/held, R-PRE-06/six, R-ESC-01, R-ESC-05, R-PIR-01."""
     assert [category for category, _ in playbook.categories.items()] == list(Category)
     assert all(len(entry.examples) >= 2 for _, entry in playbook.categories.items())
     assert [role for role, _ in playbook.roles.items()] == list(IncidentRole)
@@ -230,7 +230,7 @@ def test_a_rule_on_one_line_is_pointed_into_at_the_very_word(
 
 
 def test_a_section_left_out_is_missed_by_name(edited: Callable[[str, str], list[str]]) -> None:
-    """R-PRE-06: all six categories."""
+    """R-PRE-06: all six categories. R-PRE-03/held."""
     sentences = edited("  data_quality:\n    means", "  data_qualty:\n    means")
     assert sentences[0].endswith("categories.data_quality: is missing; add it")
     assert sentences[1].endswith("categories.data_qualty: is not known here; did you mean data_quality?")

@@ -105,7 +105,7 @@ def test_a_rule_over_measured_facts_is_accepted(rule: str) -> None:
     ],
 )
 def test_a_wrong_rule_names_column_cause_and_fix(rule: str, column: int, cause: str, fix: str) -> None:
-    """R-XCT-04."""
+    """R-XCT-04/rules."""
     found = RULES.check(rule)[0]
     assert (found.column, found.cause, found.fix) == (column, cause, fix)
     assert found.caret == f"{rule}\n{' ' * (column - 1)}^"

@@ -54,7 +54,7 @@ def limit_in_force(ledger: Ledger) -> float | None:
 def test_attack_a_version_that_leaves_out_who_would_refuse_it_needs_their_signature(
     ledger: Ledger, folder: Path, signers: Signers, nadia: Actor, later: datetime
 ) -> None:
-    """R-PRE-05: all functions that the version in force names, and those the new one names."""
+    """R-PRE-05/functions: all functions that the version in force names, and those the new one names."""
     all_ = "sign_off: [engineering, data_science, compliance, security]"
     changed = change(folder, "playbook.yaml", (all_, "sign_off: [engineering]"), ('"1.0"', '"1.1"'))
     apply_workspace(ledger, changed, nadia, later)
@@ -73,6 +73,7 @@ def test_attack_a_version_that_leaves_out_who_would_refuse_it_needs_their_signat
 def test_one_person_signs_for_one_function(
     ledger: Ledger, folder: Path, signers: Signers, nadia: Actor, now: datetime
 ) -> None:
+    """R-PRE-05/one-person."""
     roster = ("functions: [engineering]", "functions: [engineering, security]")
     apply_workspace(ledger, change(folder, "roster.yaml", roster), nadia, now)
     maya = signers["engineering"]
@@ -234,7 +235,7 @@ def test_taking_access_away_waits_for_nobody(
 
 
 def test_the_auditor_can_hold_no_role_and_no_task(folder: Path) -> None:
-    """R-AUD-07."""
+    """R-AUD-07. R-ESC-05/auditor."""
     victor = "victor.chen@harbourstreet.example"
     for pairs, said in (
         (

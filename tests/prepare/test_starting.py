@@ -22,7 +22,7 @@ from holdfast.settings import Settings
 
 
 def test_init_writes_files_settings_and_schemas(folder: Path) -> None:
-    """R-PRG-05."""
+    """R-PRG-05/playbook."""
     written = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert written == {
         "holdfast.toml",

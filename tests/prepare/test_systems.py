@@ -96,13 +96,13 @@ def test_it_has_a_json_schema_for_editors() -> None:
     ],
 )
 def test_the_inventory_is_not_optional(field: str) -> None:
-    """R-PRE-01."""
+    """R-PRE-01/described."""
     assert "is missing" in _sentence(System, {key: value for key, value in SYSTEM.items() if key != field})
 
 
 @pytest.mark.parametrize("field", ["metric", "reason", "tells", "window"])
 def test_a_monitor_states_metric_reason_window_and_whom_it_tells(field: str) -> None:
-    """R-DET-08."""
+    """R-DET-08/stated."""
     assert "is missing" in _sentence(Monitor, {key: value for key, value in MONITOR.items() if key != field})
 
 
@@ -214,7 +214,7 @@ def test_a_containment_that_cannot_work_is_told_why(option: dict[str, Any], caus
 
 
 def test_an_uncovered_system_is_a_gap_and_no_error() -> None:
-    """R-PRE-01."""
+    """R-PRE-01/gaps."""
     bare = {key: value for key, value in SYSTEM.items() if key not in ("prediction_log", "monitors")}
     assert not System.model_validate(bare).is_covered
 

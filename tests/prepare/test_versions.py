@@ -170,6 +170,7 @@ def test_attack_an_agent_with_the_address_of_a_signer_cannot_sign(
 
 
 def test_a_version_is_meant_by_label_hash_or_the_beginning_of_one(ledger: Ledger, applied: str) -> None:
+    """R-PRE-02/hashed."""
     for spelling in ("1.0", applied, applied[:8], applied[:12].upper()):
         assert versions.find_playbook(ledger, spelling).content == applied
     for wrong, sentence in (("1.1", "did you mean 1.0"), (applied[:7], "there is no playbook version")):

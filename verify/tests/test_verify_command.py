@@ -118,7 +118,10 @@ def test_what_cannot_be_carried_out_ends_with_2(pack: Path, policy: Path, tmp_pa
 def test_whatever_is_given_is_answered_with_a_sentence_in_the_form_that_was_asked_for(
     pack: Path, policy: Path, tmp_path: Path, capsys, which: str, kind: str
 ) -> None:
-    """Also a pipe that nobody writes to: the program does not wait for it."""
+    """Also a pipe that nobody writes to: the program does not wait for it.
+
+    R-EVD-11/robust, R-XCT-04/archives.
+    """
     other = tmp_path / "other"
     match kind:
         case "pipe":
@@ -214,6 +217,7 @@ def test_a_name_in_a_pack_cannot_repaint_the_terminal(
 
 
 def test_it_runs_as_a_program_and_imports_nothing_of_the_product(pack: Path, policy: Path) -> None:
+    """R-EVD-11/program."""
     program = (
         "import sys; from holdfast_verify.__main__ import main; code = main(sys.argv[1:]); "
         "packages = {name.partition('.')[0] for name in sys.modules}; "

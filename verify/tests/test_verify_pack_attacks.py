@@ -34,6 +34,7 @@ def edited(line: bytes, **changes: object) -> bytes:
 
 
 def test_edit_an_event(story) -> None:
+    """R-EVD-11/attacks."""
     members = story.members()
     told = members["facts.jsonl"]
     members["facts.jsonl"] = told.replace('"AUC fell — “loans”"'.encode(), '"AUC rose — “loans”"'.encode())
@@ -187,7 +188,10 @@ def test_write_the_manifest_in_another_spelling(story) -> None:
 
 
 def test_backdate_an_entry(untold) -> None:
-    """By whoever runs the ledger: the entry is signed, but it is older than the one before it."""
+    """By whoever runs the ledger: the entry is signed, but it is older than the one before it.
+
+    R-EVD-04/back-dated.
+    """
     story = untold()
     story.ledger.append("incident/INC-1", "incident.closed", {}, recorded_at="2026-11-23T09:00:00.000000Z")
     story.assemble()
@@ -592,7 +596,10 @@ def forged_record(story, change) -> bytes:
     ],
 )
 def test_a_record_that_says_something_else_than_the_facts(untold, change) -> None:
-    """By whoever can write into the database while a pack is built: the ledger vouches for the false file."""
+    """By whoever can write into the database while a pack is built: the ledger vouches for the false file.
+
+    R-EVD-11/record.
+    """
     story = untold()
     story.derives, story.files["record.json"] = False, forged_record(story, change)
     story.assemble()

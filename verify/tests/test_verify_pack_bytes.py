@@ -21,6 +21,7 @@ FIXTURE_IS_ONLY_READ = [HealthCheck.function_scoped_fixture]
 
 
 def test_an_untouched_pack_verifies(story) -> None:
+    """R-EVD-12/independent."""
     report = story.verified()
     assert report.verified, report.failure
     assert [step.outcome for step in report.steps] == ["ok"] * 10

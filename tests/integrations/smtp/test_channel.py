@@ -91,6 +91,7 @@ def send_due(ledger: Ledger, settings: MailSettings, at: datetime) -> None:
 def test_a_message_is_sent_and_the_servers_answer_recorded(
     ledger: Ledger, server: MailSettings, receiver: Receiver, now: datetime
 ) -> None:
+    """R-ESC-06/queued, R-ESC-06/sent."""
     ledger.append(
         outbox.queue("email", "ana@example.com", "SEV-1: café", "Grüße", "INC-1"), by=WORKER, at=now
     )
@@ -122,6 +123,7 @@ def test_a_long_text_arrives_word_for_word(
 def test_a_refusal_is_recorded_retried_later_and_given_up_in_the_end(
     ledger: Ledger, server: MailSettings, receiver: Receiver, now: datetime
 ) -> None:
+    """R-ESC-06/failed."""
     receiver.refused.add("gone@example.com")
     ledger.append(outbox.queue("email", "gone@example.com", "x", "y"), by=WORKER, at=now)
     at = now

@@ -95,6 +95,7 @@ class TestTheUnmodifiedClient:
     def test_model_off_is_obeyed_by_the_next_request_and_its_revert_too(
         self, client: OpenFeatureClient, board: Board
     ) -> None:
+        """R-CON-02/model-off."""
         board.active = [MODEL_OFF]
         details = client.get_boolean_details(ENABLED, True)
         assert (details.value, details.variant) == (False, "off")
@@ -103,6 +104,7 @@ class TestTheUnmodifiedClient:
         assert client.get_boolean_value(ENABLED, False) is True
 
     def test_a_segment_goes_to_review_and_no_other(self, client: OpenFeatureClient, board: Board) -> None:
+        """R-CON-03/segment."""
         board.active = [BROKERS]
         details = client.get_string_details(ROUTE, "model", EvaluationContext("a", {"channel": "broker"}))
         assert (details.value, details.variant) == ("human_review", "human_review")

@@ -115,7 +115,7 @@ def test_an_administrator_manages_accounts_and_responds_to_nothing(caller: Any, 
 
 
 def test_an_agent_may_propose_and_a_person_must_decide(caller: Any, incident: str) -> None:
-    """R-XCT-09: what an assistant does is on the record as such, and stays short of a decision."""
+    """R-XCT-09/person: what an assistant does is on the record as such, and stays short of a decision."""
     agent = caller(MAYA, kind="agent")
     assert agent.get("/me")["kind"] == "agent"
     agent.done("POST", f"/incidents/{incident}/notes", {"text": "The batch of one broker looks odd"})

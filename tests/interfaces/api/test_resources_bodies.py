@@ -63,6 +63,7 @@ def test_a_body_that_is_too_large_is_not_read_to_its_end(maya: Any) -> None:
     ],
 )
 def test_what_is_no_json_is_refused_in_a_sentence(maya: Any, body: bytes) -> None:
+    """R-XCT-04/payloads."""
     assert refused(maya("POST", "/incidents", content=body, headers=JSON), 400)
 
 

@@ -112,6 +112,7 @@ def _address(
 
 
 def test_every_address_answers_junk_without_failing(company: Application, maya: Any, log: None) -> None:
+    """R-XCT-03/fuzzed."""
     maya.done("POST", "/systems/loan-approval/runs")
     document = maya.client.get("/api/v1/openapi.json").json()
     operations = [

@@ -129,6 +129,7 @@ def test_a_missing_vault_is_told(client: TestClient, company: Application, incid
 def test_clocks_that_nobody_keeps_are_told(
     client: TestClient, company: Application, clock: HandClock, incident: str
 ) -> None:
+    """R-XCT-07/health."""
     clock.pass_by(timedelta(days=2))
     Worker(company).write_pulse(clock.now())  # it lives, and does not come to its clocks
     status, said = health(client)
@@ -158,6 +159,7 @@ def test_a_database_that_is_away_is_told(
 def test_metrics_count_what_is_running(
     client: TestClient, company: Application, maya: Any, caller: Any, incident: str
 ) -> None:
+    """R-XCT-07/metrics."""
     assert client.get("/metrics").status_code == 401
     declares_only = caller(MAYA, [Permission.DECLARE]).token
     assert client.get("/metrics", headers={"Authorization": f"Bearer {declares_only}"}).status_code == 401

@@ -48,6 +48,7 @@ def live(company: Application, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]
 def test_from_the_alert_to_the_archive(
     company: Application, maya: Any, caller: Any, clock: HandClock, live: str
 ) -> None:
+    """R-XCT-08/embedded, R-XCT-08/postgresql."""
     ran = maya.done("POST", "/systems/loan-approval/runs")
     assert ran["raised"], ran
     settle(company)
@@ -192,6 +193,7 @@ def test_a_message_that_was_given_up_is_tried_again(
 def test_an_alert_that_opened_nothing_is_decided_by_a_person(
     company: Application, maya: Any, log: None
 ) -> None:
+    """R-PRE-07/elsewhere."""
     raised = maya.done("POST", "/systems/loan-approval/runs")["raised"]
     assert maya("GET", "/alerts/ALR-999").status_code == 404
     assert maya("PUT", "/alerts/ALR-999/setting-aside", {"reason": "x"}).status_code == 404

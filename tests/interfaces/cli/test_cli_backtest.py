@@ -41,7 +41,10 @@ def lines(said: Any) -> list[dict[str, Any]]:
 
 
 def test_car_loans_alarm_where_the_published_change_lies_and_not_before(shell: Any, files: list[str]) -> None:
-    """The published change lies in the sixth of ten windows of 5,000 rows; nothing needs a workspace."""
+    """The published change lies in the sixth of ten windows of 5,000 rows; nothing needs a workspace.
+
+    R-DET-16/backtest.
+    """
     found = lines(shell("monitor", "backtest", str(EXAMPLE), *files, "--json", person=""))
     assert list(found[0])[: len(KEYS)] == KEYS
     first: dict[str, str] = {}

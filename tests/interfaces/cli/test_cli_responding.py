@@ -63,6 +63,7 @@ def written(shell: Any, name: str, text: str) -> str:
 
 @pytest.mark.usefixtures("live")
 def test_from_the_alert_to_the_archive(watched: Any) -> None:
+    """R-XCT-08/embedded, R-XCT-08/postgresql."""
     shell = watched
     (ran,) = shell.done("monitor", "run")["runs"]
     assert ran["raised"]
@@ -278,6 +279,7 @@ def test_nothing_in_a_title_commands_the_terminal(company: Any) -> None:
 
 
 def test_json_of_the_command_line_is_what_the_api_answers(company: Any) -> None:
+    """R-XCT-03/terminal."""
     company.done("incident", "declare", "Approvals fell", "--system", "loan-approval")
     application = joined.open_workspace(company.folder, None, company.clock)
     app = FastAPI()

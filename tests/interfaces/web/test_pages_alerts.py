@@ -63,6 +63,7 @@ def test_setting_aside_needs_a_reason_and_keeps_the_tick(lender: Application, ma
 
 
 def test_a_false_alarm_is_counted_against_its_monitor_r_det_09(lender: Application, maya: Reader) -> None:
+    """R-DET-09/false-alarms."""
     alert = waiting_alert(lender)
     sent = {f"reason-{alert}": "A holiday", f"false-{alert}": "yes"}
     assert maya.post(f"/alerts/{alert}/dismissal", sent).headers["location"] == "/alerts"

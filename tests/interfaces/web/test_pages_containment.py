@@ -59,6 +59,7 @@ def contain(reader: Reader) -> None:
 def test_what_the_playbook_offers_stands_there_fastest_first_with_effect_authority_and_undo_r_con_07(
     lender: Application, maya: Reader
 ) -> None:
+    """R-CON-07/offered."""
     page = maya.page(CONSOLE)
     offers = lender.containing.offers("INC-1")
     assert len(offers) == 3

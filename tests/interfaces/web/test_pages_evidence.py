@@ -69,6 +69,7 @@ def send(
 def test_every_item_stands_there_with_hash_size_source_and_retention_r_evd_09(
     lender: Application, maya: Reader
 ) -> None:
+    """R-EVD-09/where, R-EVD-09/linked."""
     page = maya.page(PLACE)
     held = items(lender)
     assert len(held) >= 5
@@ -83,6 +84,7 @@ def test_every_item_stands_there_with_hash_size_source_and_retention_r_evd_09(
 def test_a_download_is_on_the_ledger_before_the_first_byte_r_evd_06(
     lender: Application, maya: Reader
 ) -> None:
+    """R-EVD-06/looks."""
     item = keep(lender, "mail.eml", b"Dear all")
     answer = maya.get(f"{PLACE}/{item.item}")
     assert answer.content == b"Dear all"
@@ -112,6 +114,7 @@ def test_a_large_file_arrives_whole(lender: Application, maya: Reader) -> None:
 
 
 def test_who_may_not_see_evidence_is_refused_and_that_is_on_the_ledger_r_evd_06(lender: Application) -> None:
+    """R-EVD-06/refusals."""
     nadia = signed_in(lender, NADIA)
     for path in (PLACE, f"{PLACE}/EV-1", "/evidence"):
         answer = nadia.get(path)
@@ -348,6 +351,7 @@ def test_a_file_that_is_too_large_is_refused_and_nothing_is_kept(
 
 
 def test_a_closed_incident_takes_nothing_more_r_evd_10(lender: Application, maya: Reader) -> None:
+    """R-EVD-10/evidence."""
     closed = Closed(incident="INC-1", summary="Over.", record_sha256="0" * 64)
     lender.ledger.append(load(lender.ledger, "INC-1").draft([closed]), by=MAYA, at=lender.clock.now())
     held = len(items(lender))

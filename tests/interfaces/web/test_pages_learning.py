@@ -98,6 +98,7 @@ def test_a_count_that_cannot_be_made_leaves_what_was_typed(
 
 
 def test_five_dimensions_are_kept_version_by_version_r_imp_01(lender: Application, maya: Reader) -> None:
+    """R-IMP-01/five."""
     typed = {
         "users-kind": "applicants of one broker",
         "users-effect": "approved although they may not repay",
@@ -345,6 +346,7 @@ def test_the_record_fills_in_what_it_knows_and_people_write_the_rest_r_pir_02(
 def test_completing_keeps_the_words_tracks_the_actions_and_fixes_the_answers_r_pir_03(
     resolved: Application, maya: Reader
 ) -> None:
+    """R-PIR-03/actions."""
     maya.post(f"{REVIEW}/drafts")
     typed = {
         **answers(),

@@ -218,6 +218,7 @@ def propose(application: Application, folder: Path, clock: SetClock) -> str:
 def test_the_playbook_reads_as_a_document_with_everything_it_decides_r_pre_08(
     company: Application, maya: Reader
 ) -> None:
+    """R-PRE-08/page."""
     active = active_playbook(company.ledger)
     assert active is not None
     page, playbook = maya.page("/playbook").text, active.playbook

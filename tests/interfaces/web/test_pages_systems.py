@@ -43,6 +43,7 @@ def loans(application: Application) -> System:
 
 
 def test_the_inventory_stands_in_priority_order_and_shows_what_nothing_watches_r_pre_01(maya: Reader) -> None:
+    """R-PRE-01/ranked, R-PRE-01/gaps."""
     page = maya.page("/systems")
     assert page.text.index("Loan approval") < page.text.index("Customer assistant")
     assert "3 gaps" in page.text

@@ -405,6 +405,7 @@ def test_home_without_incidents_teaches_what_belongs_there(maya: Reader) -> None
 def test_dead_monitoring_does_not_look_like_no_alerts_r_xct_07(
     application: Application, maya: Reader, clock: SetClock
 ) -> None:
+    """R-XCT-07/dead."""
     assert "it has never run" in maya.page("/").text
     Worker(application).react(clock.now())
     assert "not monitored at the moment" not in maya.page("/").text

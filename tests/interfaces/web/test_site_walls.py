@@ -257,6 +257,7 @@ AUDITORS = {"/sign-in", "/sign-out", "/ledger/checks"}
 def test_an_auditor_changes_nothing_anywhere_r_aud_07(
     application: Application, auditor: Reader, incident: str
 ) -> None:
+    """R-AUD-07/read-only."""
     theirs = AUDITORS | {f"/incidents/{incident}/evidence/verification", f"/incidents/{incident}/pack"}
     paths = unsafe_paths(incident)
     assert theirs < set(paths)

@@ -116,7 +116,7 @@ def test_it_stops_when_it_is_told_to(opened: Opened) -> None:
 
 
 def test_the_owner_is_told_once_when_the_playbook_is_due_for_review(opened: Opened, now: datetime) -> None:
-    """R-PRE-05."""
+    """R-PRE-05/reminded."""
     worker = Worker(opened.application)
     rounds(worker, now + timedelta(days=89))
     assert not [r for r in opened.application.ledger.facts() if r.fact.type == "playbook.review_fell_due"]
