@@ -116,7 +116,7 @@ def _message(
         if len(alerts) == 1
         else wording.plural(len(alerts), "alert")
     )
-    lines = [f"{name},", "", f"Monitors of {system} are out of bounds; no incident was opened for this:", ""]
+    lines = [f"{name},", "", f"Monitors of {system} raised alerts; no incident was opened for this:", ""]
     lines += _lines(alerts, zone_of(roster, person, zone))
     lines += ["", f"You are told as {role.replace('_', ' ')}, as the monitor asks.", inbox, ""]
     subject = " ".join(f"{system}: {what}".split())
