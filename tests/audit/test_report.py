@@ -170,7 +170,7 @@ class TestContent:
     ) -> None:
         told = words(report_pdf(dossier, by=HELEN, at=AT))
         assert "Charts are not drawn in this report" in told
-        assert "1.732 (1.074 to 2.336)" in told
+        assert "1.732 (1.183 to 2.227)" in told
 
 
 class TestSaidOnce:

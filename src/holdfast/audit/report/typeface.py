@@ -114,7 +114,7 @@ def shown(text: str, *, breakable: bool = True) -> str:
     """
     parts: list[str] = []
     missing: list[str] = []
-    for letter in unicodedata.normalize("NFC", visible(text)):
+    for letter in unicodedata.normalize("NFC", _WRITTEN_OUT.sub(r"[\1]", visible(text))):
         if _has_glyph(letter):
             parts += [_named(missing), letter]
             missing = []
@@ -124,6 +124,8 @@ def shown(text: str, *, breakable: bool = True) -> str:
     return _LONG.sub(_breakable, found) if breakable else found
 
 
+_WRITTEN_OUT = re.compile("⟨(U\\+[0-9A-F]{4,6})⟩")
+"""What nobody sees, written out; the typefaces have no such brackets."""
 NOT_SHOWN = "not shown here"
 """By these words a reader finds every such place."""
 
