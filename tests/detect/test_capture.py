@@ -162,7 +162,11 @@ def test_a_reference_that_is_a_period_of_the_log_is_copied_out_of_it(
     change(company, "path: reference/loan-approval.parquet", period)
     (item,) = (item for item in frozen().items if item.name == "reference.parquet")
     frame = f"read_parquet('{company.vault.path_of(item.sha256)}')"
-    first, last = duckdb.sql(f"SELECT min(timestamp)::date, max(timestamp)::date FROM {frame}").fetchall()[0]
+    first, last = (
+        duckdb.connect()
+        .execute(f"SELECT min(timestamp)::date, max(timestamp)::date FROM {frame}")
+        .fetchall()[0]
+    )
     assert (first, last) == (start, end - timedelta(days=1))
 
 

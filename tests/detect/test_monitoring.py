@@ -121,15 +121,23 @@ def test_a_fault_in_the_inputs_opens_an_incident_with_its_evidence(bank: Bank) -
         "loan-approval.parquet",
     ]
     frozen = bank.desk.vault.path_of(items[0].sha256)
-    (faulty,) = duckdb.sql(
-        f"SELECT count(*) FROM read_parquet('{frozen}') WHERE channel = 'broker' "
-        "AND timestamp >= '2026-11-11' AND employment_years > 40"
-    ).fetchall()[0]
+    (faulty,) = (
+        duckdb.connect()
+        .execute(
+            f"SELECT count(*) FROM read_parquet('{frozen}') WHERE channel = 'broker' "
+            "AND timestamp >= '2026-11-11' AND employment_years > 40"
+        )
+        .fetchall()[0]
+    )
     assert faulty > 30
-    (early,) = duckdb.sql(
-        f"SELECT count(*) FROM read_parquet('{bank.desk.vault.path_of(items[1].sha256)}') "
-        f"WHERE arrived_at > TIMESTAMP '2026-11-12 06:00'"
-    ).fetchall()[0]
+    (early,) = (
+        duckdb.connect()
+        .execute(
+            f"SELECT count(*) FROM read_parquet('{bank.desk.vault.path_of(items[1].sha256)}') "
+            f"WHERE arrived_at > TIMESTAMP '2026-11-12 06:00'"
+        )
+        .fetchall()[0]
+    )
     assert early == 0, "a label that was not known yet is no evidence of what was known"
 
 
@@ -224,10 +232,14 @@ def test_who_is_affected_is_counted_and_not_guessed(bank: Bank) -> None:
     start, end = midnight(FAULT), midnight(FAULT + timedelta(days=1))
     found = counting.count(system, bank.workspace, DuckDB, Asked(start, end, {"channel": "broker"}))
     log = bank.workspace / "logs" / LOANS / f"{FAULT}.parquet"
-    counted = duckdb.sql(
-        f"SELECT count(*), count(DISTINCT applicant_id), (SELECT count(*) FROM '{log}') "
-        f"FROM '{log}' WHERE channel = 'broker'"
-    ).fetchall()[0]
+    counted = (
+        duckdb.connect()
+        .execute(
+            f"SELECT count(*), count(DISTINCT applicant_id), (SELECT count(*) FROM '{log}') "
+            f"FROM '{log}' WHERE channel = 'broker'"
+        )
+        .fetchall()[0]
+    )
     assert (found.exposed.inferences, found.exposed.users, found.total) == counted
     assert sum(own.inferences for _, own in found.groups) == found.exposed.inferences
 
@@ -251,7 +263,10 @@ def test_the_same_seed_writes_the_same_days(tmp_path: Path) -> None:
     ]
     assert written[0] == written[1]
     logs = [tmp_path / name / "logs" / LOANS / f"{FAULT}.parquet" for name in ("a", "b")]
-    assert duckdb.sql(f"SELECT * FROM '{logs[0]}' EXCEPT SELECT * FROM '{logs[1]}'").fetchall() == []
+    assert (
+        duckdb.connect().execute(f"SELECT * FROM '{logs[0]}' EXCEPT SELECT * FROM '{logs[1]}'").fetchall()
+        == []
+    )
 
 
 def test_applications_that_are_sent_to_people_are_no_predictions(tmp_path: Path) -> None:
@@ -262,7 +277,9 @@ def test_applications_that_are_sent_to_people_are_no_predictions(tmp_path: Path)
         FAULT, lambda context: "human_review" if context["channel"] == "broker" else "model"
     )
     assert routed.predictions + routed.to_people == everyone.predictions
-    channels = duckdb.sql(f"SELECT DISTINCT channel FROM '{tmp_path}/logs/*/*.parquet'").fetchall()
+    channels = (
+        duckdb.connect().execute(f"SELECT DISTINCT channel FROM '{tmp_path}/logs/*/*.parquet'").fetchall()
+    )
     assert sorted(channels) == [("branch",), ("online",)]
 
 
@@ -273,7 +290,7 @@ class TestAMonitorThatCannotMeasure:
         for file in (bank.workspace / "logs" / LOANS).glob("*.parquet"):
             text = f"SELECT * RENAME ({there} AS {here}) FROM '{file}'"
             other = file.with_suffix(".other")
-            duckdb.sql(f"COPY ({text}) TO '{other}' (FORMAT parquet)")
+            duckdb.connect().execute(f"COPY ({text}) TO '{other}' (FORMAT parquet)")
             other.rename(file)
 
     def test_its_alert_stays_one_says_so_when_it_recovers_and_the_others_measure(self, bank: Bank) -> None:

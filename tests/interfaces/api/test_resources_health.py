@@ -44,7 +44,7 @@ def test_health_needs_no_token_and_names_nobody(
         "last_turn": said["last_turn"],
         "failing": 0,
         "sealing": "not refused",
-        "ledger": "not checked",
+        "ledger": "holds",
         "clocks_late": 0,
         "messages_late": 0,
         "monitoring": "silent",
