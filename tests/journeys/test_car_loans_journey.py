@@ -152,7 +152,8 @@ class Journey:
     def the_impact_is_counted_and_assessed(self) -> None:
         helen = self.on_the_incident(HELEN)
         self.card(helen, "Impact").get_by_role("link").click()
-        expect(self.card(helen, "Counted in the log")).to_contain_text(re.compile("ifferent|xposed"))
+        expect(self.card(helen, "Counted in the log")).to_contain_text("Exposed")
+        expect(self.card(helen, "Counted in the log")).to_contain_text("Affected")
         helen.get_by_label("Which people?").fill("Applicants for a car loan")
         helen.get_by_label("How does it touch them?").fill("Approved for loans that some cannot repay.")
         for question, answer in (
@@ -223,7 +224,7 @@ class Journey:
         """Without its answers there is nothing to prove the fix by; whoever may undo it lifts containment."""
         maya = self.office.see(MAYA, f"/incidents/{INCIDENT}/containment")
         self.confirm(maya, "Revert…", "Revert", "Why may it be undone?", "The inputs are as validated again.")
-        expect(maya.get_by_text("The live endpoint is seen to be back.")).to_be_visible()
+        expect(maya.get_by_text("The flag address answers without it again.")).to_be_visible()
         assert self.office.model_answers(), "and the application is answered by the model again"
         assert self.state.status is Status.OPEN
 
