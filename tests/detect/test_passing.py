@@ -29,7 +29,10 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture
 def company(database_url: str, tmp_path: Path, now: datetime) -> Application:
-    return opened(tmp_path / "company", database_url, HandClock(now))
+    """The starter's company, with a log that gives no monitor cause for an alert of its own."""
+    application = opened(tmp_path / "company", database_url, HandClock(now))
+    with_log(application.workspace, now, days=4, wrong=False)
+    return application
 
 
 def raised(application: Application, number: int, now: datetime, tells: tuple[str, ...]) -> None:

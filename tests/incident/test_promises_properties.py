@@ -222,7 +222,8 @@ class Promises(RuleBasedStateMachine):
                 broken = [*broken, *climbed]
             self.record(broken)
             self.oracle.broken.add(clock)
-        self.tier = max(self.tier, self.state.called_tier)
+        if not self.oracle.answered:
+            self.tier = max(self.tier, self.state.called_tier)
 
     @precondition(lambda self: self.oracle.answered and self.oracle.decided and not self.oracle.resolved)
     @rule()

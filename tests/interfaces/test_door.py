@@ -208,7 +208,7 @@ def test_many_who_send_half_a_request_leave_the_door_open_for_others(port: int) 
 def test_pages_and_api_of_a_workspace_stand_behind_it(tmp_path: Path) -> None:
     """Whoever has no session and no token is not read from, on any address that takes files."""
     clock = SystemClock()
-    application = opened(tmp_path, f"sqlite:///{tmp_path / 'holdfast.db'}", clock, in_force=False)
+    application = opened(tmp_path, f"sqlite:///{tmp_path / 'holdfast.db'}", clock)
     with serving(asgi(application)) as address:
         for path in ("/incidents/INC-1/evidence", "/sign-in", "/api/v1/incidents/INC-1/evidence"):
             upload = {"file": ("weights.bin", b"0" * (UNKNOWN * 3))}

@@ -55,11 +55,11 @@ def opened(folder: Path, url: str, clock: Clock, *, in_force: bool = True) -> Ap
     return application
 
 
-def with_log(folder: Path, until: datetime, days: int = 12) -> None:
-    """A lender's prediction log up to a day, wrong from the sixth day before it."""
+def with_log(folder: Path, until: datetime, days: int = 12, wrong: bool = True) -> None:
+    """A lender's prediction log up to a day, wrong from the sixth day before it unless it never is."""
     last = until.date()
-    wrong = datetime.combine(last - timedelta(days=5), time(), UTC)
-    lender = Lender(folder, wrong, until + timedelta(days=1))
+    since = datetime.combine(last - timedelta(days=5 if wrong else -2), time(), UTC)
+    lender = Lender(folder, since, until + timedelta(days=3))
     lender.write_model()
     lender.write_reference(last - timedelta(days=days))
     for before in range(days, 0, -1):

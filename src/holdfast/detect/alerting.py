@@ -67,7 +67,7 @@ class Alerting:
     def _triage(self, fact: AlertRaised, at: datetime) -> None:
         alert = fact.alert.alert
         with self.ledger.reading() as conn:
-            running, why = _belongs_to(register.unresolved(conn, fact.system, _LOOKED_AT), fact.system, at)
+            running, why = _belongs_to(register.unresolved(conn, fact.system, _LOOKED_AT), fact, at)
         if running:
             led = self._leads_to(alert, "joined", why, to_pass_on(alert, fact.system, fact.tells, at))
             self.desk.join(running, fact.alert, system=fact.system, by=SYSTEM, at=at, together=led)
@@ -183,11 +183,16 @@ def moved_draft(ledger: Ledger, alert: Alert, into: str, reason: str) -> Draft:
     return Draft(stream.name, stream.version, [moved])
 
 
-def _belongs_to(running: Sequence[Incident], system: str, at: datetime) -> tuple[str, str]:
-    """The unresolved incident that an alert joins, and why; empty where it stands alone."""
-    on_it = next((one for one in running if one.system == system), None)
+def _belongs_to(running: Sequence[Incident], raised: AlertRaised, at: datetime) -> tuple[str, str]:
+    """The unresolved incident that an alert joins, and why; empty where it stands alone.
+
+    That monitoring itself is down says nothing of what a report without a system is about.
+    """
+    on_it = next((one for one in running if one.system == raised.system), None)
     if on_it:
-        return on_it.id, f"{on_it.id} is running for {system}"
+        return on_it.id, f"{on_it.id} is running for {raised.system}"
+    if raised.alert.metric == records.CANNOT_MEASURE:
+        return "", ""
     reports = [one for one in running if not one.system and one.opened_at and at - one.opened_at <= _NEAR]
     if len(reports) == 1:
         return reports[0].id, f"{reports[0].id} was reported within a day and names no system"

@@ -14,6 +14,7 @@ from aiosmtpd.controller import Controller
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from holdfast import wording
 from holdfast.clock import SystemClock
 from holdfast.integrations.smtp.channel import EmailChannel
 from holdfast.integrations.smtp.writing import mail
@@ -51,7 +52,7 @@ SUBJECTS = st.one_of(
     st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), max_size=300),
     st.lists(WORDS, max_size=40).map(" ".join),
     st.lists(st.sampled_from("aé ßжعの🦉=?_-,:()"), max_size=200).map("".join),
-)
+).map(wording.visible)
 EXAMPLES = [
     "INC-1 SEV-1 critical: Kreditprüfung für Fünfundzwanzigjährige übermäßig abgelehnt – Köln, Düsseldorf",
     "é " * 90,

@@ -169,7 +169,7 @@ def test_a_fairness_monitor_shows_its_groups_window_by_window_r_det_05(maya: Rea
     assert "age_band=18-25" in page.text
     assert "Selection rate" in page.text
     chosen = maya.page(f"/systems/{LOANS}/monitors/parity-by-age?window=2026-11-09T00:00:00.000000Z").text
-    assert "9 Nov to 15 Nov 2026" in chosen
+    assert "9 Nov 2026 to 15 Nov 2026" in chosen
 
 
 @pytest.mark.parametrize("window", ["x", "2026-13-01T00:00:00.000000Z", "' OR 1=1", "<script>"])

@@ -14,6 +14,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from holdfast import app
+from holdfast.clock import SystemClock
 from holdfast.incident.events import ClockBreached
 from holdfast.incident.responding import Report
 from holdfast.interfaces.application import Application, Handler, Upkeep
@@ -131,7 +132,7 @@ def test_nothing_that_hangs_holds_up_a_clock_or_a_seal(
     stuck = Stuck()
     opened_at = datetime.now(UTC) - timedelta(days=1, seconds=-3)
     company.desk.open(Report("Refusals without a reason"), by=INES, at=opened_at)
-    application = replace(hung(company, stuck), clock=app.SystemClock())
+    application = replace(hung(company, stuck), clock=SystemClock())
     with running(application, stuck):
         assert soon(lambda: breaches(company) == 1), "the clock ran out and nothing was recorded"
         assert soon(lambda: sealed(company)), "what was appended is not sealed"
@@ -143,8 +144,8 @@ def test_another_process_sees_what_hangs(
     monkeypatch.setattr("holdfast.interfaces.worker.worker._PULSE_SECONDS", 0.1)
     stuck = Stuck()
     company.desk.open(Report("Refusals without a reason"), by=INES, at=datetime.now(UTC))
-    here = replace(hung_mail(company, stuck), clock=app.SystemClock())
-    elsewhere = app.open_workspace(company.workspace, environment(database_url), app.SystemClock())
+    here = replace(hung_mail(company, stuck), clock=SystemClock())
+    elsewhere = app.open_workspace(company.workspace, environment(database_url), SystemClock())
     with running(here, stuck) as worker:
         assert soon(lambda: working_of(elsewhere).state == "running")
         for lane in worker.lanes:
@@ -153,7 +154,8 @@ def test_another_process_sees_what_hangs(
         assert soon(lambda: working_of(elsewhere).state == "hanging")
         assert {beat.lane[:8] for beat in working_of(elsewhere).hanging} == {"messages"}
         answer = TestClient(app.asgi(elsewhere)).get("/healthz")
-        assert (answer.status_code, answer.json()["hanging"][0]) == (503, "messages 1")
+        assert answer.status_code == 503
+        assert answer.json()["hanging"][0].startswith("messages")
     assert working_of(elsewhere).state == "none"
 
 
