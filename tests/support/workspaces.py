@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
+from functools import cache
 from pathlib import Path
 
 from holdfast.app import initialise, open_workspace
@@ -57,6 +61,14 @@ def opened(folder: Path, url: str, clock: Clock, *, in_force: bool = True) -> Ap
 
 def with_log(folder: Path, until: datetime, days: int = 12, wrong: bool = True) -> None:
     """A lender's prediction log up to a day, wrong from the sixth day before it unless it never is."""
+    shutil.copytree(_log(until, days, wrong), folder, dirs_exist_ok=True)
+
+
+@cache
+def _log(until: datetime, days: int, wrong: bool) -> Path:
+    """The files of the log, made once and copied for each test."""
+    folder = Path(tempfile.mkdtemp(prefix="holdfast-log-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     last = until.date()
     since = datetime.combine(last - timedelta(days=5 if wrong else -2), time(), UTC)
     lender = Lender(folder, since, until + timedelta(days=3))
@@ -64,6 +76,7 @@ def with_log(folder: Path, until: datetime, days: int = 12, wrong: bool = True) 
     lender.write_reference(last - timedelta(days=days))
     for before in range(days, 0, -1):
         lender.write_day(last - timedelta(days=before))
+    return folder
 
 
 def settle(application: Application) -> None:
