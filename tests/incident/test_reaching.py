@@ -63,6 +63,7 @@ def opened(desk: Desk, now: datetime) -> str:
 def test_a_permanent_refusal_goes_to_the_next_person_at_once(
     ledger: Ledger, opened: str, now: datetime
 ) -> None:
+    """R-ESC-06/refused."""
     post = Post(MAYA.id)
     send(ledger, post, now)
     stand_in = [one for one in to(post, TOMAS.id) if "Maya Okafor was not reached" in one.text]

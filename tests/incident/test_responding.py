@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,8 +24,10 @@ from holdfast.ledger.outbox import MessageQueued
 from holdfast.ledger.projections import rebuild
 from holdfast.people import IncidentRole
 from holdfast.prepare.terms import Category, Severity
+from holdfast.prepare.versions import apply_workspace, approve_playbook
+from holdfast.prepare.workspace import load_workspace
 from holdfast.problems import NotAllowed
-from support.company import AISHA, HELEN, INES, MAYA, PRIYA, TOMAS, WORKER
+from support.company import AISHA, HELEN, INES, MAYA, PRIYA, SIGNATURES, TOMAS, WORKER
 
 MINUTE = timedelta(minutes=1)
 
@@ -102,6 +105,24 @@ class TestOpening:
         message = facts(ledger, MessageQueued)[0]
         assert isinstance(message, MessageQueued)
         assert "https://holdfast.example/INC-1" in message.text
+
+    def test_a_running_incident_follows_the_version_it_was_opened_under(
+        self, desk: Desk, ledger: Ledger, tmp_path: Path, now: datetime
+    ) -> None:
+        """R-PRE-02/pinned, R-CLS-02/own."""
+        desk.open(Report("Letters are wrong"), by=INES, at=now)
+        file = tmp_path / "workspace" / "playbook.yaml"
+        text = file.read_text().replace("acknowledge_within: 2h", "acknowledge_within: 1h")
+        file.write_text(text.replace('version: "1.0"', 'version: "1.1"'))
+        apply_workspace(ledger, load_workspace(file.parent), HELEN, now)
+        for function, signer in SIGNATURES.items():
+            approve_playbook(ledger, "1.1", function, signer, now)
+        second = desk.open(Report("Refusals", severity=Severity.HIGH), by=INES, at=now)
+        desk.classify("INC-1", Category.DATA_QUALITY, Severity.HIGH, "all letters", by=MAYA, at=now)
+        old, new = state(ledger), load(ledger, second).state
+        assert old.playbook != new.playbook
+        assert old.clocks[Clock.ACKNOWLEDGE].due == now + timedelta(hours=2)
+        assert new.clocks[Clock.ACKNOWLEDGE].due == now + timedelta(hours=1)
 
     def test_evidence_stands_in_the_transaction_that_opens(
         self, ledger: Ledger, tmp_path: Path, now: datetime
@@ -206,23 +227,30 @@ class TestTiers:
     """R-ESC-02: criteria are evaluated as facts change."""
 
     @pytest.mark.parametrize(
-        ("users", "regulatory", "tier"),
-        [(50, None, 1), (101, None, 2), (10_001, None, 3), (None, True, 3), (None, None, 1)],
+        ("noted", "tier"),
+        [
+            ({"users": 50}, 1),
+            ({"users": 101}, 2),
+            ({"users": 10_001}, 3),
+            ({"regulatory": True}, 3),
+            ({"breach": True}, 3),
+            ({"regulatory": False, "breach": False}, 1),
+            ({}, 1),
+        ],
     )
     def test_the_impact_raises_the_tier(
         self,
         desk: Desk,
         ledger: Ledger,
         now: datetime,
-        users: int | None,
-        regulatory: bool | None,
+        noted: dict[str, Any],
         tier: int,
     ) -> None:
-        """R-ESC-02/users."""
+        """R-ESC-02/users, R-ESC-02/breach, R-ESC-02/duty."""
         desk.open(Report("Wrong letters", system="loan-approval"), by=INES, at=now)
         loaded = load(ledger, "INC-1")
-        noted = ImpactNoted(incident="INC-1", users=users, regulatory=regulatory)
-        ledger.append(*desk.noted(loaded, noted, now), by=WORKER, at=now)
+        known = ImpactNoted(incident="INC-1", **noted)
+        ledger.append(*desk.noted(loaded, known, now), by=WORKER, at=now)
         assert state(ledger).tier == tier
         assert bool(facts(ledger, TierRaised)) is (tier > 1)
 

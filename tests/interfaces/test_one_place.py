@@ -6,6 +6,7 @@ One workspace is read through each of them, as a person, a program, a shell and 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -57,12 +58,17 @@ class Company:
         """A page as text, without its breaks."""
         return " ".join(self.page.page(path).text.split())
 
-    def ask(self, path: str) -> Any:
-        """The API's answer."""
+    def ask(self, path: str, sends: Any = None) -> Any:
+        """The API's answer, to what is sent if anything is."""
         served = FastAPI()
         served.include_router(api(self.application))
-        answer = TestClient(served).get(f"{PREFIX}{path}", headers={"Authorization": f"Bearer {self.token}"})
-        assert answer.status_code == 200, answer.text
+        answer = TestClient(served).request(
+            "GET" if sends is None else "POST",
+            f"{PREFIX}{path}",
+            json=sends,
+            headers={"Authorization": f"Bearer {self.token}"},
+        )
+        assert answer.is_success, answer.text
         return answer.json()
 
     def type(self, *words: str) -> str:
@@ -91,7 +97,7 @@ def company(tmp_path: Path) -> Company:
     now = clock.now()
     until = now + timedelta(days=30)
     secret, _ = application.accounts.issue_token(
-        MAYA.id, "test", [Permission.READ], until, MAYA, now, "person"
+        MAYA.id, "test", [Permission.READ, Permission.RESPOND], until, MAYA, now, "person"
     )
     return Company(application, tmp_path, clock, signed_in(application, MAYA), secret)
 
@@ -135,6 +141,39 @@ def test_a_window_has_one_name(company: Company) -> None:
     assert said in company.read(f"/systems/{LOANS}")
     assert said in company.type("monitor", "list", LOANS, "--table")
     assert said in company.report
+
+
+# Declaring and impact --------------------------------------------------------------------------
+
+
+def test_a_title_is_enough_on_page_api_and_terminal(company: Company) -> None:
+    """R-DET-11/everywhere."""
+    sent = company.page.post("/declare", {"title": "By page"})
+    assert sent.status_code == 303
+    assert company.ask("/incidents", {"title": "By program"})["title"] == "By program"
+    assert (
+        json.loads(company.type("incident", "declare", "By terminal"))["incident"]["title"] == "By terminal"
+    )
+    declared = [one["title"] for one in company.ask("/incidents")["incidents"]]
+    assert {"By page", "By program", "By terminal"} <= set(declared)
+
+
+def test_what_is_not_known_is_a_zero_nowhere(company: Company) -> None:
+    """R-XCT-11/unknown: nobody has said whom an incident touched, and nothing counted it."""
+    incident = json.loads(company.type("incident", "declare", "Letters are wrong"))["incident"]["incident"]
+    assert company.ask(f"/incidents/{incident}")["impact"] is None
+    shown = company.ask(f"/incidents/{incident}/impact")
+    assert (shown["count"], shown["people"]) == (None, None)
+    made = content(gather(company.application.ledger, incident), by=HELEN, at=company.clock.now())
+    report = json.dumps(made, default=str)
+    table = " ".join(company.type("impact", "show", incident, "--table").split())
+    page, overview = company.read(f"/incidents/{incident}/impact"), company.read(f"/incidents/{incident}")
+    assert "People affected not known" in page
+    assert "People affected not known" in overview
+    assert '{"word": "Began", "day": "not known"' in report
+    assert "Nothing is counted yet" in table
+    for told in (page, overview, report, table):
+        assert not re.search(r"\b0 (people|inferences|predictions)", told)
 
 
 # Containment -----------------------------------------------------------------------------------

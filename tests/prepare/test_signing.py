@@ -267,7 +267,7 @@ def test_the_auditor_can_hold_no_role_and_no_task(folder: Path) -> None:
 def test_a_review_that_changes_nothing_is_a_fact_and_the_next_one_is_due(
     ledger: Ledger, signers: Signers, nadia: Actor, now: datetime
 ) -> None:
-    """R-PRE-05."""
+    """R-PRE-05/reviewed."""
     at = now + timedelta(days=91)
     helen = signers["compliance"]
     with pytest.raises(NoAuthority, match="neither owns the playbook nor signs it"):

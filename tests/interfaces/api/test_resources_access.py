@@ -153,7 +153,7 @@ def test_evidence_asked_for_without_permission_is_refused_on_the_record(
 def test_who_may_not_read_evidence_is_shown_no_list_and_no_check_of_it(
     company: Application, caller: Any, incident: str
 ) -> None:
-    """R-EVD-06: one rule at every door, and every look on the record."""
+    """R-EVD-06/team: one rule at every door, and every look on the record."""
     place = f"/incidents/{incident}/evidence"
     assert caller(MAYA)("GET", place).status_code == 200
     for reader, why in ((caller(NADIA), "Nadia Petrov may not"), (caller(MAYA, [Permission.READ]), "scope")):
