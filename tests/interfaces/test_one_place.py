@@ -97,7 +97,7 @@ def company(tmp_path: Path) -> Company:
     now = clock.now()
     until = now + timedelta(days=30)
     secret, _ = application.accounts.issue_token(
-        MAYA.id, "test", [Permission.READ, Permission.RESPOND], until, MAYA, now, "person"
+        MAYA.id, "test", [Permission.READ, Permission.DECLARE], until, MAYA, now, "person"
     )
     return Company(application, tmp_path, clock, signed_in(application, MAYA), secret)
 
