@@ -131,7 +131,7 @@ WHOLE_SECTIONS = {
             "when: impact.share >= 0.10",
             "when: impact.share >= 10",
             "severities.high.criteria[1].when: >= cannot compare a decimal number with a whole number; "
-            "write the limit as a decimal, for example 15.0",
+            "write the limit as a decimal; a share of 15% is 0.15",
         ),
         (
             "authority: [override_severity, dismiss, notify_externally, complete_review, close]",

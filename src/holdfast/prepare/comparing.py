@@ -61,6 +61,26 @@ def comparisons(rule: str, facts: Collection[str]) -> Iterator[Comparison]:
             yield _comparison(right.text, _TURNED[token.text], left)
 
 
+def alternatives(rule: str) -> list[set[int]]:
+    """The columns of each part of a rule in which everything must hold together.
+
+    Parts lie between the outermost `||`. One that holds a choice or a denial is left out: what is named in
+    it need not be so.
+    """
+    parts: list[list[_Token]] = [[]]
+    depth = 0
+    for token in _tokens(rule):
+        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(token.text, 0)
+        if token.text == "||" and depth == 0:
+            parts.append([])
+        else:
+            parts[-1].append(token)
+    if any(token.text == "?" for part in parts for token in part):
+        return []
+    plain = [part for part in parts if not any(token.text in ("||", "!", "true", "false") for token in part)]
+    return [{token.start + 1 for token in part} for part in plain]
+
+
 def _tokens(rule: str) -> list[_Token]:
     found = ((str(match.lastgroup), match) for match in _TOKEN.finditer(rule))
     return [_Token(kind, one[0], one.start()) for kind, one in found if kind not in ("space", "comment")]

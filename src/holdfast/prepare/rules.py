@@ -18,14 +18,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from typing import Any
 
 from cel_expr_python import cel
 
-from holdfast.prepare.comparing import TEXT, comparisons
+from holdfast.prepare.comparing import TEXT, Comparison, alternatives, comparisons
 from holdfast.prepare.systems import DriftMethod, Metric
 from holdfast.prepare.terms import Category, Dimension, Severity
 from holdfast.problems import did_you_mean
@@ -47,23 +47,34 @@ class Variable:
     meaning: str
     words: tuple[str, ...] = ()
     """The texts it can be, where they are fixed."""
-    least: int | None = None
-    most: int | None = None
+    least: float | None = None
+    most: float | None = None
     """The range of a number: nothing it could be compared with lies outside."""
 
     @property
     def range(self) -> str:
         """`between 0 and 1`, `1 or more`; empty where nothing bounds it."""
         if self.least is None:
-            return "" if self.most is None else f"{self.most} or less"
-        return f"{self.least} or more" if self.most is None else f"between {self.least} and {self.most}"
+            return "" if self.most is None else f"{self.most:.4g} or less"
+        if self.most is None:
+            return f"{self.least:.4g} or more"
+        return f"between {self.least:.4g} and {self.most:.4g}"
 
     def excludes(self, sign: str, value: float) -> bool:
         """Whether a comparison with a number can have one outcome only, whatever is measured."""
         least = -math.inf if self.least is None else self.least
         most = math.inf if self.most is None else self.most
-        beyond = (sign == "<" and value == least) or (sign == ">" and value == most)
-        return beyond or not least <= value <= most
+        at_an_end = (sign in ("<", ">=") and value == least) or (sign in (">", "<=") and value == most)
+        return at_an_end or not least <= value <= most
+
+    def within(self, ranges: Sequence[tuple[float, float]]) -> Variable:
+        """The same fact where it lies in one of these ranges."""
+        least, most = min(low for low, _ in ranges), max(high for _, high in ranges)
+        return replace(
+            self,
+            least=None if math.isinf(least) else least,
+            most=None if math.isinf(most) else most,
+        )
 
     def remedy(self, value: float) -> str:
         """What was meant, where that can be told."""
@@ -266,8 +277,11 @@ class Rules:
     def _impossible(self, text: str) -> list[RuleProblem]:
         """What type-checks and can never hold: a text the fact never is, a number out of its range."""
         problems = []
-        for found in comparisons(text, self._variables):
-            variable = self._variables[found.fact]
+        made = list(comparisons(text, self._variables))
+        parts = alternatives(text)
+        for found in made:
+            together = [one for part in parts if found.column in part for one in made if one.column in part]
+            variable = _narrowed(self._variables[found.fact], together)
             if isinstance(found.literal, str):
                 if variable.words and found.literal not in variable.words:
                     fix = did_you_mean(found.literal, variable.words)
@@ -277,6 +291,27 @@ class Rules:
                 cause = f"{variable.name} is {variable.range}, so this is decided before anything is measured"
                 problems.append(_problem(text, found.column, cause, variable.remedy(found.literal)))
         return problems
+
+
+def _narrowed(variable: Variable, together: Sequence[Comparison]) -> Variable:
+    """A fact of an alert beside the metrics that the same part of the rule names: their range is its own.
+
+    Not how much worse it is: a monitor may say that a metric gets worse upwards, and then nothing bounds it.
+    """
+    measured = [
+        {metric for metric in METRICS if _named(metric, found)}
+        for found in together
+        if found.sign == "==" and found.fact in ("alert.metric", "alert.dimension")
+    ]
+    metrics = set().union(*measured)
+    if not metrics or variable.name not in ("alert.value", "alert.limit"):
+        return variable
+    return variable.within([metric.range for metric in metrics])
+
+
+def _named(metric: Metric | DriftMethod, found: Comparison) -> bool:
+    dimension = metric.dimension if isinstance(metric, Metric) else Dimension.DRIFT
+    return found.literal in (metric.value, dimension.value)
 
 
 _ENVIRONMENT = """\
@@ -339,7 +374,7 @@ def _mismatch(operator: str, types: str) -> tuple[str, str]:
     sides = [side.strip() for side in types.split(",")]
     if set(sides) == {"double", "int"}:
         fix = (
-            "write the limit as a decimal, for example 15.0"
+            "write the limit as a decimal; a share of 15% is 0.15"
             if sides[0] == "double"
             else "write the limit as a whole number"
         )

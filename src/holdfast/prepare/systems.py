@@ -289,6 +289,11 @@ class Metric(StrEnum):
         """In which direction the metric gets worse wherever it is used; None where that depends."""
         return _WORSE.get(self)
 
+    @property
+    def range(self) -> tuple[float, float]:
+        """The least and the greatest value it can take, drift by whatever method."""
+        return _UNBOUNDED.get(self, (0.0, 1.0))
+
 
 Worse = Literal["down", "up", "either"]
 """In which direction a value gets worse."""
@@ -333,8 +338,8 @@ _WORSE: dict[Metric, Worse] = {
     Metric.PARITY_DIFFERENCE: "up",
     Metric.EQUALISED_ODDS: "up",
 }
-_UNBOUNDED = {Metric.MEAN: (-inf, inf), Metric.VOLUME: (0.0, inf)}
-"""Every other metric lies between 0 and 1, drift as its method says."""
+_UNBOUNDED = {Metric.MEAN: (-inf, inf), Metric.VOLUME: (0.0, inf), Metric.DRIFT: (0.0, inf)}
+"""Every other metric lies between 0 and 1; each method of drift says its own range."""
 
 
 class DriftMethod(StrEnum):
@@ -656,7 +661,7 @@ class Monitor(Entry):
         """The least and the greatest value that the metric can take."""
         if self.metric is Metric.DRIFT:
             return self.drift_method.range
-        return _UNBOUNDED.get(self.metric, (0.0, 1.0))
+        return self.metric.range
 
     def _range_said(self) -> str:
         low, high = self.range
