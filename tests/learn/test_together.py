@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -19,7 +20,7 @@ from holdfast.detect.handling import Handling
 from holdfast.detect.records import Alert
 from holdfast.evidence import custody
 from holdfast.evidence.capture import Found, Scene
-from holdfast.evidence.events import Gap, Kind
+from holdfast.evidence.events import EvidenceFrozen, Gap, Kind
 from holdfast.evidence.vault import Vault
 from holdfast.incident import register
 from holdfast.incident.events import (
@@ -28,15 +29,17 @@ from holdfast.incident.events import (
     ClassificationProposed,
     Clock,
     ClockStopped,
+    ReportJoined,
     SystemNamed,
 )
-from holdfast.incident.incident import Incident, NoLongerOpen, Status
+from holdfast.incident.incident import Incident, NoLongerOpen, OtherSystem, Status
 from holdfast.incident.loading import NoSuchIncident, load
 from holdfast.incident.responding import Desk, Report
 from holdfast.learn import closing
 from holdfast.learn.measures import measures
 from holdfast.ledger import timers
 from holdfast.ledger.database import Database
+from holdfast.ledger.facts import Fact, decode
 from holdfast.ledger.ledger import Draft, Ledger
 from holdfast.ledger.outbox import MessageQueued
 from holdfast.ledger.projections import rebuild
@@ -48,6 +51,7 @@ from support.opened import tell
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 LOANS, ASSISTANT = "loan-approval", "customer-assistant"
 PERFORMANCE = Category.PERFORMANCE_DEGRADATION
+FactT = TypeVar("FactT", bound=Fact)
 
 
 class Asked:
@@ -424,7 +428,6 @@ class TestTwoThatAreOne:
             ("INC-3", "INC-1", PRIYA, "the same", NoAuthority, "Priya Raman may not dismiss"),
             ("INC-3", "INC-1", MAYA, "  ", NotAllowed, "how it is known that the two are one"),
             ("INC-2", "INC-1", MAYA, "the same", NotAllowed, "Relate them instead"),
-            ("INC-1", "INC-3", MAYA, "the same", NotAllowed, "merge it into INC-1"),
             ("INC-1", "INC-1", MAYA, "the same", NotAllowed, "into itself"),
             ("INC-1", "INC-9", MAYA, "the same", NoSuchIncident, "no incident INC-9"),
         ):
@@ -473,3 +476,226 @@ class TestTwoThatAreOne:
 def tell_triaged(ledger: Ledger, version: int, at: datetime) -> None:
     triaged = AlertTriaged(alert="ALR-1", incident="INC-2", outcome="opened", reason="a trigger")
     ledger.append(Draft("alert/ALR-1", version, [triaged]), by=WORKER, at=at)
+
+
+class TestWhatJoinsIsAboutTheSystemOfTheIncident:
+    """R-DET-15: one record speaks of one system, whichever door something joins by."""
+
+    def test_a_joining_report_names_the_system_of_an_incident_that_names_none(
+        self, desk: Desk, ledger: Ledger, now: datetime
+    ) -> None:
+        """Evidence is frozen and clocks run on, as when a person names the system later."""
+        desk.sources = [Asked()]
+        desk.declare(Report("Letters are wrong"), by=INES, at=now)
+        before = state(ledger)
+        report = Report(
+            "All letters", "since noon", LOANS, "2025.3", began_at=now - DAY, severity=Severity.HIGH
+        )
+        desk.declare(report, "INC-1", by=MAYA, at=now + MINUTE)
+        after = state(ledger)
+        assert (after.system, after.model_version, after.began_at) == (LOANS, "2025.3", now - DAY)
+        for clock, kept in before.clocks.items():
+            assert after.clocks[clock].started == kept.started
+        assert held(ledger) == [f"{LOANS}.txt"]
+        joined = the(ledger, ReportJoined)
+        assert [(fact.system, fact.model_version) for fact in joined] == [(LOANS, "2025.3")]
+        lines = [entry.line for entry in register.timeline(register.record(ledger, "INC-1"))]
+        assert ("Report joined: All letters", "since noon; about loan-approval, version 2025.3") in [
+            (line.title, line.detail) for line in lines
+        ]
+        assert "It is about loan-approval" in [line.title for line in lines]
+
+    def test_a_joining_report_on_an_unknown_system_is_refused_as_declaring_refuses_it(
+        self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime
+    ) -> None:
+        alarm(alerting, now)
+        desk.declare(Report("Odd letters"), by=INES, at=now)
+        before = ledger.size()
+        for into in ("INC-1", "INC-2"):
+            with pytest.raises(NotAllowed, match="no AI system is called 'loan-aproval'; did you mean"):
+                desk.declare(Report("Letters", system="loan-aproval"), into, by=INES, at=now)
+        assert ledger.size() == before
+
+    def test_a_joining_report_about_another_system_is_refused(
+        self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime
+    ) -> None:
+        alarm(alerting, now)
+        before = ledger.size()
+        with pytest.raises(OtherSystem, match="is about customer-assistant and INC-1 about loan-approval"):
+            desk.declare(Report("Rude", system=ASSISTANT), "INC-1", by=INES, at=now)
+        assert ledger.size() == before
+
+    def test_a_joining_report_tells_a_version_that_was_not_known_and_overwrites_none(
+        self, desk: Desk, ledger: Ledger, now: datetime
+    ) -> None:
+        desk.open(Report("Letters are wrong", system=LOANS), by=INES, at=now)
+        desk.declare(Report("Still", model_version="2025.3"), "INC-1", by=INES, at=now)
+        assert state(ledger).model_version == "2025.3"
+        desk.declare(Report("Mine", system=LOANS, model_version="2025.2"), "INC-1", by=INES, at=now)
+        assert state(ledger).model_version == "2025.3"
+        assert [fact.model_version for fact in the(ledger, ReportJoined)] == ["2025.3", "2025.2"]
+
+    def test_a_report_that_joined_before_its_system_was_kept_is_read(self) -> None:
+        old = {"incident": "INC-1", "title": "Letters", "description": "", "began_at": None}
+        by = {"kind": INES.kind, "id": INES.id, "name": INES.name}
+        _, fact = decode(ReportJoined.type, {"v": 1, "by": by, "data": old})
+        assert fact == ReportJoined(incident="INC-1", title="Letters")
+
+    def test_what_joins_is_not_separate_as_well(self, desk: Desk, alerting: Alerting, now: datetime) -> None:
+        alarm(alerting, now)
+        with pytest.raises(NotAllowed, match="say one of the two"):
+            desk.declare(Report("Letters"), "INC-1", separate=True, by=INES, at=now)
+
+    def test_an_alert_of_another_system_is_not_attached(
+        self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime
+    ) -> None:
+        alarm(alerting, now)
+        waiting(ledger, now, 2, ASSISTANT)
+        before = ledger.size()
+        with pytest.raises(OtherSystem, match="ALR-2 is about customer-assistant and INC-1 about loan-app"):
+            Handling(ledger, desk).attach(["ALR-2"], "INC-1", by=MAYA, at=now)
+        assert ledger.size() == before
+
+    @pytest.mark.parametrize("system", ["", LOANS])
+    def test_alerts_of_two_systems_are_not_attached_together(
+        self, desk: Desk, ledger: Ledger, now: datetime, system: str
+    ) -> None:
+        desk.open(Report("Letters are wrong", system=system), by=INES, at=now)
+        waiting(ledger, now, 1, LOANS)
+        waiting(ledger, now, 2, ASSISTANT)
+        before = ledger.size()
+        for alerts in (["ALR-1", "ALR-2"], ["ALR-2", "ALR-1"]):
+            with pytest.raises(NotAllowed, match="about customer-assistant and loan-approval; one record"):
+                Handling(ledger, desk).attach(alerts, "INC-1", by=MAYA, at=now)
+        assert ledger.size() == before
+
+    def test_an_alert_whose_incident_is_said_to_be_about_another_system_meanwhile_looks_again(
+        self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Between finding what runs and joining it."""
+        desk.declare(Report("Rude answers"), by=INES, at=now)
+        join, done = desk.join, list[bool]()
+
+        def slow(*what: object, **how: object) -> None:
+            if not done:
+                done.append(True)
+                desk.name_system("INC-1", ASSISTANT, by=MAYA, at=now)
+            join(*what, **how)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(desk, "join", slow)
+        assert alarm(alerting, now + MINUTE).incident == "INC-2"
+        assert (state(ledger).system, state(ledger).alerts) == (ASSISTANT, ())
+
+
+class TestWhatJoinsIsPreserved:
+    """R-EVD-02: what becomes known to belong to an incident is frozen when it joins."""
+
+    def test_a_later_alert_freezes_its_own_window(
+        self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime
+    ) -> None:
+        desk.sources = [Asked()]
+        alarm(alerting, now)
+        assert len(held(ledger)) == 1
+        alarm(alerting, now + DAY, 2)
+        assert len(held(ledger)) == 2
+        assert [len(fact.items) for fact in the(ledger, EvidenceFrozen)] == [1, 1]
+
+    def test_alerts_of_one_run_are_frozen_once(
+        self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime
+    ) -> None:
+        desk.sources = [Asked()]
+        for number in (1, 2, 3):
+            alarm(alerting, now, number)
+        assert len(held(ledger)) == 1
+
+    @pytest.mark.parametrize("days", [-9, 2])
+    def test_attached_alerts_freeze_their_windows(
+        self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime, days: int
+    ) -> None:
+        """Earlier than what is held, or later."""
+        desk.sources = [Asked()]
+        alarm(alerting, now)
+        for number in (2, 3):
+            waiting(ledger, now + days * DAY, number)
+        Handling(ledger, desk).attach(["ALR-2", "ALR-3"], "INC-1", by=MAYA, at=now + 3 * DAY)
+        assert len(held(ledger)) == 2
+
+    def test_a_joining_report_of_an_earlier_beginning_freezes_what_was_since_then(
+        self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime
+    ) -> None:
+        desk.sources = [Asked()]
+        alarm(alerting, now)
+        desk.declare(Report("Letters", began_at=now - 9 * DAY), "INC-1", by=INES, at=now + MINUTE)
+        assert len(held(ledger)) == 2
+        desk.declare(Report("Letters", began_at=now - 3 * DAY), "INC-1", by=INES, at=now + MINUTE)
+        assert len(held(ledger)) == 2
+
+    def test_an_alert_that_goes_on_worse_freezes_its_later_window(
+        self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime
+    ) -> None:
+        desk.sources = [Asked()]
+        alarm(alerting, now, value=0.3)
+        desk.worsen("INC-1", facts(now + DAY, 1, 0.9), by=WORKER, at=now + DAY)
+        assert len(held(ledger)) == 2
+
+    def test_what_people_have_to_add_is_stated_once_and_stays(
+        self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime
+    ) -> None:
+        """R-EVD-02: the list of what is missing is complete, whichever freezing was the last."""
+        desk.sources = [Asked()]
+        alarm(alerting, now)
+        before = custody.held(ledger, "INC-1").gaps
+        assert before
+        alarm(alerting, now + DAY, 2)
+        stated = [gap for fact in the(ledger, EvidenceFrozen) for gap in fact.missing]
+        assert len(stated) == len(set(stated))
+        assert custody.held(ledger, "INC-1").gaps == before
+
+    @pytest.mark.parametrize("by_monitor", [True, False])
+    def test_the_system_of_a_merged_incident_follows_where_the_other_names_none(
+        self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime, by_monitor: bool
+    ) -> None:
+        """R-DET-15/merged: merged this way round or the other, the one that goes on has all of it."""
+        desk.sources = [Asked()]
+        desk.declare(Report("Odd letters"), by=INES, at=now - 2 * DAY)
+        if by_monitor:
+            alarm(alerting, now)
+        else:
+            desk.open(Report("Letters", system=LOANS, model_version="2025.3"), by=INES, at=now)
+        before = state(ledger).clocks
+        closing.merge(desk, "INC-2", "INC-1", "the same letters", by=MAYA, at=now + MINUTE)
+        found = state(ledger)
+        assert found.system == LOANS
+        assert found.model_version == state(ledger, "INC-2").model_version != ""
+        assert [alert.alert for alert in found.alerts] == (["ALR-1"] if by_monitor else [])
+        assert held(ledger) == [f"{LOANS}.txt"]
+        assert {clock: one.started for clock, one in found.clocks.items()} == {
+            clock: one.started for clock, one in before.items()
+        }
+
+    def test_a_merged_incident_on_the_same_system_freezes_what_the_other_lacks(
+        self, desk: Desk, ledger: Ledger, now: datetime
+    ) -> None:
+        desk.sources = [Asked()]
+        desk.open(Report("Letters", system=LOANS, began_at=now - DAY), by=INES, at=now)
+        alert = facts(now - 9 * DAY, 1, 1.9)
+        desk.open(Report("Drift", system=LOANS, alert=alert), by=WORKER, at=now)
+        closing.merge(desk, "INC-2", "INC-1", "the same letters", by=MAYA, at=now + MINUTE)
+        assert len(held(ledger)) == 2
+
+
+def waiting(ledger: Ledger, at: datetime, number: int, system: str = LOANS) -> None:
+    """An alert that opened nothing and waits for a person."""
+    raised = AlertRaised(system=system, series=f"s{number}", tells=(), alert=facts(at, number, 0.3))
+    left = AlertTriaged(alert=f"ALR-{number}", outcome="none", reason="no trigger applies")
+    ledger.append(Draft(f"alert/ALR-{number}", 0, [raised, left]), by=WORKER, at=at)
+
+
+def held(ledger: Ledger) -> list[str]:
+    """Names of what is preserved for INC-1."""
+    return [item.name for item in custody.held(ledger, "INC-1").items]
+
+
+def the(ledger: Ledger, kind: type[FactT]) -> list[FactT]:
+    """The facts of one kind on the record of INC-1."""
+    return [one.fact for one in register.record(ledger, "INC-1") if isinstance(one.fact, kind)]

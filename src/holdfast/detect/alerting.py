@@ -18,7 +18,7 @@ from holdfast.detect.passing import to_pass_on
 from holdfast.detect.records import Alert
 from holdfast.incident import register
 from holdfast.incident.events import AlertFacts
-from holdfast.incident.incident import Incident, NoLongerOpen, Status
+from holdfast.incident.incident import Incident, NoLongerOpen, OtherSystem, Status
 from holdfast.incident.loading import load
 from holdfast.incident.responding import Desk, Report
 from holdfast.ledger.facts import Fact, Recorded
@@ -59,8 +59,8 @@ class Alerting:
                 self._triage(fact, at)
             except _Triaged:
                 return
-            except NoLongerOpen:
-                continue  # resolved after it was found running: look again
+            except (NoLongerOpen, OtherSystem):
+                continue  # resolved, or said to be about another system, after it was found: look again
             return
         raise Conflict(f"what {fact.alert.alert} could join kept ending; it is triaged in the next round")
 

@@ -55,8 +55,12 @@ class Handling:
                 for one in found
             ]
 
-        systems = {one.system for one in found}
-        system = systems.pop() if len(systems) == 1 else ""
+        system, *others = sorted({one.system for one in found})
+        if others:
+            raise NotAllowed(
+                f"they are about {' and '.join([system, *others])}; one record speaks of one system. Attach "
+                "those of one system at a time"
+            )
         facts = [one.facts for one in found]
         self.desk.join_all(incident, facts, system=system, by=by, at=at, together=noted)
         return self._all(found)

@@ -90,9 +90,12 @@ def items(facts: Iterable[Fact]) -> tuple[Item, ...]:
 
 
 def gaps(facts: Iterable[Fact]) -> tuple[Gap, ...]:
-    """What could not be preserved: each freezing asks every source again, and the newest one tells."""
+    """What could not be preserved: each freezing asks every source again, and the newest one tells. What
+    people have to add is asked of no source, and stays."""
     frozen = [fact for fact in facts if isinstance(fact, EvidenceFrozen)]
-    return frozen[-1].missing if frozen else ()
+    unread = [gap for gap in frozen[-1].missing if not gap.by_hand] if frozen else []
+    by_hand = dict.fromkeys(gap for fact in frozen for gap in fact.missing if gap.by_hand)
+    return (*unread, *by_hand)
 
 
 def held(ledger: Ledger, incident: str) -> Listing:

@@ -44,6 +44,10 @@ class Item:
     retain_until: datetime
 
 
+BY_HAND = "people collect it; where: "
+"""How the reason begins of what the playbook lists and no source can take."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gap:
     """What could not be preserved, and why: a gap stated is better than a gap found."""
@@ -52,10 +56,16 @@ class Gap:
     title: str
     reason: str
 
+    @property
+    def by_hand(self) -> bool:
+        """Whether no source can take it: people have to add it."""
+        return self.reason.startswith(BY_HAND)
+
 
 @fact("evidence.frozen")
 class EvidenceFrozen(Fact):
-    """Preserved when the incident opened, before containment could change anything (R-EVD-02)."""
+    """Preserved when the incident opened, before containment could change anything (R-EVD-02), or when more
+    became known to belong to it. What people have to add is stated once."""
 
     incident: str
     items: tuple[Item, ...]

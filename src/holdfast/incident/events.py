@@ -147,17 +147,29 @@ class IncidentAlertSetAside(Fact):
         return Line(f"Alert {self.alert} set aside{how}", self.reason, "act")
 
 
-@fact("incident.report_joined")
+@fact("incident.report_joined", version=2)
 class ReportJoined(Fact):
     """Somebody reported what an incident is running for already (R-DET-15)."""
 
     incident: str
     title: str
     description: str = ""
+    system: str = ""
+    """As the reporter named it; empty: they did not."""
+    model_version: str = ""
     began_at: datetime | None = None
 
     def line(self) -> Line:
-        return Line(f"Report joined: {self.title}", self.description, "alarm")
+        version = f"version {self.model_version}" if self.model_version else ""
+        about = ", ".join(part for part in (self.system, version) if part)
+        said = (self.description, f"about {about}" if about else "")
+        return Line(f"Report joined: {self.title}", "; ".join(part for part in said if part), "alarm")
+
+
+@upcast("incident.report_joined", 1)
+def _system_was_dropped(data: dict[str, Any]) -> dict[str, Any]:
+    """Before version 2 what a joining reporter said of system and version was not kept."""
+    return {**data, "system": "", "model_version": ""}
 
 
 @fact("incident.related")
@@ -453,8 +465,8 @@ class BeginningStated(Fact):
 
 @fact("incident.system_named")
 class SystemNamed(Fact):
-    """A person or a joining alert says which AI system it is about; a person may correct it. What was
-    promised, and from when, stays."""
+    """A person says which AI system it is about, or what joins: a report, an alert, another incident. A
+    person may correct it. What was promised, and from when, stays."""
 
     incident: str
     system: str

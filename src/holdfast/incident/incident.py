@@ -67,6 +67,10 @@ class NoLongerOpen(NotAllowed):
     """The incident was resolved or ended, so that nothing new joins it."""
 
 
+class OtherSystem(NotAllowed):
+    """What was to join is about another AI system than the incident: one record speaks of one."""
+
+
 class Status(StrEnum):
     TRIAGE = "triage"
     OPEN = "open"
@@ -454,12 +458,30 @@ class Incident:
             return []
         return [ClockBreached(incident=self.id, clock=clock, due=state.due)]
 
-    def join_alert(self, alert: AlertFacts) -> list[IncidentFact]:
-        """A further alert on what the incident is about; nothing when it has joined already."""
+    def join_alert(self, alert: AlertFacts, system: str = "") -> list[IncidentFact]:
+        """A further alert on what the incident is about, measured on `system`; nothing when it has joined
+        already. An incident that names no system is about that one from now on. Raises OtherSystem."""
         self._require_unresolved(_A_NEW_ONE)
         if alert.alert in self.set_aside or any(known.alert == alert.alert for known in self.alerts):
             return []
-        return [AlertJoined(incident=self.id, alert=alert)]
+        self._require_one_system(alert.alert, system, "Open an incident for it and relate the two")
+        named = self._named_by(system, "", f"as measured by {alert.alert}")
+        return [*named, AlertJoined(incident=self.id, alert=alert)]
+
+    def _require_one_system(self, what: str, system: str, otherwise: str) -> None:
+        if self.system and system and self.system != system:
+            raise OtherSystem(
+                f"{what} is about {system} and {self.id} about {self.system}; one record speaks of one system. "
+                f"{otherwise}"
+            )
+
+    def _named_by(self, system: str, model_version: str, reason: str) -> list[IncidentFact]:
+        """What something that joins says of system and version, where the incident does not know them."""
+        if system and not self.system:
+            return self.name_system(system, model_version, reason)
+        if model_version and self.system and not self.model_version:
+            return self.name_system(self.system, model_version, reason)
+        return []
 
     def set_alert_aside(self, alert: str, reason: str, false_alarm: bool) -> list[IncidentFact]:
         """An alert turns out not to belong here, while the incident goes on."""
@@ -481,18 +503,30 @@ class Incident:
         self,
         title: str,
         description: str,
+        system: str,
+        model_version: str,
         began_at: datetime | None,
         severity: Severity | None,
         category: Category | None,
     ) -> list[IncidentFact]:
-        """Somebody reports what this incident is about."""
+        """Somebody reports what this incident is about. Where it names no system, it is about the one that
+        they name from now on. Raises OtherSystem."""
         self._require_unresolved(_A_NEW_ONE)
         if not title.strip():
             raise NotAllowed(NO_TITLE)
-        joined = ReportJoined(
-            incident=self.id, title=title.strip(), description=description.strip(), began_at=began_at
+        self._require_one_system(
+            "the report", system, "Declare it as an incident of its own and relate the two"
         )
-        return [joined, *self.state_classification(severity, category)]
+        joined = ReportJoined(
+            incident=self.id,
+            title=title.strip(),
+            description=description.strip(),
+            system=system,
+            model_version=model_version,
+            began_at=began_at,
+        )
+        named = self._named_by(system, model_version, f"as reported: {title.strip()}")
+        return [joined, *named, *self.state_classification(severity, category)]
 
     def state_classification(
         self, severity: Severity | None, category: Category | None
@@ -811,15 +845,7 @@ class Incident:
             one._require_unresolved("relate the two instead of merging them")
         if other.id == self.id:
             raise NotAllowed(f"{self.id} cannot be merged into itself; name another incident")
-        if self.system and other.system and self.system != other.system:
-            raise NotAllowed(
-                f"{self.id} is about {self.system} and {other.id} about {other.system}; one record speaks of "
-                "one system. Relate them instead"
-            )
-        if self.system and not other.system:
-            raise NotAllowed(
-                f"{other.id} names no AI system; merge it into {self.id}, where the evidence is frozen"
-            )
+        other._require_one_system(self.id, self.system, "Relate them instead")
         if not reason.strip():
             raise NotAllowed("say in a sentence how it is known that the two are one")
         if self.contained_at:
@@ -831,22 +857,25 @@ class Incident:
         return [*self._stop_all(f"merged into {other.id}", now), merged]
 
     def absorb(self, other: Incident, reason: str) -> list[IncidentFact]:
-        """Another incident is the same as this one: its alerts and its beginning count here.
+        """Another incident is the same as this one: its alerts and its beginning count here, and its system
+        where none was named.
 
         Its severity as well, unless a person has decided here and only the rules have there.
         """
         counts = self.classified_at is None or other.classified_at is not None
+        absorbed = Absorbed(
+            incident=self.id,
+            other=other.id,
+            title=other.title,
+            severity=other.severity if counts else None,
+            category=other.category,
+            began_at=other.began_at,
+            alerts=other.alerts,
+            reason=reason.strip(),
+        )
         return [
-            Absorbed(
-                incident=self.id,
-                other=other.id,
-                title=other.title,
-                severity=other.severity if counts else None,
-                category=other.category,
-                began_at=other.began_at,
-                alerts=other.alerts,
-                reason=reason.strip(),
-            )
+            *self._named_by(other.system, other.model_version, f"as {other.id}, merged into it"),
+            absorbed,
         ]
 
 

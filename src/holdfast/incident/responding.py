@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from holdfast import wording
 from holdfast.evidence import capture, custody
-from holdfast.evidence.events import EvidenceAdded, EvidenceFrozen, Gap, Item, Kind
+from holdfast.evidence.events import BY_HAND, EvidenceAdded, EvidenceFrozen, Gap, Item, Kind
 from holdfast.evidence.vault import Vault
 from holdfast.incident import communication, register, roles, triage
 from holdfast.incident.communication import Late
@@ -128,7 +128,7 @@ class Ground:
     def kept_by_hand(self) -> tuple[Gap, ...]:
         """What the playbook lists and Holdfast cannot freeze: people add it, and until then it is missing."""
         return tuple(
-            Gap(Kind(item.kind.value), item.what, f"people collect it; where: {item.where}")
+            Gap(Kind(item.kind.value), item.what, f"{BY_HAND}{item.where}")
             for item in self.playbook.evidence.items
             if item.frozen_at_open is None
         )
@@ -196,8 +196,11 @@ class Desk:
         """A person says that something is wrong; what it belongs to, and what else is running (R-DET-15).
 
         It joins the incident named by `join`. Without one it joins what a monitor has opened on the system
-        it names, unless it is said to be `separate`; otherwise it opens an incident.
+        it names, unless it is said to be `separate`; otherwise it opens an incident. Raises NotAllowed for
+        an unknown system, OtherSystem when it is not the system of the incident to join.
         """
+        if join and separate:
+            raise NotAllowed(f"a report joins {join} or is separate; say one of the two")
         with self.ledger.reading() as conn:
             running = register.unresolved(conn, report.system)
         into = join or ("" if separate else _opened_by_a_monitor(running, report.system))
@@ -220,7 +223,7 @@ class Desk:
         """A further alert on the same cause joins the incident (R-DET-15). Does nothing the second time.
 
         Where the incident names no system, it is about that of the alert from now on. Raises NoLongerOpen
-        when the incident was resolved or ended meanwhile.
+        when the incident was resolved or ended meanwhile, OtherSystem when it is about another.
         """
         reason = f"{alert.monitor_name} is out of bounds too"
         self._join(incident, [alert], system, reason, by, at, together)
@@ -237,22 +240,37 @@ class Desk:
             learned = self.learn(state, went_on, ground, at)
             return learned if len(learned) > 1 and not _milder(state, learned) else []
 
-        self._step(incident, decide, by, at, f"{alert.monitor_name} went on")
+        def frozen(incident: str) -> Sequence[Draft]:
+            return self.freeze_joined(incident, at, alerts=[alert])
+
+        self._step(incident, decide, by, at, f"{alert.monitor_name} went on", frozen)
 
     def join_report(self, incident: str, report: Report, *, by: Actor, at: datetime) -> None:
         """Somebody reports what an incident is running for already: it stands in its record (R-DET-15).
 
-        Raises NoLongerOpen when the incident is resolved or over.
+        Where the incident names no system, it is about the one reported from now on. Raises NoLongerOpen
+        when the incident is resolved or over, OtherSystem when it is about another, NotAllowed for an unknown
+        system.
         """
         _require_past(report, at)
+        named = self._known_system(report.system)
 
         def decide(loaded: Loaded, ground: Ground) -> list[IncidentFact]:
             joined = loaded.state.join_report(
-                report.title, report.description, report.began_at, report.severity, report.category
+                report.title,
+                report.description,
+                report.system,
+                report.model_version,
+                report.began_at,
+                report.severity,
+                report.category,
             )
-            return self.learn(loaded.state, joined, ground, at)
+            return self.learn(loaded.state, joined, replace(ground, system=named or ground.system), at)
 
-        self._step(incident, decide, by, at, f"{by.name} reported it as well")
+        def frozen(incident: str) -> Sequence[Draft]:
+            return self.freeze_joined(incident, at, system=report.system, began_at=report.began_at)
+
+        self._step(incident, decide, by, at, f"{by.name} reported it as well", frozen)
 
     def set_alert_aside(
         self,
@@ -316,26 +334,22 @@ class Desk:
         at: datetime,
         together: Together,
     ) -> None:
-        """Alerts join in one step, which names the system and freezes its evidence where none was named."""
-        in_force = self._system(system)
+        """Alerts join in one step, which freezes the evidence of their windows."""
+        measured_on = self._system(system)
 
         def decide(loaded: Loaded, ground: Ground) -> list[IncidentFact]:
             state, joined = loaded.state, list[IncidentFact]()
             for alert in alerts:
-                for fact in state.join_alert(alert):
-                    state = state.after(fact, at)
-                    joined.append(fact)
-            if joined and in_force and not state.system:
-                because = ", ".join(alert.alert for alert in alerts[:3])
-                named = loaded.state.name_system(system, "", f"as measured by {because}")
-                return self.learn(loaded.state, [*named, *joined], replace(ground, system=in_force), at)
-            return self.learn(loaded.state, joined, ground, at)
+                facts = state.join_alert(alert, system)
+                state = _after(state, facts, at)
+                joined += facts
+            return self.learn(loaded.state, joined, replace(ground, system=measured_on or ground.system), at)
 
         def frozen(incident: str) -> Sequence[Draft]:
-            further = list(together(incident))
-            if in_force and not load(self.ledger, incident).state.system:
-                further += self._freeze_further(incident, at, system=system, alert=alerts[0])
-            return further
+            return [
+                *together(incident),
+                *self.freeze_joined(incident, at, system=system, alerts=alerts),
+            ]
 
         self._step(incident, decide, by, at, reason, frozen)
 
@@ -369,30 +383,69 @@ class Desk:
         *,
         system: str = "",
         began_at: datetime | None = None,
-        alert: AlertFacts | None = None,
+        alerts: Sequence[AlertFacts] = (),
     ) -> Sequence[Draft]:
-        """Freeze what became known to belong to the scene; what is held already is not taken twice."""
+        """Freeze what became known to belong to the scene, since it began as known now.
+
+        What is held already is not taken twice, and what people have to add is not stated twice.
+        """
         state = load(self.ledger, incident).state
         ground = self.ground_of(state)
         stream = self.ledger.stream(custody.stream_of(incident))
-        held = custody.items(stream.events)
-        alert = alert or (state.alerts[0] if state.alerts else None)
-        starts = [began_at or state.began_at, alert.window_start if alert else None]
+        held, known = custody.items(stream.events), custody.gaps(stream.events)
+        seen = [*alerts, *state.alerts]
+        starts = [began_at or state.began_at, *(alert.window_start for alert in seen)]
         scene = capture.Scene(
             incident=incident,
             at=at,
             playbook=state.playbook,
             system=system or state.system,
-            monitor=alert.monitor if alert else "",
+            monitor=seen[0].monitor if seen else "",
             window_start=min((start for start in starts if start), default=None),
-            window_end=alert.window_end if alert else None,
+            window_end=max((alert.window_end for alert in seen), default=None),
         )
         if not scene.system:
             return []
-        frozen = capture.freeze(
-            scene, self.sources, self.vault, ground.keep_years(), held, ground.kept_by_hand()
-        )
-        return [Draft(stream.name, stream.version, [frozen])] if frozen.items or frozen.missing else []
+        by_hand = [gap for gap in ground.kept_by_hand() if gap not in known]
+        frozen = capture.freeze(scene, self.sources, self.vault, ground.keep_years(), held, by_hand)
+        says_new = frozen.items or set(frozen.missing) != {gap for gap in known if not gap.by_hand}
+        return [Draft(stream.name, stream.version, [frozen])] if says_new else []
+
+    def freeze_joined(
+        self,
+        incident: str,
+        at: datetime,
+        *,
+        system: str = "",
+        began_at: datetime | None = None,
+        alerts: Sequence[AlertFacts] = (),
+    ) -> Sequence[Draft]:
+        """Freeze what something that joins adds to the scene: its system, an earlier beginning, the windows
+        of its alerts. Nothing where all of that was frozen before."""
+        state = load(self.ledger, incident).state
+        if state.system and self._froze(state, began_at, alerts):
+            return []
+        earliest = min((one for one in (state.began_at, began_at) if one), default=None)
+        return self._freeze_further(incident, at, system=system, began_at=earliest, alerts=alerts)
+
+    def _froze(self, state: Incident, began_at: datetime | None, alerts: Sequence[AlertFacts]) -> bool:
+        """Whether evidence is held since then and until the end of these windows.
+
+        Each freezing reaches from the earliest that was known up to its own moment.
+        """
+        since = min((alert.window_start for alert in state.own_alerts), default=None)
+        since = min((one for one in (state.began_at, since) if one), default=None)
+        starts = [one for one in (began_at, *(alert.window_start for alert in alerts)) if one]
+        frozen = [
+            recorded.at
+            for recorded in self.ledger.stream(custody.stream_of(state.id)).facts
+            if isinstance(recorded.fact, EvidenceFrozen)
+        ]
+        if not starts:
+            return True
+        until = max((alert.window_end for alert in alerts), default=frozen[-1] if frozen else None)
+        reached = bool(frozen) and until is not None and until <= frozen[-1]
+        return reached and since is not None and since <= min(starts)
 
     def _opening(self, incident: str, report: Report, ground: Ground, at: datetime) -> list[IncidentFact]:
         opened = IncidentOpened(
@@ -505,7 +558,7 @@ class Desk:
         evidence is frozen in the same breath, and rules are asked again. `noted` tells what is known of the
         impact on that system. Raises NotAllowed for an unknown system.
         """
-        if self._active_ground(system).system is None:
+        if self._known_system(system) is None:
             known = ", ".join(sorted(versions.active_systems(self.ledger)))
             raise NotAllowed(f"name the AI system; known here: {known}")
 
@@ -693,10 +746,7 @@ class Desk:
 
     def _active_ground(self, system: str) -> Ground:
         active = versions.require_playbook(self.ledger)
-        found = self._system(system)
-        if system and found is None:
-            known = sorted(versions.active_systems(self.ledger))
-            raise NotAllowed(f"no AI system is called {system!r}; {did_you_mean(system, known)}")
+        found = self._known_system(system)
         return Ground(active.playbook, active.content, self._roster(), found, self.zone)
 
     def when(self, moment: datetime, person: str) -> str:
@@ -708,6 +758,14 @@ class Desk:
         if roster is None:
             raise NotAllowed("no roster is recorded, so nobody can be called; run `holdfast apply`")
         return roster.model
+
+    def _known_system(self, system: str) -> System | None:
+        """The system somebody names; None where they name none. Raises NotAllowed for an unknown one."""
+        found = self._system(system)
+        if system and found is None:
+            known = sorted(versions.active_systems(self.ledger))
+            raise NotAllowed(f"no AI system is called {system!r}; {did_you_mean(system, known)}")
+        return found
 
     def _system(self, system: str) -> System | None:
         found = versions.active_systems(self.ledger).get(system) if system else None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import select
@@ -193,22 +194,26 @@ def dismiss(
 
 
 def merge(desk: Desk, incident: str, into: str, reason: str, *, by: Actor, at: datetime) -> None:
-    """Two incidents are one: the first ends, its alerts and severity go on in the other.
+    """Two incidents are one: the first ends, its alerts and severity go on in the other, and its system where
+    that names none.
 
-    What was gathered for it stays in its record, where the other's names it. Needs the authority to dismiss.
+    What was gathered for it stays in its record, where the other's names it; what the other lacks of its time
+    is frozen there. Needs the authority to dismiss.
     Raises NotAllowed for other systems, and while a containment or a remediation of it is open.
     """
     ledger = desk.ledger
 
     def drafts() -> Sequence[Draft]:
         one, two = load(ledger, incident), load(ledger, into)
-        ground, other = desk.ground_of(one.state), desk.ground_of(two.state)
+        ground = desk.ground_of(one.state)
         roles.require(one.state, ground.playbook, ground.roster, by, Authority.DISMISS)
         ended = one.state.merge_into(two.state, reason, at)
         _require_not_contained(ledger, incident)
         tracked = ledger.stream(remedying.stream_of(incident))
         _require_nothing_open(one.state, remedying.folded(tracked), ())
-        absorbed = desk.learn(two.state, two.state.absorb(one.state, reason), other, at)
+        grown = two.state.absorb(one.state, reason)
+        other = desk.ground_of(replace(two.state, system=two.state.system or one.state.system))
+        absorbed = desk.learn(two.state, grown, other, at)
         said = f"{incident} is the same as {into}, where the response goes on: {reason.strip()}"
         return [
             one.draft(ended),
@@ -216,6 +221,9 @@ def merge(desk: Desk, incident: str, into: str, reason: str, *, by: Actor, at: d
             Draft(tracked.name, tracked.version, []),
             *desk.told(one.state, ended, ground, at, said),
             *desk.told(two.state, absorbed, other, at, said),
+            *desk.freeze_joined(
+                into, at, system=one.state.system, began_at=one.state.began_at, alerts=one.state.own_alerts
+            ),
             *(moved_draft(ledger, alert, into, said) for alert in _alerts_of(ledger, incident)),
         ]
 

@@ -48,3 +48,16 @@ def test_a_false_alarm_is_said_to_be_one(maya: Any, incident: str) -> None:
     assert maya.done("PUT", f"/incidents/{incident}/dismissal", said)["status"] == "dismissed"
     lines = [entry["title"] for entry in maya.get(f"/incidents/{incident}/timeline")["entries"]]
     assert lines[-1] == "Dismissed as a false alarm"
+
+
+def test_what_joins_names_the_system_or_is_refused(maya: Any, incident: str) -> None:
+    """R-DET-15: an unknown system and another one are refused; one is named where none was."""
+    other = {"title": "Rude answers", "system": "customer-assistant"}
+    refused = maya("POST", "/incidents", {**other, "join": incident})
+    assert refused.status_code == 409
+    assert "one record speaks of one system" in refused.text
+    unknown = maya("POST", "/incidents", {"title": "x", "system": "loan-aproval", "join": incident})
+    assert "did you mean loan-approval" in unknown.text
+    maya.done("POST", "/incidents", {"title": "Odd"})
+    joined = maya.done("POST", "/incidents", {**other, "model_version": "7", "join": "INC-2"})
+    assert (joined["system"], joined["model_version"]) == ("customer-assistant", "7")

@@ -38,3 +38,13 @@ def test_two_are_related_and_merged_and_a_false_alarm_dismissed(company: Any) ->
     assert "merged into INC-1" in company.table("incident", "show", "INC-2")
     said = company.table("incident", "dismiss", "INC-1", "--reason", "a test", "--false-alarm")
     assert "INC-1 is dismissed as a false alarm." in said
+
+
+def test_what_joins_names_the_system_or_is_refused(company: Any) -> None:
+    """R-DET-15."""
+    company.done("incident", "declare", "Odd letters")
+    declare = ("incident", "declare", "Letters", "--join", "INC-1", "--system")
+    assert "did you mean loan-approval" in company(*declare, "loan-aproval").sentence
+    joined = company.done(*declare, "loan-approval", "--model-version", "7")["incident"]
+    assert (joined["system"], joined["model_version"]) == ("loan-approval", "7")
+    assert "one record speaks of one system" in company(*declare, "customer-assistant").sentence

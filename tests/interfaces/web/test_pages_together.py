@@ -41,6 +41,18 @@ def test_whoever_declares_sees_what_runs_and_can_join_it(application: Applicatio
     assert ines.post("/declare", {"title": "Rude", "join": "new"}).headers["location"] == "/incidents/INC-2"
 
 
+def test_what_joins_names_the_system_or_is_refused(application: Application, maya: Reader) -> None:
+    """R-DET-15."""
+    maya.post("/declare", {"title": "Odd letters"})
+    report = {"title": "Letters", "join": "INC-1", "system": "loan-approval"}
+    assert maya.post("/declare", {**report, "system": "loan-aproval"}).status_code == 409
+    assert maya.post("/declare", report).headers["location"] == "/incidents/INC-1"
+    assert load(application.ledger, "INC-1").state.system == "loan-approval"
+    refused = maya.post("/declare", {**report, "system": "customer-assistant"})
+    assert refused.status_code == 409
+    assert "one record speaks of one system. Declare it as an incident of its own" in refused.text
+
+
 def test_whoever_acknowledges_second_is_told_who_was_first(application: Application, maya: Reader) -> None:
     maya.post("/declare", {"title": "Letters are wrong"})
     maya.post("/incidents/INC-1/acknowledgement")
