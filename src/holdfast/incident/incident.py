@@ -471,8 +471,8 @@ class Incident:
     def _require_one_system(self, what: str, system: str, otherwise: str) -> None:
         if self.system and system and self.system != system:
             raise OtherSystem(
-                f"{what} is about {system} and {self.id} about {self.system}; one record speaks of one system. "
-                f"{otherwise}"
+                f"{what} is about {system} and {self.id} about {self.system}; one record speaks of one "
+                f"system. {otherwise}"
             )
 
     def _named_by(self, system: str, model_version: str, reason: str) -> list[IncidentFact]:
