@@ -350,6 +350,7 @@ _KINDS: Mapping[type, str] = {
     float: "decimal number",
     int: "whole number",
     bool: "true or false",
+    dict: "mapping of text to text",
 }
 
 

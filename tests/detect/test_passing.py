@@ -11,8 +11,7 @@ import pytest
 
 from holdfast.detect.events import AlertRaised, MonitorFailed
 from holdfast.detect.passing import AlertsBundled
-from holdfast.detect.records import CANNOT_MEASURE
-from holdfast.incident.events import AlertFacts
+from holdfast.incident.events import CANNOT_MEASURE, AlertFacts
 from holdfast.incident.responding import Report
 from holdfast.incident.triage import Trigger
 from holdfast.interfaces.application import Application

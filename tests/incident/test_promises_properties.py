@@ -6,12 +6,12 @@ the decisions, beside an oracle of a few lines that knows none of them. R-CLS-02
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
@@ -81,6 +81,10 @@ class Oracle:
     severity: Severity = MEDIUM
     alerts: list[float] = field(default_factory=list)
     users: int | None = None
+    most_users: int | None = None
+    """The greatest count since a person last judged it."""
+    said: dict[str, Any] = field(default_factory=dict)
+    """What only people say."""
     decided: bool = False
     answered: bool = False
     resolved: bool = False
@@ -95,7 +99,7 @@ class Oracle:
     CONTAIN: ClassVar = {CRITICAL: 15 * MINUTE, HIGH: 240 * MINUTE, MEDIUM: 2880 * MINUTE, LOW: None}
 
     def proposed(self) -> Severity:
-        if self.users is not None and self.users > 10_000:
+        if (self.users or 0) > 10_000 or any(self.said.values()):
             return CRITICAL
         graver = any(value >= 0.5 for value in self.alerts)
         return HIGH if graver or (self.users is not None and self.users > 100) else MEDIUM
@@ -106,9 +110,10 @@ class Oracle:
             self.severity = self.proposed()
 
     def tier(self) -> int:
-        if self.severity is CRITICAL or (self.users is not None and self.users > 10_000):
+        most = self.most_users or 0
+        if self.severity is CRITICAL or most > 10_000 or self.said.get("breach"):
             return 3
-        return 2 if self.severity is HIGH or (self.users is not None and self.users > 100) else 1
+        return 2 if self.severity is HIGH or most > 100 or self.said.get("regulatory") else 1
 
     def due(self, clock: Clock) -> datetime | None:
         limit = {Clock.ACKNOWLEDGE: self.ACKNOWLEDGE, Clock.CONTAIN: self.CONTAIN}[clock][self.severity]
@@ -159,8 +164,32 @@ class Promises(RuleBasedStateMachine):
     @precondition(lambda self: not self.oracle.resolved)
     @rule(users=st.sampled_from([0, 50, 500, 50_000]))
     def count(self, users: int) -> None:
-        self.oracle.users = users
-        self.learned([ImpactNoted(incident="INC-1", users=users)])
+        """A machine counts; a milder count than before lowers nothing."""
+        self.oracle.users, self.oracle.most_users = users, max(users, self.oracle.most_users or 0)
+        self.learned([replace(ImpactNoted(incident="INC-1", users=users), **self.oracle.said)])
+
+    @precondition(lambda self: not self.oracle.resolved)
+    @rule(
+        said=st.fixed_dictionaries({}, optional={"breach": st.booleans(), "regulatory": st.booleans()}),
+        users=st.sampled_from([None, 0, 500, 50_000]),
+    )
+    def assess(self, said: dict[str, Any], users: int | None) -> None:
+        """A person says what it is, and the tier follows up and down."""
+        self.oracle.said, self.oracle.users, self.oracle.most_users = said, users, users
+        noted = replace(ImpactNoted(incident="INC-1", users=users, by_person=True), **said)
+        self.judged([noted])
+
+    @precondition(lambda self: not self.oracle.resolved and len(self.oracle.alerts) > 1)
+    @rule()
+    def set_aside(self) -> None:
+        """The newest alert turns out to be none of it."""
+        self.oracle.alerts.pop()
+        self.judged(self.state.set_alert_aside(self.state.alerts[-1].alert, "a test", True))
+
+    def judged(self, facts: list[IncidentFact]) -> None:
+        """Learned from a person: what the ladder called stays until somebody answers."""
+        self.learned(facts)
+        self.tier = max(self.oracle.tier(), 1 if self.oracle.answered else self.state.called_tier)
 
     @precondition(lambda self: not self.oracle.resolved)
     @rule(severity=st.sampled_from(list(Severity)))
@@ -171,6 +200,7 @@ class Promises(RuleBasedStateMachine):
         self.record(self.desk.learn(self.state, facts, ground(), self.now))
         if facts:
             self.oracle.severity, self.oracle.decided = severity, True
+            self.oracle.most_users = self.oracle.users
             called = 1 if self.oracle.answered else self.state.called_tier
             self.tier = max(self.oracle.tier(), called)
 
@@ -250,7 +280,7 @@ class Promises(RuleBasedStateMachine):
         facts = self.state.classify(Category.UNEXPECTED_BEHAVIOUR, severity, "again", limits, self.now)
         self.record(self.desk.learn(self.state, facts, ground(), self.now))
         if facts:
-            self.oracle.severity = severity
+            self.oracle.severity, self.oracle.most_users = severity, self.oracle.users
             self.tier = self.oracle.tier()
 
     # What must be so after every step -----------------------------------------------------------

@@ -30,7 +30,7 @@ from holdfast.incident.events import (
 )
 from holdfast.incident.incident import Incident, NoLongerOpen, Status
 from holdfast.incident.loading import load
-from holdfast.incident.responding import Desk, Report
+from holdfast.incident.responding import Desk, Ground, Report
 from holdfast.interfaces.cli.incident import clock_cell
 from holdfast.interfaces.shapes.incidents import shown
 from holdfast.interfaces.web.clocks import standing
@@ -40,6 +40,7 @@ from holdfast.ledger.facts import Fact, decode, encode
 from holdfast.ledger.ledger import Ledger
 from holdfast.ledger.outbox import MessageQueued
 from holdfast.people import Actor, IncidentRole
+from holdfast.prepare.playbook import Criterion
 from holdfast.prepare.roster import Person
 from holdfast.prepare.terms import Category, Severity
 from holdfast.problems import NoAuthority, NotAllowed
@@ -92,6 +93,16 @@ def told(ledger: Ledger, subject: str, after: int = 0) -> list[str]:
 def note(desk: Desk, ledger: Ledger, at: datetime, **impact: object) -> None:
     noted = ImpactNoted(incident="INC-1", **impact)  # type: ignore[arg-type]
     ledger.append(*desk.noted(load(ledger, "INC-1"), noted, at), by=WORKER, at=at)
+
+
+def reading_alerts(ground: Ground) -> Ground:
+    """The same, where a grave drift alone calls the second tier."""
+    playbook = ground.playbook
+    drifted = Criterion(says="A grave drift", when='alert.dimension == "drift" && alert.value >= 0.5')
+    second = playbook.escalation.tiers[2].model_copy(update={"criteria": (drifted,)})
+    tiers = playbook.escalation.tiers.model_copy(update={"tier_2": second})
+    escalation = playbook.escalation.model_copy(update={"tiers": tiers})
+    return replace(ground, playbook=playbook.model_copy(update={"escalation": escalation}))
 
 
 def fire(desk: Desk, ledger: Ledger, at: datetime) -> list[str]:
@@ -295,6 +306,64 @@ class TestTiers:
         note(desk, ledger, now, users=20_000)
         desk.classify(by_person, Category.UNEXPECTED_BEHAVIOUR, LOW, "they were told", by=MAYA, at=now)
         assert state(ledger).tier == 3
+
+    @pytest.mark.parametrize(
+        ("said", "tier"), [("breach", 3), ("external_notice", 3), ("regulatory", 2), ("sensitive_data", 2)]
+    )
+    def test_it_falls_when_a_person_corrects_what_only_people_can_say(
+        self, desk: Desk, ledger: Ledger, by_person: str, now: datetime, said: str, tier: int
+    ) -> None:
+        """R-ESC-02. Nobody has to classify anew for it."""
+        desk.classify(by_person, Category.UNAUTHORISED_ACCESS, MEDIUM, "looked", by=MAYA, at=now)
+        note(desk, ledger, now, **{said: True})
+        assert state(ledger).tier == tier
+        before = ledger.size()
+        note(desk, ledger, now + MINUTE, **{said: False})
+        assert state(ledger).tier == 1
+        # Whoever was called hears that it is left, once.
+        left = told(ledger, "is lowered to tier 1", before)
+        assert ("niamh.byrne" in left) is (tier == 3)
+        assert left
+        assert len(left) == len(set(left))
+        note(desk, ledger, now + 2 * MINUTE, **{said: True})
+        assert state(ledger).tier == tier
+
+    def test_it_falls_when_an_alert_that_called_it_is_set_aside(
+        self, desk: Desk, ledger: Ledger, by_person: str, now: datetime, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(
+            Desk, "ground_of", lambda self, state, found=Desk.ground_of: reading_alerts(found(self, state))
+        )
+        desk.classify(by_person, DATA, MEDIUM, "looked", by=MAYA, at=now)
+        for number in (1, 2):
+            desk.join(by_person, drift(now, 0.9, number), by=WORKER, at=now)
+        assert state(ledger).tier == 2
+        for number, tier in ((1, 2), (2, 1)):
+            desk.set_alert_aside(
+                by_person, f"ALR-{number}", "a test", True, by=PRIYA, at=now, together=lambda incident: ()
+            )
+            assert state(ledger).tier == tier
+
+    def test_a_milder_count_of_a_machine_lowers_nothing_until_a_person_judges_it(
+        self, desk: Desk, ledger: Ledger, by_person: str, now: datetime
+    ) -> None:
+        desk.classify(by_person, DATA, MEDIUM, "looked", by=MAYA, at=now)
+        note(desk, ledger, now, users=20_000, regulatory=True)
+        note(desk, ledger, now, users=3, regulatory=True)
+        assert state(ledger).tier == 3
+        # What people say beside it is followed, and takes the machine's greater count back for nobody.
+        note(desk, ledger, now, users=3, regulatory=False)
+        assert state(ledger).tier == 3
+        note(desk, ledger, now, users=3, regulatory=False, by_person=True)
+        assert state(ledger).tier == 1
+
+    def test_a_severity_that_people_stated_holds_the_tier_it_calls(
+        self, desk: Desk, ledger: Ledger, now: datetime
+    ) -> None:
+        desk.open(Report("Letters", system=SYSTEM, severity=CRITICAL), by=INES, at=now)
+        note(desk, ledger, now, breach=True)
+        note(desk, ledger, now, breach=False, by_person=True)
+        assert (state(ledger).severity, state(ledger).tier) == (CRITICAL, 3)
 
     def test_what_the_ladder_called_stays_until_somebody_answers(
         self, desk: Desk, ledger: Ledger, by_alert: str, now: datetime
@@ -594,6 +663,19 @@ class TestAnsweringTogether:
             assert not answer.first
             assert answer.sentence == "Tomas Lind acknowledged INC-1 first, 23 Nov 10:42:00 UTC"
         assert len([one for one in ledger.facts() if one.fact.type == "incident.acknowledged"]) == 1
+
+    def test_accounts_are_compared_and_not_names(
+        self, desk: Desk, ledger: Ledger, by_alert: str, now: datetime
+    ) -> None:
+        """Two people can bear one name, and one person can answer twice."""
+        namesake = Actor("tomas.lind@harbourstreet.example.org", TOMAS.name)
+        desk.acknowledge(by_alert, by=TOMAS, at=now)
+        own = desk.acknowledge(by_alert, by=Actor(TOMAS.id, "Tomas Lind-Berg"), at=now + MINUTE)
+        assert own.sentence == "You have acknowledged INC-1 already, 23 Nov 10:42:00 UTC"
+        other = desk.acknowledge(by_alert, by=namesake, at=now + MINUTE)
+        assert other.sentence == f"Tomas Lind ({TOMAS.id}) acknowledged INC-1 first, 23 Nov 10:42:00 UTC"
+        assert not own.first
+        assert not other.first
 
     def test_eight_at_once_are_one_fact_and_seven_are_told(
         self, desk: Desk, ledger: Ledger, by_alert: str, now: datetime

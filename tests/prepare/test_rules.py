@@ -23,7 +23,10 @@ DEEP = "[0,1,2,3,4,5,6,7,8,9]"
         'incident.severity in ["high", "critical"]',
         'alert.dimension == "performance" && alert.drop >= 0.15',
         "!impact.outage || system.priority <= 2",
-        'alert.group.startsWith("age_band=")',
+        'alert.group["age_band"] == "18-25"',
+        'alert.group.age_band in ["18-25", "26-35"]',
+        '"age_band" in alert.group',
+        "size(alert.group) == 0",
         "impact.users > 100 &&\n  impact.regulatory",
         "true",
         "alert.value > alert.limit",
@@ -175,7 +178,7 @@ SOMETIMES = [
     'alert.metric == "psi" && alert.value > 2.0',
     'alert.dimension == "performance" && alert.value >= 80.0',
     'alert.metric == "accuracy" && alert.drop >= 0.15',
-    'alert.group == "impact.share > 10.0"',
+    'alert.group["region"] == "impact.share > 10.0"',
     "impact.outage // impact.share > 10.0",
     'alert.metric in ["psi", "accuracy"]',
     "impact.exposed_share >= 0.5",
@@ -275,10 +278,78 @@ def test_the_reason_shows_the_rule_and_the_values_it_saw(
 
 def test_only_facts_the_rule_speaks_of_count_as_used() -> None:
     """A name inside a quoted text or a comment is no fact."""
-    rule = 'alert.group == "impact.users" // impact.outage'
-    verdict = RULES.evaluate(rule, {"alert.group": "impact.users", "impact.users": 3, "impact.outage": True})
+    rule = 'alert.monitor == "impact.users" // impact.outage'
+    verdict = RULES.evaluate(
+        rule, {"alert.monitor": "impact.users", "impact.users": 3, "impact.outage": True}
+    )
     assert verdict.outcome is Outcome.HOLDS
-    assert verdict.used == {"alert.group": "impact.users"}
+    assert verdict.used == {"alert.monitor": "impact.users"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "instead"),
+    [
+        ('alert.group == "age_band=18-25"', 'alert.group["age_band"] == "18-25"'),
+        ("alert.group == 'region=Frankfurt'", 'alert.group["region"] == "Frankfurt"'),
+        (
+            'alert.group == "age=18-25, region=north" && impact.outage',
+            'alert.group["age"] == "18-25" && alert.group["region"] == "north"',
+        ),
+        (
+            'alert.group != "region=north"',
+            '!("region" in alert.group && alert.group["region"] == "north")',
+        ),
+        ('alert.group in ["region=north"]', 'alert.group["region"] == "north"'),
+        ('alert.group == ""', "size(alert.group) == 0"),
+        ('alert.group != ""', "size(alert.group) != 0"),
+        ('alert.group.startsWith("age_band=")', '"age_band" in alert.group'),
+        ('alert.group.contains("north")', 'alert.group["age_band"] == "18-25"'),
+        ('"region=north" == alert.group', 'alert.group["age_band"] == "18-25"'),
+        ('alert.group == "north"', 'alert.group["age_band"] == "18-25"'),
+        ('alert.group.matches("north$")', 'alert.group["age_band"] == "18-25"'),
+    ],
+)
+def test_a_rule_that_takes_a_group_for_text_is_told_how_to_write_it(rule: str, instead: str) -> None:
+    """R-DET-05. What it is told is a rule that can be used."""
+    (found,) = RULES.check(rule)
+    assert found.cause == "alert.group is a mapping of columns to values, and no text"
+    assert found.fix.endswith(instead)
+    assert RULES.check(instead) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "group", "outcome"),
+    [
+        ('alert.group["region"] == "Frankfurt, Main"', {"region": "Frankfurt, Main"}, Outcome.HOLDS),
+        ('alert.group.region == "a=b"', {"region": "a=b"}, Outcome.HOLDS),
+        ("alert.group.region == 'rue b'", {"region": "rue b"}, Outcome.HOLDS),
+        ('alert.group["größe der Filiale"] == "groß"', {"größe der Filiale": "groß"}, Outcome.HOLDS),
+        ('alert.group.region == "north"', {"region": "north", "age": "18-25"}, Outcome.HOLDS),
+        ('alert.group.region == "north"', {"region": "south"}, Outcome.DOES_NOT_HOLD),
+        ('alert.group.region == "north"', {"age": "18-25"}, Outcome.DOES_NOT_HOLD),
+        ('alert.group.region != "north"', {}, Outcome.DOES_NOT_HOLD),
+        ('!("region" in alert.group)', {}, Outcome.HOLDS),
+        ("size(alert.group) == 0", {}, Outcome.HOLDS),
+        ('alert.group.region == "north"', None, Outcome.NOT_DECIDED),
+        ('alert.group.region == "north" || impact.users > 3', {}, Outcome.NOT_DECIDED),
+        ('alert.group.region == "north" || alert.n > 3', {}, Outcome.FAILED),
+    ],
+)
+def test_a_rule_reads_a_group_as_a_mapping(
+    rule: str, group: Mapping[str, str] | None, outcome: Outcome
+) -> None:
+    """R-DET-05. A group without the column is known not to be the one asked for."""
+    assert RULES.evaluate(rule, {"alert.group": group}).outcome is outcome
+
+
+def test_what_a_group_lacks_is_said_and_something_else_may_decide() -> None:
+    rule = 'alert.group.region == "north" || impact.users > 3'
+    assert RULES.evaluate(rule, {"alert.group": {}, "impact.users": 4}).outcome is Outcome.HOLDS
+    few = RULES.evaluate(rule, {"alert.group": {}, "impact.users": 3})
+    assert few.outcome is Outcome.DOES_NOT_HOLD
+    assert few.reason == f'{rule} does not hold: the group measured has no column "region"'
+    held = RULES.evaluate('alert.group.region == "north"', {"alert.group": {"region": "north"}})
+    assert held.reason == 'alert.group.region == "north" holds: alert.group is region "north"'
 
 
 def test_a_fact_nobody_declared_is_a_mistake_of_the_caller() -> None:
@@ -317,6 +388,7 @@ SAMPLES: dict[type, st.SearchStrategy[FactValue]] = {
     int: st.integers(min_value=-(2**63), max_value=2**63 - 1),
     float: st.floats(),
     str: st.text(max_size=20),
+    dict: st.dictionaries(st.text(max_size=20), st.text(max_size=20), max_size=3),
 }
 FACTS = st.fixed_dictionaries(
     {}, optional={variable.name: st.none() | SAMPLES[variable.kind] for variable in VARIABLES}

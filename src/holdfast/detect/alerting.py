@@ -191,7 +191,7 @@ def _belongs_to(running: Sequence[Incident], raised: AlertRaised, at: datetime) 
     on_it = next((one for one in running if one.system == raised.system), None)
     if on_it:
         return on_it.id, f"{on_it.id} is running for {raised.system}"
-    if raised.alert.metric == records.CANNOT_MEASURE:
+    if raised.alert.cannot_measure:
         return "", ""
     reports = [one for one in running if not one.system and one.opened_at and at - one.opened_at <= _NEAR]
     if len(reports) == 1:
@@ -201,4 +201,4 @@ def _belongs_to(running: Sequence[Incident], raised: AlertRaised, at: datetime) 
 
 def _what(alert: AlertFacts) -> str:
     name = alert.monitor_name.lower()
-    return name if alert.metric == records.CANNOT_MEASURE else f"{name} out of bounds"
+    return name if alert.cannot_measure else f"{name} out of bounds"

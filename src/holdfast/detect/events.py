@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from holdfast.detect.measurement import Measurement, series_key
-from holdfast.incident.events import AlertFacts, alert_as_told, group_as_told
+from holdfast.incident.events import AlertFacts, alert_as_known, alert_as_told, group_as_told
 from holdfast.ledger.facts import Arm, Disarm, Fact, Line, fact, upcast
 
 
@@ -127,7 +127,7 @@ def _with_groups_as_mappings(data: dict[str, Any]) -> dict[str, Any]:
     return {**data, "measurements": [told(one) for one in data["measurements"]]}
 
 
-@fact("alert.raised", version=2)
+@fact("alert.raised", version=3)
 class AlertRaised(Fact):
     """A monitor is out of bounds. One alert is open for each monitor, group and quantity (R-DET-09)."""
 
@@ -140,7 +140,7 @@ class AlertRaised(Fact):
         return Line(f"Alert {self.alert.alert}: {self.alert.monitor_name}", self.alert.reason, "alarm")
 
 
-@fact("alert.continued", version=2)
+@fact("alert.continued", version=3)
 class AlertContinued(Fact):
     """A later window is out of bounds as well: it joins the open alert."""
 
@@ -156,6 +156,12 @@ def _with_group_as_mapping(data: dict[str, Any]) -> dict[str, Any]:
     alert = alert_as_told(data["alert"])
     quantity = data["series"].rpartition("|")[2]
     return {**data, "alert": alert, "series": series_key(alert["monitor"], alert["group"], quantity)}
+
+
+@upcast("alert.raised", 2)
+@upcast("alert.continued", 2)
+def _with_value_as_known(data: dict[str, Any]) -> dict[str, Any]:
+    return {**data, "alert": alert_as_known(data["alert"])}
 
 
 @fact("alert.cleared")

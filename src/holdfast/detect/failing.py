@@ -17,9 +17,9 @@ from holdfast.detect import records
 from holdfast.detect.events import AlertCleared, AlertContinued, AlertRaised
 from holdfast.detect.measurement import series_key
 from holdfast.detect.monitors import Failure
-from holdfast.detect.records import CANNOT_MEASURE, Alert
+from holdfast.detect.records import Alert
 from holdfast.incident import register
-from holdfast.incident.events import AlertFacts
+from holdfast.incident.events import CANNOT_MEASURE, AlertFacts
 from holdfast.ledger.facts import Fact
 from holdfast.prepare.systems import System
 

@@ -338,11 +338,6 @@ class _Found:
 
 def alert_facts(alert: str, monitor: Monitor, one: Measurement) -> AlertFacts:
     """What the incident and its rules are told of an alarm."""
-    limit = monitor.min_coverage if one.is_aside else None
-    if monitor.limit is not None and one.value is not None and not one.is_aside:
-        below, above = monitor.limit.below, monitor.limit.above
-        limit = below if below is not None and one.value < below else above
-        limit = limit if limit is not None else below
     reference = one.detail.get("reference")
     told = of_period(one)
     drop = None if reference is None or told.value is None else monitor.worse_by(told.value, reference)
@@ -352,17 +347,31 @@ def alert_facts(alert: str, monitor: Monitor, one: Measurement) -> AlertFacts:
         monitor_name=monitor.name,
         dimension=monitor.metric.dimension.value,
         metric=_measured(monitor, one),
-        value=told.value if told.value is not None else 0.0,
+        value=told.value,
         lower=told.lower,
         upper=told.upper,
-        limit=limit,
+        limit=_limit(monitor, one),
         n=told.n,
-        drop=drop,
+        drop=drop if drop is not None and isfinite(drop) else None,
         group=one.group or {},
         window_start=told.window_start,
         window_end=one.window_end,
         reason=one.reason,
     )
+
+
+def _limit(monitor: Monitor, one: Measurement) -> float | None:
+    """The limit that was crossed; of two, none where the value does not say which."""
+    if one.is_aside:
+        return monitor.min_coverage
+    if monitor.limit is None:
+        return None
+    below, above = monitor.limit.below, monitor.limit.above
+    if below is None or above is None:
+        return above if below is None else below
+    if one.value is None:
+        return None
+    return below if one.value < below else above
 
 
 def _measured(monitor: Monitor, one: Measurement) -> str:
@@ -373,11 +382,11 @@ def _measured(monitor: Monitor, one: Measurement) -> str:
 
 def of_period(one: Measurement) -> Measurement:
     """The measurement with the numbers that raised its alarm: the period's, where one was judged."""
-    if "period" not in one.detail:
+    if "period_n" not in one.detail:
         return one
     return replace(
         one,
-        value=one.detail["period"],
+        value=one.detail.get("period"),
         lower=one.detail.get("period_lower"),
         upper=one.detail.get("period_upper"),
         n=int(one.detail["period_n"]),

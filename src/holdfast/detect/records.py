@@ -40,13 +40,10 @@ from holdfast.detect.events import (
     MonitorMeasured,
 )
 from holdfast.detect.measurement import Measurement
-from holdfast.incident.events import AlertFacts
+from holdfast.incident.events import CANNOT_MEASURE, AlertFacts
 from holdfast.ledger.facts import Recorded
 from holdfast.ledger.tables import metadata
 from holdfast.prepare.systems import System
-
-CANNOT_MEASURE = "cannot measure"
-"""In place of a metric, in alerts of monitors that cannot measure."""
 
 measurements = Table(
     "measurements",
@@ -132,7 +129,7 @@ class Detection:
                     "firings": alerts.c.firings + 1,
                     "last_fired_at": clock.stamp(recorded.at),
                 }
-                if continued.alert.metric == CANNOT_MEASURE:  # what it says is why, and the newest why counts
+                if continued.alert.cannot_measure:  # what it says is why, and the newest why counts
                     row["body"] = _alert_facts().dump_json(continued.alert).decode()
                 _change(conn, continued.alert.alert, **row)
             case AlertCleared() as cleared:

@@ -42,7 +42,7 @@ def by_alerts(system: System, log: Log, engine: Engine, alerts: Sequence[AlertFa
     marks: dict[str, Mark] = {}
     complete = True
     for alert in alerts:
-        if alert.value is None:  # nothing was measured, so nothing tells which rows are touched
+        if alert.cannot_measure:  # nothing was measured, so nothing tells which rows are touched
             complete = False
             continue
         monitor = system.monitor(alert.monitor)

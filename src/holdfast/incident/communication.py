@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from holdfast import wording
-from holdfast.incident.events import Clock, Member
+from holdfast.incident.events import Clock, Member, TierLowered
 from holdfast.incident.incident import Incident
 from holdfast.incident.roles import members
 from holdfast.ledger import outbox
@@ -159,6 +159,20 @@ def merged(state: Incident, to: Iterable[Member], reason: str, link: LinkTo) -> 
     )
     people = {one.person: one for one in to}.values()
     return [_queued("email", state, one, subject, f"{one.name},\n\n{text}", "merged") for one in people]
+
+
+def tier_left(
+    state: Incident, to: Iterable[Member], lowered: TierLowered, reason: str, link: LinkTo
+) -> list[Draft]:
+    """Tells whoever was called for a tier that it is left. In the product's own words: see `proposal`."""
+    subject = " ".join(f"{state.id} is lowered to tier {lowered.tier}: {state.title}".split())
+    severity = f", and stays {state.severity.label}" if state.severity and not state.status.over else ""
+    text = (
+        f"{state.id} is at tier {lowered.tier} again{severity}: {reason}. "
+        f"Why: {lowered.reason}.\n\nYou were called for the tier that is left:\n{link(state.id)}\n"
+    )
+    people = {one.person: one for one in to}.values()
+    return [_queued("email", state, one, subject, f"{one.name},\n\n{text}", "tier left") for one in people]
 
 
 def _words(

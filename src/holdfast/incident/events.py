@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -28,6 +28,10 @@ class Clock(StrEnum):
         return {"acknowledge": "Acknowledge", "contain": "Decide containment", "review": "Review"}[self]
 
 
+CANNOT_MEASURE = "cannot measure"
+"""The metric of an alert that says that a monitor does not measure."""
+
+
 @dataclass(frozen=True, slots=True)
 class AlertFacts:
     """What the monitor measured when it raised the alert that opened the incident."""
@@ -39,7 +43,7 @@ class AlertFacts:
     """performance, quality, drift, fairness or operations."""
     metric: str
     value: float | None
-    """None when the monitor could not measure."""
+    """None when the monitor could not measure, and when what raised the alarm is no finite number."""
     lower: float | None
     upper: float | None
     limit: float | None
@@ -51,6 +55,10 @@ class AlertFacts:
     window_start: datetime
     window_end: datetime
     reason: str
+
+    @property
+    def cannot_measure(self) -> bool:
+        return self.metric == CANNOT_MEASURE
 
 
 def group_as_told(text: str) -> dict[str, str]:
@@ -73,6 +81,13 @@ def alert_as_told(alert: dict[str, Any]) -> dict[str, Any]:
     return {**alert, "group": group_as_told(alert["group"])}
 
 
+def alert_as_known(alert: dict[str, Any]) -> dict[str, Any]:
+    """`AlertFacts` that held 0 for what was not known: told by having no interval, limit or change beside it."""
+    beside = (alert["lower"], alert["upper"], alert["limit"], alert["drop"])
+    known = alert["value"] is None or float(alert["value"]) != 0 or any(one is not None for one in beside)
+    return alert if known else {**alert, "value": None}
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """Who fills a role in this incident."""
@@ -83,7 +98,7 @@ class Member:
     name: str
 
 
-@fact("incident.opened", version=2)
+@fact("incident.opened", version=3)
 class IncidentOpened(Fact):
     incident: str
     title: str
@@ -105,7 +120,7 @@ class IncidentOpened(Fact):
         return Line(f"Alert: {self.alert.monitor_name}", self.alert.reason, "alarm")
 
 
-@fact("incident.joined", version=2)
+@fact("incident.joined", version=3)
 class AlertJoined(Fact):
     """A later alert on the same cause ends in the same incident (R-DET-15)."""
 
@@ -122,7 +137,7 @@ def _with_group_as_mapping(data: dict[str, Any]) -> dict[str, Any]:
     return {**data, "alert": alert_as_told(data["alert"])} if data.get("alert") else data
 
 
-@fact("incident.alert_worsened")
+@fact("incident.alert_worsened", version=2)
 class AlertWorsened(Fact):
     """An alert that was counted went on, with a later window that changes what the rules propose."""
 
@@ -131,6 +146,13 @@ class AlertWorsened(Fact):
 
     def line(self) -> Line:
         return Line(f"Alert went on: {self.alert.monitor_name}", self.alert.reason, "alarm")
+
+
+@upcast("incident.opened", 2)
+@upcast("incident.joined", 2)
+@upcast("incident.alert_worsened", 1)
+def _with_value_as_known(data: dict[str, Any]) -> dict[str, Any]:
+    return {**data, "alert": alert_as_known(data["alert"])} if data.get("alert") else data
 
 
 @fact("incident.alert_set_aside")
@@ -199,7 +221,7 @@ class Merged(Fact):
         return Line(f"Merged into {self.into}", self.reason, "act")
 
 
-@fact("incident.absorbed")
+@fact("incident.absorbed", version=2)
 class Absorbed(Fact):
     """Another incident was merged into this one, with its alerts and the severity it had."""
 
@@ -215,6 +237,11 @@ class Absorbed(Fact):
     def line(self) -> Line:
         severity = f", {self.severity.label}" if self.severity else ""
         return Line(f"{self.other} merged into this{severity}", f"{self.title}. {self.reason}", "act")
+
+
+@upcast("incident.absorbed", 1)
+def _with_values_as_known(data: dict[str, Any]) -> dict[str, Any]:
+    return {**data, "alerts": [alert_as_known(alert) for alert in data["alerts"]]}
 
 
 @fact("incident.classification_proposed", version=2)
@@ -423,7 +450,7 @@ class LadderMoved(Fact):
 
 @fact("incident.tier_lowered")
 class TierLowered(Fact):
-    """A person decided what leaves no criterion of the higher tier true (R-CLS-05)."""
+    """A person said what leaves no criterion of the higher tier true (R-CLS-05, R-ESC-02)."""
 
     incident: str
     tier: int
@@ -481,7 +508,7 @@ class SystemNamed(Fact):
         return Line(f"It is about {self.system}", detail, "act")
 
 
-@fact("incident.impact_noted", version=2)
+@fact("incident.impact_noted", version=3)
 class ImpactNoted(Fact):
     """What is known of the impact at this moment, as the rules read it. None: not known."""
 
@@ -501,6 +528,33 @@ class ImpactNoted(Fact):
     breach: bool | None = None
     regulatory: bool | None = None
     external_notice: bool | None = None
+    by_person: bool = field(default=False, compare=False)
+    """Whether a person says it; otherwise a machine counted. Not part of what is known."""
+
+    @property
+    def said(self) -> tuple[bool | None, ...]:
+        """What only people can say."""
+        return self.outage, self.sensitive_data, self.breach, self.regulatory, self.external_notice
+
+    def or_graver(self, known: ImpactNoted | None) -> ImpactNoted:
+        """This, with the greater of every number: a milder count takes nothing back."""
+        if known is None:
+            return self
+        greater: dict[str, Any] = {
+            name: max((n for n in (getattr(self, name), getattr(known, name)) if n is not None), default=None)
+            for name in COUNTS
+        }
+        return replace(self, **greater)
+
+
+COUNTS = ("users", "inferences", "share", "exposed_users", "exposed_inferences", "exposed_share")
+"""The numbers of `ImpactNoted`."""
+
+
+@upcast("incident.impact_noted", 2)
+def _nobody_said_who(data: dict[str, Any]) -> dict[str, Any]:
+    """Before version 3 it did not say whether a person had judged it: taken as a machine's word."""
+    return {**data, "by_person": False}
 
 
 @upcast("incident.impact_noted", 1)

@@ -216,6 +216,9 @@ class Incident:
     """Roles that somebody was given in this incident."""
     clocks: Mapping[Clock, ClockState] = field(default_factory=dict)
     impact: ImpactNoted | None = None
+    gravest_impact: ImpactNoted | None = None
+    """The same with the greatest counts since a person last judged them: a machine's milder one lowers
+    no tier."""
     acknowledged_at: datetime | None = None
     answer: Acknowledged | None = None
     """Who answered first."""
@@ -294,7 +297,13 @@ class Incident:
                     severity=fact.keeps or fact.severity or self.severity,
                 )
             case Classified():
-                confirmed = replace(self, category=fact.category, severity=fact.severity, classified_at=at)
+                confirmed = replace(
+                    self,
+                    category=fact.category,
+                    severity=fact.severity,
+                    classified_at=at,
+                    gravest_impact=self.impact,
+                )
                 return confirmed._moved(Status.OPEN, (Status.TRIAGE,))
             case TeamAssembled():
                 return replace(self, team=fact.members)
@@ -340,7 +349,8 @@ class Incident:
                 foreign = tuple(one.alert for one in self.alerts) if fact.before else ()
                 return replace(named, foreign_alerts=(*self.foreign_alerts, *foreign))
             case ImpactNoted():
-                return replace(self, impact=fact)
+                greatest = fact if fact.by_person else fact.or_graver(self.gravest_impact)
+                return replace(self, impact=fact, gravest_impact=greatest)
             case NoteAdded():
                 return self
             case ContainmentDecided():

@@ -20,7 +20,9 @@ from holdfast.evidence.vault import Vault
 from holdfast.incident import communication, register, roles, triage
 from holdfast.incident.communication import Late
 from holdfast.incident.events import (
+    Acknowledged,
     AlertFacts,
+    AlertJoined,
     AlertWorsened,
     ClassificationProposed,
     Classified,
@@ -86,16 +88,28 @@ class Answer:
     """Who acknowledged an incident, and when: whoever comes second is told who was first."""
 
     incident: str
-    name: str
+    by: Acknowledged
     at: datetime
+    asked: Actor
+    """Who answers now."""
     first: bool
     """Whether it was this very step that acknowledged."""
 
     @property
+    def name(self) -> str:
+        """Who was first."""
+        return self.by.name
+
+    @property
     def sentence(self) -> str:
+        """Accounts are compared, not names: two people can bear one name."""
         if self.first:
             return f"{self.incident} is acknowledged"
-        return f"{self.name} acknowledged {self.incident} first, {self.at:%d %b %H:%M:%S} UTC"
+        when = f"{self.at:%d %b %H:%M:%S} UTC"
+        if self.by.person == self.asked.id:
+            return f"You have acknowledged {self.incident} already, {when}"
+        namesake = f" ({self.by.person})" if self.by.name == self.asked.name else ""
+        return f"{self.by.name}{namesake} acknowledged {self.incident} first, {when}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -473,7 +487,7 @@ class Desk:
         state = load(self.ledger, incident).state
         assert state.answer is not None
         assert state.acknowledged_at is not None
-        return Answer(incident, state.answer.name, state.acknowledged_at, first=bool(answered))
+        return Answer(incident, state.answer, state.acknowledged_at, by, first=bool(answered))
 
     def classify(
         self,
@@ -565,7 +579,7 @@ class Desk:
         def decide(loaded: Loaded, ground: Ground) -> list[IncidentFact]:
             facts = loaded.state.name_system(system, model_version, reason)
             if facts and loaded.state.impact and noted:
-                facts.append(noted())
+                facts.append(replace(noted(), by_person=by.kind != "system"))
             named = replace(ground, system=self._system(system))
             return self.learn(loaded.state, facts, named, at)
 
@@ -705,8 +719,7 @@ class Desk:
             clocks = state.follow_severity(ground.limits(state.severity), at)
             facts, state = [*facts, *clocks], _after(state, clocks, at)
             facts += [*self._ladder(state, ground, at), *self._team(before, state, ground)]
-        decided = any(isinstance(fact, Classified) for fact in facts)
-        return [*facts, *self._tier(state, ground, may_fall=decided)]
+        return [*facts, *self._tier(state, ground, may_fall=_said_by_people(before, learned))]
 
     def _proposed(self, state: Incident, ground: Ground) -> list[IncidentFact]:
         """What the rules now propose; nothing when it is what they proposed before."""
@@ -727,8 +740,8 @@ class Desk:
         return [TeamAssembled(incident=state.id, members=team)] if set(team) != set(state.team) else []
 
     def _tier(self, state: Incident, ground: Ground, may_fall: bool) -> list[IncidentFact]:
-        """The tier whose criteria hold; only a person's decision lets it fall."""
-        number, why = triage.tier(ground.playbook, triage.measured_of(state, ground.system))
+        """The tier whose criteria hold; only what a person says lets it fall."""
+        number, why = triage.tier(ground.playbook, triage.measured_for_tier(state, ground.system))
         told = roles.members(ground.roster, ground.playbook.escalation.tiers[number].tells)
         return state.raise_tier(number, told, why) or (state.lower_tier(number, why) if may_fall else [])
 
@@ -827,7 +840,8 @@ class Desk:
         """Messages to everybody whom these facts concern, after the state `before`."""
         state = _after(before, facts, at)
         drafts: list[Draft] = []
-        if before.id and (before.severity, before.category) != (state.severity, state.category):
+        reclassified = before.id and (before.severity, before.category) != (state.severity, state.category)
+        if reclassified:
             people = [*state.team, *before.team, *self._told_of_tier(before, facts, ground)]
             drafts += self._messages(Moment.RECLASSIFIED, state, ground, reason, people, before.severity)
         for fact in facts:
@@ -846,6 +860,9 @@ class Desk:
                 drafts += self._messages(
                     Moment.CLOCK_BREACHED, state, ground, reason, state.team, before.severity, late
                 )
+            elif isinstance(fact, TierLowered) and not reclassified:
+                called = self._told_of_tier(before, facts, ground)
+                drafts += communication.tier_left(state, called, fact, reason, self.link)
             elif isinstance(fact, Merged):
                 drafts += communication.merged(state, state.team, reason, self.link)
             elif isinstance(fact, ClassificationProposed) and fact.keeps:
@@ -871,6 +888,17 @@ def _after(state: Incident, facts: Sequence[IncidentFact], at: datetime) -> Inci
     for fact in facts:
         state = state.after(fact, at)
     return state
+
+
+def _said_by_people(before: Incident, learned: Sequence[IncidentFact]) -> bool:
+    """Whether people have said something of what the criteria read. What a machine measures, and an alert
+    that joins or goes on, lowers nothing by itself."""
+    if any(isinstance(fact, (AlertJoined, AlertWorsened)) for fact in learned):
+        return False
+    known = before.impact.said if before.impact else ImpactNoted(incident=before.id).said
+    noted = [fact for fact in learned if isinstance(fact, ImpactNoted)]
+    others = len(learned) > len(noted)
+    return others or any(fact.by_person or fact.said != known for fact in noted)
 
 
 def _milder(before: Incident, facts: Sequence[IncidentFact]) -> bool:

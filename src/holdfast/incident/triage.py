@@ -8,9 +8,8 @@ has measured yet is asked again when the fact arrives. Every answer carries the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from holdfast import wording
 from holdfast.incident.events import AlertFacts, ImpactNoted
 from holdfast.incident.incident import Incident
 from holdfast.prepare.playbook import Criterion, Playbook
@@ -55,7 +54,7 @@ def measured(
             "alert.value": alert.value,
             "alert.limit": alert.limit,
             "alert.drop": alert.drop,
-            "alert.group": wording.group(alert.group),
+            "alert.group": alert.group,
         }
     if impact:
         facts |= {
@@ -89,6 +88,13 @@ def measured_of(state: Incident, system: System | None) -> tuple[Facts, ...]:
         )
         for alert in state.alerts or (None,)
     )
+
+
+def measured_for_tier(state: Incident, system: System | None) -> tuple[Facts, ...]:
+    """The same, and besides it the greatest counts that no person has judged to be too great."""
+    known = measured_of(state, system)
+    graver = measured_of(replace(state, impact=state.gravest_impact), system)
+    return known if graver == known else (*known, *graver)
 
 
 def trigger(playbook: Playbook, facts: Facts) -> Trigger:

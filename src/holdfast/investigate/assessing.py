@@ -7,6 +7,7 @@ New knowledge and what the playbook's rules make of it stand in one transaction:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
 
@@ -139,7 +140,7 @@ def _step(
             impact = impact.after(fact, at, by)
         if not facts:
             return []
-        noted = impact.noted(incident)
+        noted = replace(impact.noted(incident), by_person=by.kind != "system")
         # Appending to the incident's stream as loaded also holds off a closing at the same moment.
         return [Draft(stream.name, stream.version, facts), *reassess(loaded, noted, at)]
 

@@ -26,6 +26,7 @@ from typing import Any
 from cel_expr_python import cel
 
 from holdfast.prepare.comparing import TEXT, Comparison, alternatives, comparisons
+from holdfast.prepare.grouped import mapped
 from holdfast.prepare.systems import DriftMethod, Metric
 from holdfast.prepare.terms import Category, Dimension, Severity
 from holdfast.problems import did_you_mean
@@ -33,7 +34,7 @@ from holdfast.problems import did_you_mean
 LONGEST = 1_000
 """Characters a rule may have; criteria are one thought each."""
 
-FactValue = bool | int | float | str
+FactValue = bool | int | float | str | Mapping[str, str]
 Facts = Mapping[str, FactValue | None]
 """Measured facts by variable name. Absent, None, NaN and infinite all mean: not known."""
 
@@ -43,7 +44,7 @@ class Variable:
     """One fact a rule may speak of."""
 
     name: str
-    kind: type[FactValue]
+    kind: type[bool | int | float | str | dict[str, str]]
     meaning: str
     words: tuple[str, ...] = ()
     """The texts it can be, where they are fixed."""
@@ -100,7 +101,12 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("alert.value", float, "the measured value"),
     Variable("alert.limit", float, "the limit the monitor states"),
     Variable("alert.drop", float, "relative change for the worse against the reference; 0.15 is 15%"),
-    Variable("alert.group", str, "the group measured, for example age_band=18-25; empty for everyone"),
+    Variable(
+        "alert.group",
+        dict,
+        'column and value of the group measured: `alert.group["age_band"] == "18-25"`, which does not hold for '
+        "a group without that column; empty for everyone",
+    ),
     Variable(
         "impact.users", int, "people affected: touched by the fault, as a rule or a person says", least=0
     ),
@@ -124,8 +130,21 @@ VARIABLES: tuple[Variable, ...] = (
 )
 """Everything rules may speak of; `docs/` and the editor schema list it from here."""
 
-_TYPES = {bool: cel.Type.BOOL, int: cel.Type.INT, float: cel.Type.DOUBLE, str: cel.Type.STRING}
-_KINDS = {"int": "a whole number", "double": "a decimal number", "string": "text", "bool": "true or false"}
+_TYPES = {
+    bool: cel.Type.BOOL,
+    int: cel.Type.INT,
+    float: cel.Type.DOUBLE,
+    str: cel.Type.STRING,
+    dict: cel.Type.Map(cel.Type.STRING, cel.Type.STRING),
+}
+_KINDS = {
+    "int": "a whole number",
+    "double": "a decimal number",
+    "string": "text",
+    "bool": "true or false",
+    "map": "a mapping",
+    "map(string, string)": "a mapping",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +240,13 @@ class Rules:
         if unknown and complaint.startswith("UNKNOWN: No value with name"):
             reason = f"{text} is not decided: {_listed(unknown)} not known yet"
             return Verdict(text, Outcome.NOT_DECIDED, reason, used, unknown)
+        if missing := re.search(r"Key not found in map : \"(.*)\"", complaint):
+            why = f'the group measured has no column "{missing[1]}"'
+            if unknown:  # what is not known yet may decide it all the same
+                reason = f"{text} is not decided: {_listed(unknown)} not known yet, and {why}"
+                return Verdict(text, Outcome.NOT_DECIDED, reason, used, unknown)
+            reason = f"{text} does not hold: {why}"
+            return Verdict(text, Outcome.DOES_NOT_HOLD, reason, used, unknown)
         return _failed(text, complaint, used, unknown)
 
     def _compile(self, text: str) -> Any:
@@ -257,14 +283,16 @@ class Rules:
         problems = []
         for line, column, complaint in places[:3]:
             offset = _offset(text, int(line), int(column))
-            problems.append(_problem(text, offset, *self._in_words(complaint)))
+            problems.append(_problem(text, offset, *self._in_words(text, complaint)))
         return problems
 
-    def _in_words(self, complaint: str) -> tuple[str, str]:
+    def _in_words(self, text: str, complaint: str) -> tuple[str, str]:
         if match := re.search(r"undeclared reference to '([^']*)'", complaint):
             name = match[1]
             return f"{name} is no fact that rules can speak of", did_you_mean(name, self._variables)
         if match := re.search(r"no matching overload for '([^']*)' applied to '\((.*)\)'", complaint):
+            if "map(" in match[2]:
+                return "alert.group is a mapping of columns to values, and no text", mapped(text)
             return _mismatch(match[1], match[2])
         complaint = re.sub(r"^Syntax error: ", "", complaint).replace("<EOF>", "the end").rstrip()
         if "expecting" in complaint and complaint.startswith("mismatched input 'the end'"):
@@ -324,12 +352,13 @@ stdlib:
 gigabytes of. Without joining, without lists made of lists and without lists made by a loop, nothing grows
 beyond what is written; loops that only ask (`exists`, `all`) have the library's budget."""
 _BUILDING = re.compile(r"\.\s*(map|filter)\s*\(|\+|\{")
-_OTHER_TEXT = re.compile(r"(?i)(?<![\w.])(?:[rb]{1,2}[\"'])|\"\"\"|'''")
+_TEXTS = re.compile(rf"(?i)(?P<other>(?<![\w.])[rb]{{1,2}}[\"']|\"\"\"|''')|{TEXT}|//[^\n]*")
+"""Quoted texts and comments, from left to right: what stands in one begins no other."""
 
 
 def _builds(text: str) -> tuple[int, str, str] | None:
     """Column, cause and fix of the first thing in a rule that could grow, or that could hide it."""
-    if found := _OTHER_TEXT.search(text):
+    if found := next((one for one in _TEXTS.finditer(text) if one["other"]), None):
         return found.start() + 1, "holds a text in another form than plain quotes", 'write "like this"'
     plain = _without_texts(text)
     at = found.start() if (found := _BUILDING.search(plain)) else _nested_list(plain)
@@ -409,6 +438,8 @@ def _value_said(value: FactValue) -> str:
         return "true" if value else "false"
     if isinstance(value, float):
         return f"{value:.6g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f'{column} "{group}"' for column, group in value.items()) or "empty"
     return f"{value:,}" if isinstance(value, int) else f'"{value}"'
 
 

@@ -13,7 +13,7 @@ from holdfast import wording
 from holdfast.contain.reading import containments_of
 from holdfast.evidence import custody
 from holdfast.evidence.events import EvidenceVerified, Gap, Item
-from holdfast.incident.events import AlertFacts, ClassificationProposed, Classified, Clock
+from holdfast.incident.events import CANNOT_MEASURE, AlertFacts, ClassificationProposed, Classified, Clock
 from holdfast.incident.incident import Incident, Phase, Status
 from holdfast.incident.loading import NoSuchIncident, load
 from holdfast.incident.register import record as record_of
@@ -275,9 +275,16 @@ def _by_reason(gaps: Sequence[Gap]) -> dict[str, list[str]]:
 
 def _alerts(state: Incident) -> list[tuple[AlertFacts, str]]:
     return [
-        (alert, wording.interval(alert.value, alert.lower, alert.upper, against=alert.limit))
+        (
+            alert,
+            wording.interval(alert.value, alert.lower, alert.upper, 2, alert.limit, unknown=_unknown(alert)),
+        )
         for alert in state.alerts
     ]
+
+
+def _unknown(alert: AlertFacts) -> str:
+    return CANNOT_MEASURE if alert.cannot_measure else "not known"
 
 
 def _together(state: Incident) -> list[tuple[str, str]]:
