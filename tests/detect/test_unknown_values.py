@@ -18,6 +18,7 @@ from holdfast.ledger import facts
 from holdfast.people import SYSTEM
 from holdfast.prepare.rules import Outcome, standard_rules
 from holdfast.prepare.systems import Monitor
+
 from .conftest import system_with
 
 START = datetime(2026, 11, 23, tzinfo=UTC)

@@ -82,7 +82,7 @@ def alert_as_told(alert: dict[str, Any]) -> dict[str, Any]:
 
 
 def alert_as_known(alert: dict[str, Any]) -> dict[str, Any]:
-    """`AlertFacts` that held 0 for what was not known: told by having no interval, limit or change beside it."""
+    """`AlertFacts` that held 0 for what was not known: it has no interval, limit or change beside it."""
     beside = (alert["lower"], alert["upper"], alert["limit"], alert["drop"])
     known = alert["value"] is None or float(alert["value"]) != 0 or any(one is not None for one in beside)
     return alert if known else {**alert, "value": None}

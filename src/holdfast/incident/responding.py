@@ -25,7 +25,6 @@ from holdfast.incident.events import (
     AlertJoined,
     AlertWorsened,
     ClassificationProposed,
-    Classified,
     Clock,
     ClockBreached,
     Escalated,

@@ -104,8 +104,8 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "alert.group",
         dict,
-        'column and value of the group measured: `alert.group["age_band"] == "18-25"`, which does not hold for '
-        "a group without that column; empty for everyone",
+        'column and value of the group measured: `alert.group["age_band"] == "18-25"`, which does not hold '
+        "for a group without that column; empty for everyone",
     ),
     Variable(
         "impact.users", int, "people affected: touched by the fault, as a rule or a person says", least=0
