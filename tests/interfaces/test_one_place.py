@@ -22,12 +22,15 @@ from holdfast import wording
 from holdfast.audit.dossier import gather
 from holdfast.audit.report.content import content
 from holdfast.detect import records
+from holdfast.detect.bounds import Known
 from holdfast.incident.events import Contained, ContainmentLost, Resolved
 from holdfast.incident.loading import load
+from holdfast.interfaces.api import health
 from holdfast.interfaces.api.resources import PREFIX, api
 from holdfast.interfaces.application import Application
 from holdfast.interfaces.cli.main import build
 from holdfast.interfaces.cli.session import Wiring
+from holdfast.interfaces.standing import standing_of
 from holdfast.interfaces.worker.worker import Worker
 from holdfast.learn import reviewing
 from holdfast.learn.measures import measures_of
@@ -119,8 +122,25 @@ def test_the_number_of_monitors_is_one_number(company: Company) -> None:
     assert f"of {many}" in company.read("/systems")
     total = sum(one["monitors"] for one in company.ask("/systems")["systems"])
     assert f"of {total}" in company.read("/")
+    assert f"Monitor configuration of Loan approval, {many} monitors" in company.report
     page = company.page.page(f"/systems/{LOANS}").html
     assert all(f'/monitors/{one["monitor"]}"' in page for one in listed)
+
+
+def test_what_is_known_of_all_monitors_is_one_sentence(company: Company) -> None:
+    """Home, health check, metrics, inbox and terminal say the same; only what was computed is called so."""
+    said = health.document(company.application)["monitors"]
+    assert isinstance(said, dict)
+    assert said["said"] in " ".join(company.type("monitor", "list", "--table").split())
+    assert standing_of(company.application).bounds.rest in company.read("/")
+    assert standing_of(company.application).bounds.rest in company.read(f"/systems/{LOANS}")
+    assert said["said"] in company.read("/alerts?system=nothing")
+    metrics = "\n".join(health.exposition(company.application))
+    for known in Known:
+        key = known.value.replace(" ", "_")
+        assert f'holdfast_monitors{{known="{key}"}} {said[key]}' in metrics
+    total = sum(one["monitors"] for one in company.ask("/systems")["systems"])
+    assert sum(said[known.value.replace(" ", "_")] for known in Known) == total
 
 
 def test_alerts_of_the_monitors_add_up_to_those_of_their_system(company: Company) -> None:
@@ -192,9 +212,11 @@ def test_first_contained_is_one_moment_also_where_it_was_lost(company: Company) 
     _shown(company, first, opened)
     assert company.ask(f"/incidents/{INCIDENT}")["contained_at"] is None
     assert wording.utc(first) in company.read(f"/incidents/{INCIDENT}/containment")
+    assert f"{wording.utc(first)}, and not any more" in company.read(f"/incidents/{INCIDENT}")
     tell(ledger, INCIDENT, contained, at=again, by=TOMAS)
     company.clock.pass_(30 * MINUTE)
     _shown(company, first, opened)
+    assert f"{wording.utc(first)}, again {wording.utc(again)}" in company.read(f"/incidents/{INCIDENT}")
 
 
 def _shown(company: Company, first: datetime, opened: datetime) -> None:
@@ -202,6 +224,7 @@ def _shown(company: Company, first: datetime, opened: datetime) -> None:
     assert datetime.fromisoformat(shown) == first
     assert json.loads(company.type("incident", "show", INCIDENT))["incident"]["first_contained_at"] == shown
     assert wording.utc(first) in company.type("incident", "show", INCIDENT, "--table")
+    assert f"First contained {wording.utc(first)}" in company.read(f"/incidents/{INCIDENT}")
     assert f'"time": "{first:%H:%M} UTC"' in company.report
     ledger = company.application.ledger
     assert measures_of(ledger, company.clock.now() + timedelta(hours=2)).contain.longest == first - opened

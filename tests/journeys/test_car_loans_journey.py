@@ -41,7 +41,7 @@ class Journey:
     def a_quiet_morning(self) -> None:
         home = self.office.see(MAYA)
         expect(home.get_by_text("No incident is open.")).to_be_visible()
-        expect(home.get_by_text("Every monitor is in bounds")).to_be_visible()
+        expect(main(home)).to_contain_text("by their newest window")
         assert self.office.model_answers()
         self.look(home, "quiet home")
 

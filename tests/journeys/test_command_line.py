@@ -11,11 +11,14 @@ import sys
 import zipfile
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from holdfast.interfaces.cli.demonstration import MORNING, first_fault
+from holdfast.rehearse.lending import midnight
 from support.car_loans import CHANGE
 from support.zips import canonical
 
@@ -207,3 +210,12 @@ def test_what_did_not_change_never_alarms(replayed: dict[str, list[Any]]) -> Non
     quiet = replayed["drift-debt-to-income-ratio"]
     assert len(quiet) == 10
     assert not any(one["alarm"] for one in quiet)
+
+
+@pytest.mark.parametrize("hour", range(24))
+def test_the_story_never_ends_later_than_the_machines_clock_says(hour: int) -> None:
+    """Played before six in the morning it ended at six: the clock had stepped back, nothing was served."""
+    now = datetime(2026, 11, 26, hour, 12, 7, 503612, tzinfo=UTC)
+    last = midnight(first_fault(now) + timedelta(days=9)) + MORNING
+    assert last + timedelta(microseconds=now.microsecond) <= now
+    assert now - last < timedelta(days=1)

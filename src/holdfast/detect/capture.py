@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from holdfast.detect import records
+from holdfast.detect import records, watched
 from holdfast.detect.counting import Engines
 from holdfast.detect.engines import Engine
 from holdfast.detect.log import Log, find, open_log
@@ -21,6 +21,7 @@ from holdfast.ledger.ledger import Ledger
 from holdfast.prepare import versions
 from holdfast.prepare.systems import System
 from holdfast.prepare.versions import Applied
+from holdfast.wording import plural
 
 BEFORE = timedelta(days=7)
 """How much of the log before the window is kept: what normal looked like last."""
@@ -135,7 +136,9 @@ class MonitorConfiguration(_OfASystem):
         if system is None:
             yield Gap(self.kind, self.title, "no AI system was named")
             return
-        title = f"Monitor configuration of {system.model.name}, {len(system.model.monitors)} monitors"
+        with self.ledger.reading() as conn:
+            counted = plural(len(watched.monitors_in(conn, system.model)), "monitor")
+        title = f"Monitor configuration of {system.model.name}, {counted}"
         source = f"{system.file}, content {system.content[:12]}"
         yield Found(self.kind, title, "system.yaml", system.text.encode(), source, "application/yaml")
 

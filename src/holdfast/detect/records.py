@@ -297,9 +297,13 @@ class Run:
     next_due: datetime | None
 
     def is_silent(self, now: datetime) -> bool:
-        """Nothing came of it although it was due: failing, or overdue by more than a tenth of an hour."""
+        """Something did not come of it although it was due: failing, wholly or in part, or overdue."""
+        return self.state == "partly failing" or self.is_dead(now)
+
+    def is_dead(self, now: datetime) -> bool:
+        """Nothing at all came of it although it was due: failing, or overdue by over a tenth of an hour."""
         overdue = self.next_due is not None and (now - self.next_due).total_seconds() > 360
-        return self.state in ("failing", "partly failing") or overdue
+        return self.state == "failing" or overdue
 
 
 def measurements_of(
@@ -342,6 +346,31 @@ def open_series(conn: Connection, system: str) -> list[str]:
     """Every series of a system that has an open alert."""
     query = select(alerts.c.series).where(alerts.c.system == system, alerts.c.state == "open")
     return [row.series for row in conn.execute(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAlert:
+    """What counting needs of an alert that is open."""
+
+    system: str
+    monitor: str
+    series: str
+    set_aside: bool
+
+
+def open_alerts(conn: Connection) -> list[OpenAlert]:
+    """Every open alert, without what it says."""
+    columns = (alerts.c.system, alerts.c.monitor, alerts.c.series, alerts.c.outcome)
+    rows = conn.execute(select(*columns).where(alerts.c.state == "open"))
+    return [OpenAlert(row.system, row.monitor, row.series, row.outcome == "set aside") for row in rows]
+
+
+def newest_window(conn: Connection, system: str, monitor: str) -> list[Measurement]:
+    """What a monitor said about its newest window, of everybody and of each group."""
+    own = (measurements.c.system == system, measurements.c.monitor == monitor)
+    newest = select(func.max(measurements.c.window_start)).where(*own).scalar_subquery()
+    query = select(measurements.c.body).where(*own, measurements.c.window_start == newest)
+    return [_measurement().validate_json(row.body) for row in conn.execute(query)]
 
 
 def open_failures(conn: Connection, system: str) -> list[Alert]:

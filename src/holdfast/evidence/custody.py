@@ -32,6 +32,7 @@ from holdfast.ledger.facts import Fact, decode
 from holdfast.ledger.ledger import Ledger
 from holdfast.people import Actor, Permission
 from holdfast.problems import NoAuthority, NotAllowed
+from holdfast.wording import plural
 
 WHOLE = "all items"
 """What is looked at when no single item is: the list of an incident, or all its bytes for a check."""
@@ -72,6 +73,23 @@ class Listing:
     def size(self) -> int:
         """Bytes."""
         return sum(item.size for item in self.items)
+
+
+_NAMED = 3
+"""Gaps that a sentence names; the evidence page lists all."""
+
+
+def frozen_said(ledger: Ledger, incident: str) -> str:
+    """What was frozen for an incident, and which gaps there are, for whoever just made it so."""
+    facts = ledger.stream(stream_of(incident)).events
+    many = sum(len(fact.items) for fact in facts if isinstance(fact, EvidenceFrozen))
+    is_or_are = "is" if many == 1 else "are"
+    said = f"{plural(many, 'item')} of evidence {is_or_are} frozen." if many else "No evidence is frozen."
+    names = list(dict.fromkeys(gap.title for gap in gaps(facts)))
+    if not names:
+        return said
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{said} Not preserved: {', '.join(names[:_NAMED])}{more}."
 
 
 def stream_of(incident: str) -> str:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, func, select
 
 from holdfast import clock
 from holdfast.detect import records
+from holdfast.detect.bounds import Bounds, bounds_of
 from holdfast.detect.records import Run
 from holdfast.evidence import custody
 from holdfast.interfaces.application import CLOCKS, Application
@@ -57,6 +58,11 @@ class Working:
         return "silent" if self.silent else "none"
 
     @property
+    def runs(self) -> bool:
+        """Whether any worker is heard from."""
+        return bool(self.beats)
+
+    @property
     def hanging(self) -> list[Beat]:
         """Lanes whose step began too long ago."""
         return [beat for beat in self.beats if beat.hangs]
@@ -92,6 +98,8 @@ class Standing:
     """Systems in force without a prediction log or without monitors: a gap, and no failure."""
     silence: Mapping[str, bool]
     """Every system that is meant to be watched, and whether it is silent."""
+    bounds: Bounds
+    """Every monitor, and what is known of it."""
     clocks_late: int
     messages_late: int
     vault_missing: bool
@@ -116,8 +124,9 @@ class Standing:
 
     @property
     def monitoring(self) -> str:
-        """`running`, `silent` where systems are not heard from, `none` where nothing is watched."""
-        if self.silent:
+        """`running`, `silent` where systems are not heard from or no worker runs, `none` where nothing is
+        watched."""
+        if self.silent or (self.watched and not self.working.runs):
             return "silent"
         return "running" if self.watched else "none"
 
@@ -135,18 +144,21 @@ def standing_of(application: Application) -> Standing:
     """How everything stands at this moment. Raises what the database raises when it cannot be read."""
     now, ledger = application.clock.now(), application.ledger
     systems = {name: applied.model for name, applied in versions.active_systems(ledger).items()}
+    working = working_of(application)
     with ledger.reading() as conn:
         runs = records.runs(conn)
+        bounds = bounds_of(conn, systems.values(), now, working=working.runs)
         messages = _messages_late(conn, now)
         evidence = _holds_evidence(conn)
         checked = _last_check(conn)
     silent = silent_systems(systems, runs, now)
     quiet = {one.system.id for one in silent}
     return Standing(
-        working=working_of(application),
+        working=working,
         silent=silent,
         not_watched=[system for system in systems.values() if not system.is_covered],
         silence={name: name in quiet for name, system in systems.items() if system.is_covered},
+        bounds=bounds,
         clocks_late=len(clocks_late(application, now)),
         messages_late=messages,
         vault_missing=evidence and not application.settings.vault.path.is_dir(),

@@ -164,7 +164,7 @@ def of_limits(old: System, new: System | None) -> tuple[str, ...]:
     A monitor that is added changes nothing that was agreed.
     """
     if new is None:
-        return (f"{old.name} is withdrawn, with {len(old.monitors)} monitors",) if old.is_covered else ()
+        return (f"{old.name} is withdrawn, with its monitors",) if old.is_covered else ()
     if old.is_covered and new.prediction_log is None:
         return (f"{old.name} has no prediction log any more, so nothing watches it",)
     kept = {monitor.id: monitor for monitor in new.monitors}

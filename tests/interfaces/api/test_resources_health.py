@@ -48,6 +48,7 @@ def test_health_needs_no_token_and_names_nobody(
         "clocks_late": 0,
         "messages_late": 0,
         "monitoring": "silent",
+        "monitors": said["monitors"],
         "systems": {"watched": 0, "silent": 1, "not_watched": 1},
         "vault": "there",
     }

@@ -49,7 +49,7 @@ def test_what_waits_for_a_person_comes_first_and_an_alert_in_an_incident_links_i
 def test_an_empty_inbox_says_what_belongs_there(maya: Reader) -> None:
     page = maya.page("/alerts").text
     assert "Nothing waits for you" in page
-    assert "Monitors of 1 system are watching." in page
+    assert "by their newest window" in page
 
 
 def test_setting_aside_needs_a_reason_and_keeps_the_tick(lender: Application, maya: Reader) -> None:

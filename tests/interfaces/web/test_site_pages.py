@@ -56,7 +56,7 @@ def test_one_sentence_declares_an_incident_r_det_11(application: Application, ma
     answer = maya.post("/declare", {"title": "Loans are declined twice as often"})
     assert (answer.status_code, answer.headers["location"]) == (303, "/incidents/INC-1")
     page = maya.page("/incidents/INC-1")
-    assert "INC-1 is open." in page.text
+    assert "INC-1 is open. 1 item of evidence is frozen. Not preserved: " in page.text, "no system was named"
     assert "Loans are declined twice as often" in page.text
     state = state_of(application, "INC-1")
     assert state.title == "Loans are declined twice as often"

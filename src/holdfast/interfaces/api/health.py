@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from holdfast import clock
 from holdfast.detect import records
+from holdfast.detect.bounds import Known
 from holdfast.incident.register import incidents
 from holdfast.interfaces.api.access import flags_access
 from holdfast.interfaces.application import Application
@@ -59,6 +60,10 @@ def document(application: Application) -> dict[str, object]:
         "clocks_late": standing.clocks_late,
         "messages_late": standing.messages_late,
         "monitoring": standing.monitoring,
+        "monitors": {
+            "said": standing.bounds.said,
+            **{_key(known): standing.bounds.number(known) for known in Known},
+        },
         "systems": {
             "watched": standing.watched,
             "silent": len(standing.silent),
@@ -135,6 +140,11 @@ def _of_standing(standing: Standing) -> Iterable[str]:
         [(_labels(system=system), silent) for system, silent in sorted(standing.silence.items())],
     )
     yield from _gauge(
+        "holdfast_monitors",
+        "Monitors by what is known of them now; as /healthz says",
+        [(_labels(known=_key(known)), standing.bounds.number(known)) for known in Known],
+    )
+    yield from _gauge(
         "holdfast_systems_not_watched",
         "Systems in force without a prediction log or without monitors",
         [("", len(standing.not_watched))],
@@ -147,6 +157,10 @@ def _of_standing(standing: Standing) -> Iterable[str]:
     yield from _gauge(
         "holdfast_vault_missing", "1 while evidence is not there", [("", standing.vault_missing)]
     )
+
+
+def _key(known: Known) -> str:
+    return known.value.replace(" ", "_")
 
 
 def _gauge(name: str, help_: str, values: list[tuple[str, float]]) -> Iterable[str]:

@@ -16,6 +16,7 @@ from holdfast.interfaces.cli.session import Session, command, noun
 from holdfast.interfaces.cli.typed import AlertId, Reason
 from holdfast.interfaces.shapes import detection as shapes
 from holdfast.interfaces.shapes import incidents
+from holdfast.interfaces.standing import standing_of
 from holdfast.people import Permission
 from holdfast.prepare import versions
 from holdfast.problems import NotAllowed
@@ -58,6 +59,10 @@ def list_(
     def said(made: shapes.AlertList) -> Iterable[RenderableType]:
         kept = [one for one in made.alerts if each or one.alert in groups]
         counts = {} if each else {alert: group for alert, group in groups.items() if group.count > 1}
+        if not kept:
+            yield "No alert waits for a person." if waiting else "No alert."
+            yield standing_of(session.application).bounds.said
+            return
         yield from _listed(kept, counts)
         if more > 0:
             yield f"{wording.plural(more, 'older alert')} not shown; --limit shows up to 1,000."
@@ -148,9 +153,6 @@ def _done(made: shapes.AlertList, done: str) -> str:
 def _listed(
     alerts: Sequence[shapes.AlertShown], counts: Mapping[str, shapes.AlertGroup]
 ) -> Iterable[RenderableType]:
-    if not alerts:
-        yield "No alert. `holdfast monitor list` shows what is watched, and when it ran last."
-        return
     rows = [_row(one) if one.alert not in counts else _group_row(counts[one.alert]) for one in alerts]
     yield table(("Alert", "Raised (UTC)", "What", "Led to"), rows, keep=("Alert",))
 

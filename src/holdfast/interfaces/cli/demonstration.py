@@ -59,6 +59,8 @@ from holdfast.rehearse.lending import Lender, midnight
 HISTORY = 60
 """Days of log before the fault."""
 DRIFT = "employment-years-drift"
+MORNING = timedelta(hours=6)
+"""When the worker of the story begins its day."""
 
 Say = Callable[[datetime, str, str], None]
 """Tells one step: when, what, and its outcome in numbers."""
@@ -94,8 +96,12 @@ class Result:
 
 
 def first_fault(now: datetime) -> date:
-    """The day on which the broker's first faulty batch arrives: nine days before today."""
-    return (now - timedelta(days=9)).date()
+    """The day on which the broker's first faulty batch arrives: nine days before the newest morning.
+
+    The story ends with a morning's work. Before six that is yesterday's: a story that ended later than the
+    machine's clock says would be a clock that steps back as soon as it is served.
+    """
+    return (now - MORNING - timedelta(days=9)).date()
 
 
 def begins_at(now: datetime) -> datetime:
@@ -383,6 +389,9 @@ class Story:
             with self.application_asking() as route:
                 self.lender.write_day(self.fault + timedelta(days=day), route)
             self.morning(day + 1)
+        if self.fault + timedelta(days=9) < self.now.date():  # told before six: yesterday is over as well
+            with self.application_asking() as route:
+                self.lender.write_day(self.fault + timedelta(days=9), route)
         self.clock.release()
         ended = DemonstrationEnded(real_time=self.clock.now())
         self.app.ledger.append(Draft("demonstration", 1, [ended]), by=SYSTEM, at=self.clock.now())
@@ -428,8 +437,8 @@ class Story:
             return read_containment(conn, number)
 
     def morning(self, day: int) -> None:
-        """Six o'clock on a day of the story: the worker does everything that is due."""
-        self.clock.move_to(midnight(self.fault + timedelta(days=day)) + timedelta(hours=6))
+        """The morning of a day of the story: the worker does everything that is due."""
+        self.clock.move_to(midnight(self.fault + timedelta(days=day)) + MORNING)
         self.work_through()
 
     def work_through(self) -> None:

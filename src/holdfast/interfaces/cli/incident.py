@@ -87,7 +87,7 @@ def declare(
         bool, typer.Option("--separate", help="One of its own, although a monitor has opened one there.")
     ] = False,
 ) -> None:
-    """Declare an incident. Only a title is required; evidence is frozen in the same breath.
+    """Declare an incident. Only a title is required; what can be preserved is frozen at once.
 
     What a monitor has noticed on the same system already is joined, unless it is --separate.
     """
@@ -200,7 +200,7 @@ def name_system(
         str, typer.Option("--reason", "-r", help="Required where it corrects another system.")
     ] = "",
 ) -> None:
-    """Say which AI system it is about, or correct it. Its evidence is frozen, and its log is counted."""
+    """Say which AI system it is about, or correct it. What can be preserved is frozen, its log counted."""
     by = session.acting(Permission.RESPOND)
     said = asked(shapes.SystemAsked, system=system, model_version=model_version, reason=reason)
     desk = session.application.desk

@@ -21,6 +21,7 @@ from holdfast.interfaces.cli.output import Style, cell, clipped, facts, heading,
 from holdfast.interfaces.cli.session import Session, command, noun
 from holdfast.interfaces.shapes import detection as shapes
 from holdfast.interfaces.shapes.base import Shown
+from holdfast.interfaces.standing import standing_of
 from holdfast.people import Permission
 from holdfast.prepare import versions
 from holdfast.prepare.documents import Unusable, read_document, understand
@@ -63,7 +64,12 @@ def list_(
             ]
         return Monitors(systems=tuple(found))
 
-    session.answer(document, lambda made: _listed(made, session))
+    def said(made: Monitors) -> Iterable[RenderableType]:
+        yield from _listed(made, session)
+        if made.systems and not system:
+            yield standing_of(session.application).bounds.said
+
+    session.answer(document, said)
 
 
 @command(app, "run")

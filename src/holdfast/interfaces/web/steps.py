@@ -177,7 +177,7 @@ def _understanding(situation: Situation) -> Iterator[NextAction]:
     state, impact = situation.state, situation.impact
     page = _address(situation, "impact")
     if not state.system:
-        detail = "Its evidence is frozen and its log is counted once it is known."
+        detail = "What can be preserved is frozen, and its log counted, once it is known."
         yield NextAction(title="Name the AI system", verb="Name", detail=detail, href=page)
     if not state.began_at:
         detail = "Nobody has said it, so nothing is counted."

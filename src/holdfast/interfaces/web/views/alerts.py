@@ -9,10 +9,12 @@ from fastapi import APIRouter, Response
 
 from holdfast import wording
 from holdfast.detect import records
+from holdfast.detect.bounds import bounds_of
 from holdfast.detect.records import Alert
+from holdfast.evidence import custody
 from holdfast.incident import register
 from holdfast.incident.register import Filter
-from holdfast.interfaces.standing import silent_systems
+from holdfast.interfaces.standing import silent_systems, working_of
 from holdfast.interfaces.web import lists
 from holdfast.interfaces.web.access import Visit, visit
 from holdfast.interfaces.web.typed import NOTHING, Typed, refuse, typed
@@ -42,16 +44,16 @@ def _inbox(
     chosen = shown if shown in SHOWN else ""
     ledger = visit.application.ledger
     inventory = versions.active_systems(ledger)
+    models = {name: applied.model for name, applied in inventory.items()}
     with ledger.reading() as conn:
-        models = {name: applied.model for name, applied in inventory.items()}
         found = lists.alert_groups(conn, SHOWN[chosen][1], models, system, lists.bounded(page))
         running = register.find(conn, Filter(running=True), 50)
         counts = {
             key: lists.alerts(conn, outcomes, system, size=1).total for key, (_, outcomes) in SHOWN.items()
         }
         runs = records.runs(conn)
-    systems = {name: applied.model for name, applied in inventory.items()}
-    silent = [one.system.name for one in silent_systems(systems, runs, visit.now)]
+        bounds = bounds_of(conn, models.values(), visit.now, working=working_of(visit.application).runs)
+    silent = [one.system.name for one in silent_systems(models, runs, visit.now)]
     tabs = [(title, _address(key, system), key == chosen, counts[key]) for key, (title, _) in SHOWN.items()]
     return visit.page(
         "pages/alerts.html",
@@ -64,7 +66,7 @@ def _inbox(
         chosen_system=system,
         systems={name: applied.model.name for name, applied in inventory.items()},
         silent=silent,
-        watched=sum(applied.model.is_covered for applied in inventory.values()),
+        bounds=bounds,
         typed=form,
         running={
             name: [("", "choose one")]
@@ -86,7 +88,8 @@ def open_incident(visit: visit, alert: str) -> Response:
     """Open an incident for an alert that opened none by itself."""
     visit.require(Permission.DECLARE)
     incident = visit.application.alerting.open_incident(alert, by=visit.actor, at=visit.now)
-    visit.notice(f"{incident} is open.", f"It was opened for {alert}, and its evidence is frozen.")
+    frozen = custody.frozen_said(visit.application.ledger, incident)
+    visit.notice(f"{incident} is open.", f"It was opened for {alert}. {frozen}")
     return visit.back(f"/incidents/{quote(incident)}")
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Response
 
+from holdfast.evidence import custody
 from holdfast.incident import register
 from holdfast.incident.incident import Incident
 from holdfast.incident.loading import NoSuchIncident
@@ -75,7 +76,7 @@ def declare(
         )
     else:
         visit.notice(
-            f"{what.incident} is open.", "Its evidence is frozen, its clocks run, and its team is being told."
+            f"{what.incident} is open.", custody.frozen_said(visit.application.ledger, what.incident)
         )
     return visit.back(f"/incidents/{what.incident}")
 

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Response
 from sqlalchemy import Connection
 
 from holdfast import charts, wording
-from holdfast.detect import records, watched
+from holdfast.detect import records
 from holdfast.detect.measurement import Measurement
 from holdfast.detect.records import Alert
 from holdfast.incident import register
@@ -44,7 +44,6 @@ def home(visit: visit) -> Response:
     with application.ledger.reading() as conn:
         running = register.find(conn, Filter(running=True), limit=500)
         alerts = records.find_alerts(conn, state="open", limit=500)
-        watching = sum(len(watched.monitors_in(conn, system)) for system in systems.values())
         failing = [_failing(conn, alert, now) for alert in alerts[:_SHOWN]]
     return visit.page(
         "pages/home.html",
@@ -57,8 +56,6 @@ def home(visit: visit) -> Response:
         ticking=sum(clock.running for state in running for clock in state.clocks.values()),
         by_severity=_by_severity(running),
         failing=failing,
-        failing_monitors=len({(alert.system, alert.facts.monitor) for alert in alerts}),
-        all_monitors=watching,
         standing=standing,
         heard=_heard(standing),
         answered=measures.measures_of(application.ledger, now).answered_in_time,
@@ -163,14 +160,14 @@ def _failing(conn: Connection, alert: Alert, now: datetime) -> Failing:
 
 
 def _heard(standing: Standing) -> str:
-    """Whether silence means that all is well: under the number of monitors out of bounds."""
+    """What silence is worth: under the number of monitors out of bounds."""
     said = [
+        standing.bounds.rest,
         wording.plural(len(standing.silent), "system") + " silent" if standing.silent else "",
         wording.plural(len(standing.not_watched), "system") + " not watched" if standing.not_watched else "",
-        "no worker runs" if standing.working.state in ("none", "silent") else "",
+        "" if standing.working.runs else "no worker runs",
     ]
-    every = "every system is heard from" if standing.watched else "nothing is watched"
-    return ", ".join(filter(None, said)) or every
+    return ", ".join(filter(None, said)) or "nothing is watched"
 
 
 # Due -------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Response
 
+from holdfast.evidence import custody
 from holdfast.incident import loading
 from holdfast.interfaces.web.access import Visit, visit
 from holdfast.interfaces.web.rendering import sentence
@@ -176,7 +177,7 @@ def name_system(visit: visit, incident: str, form: typed) -> Response:
         )
     except NotAllowed as refused:
         return _impact(visit, incident, refuse(visit, form, "system", refused), 422)
-    visit.notice("The system is on the record.", "Its evidence is frozen; the worker counts in its log.")
+    visit.notice("The system is on the record.", custody.frozen_said(visit.application.ledger, incident))
     return visit.back(f"/incidents/{quote(incident)}/impact")
 
 

@@ -82,6 +82,7 @@ def _incident(
         impact=_impact(situation.impact, ground),
         impact_version=len(situation.impact.versions),
         containments=situation.containments,
+        first_contained=_first_contained(state),
         team=_team(state),
         roles=_roles(state),
         people=people,
@@ -188,6 +189,17 @@ def _escalation(visit: Visit, state: Incident) -> str:
     for timer in timers.armed(visit.application.ledger, f"{state.id}/escalation"):
         return f"escalates further {wording.utc_short(timer.due, visit.now)}"
     return ""
+
+
+def _first_contained(state: Incident) -> str:
+    """When the log first showed that the harm stopped, and whether that is so still."""
+    first, running = state.first_contained_at, not state.status.over
+    if first is None:
+        return "not so far" if running else "never"
+    if state.contained_at is None and state.status in (Status.TRIAGE, Status.OPEN):
+        return f"{wording.utc(first)}, and not any more"
+    again = state.contained_at if state.contained_at != first else None
+    return f"{wording.utc(first)}, again {wording.utc(again)}" if again else wording.utc(first)
 
 
 def _dismissible(state: Incident) -> bool:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from holdfast.contain import reading as containments
 from holdfast.detect import records, watched
+from holdfast.detect.bounds import Bounds, bounds_of
 from holdfast.detect.records import Run
 from holdfast.incident import register
 from holdfast.incident.register import Filter
@@ -36,11 +37,10 @@ class Row:
     """One system of the inventory."""
 
     system: System
-    monitors: int
     coverage: tuple[Coverage, ...]
     run: Run | None
-    failing: int
-    """Monitors with an open alert."""
+    bounds: Bounds
+    """What is known of its monitors."""
     incidents: int
 
     @property
@@ -58,15 +58,14 @@ def systems(visit: visit) -> Response:
     playbook = active.playbook if active else None
     inventory = versions.active_systems(ledger)
     with ledger.reading() as conn:
-        runs, alerts = records.runs(conn), lists.open_alerts(conn)
+        runs = records.runs(conn)
         watching = {name: watched.monitors_in(conn, applied.model) for name, applied in inventory.items()}
         rows = [
             Row(
                 applied.model,
-                len(watching[name]),
                 gauges.coverage(playbook, applied.model, watching[name]),
                 runs.get(name),
-                sum(one == name for one, _ in alerts),
+                bounds_of(conn, [applied.model], visit.now),
                 register.count(conn, Filter(system=name, running=True)),
             )
             for name, applied in inventory.items()
@@ -100,6 +99,7 @@ def one_system(visit: visit, system: str, version: int = 0) -> Response:
     with ledger.reading() as conn:
         found = gauges_of(conn, applied.model)
         run = records.runs(conn).get(system)
+        bounds = bounds_of(conn, [applied.model], visit.now)
         standing = containments.active(conn, system)
         wanted = Filter(system=system)
         incidents = register.find(conn, wanted, _SHOWN_INCIDENTS)
@@ -112,6 +112,7 @@ def one_system(visit: visit, system: str, version: int = 0) -> Response:
         system=applied.model,
         applied=applied,
         gauges=found,
+        bounds=bounds,
         coverage=gauges.coverage(
             active.playbook if active else None, applied.model, [gauge.monitor for gauge in found]
         ),
