@@ -180,7 +180,11 @@ class ImpactAssessed(Fact):
     finance: FinanceImpact
 
     def line(self) -> Line:
-        return Line(f"Impact assessed, version {self.number}", "; ".join(self.said()), "act")
+        return Line(
+            f"Impact assessed, version {self.number}",
+            "; ".join(one.rstrip(".") for one in self.said()),
+            "act",
+        )
 
     def said(self) -> list[str]:
         """What it says, dimension by dimension, in short; what is unknown is said to be."""
