@@ -35,6 +35,7 @@ from holdfast.incident.events import (
 from holdfast.incident.incident import Incident, NoLongerOpen, OtherSystem, Status
 from holdfast.incident.loading import NoSuchIncident, load
 from holdfast.incident.responding import Desk, Report
+from holdfast.incident.triage import Trigger
 from holdfast.learn import closing
 from holdfast.learn.measures import measures
 from holdfast.ledger import timers
@@ -177,12 +178,49 @@ class TestReportAndAlertEndInOne:
         desk.declare(Report("Letters are wrong"), by=INES, at=now)
         assert alarm(alerting, now + 2 * DAY).incident == "INC-2"
 
-    def test_of_two_reports_without_a_system_none_is_guessed(
-        self, desk: Desk, alerting: Alerting, now: datetime
+    def test_of_two_reports_without_a_system_none_is_guessed_and_both_are_related(
+        self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime
+    ) -> None:
+        """R-DET-15: that each may be what the alert is about stands on all three records."""
+        for title in ("Letters are wrong", "The assistant is rude"):
+            desk.declare(Report(title), by=INES, at=now)
+        found = alarm(alerting, now + MINUTE)
+        assert found.incident == "INC-3"
+        assert "INC-2, INC-1 were reported within a day and name no system" in found.reason
+        assert state(ledger, "INC-3").related == ("INC-2", "INC-1")
+        for report in ("INC-1", "INC-2"):
+            assert state(ledger, report).related == ("INC-3",)
+            lines = [entry.line for entry in register.timeline(register.record(ledger, report))]
+            assert any(line.title == "Related to INC-3" and "ALR-1" in line.detail for line in lines)
+
+    def test_an_alert_that_waits_for_a_person_names_the_reports_it_may_be_about(
+        self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         for title in ("Letters are wrong", "The assistant is rude"):
             desk.declare(Report(title), by=INES, at=now)
-        assert alarm(alerting, now + MINUTE).incident == "INC-3"
+        monkeypatch.setattr(desk, "trigger", lambda *asked: Trigger(False, "no trigger applies"))
+        found = alarm(alerting, now + MINUTE)
+        assert (found.outcome, found.incident) == ("none", "")
+        assert "INC-2, INC-1 were reported within a day" in found.reason
+        assert state(ledger).related == ()
+
+    def test_a_report_that_ends_while_an_alert_is_related_to_it_is_left_out(
+        self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Between finding what runs and opening: what is still running alone is joined."""
+        for title in ("Letters are wrong", "The assistant is rude"):
+            desk.declare(Report(title), by=INES, at=now)
+        opening, done = desk.open, list[bool]()
+
+        def slow(*what: object, **how: object) -> str:
+            if not done:
+                done.append(True)
+                closing.dismiss(desk, "INC-2", "a test", by=MAYA, at=now)
+            return opening(*what, **how)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(desk, "open", slow)
+        assert alarm(alerting, now + MINUTE).incident == "INC-1"
+        assert incidents(ledger) == 2
 
     def test_the_monitor_first_and_a_report_on_its_system_second(
         self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime

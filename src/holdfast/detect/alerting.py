@@ -2,13 +2,15 @@
 
 An alert on a system whose incident is not resolved yet joins it: what goes wrong in one system at one time
 has one cause until somebody finds otherwise, and a person reporting and a monitor firing end in one
-incident (R-DET-15). So does one that comes within a day of the only report that names no system. Otherwise
-the playbook's triggers decide (R-PRE-07).
+incident (R-DET-15). So does one that comes within a day of the only report that names no system; of several
+such reports none is guessed, and an incident that the alert opens is related to them. Otherwise the
+playbook's triggers decide (R-PRE-07).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from holdfast import wording
@@ -32,6 +34,19 @@ _LOOKED_AT = 200
 """Unresolved incidents an alert is compared with: those on its system, then the newest."""
 _NEAR = timedelta(days=1)
 """How long a report that names no system may be about whatever a monitor notices."""
+_PERHAPS = 10
+"""Reports that an incident is related to, the newest, where each of them may be what its alert is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Belonging:
+    """What of all that runs an alert is about."""
+
+    incident: str = ""
+    """The one it joins; empty where it stands alone."""
+    why: str = ""
+    perhaps: tuple[str, ...] = ()
+    """Incidents of which each may be, so that none is guessed."""
 
 
 class _Triaged(Exception):
@@ -67,17 +82,19 @@ class Alerting:
     def _triage(self, fact: AlertRaised, at: datetime) -> None:
         alert = fact.alert.alert
         with self.ledger.reading() as conn:
-            running, why = _belongs_to(register.unresolved(conn, fact.system, _LOOKED_AT), fact, at)
-        if running:
-            led = self._leads_to(alert, "joined", why, to_pass_on(alert, fact.system, fact.tells, at))
-            self.desk.join(running, fact.alert, system=fact.system, by=SYSTEM, at=at, together=led)
+            found = _belongs_to(register.unresolved(conn, fact.system, _LOOKED_AT), fact, at)
+        if found.incident:
+            led = self._leads_to(alert, "joined", found.why, to_pass_on(alert, fact.system, fact.tells, at))
+            self.desk.join(found.incident, fact.alert, system=fact.system, by=SYSTEM, at=at, together=led)
             return
         trigger = self.desk.trigger(fact.alert, fact.system)
+        reason = f"{trigger.reason}; {found.why}" if found.perhaps else trigger.reason
         if trigger.opens:
-            told = self._leads_to(alert, "opened", trigger.reason)
-            self.desk.open(self._report(fact), by=SYSTEM, at=at, together=told)
+            told = self._leads_to(alert, "opened", reason)
+            perhaps = dict.fromkeys(found.perhaps, f"{alert}: {found.why}")
+            self.desk.open(self._report(fact), perhaps, by=SYSTEM, at=at, together=told)
             return
-        led = self._leads_to(alert, "none", trigger.reason, to_pass_on(alert, fact.system, fact.tells, at))
+        led = self._leads_to(alert, "none", reason, to_pass_on(alert, fact.system, fact.tells, at))
         self.ledger.append(*led(""), by=SYSTEM, at=at)
 
     def _leads_to(
@@ -183,20 +200,25 @@ def moved_draft(ledger: Ledger, alert: Alert, into: str, reason: str) -> Draft:
     return Draft(stream.name, stream.version, [moved])
 
 
-def _belongs_to(running: Sequence[Incident], raised: AlertRaised, at: datetime) -> tuple[str, str]:
-    """The unresolved incident that an alert joins, and why; empty where it stands alone.
+def _belongs_to(running: Sequence[Incident], raised: AlertRaised, at: datetime) -> _Belonging:
+    """The unresolved incident that an alert joins, and why, or those of which it may be one.
 
     That monitoring itself is down says nothing of what a report without a system is about.
     """
     on_it = next((one for one in running if one.system == raised.system), None)
     if on_it:
-        return on_it.id, f"{on_it.id} is running for {raised.system}"
+        return _Belonging(on_it.id, f"{on_it.id} is running for {raised.system}")
     if raised.alert.cannot_measure:
-        return "", ""
-    reports = [one for one in running if not one.system and one.opened_at and at - one.opened_at <= _NEAR]
+        return _Belonging()
+    reports = [one.id for one in running if not one.system and one.opened_at and at - one.opened_at <= _NEAR]
     if len(reports) == 1:
-        return reports[0].id, f"{reports[0].id} was reported within a day and names no system"
-    return "", ""
+        return _Belonging(reports[0], f"{reports[0]} was reported within a day and names no system")
+    if not reports:
+        return _Belonging()
+    newest = tuple(reports[:_PERHAPS])
+    others = f" and {len(reports) - _PERHAPS} more" if len(reports) > _PERHAPS else ""
+    why = f"{', '.join(newest)}{others} were reported within a day and name no system: it may be one of them"
+    return _Belonging(why=why, perhaps=newest)
 
 
 def _what(alert: AlertFacts) -> str:

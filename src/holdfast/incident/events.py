@@ -196,7 +196,8 @@ def _system_was_dropped(data: dict[str, Any]) -> dict[str, Any]:
 
 @fact("incident.related")
 class Related(Fact):
-    """Somebody holds that two incidents have to do with one another; it stands on both records."""
+    """Two incidents have to do with one another, as somebody holds; or may, as the monitoring sees when each
+    of several reports may be what an alert is about. It stands on both records."""
 
     incident: str
     other: str

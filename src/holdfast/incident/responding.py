@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from sqlalchemy import Connection
 
@@ -80,6 +81,24 @@ class Declared:
     """It is about an incident that was running already."""
     running: tuple[Incident, ...]
     """Unresolved incidents besides, those on the same system first."""
+
+    @property
+    def sentence(self) -> str:
+        done = f"the report joined {self.incident}" if self.joined else f"{self.incident} is open"
+        if not self.running:
+            return done
+        besides = ", ".join(one.id for one in self.running)
+        return f"{done}; running besides: {besides}. {self.advice}"
+
+    @property
+    def advice(self) -> str:
+        """What to do when something else that runs is the same."""
+        if not self.running:
+            return ""
+        return (
+            f"When one of them is the same, merge {self.incident} into it; when they have to do with one "
+            "another, relate them"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +186,20 @@ class Desk:
     # Opening -----------------------------------------------------------------------------------
 
     def open(
-        self, report: Report, *, by: Actor, at: datetime, together: Together = lambda incident: ()
+        self,
+        report: Report,
+        related: Mapping[str, str] = MappingProxyType({}),
+        *,
+        by: Actor,
+        at: datetime,
+        together: Together = lambda incident: (),
     ) -> str:
         """Open an incident and freeze its evidence in the same breath; returns its number.
 
+        `related` is which running incidents it has to do with, and why: it stands on all their records.
         `together` gives what must stand in the same transaction, and is asked again for each try. Raises
-        NotAllowed without a title, without an active playbook, or for an unknown system.
+        NotAllowed without a title, without an active playbook, or for an unknown system, and NoLongerOpen
+        where a related one is over.
         """
         if not report.title.strip():
             raise NotAllowed(NO_TITLE)
@@ -187,11 +214,15 @@ class Desk:
             incident = f"INC-{register.next_number(conn)}"
             facts = self._opening(incident, report, ground, at)
             state = fold((fact, at) for fact in facts)
+            for other, reason in related.items():
+                facts += state.relate(other, reason)
+            others = [(load(self.ledger, other), reason) for other, reason in related.items()]
             return [
                 Draft(stream_of(incident), 0, facts),
                 Draft(custody.stream_of(incident), 0, [replace(frozen, incident=incident)]),
                 *self._messages(Moment.OPENED, state, ground, why, state.team),
                 *self.told(Incident(), facts, ground, at, why),
+                *(other.draft(other.state.relate(incident, reason)) for other, reason in others),
                 *together(incident),
             ]
 

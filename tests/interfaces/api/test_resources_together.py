@@ -14,9 +14,13 @@ def test_whoever_declares_is_told_what_else_runs_and_can_join_it(maya: Any, inci
     other = maya.done("POST", "/incidents", {"title": "Rude answers", "system": "customer-assistant"})
     assert (other["incident"], other["joined"]) == ("INC-2", False)
     assert [one["incident"] for one in other["running"]] == [incident]
+    assert other["says"].startswith(f"INC-2 is open; running besides: {incident}. When one of them is the")
+    unnamed = maya.done("POST", "/incidents", {"title": "Something is odd"})
+    assert [one["incident"] for one in unnamed["running"]] == ["INC-2", incident]
+    assert "merge INC-3 into it" in unnamed["says"]
     joined = maya.done("POST", "/incidents", {"title": "Odd letters", "join": incident})
     assert (joined["incident"], joined["joined"]) == (incident, True)
-    assert maya.get("/incidents")["total"] == 2
+    assert maya.get("/incidents")["total"] == 3
     lines = [entry["title"] for entry in maya.get(f"/incidents/{incident}/timeline")["entries"]]
     assert "Report joined: Odd letters" in lines
     assert maya("POST", "/incidents", {"title": "x", "join": "INC-9"}).status_code == 404

@@ -12,10 +12,15 @@ def test_what_runs_is_shown_to_whoever_declares_and_can_be_joined(company: Any) 
     company.done("incident", "declare", "Letters are wrong", "--system", "loan-approval")
     said = company.table("incident", "declare", "Rude answers", "--system", "customer-assistant")
     assert "Also running, perhaps the same" in said
-    assert "INC-1  Letters are wrong" in said
+    assert "INC-1  Letters are wrong (loan-approval)" in said
+    assert "holdfast incident merge INC-2 INC-1" in " ".join(said.split())
+    for number in range(3, 9):
+        unnamed = company.table("incident", "declare", f"Odd letters {number}")
+        assert "Also running, perhaps the same" in unnamed
+    assert all(f"INC-{number}" in unnamed for number in range(1, 8))
     joined = company.table("incident", "declare", "Odd letters", "--join", "INC-1")
     assert "INC-1 is running already, and your report joined it" in " ".join(joined.split())
-    assert company.done("incident", "list")["total"] == 2
+    assert company.done("incident", "list")["total"] == 8
     missing = company("incident", "declare", "Odd letters", "--join", "INC-9")
     assert (missing.code, "no incident INC-9" in missing.sentence) == (1, True)
 

@@ -8,10 +8,12 @@ import pytest
 
 from holdfast.detect import records
 from holdfast.detect.records import Alert
+from holdfast.incident.loading import load
 from holdfast.interfaces.application import Application
 from holdfast.interfaces.web import lists
 from support.company import MAYA, VICTOR
 from support.lender_pages import DRIFT, LOANS, open_lender, waiting_alert
+from support.many_alerts import raise_many
 from support.pages import Page, Reader, signed_in
 
 
@@ -154,3 +156,22 @@ def test_many_alerts_are_attached_to_a_running_incident_at_once(lender: Applicat
     sent = {"up-to": "104", f"incident-{LOANS}-volume": "INC-1"}
     assert maya.post(f"/systems/{LOANS}/alerts/volume/incident", sent).status_code == 303
     assert {stored(lender, alert).incident for alert in alerts} == {"INC-1"}
+
+
+def test_alerts_can_be_attached_to_a_report_that_names_no_system(lender: Application, maya: Reader) -> None:
+    """R-DET-15: what is resolved, or about another system, is not offered."""
+    raise_many(lender, 2)
+    maya.post("/declare", {"title": "Letters are wrong", "join": "new"})
+    maya.post("/declare", {"title": "Rude answers", "system": "customer-assistant", "join": "new"})
+    inbox = maya.page("/alerts").html
+    assert '<option value="INC-2">INC-2 Letters are wrong</option>' in inbox
+    assert "INC-3 Rude answers" not in inbox
+    sent = {f"incident-{LOANS}-missing-values": "INC-2"}
+    answer = maya.post(f"/systems/{LOANS}/alerts/missing-values/incident", sent)
+    assert answer.headers["location"] == "/alerts"
+    assert load(lender.ledger, "INC-2").state.system == LOANS
+    raise_many(lender, 2, first=200)
+    sent = {f"incident-{LOANS}-missing-values": "INC-3"}
+    refused = maya.post(f"/systems/{LOANS}/alerts/missing-values/incident", sent)
+    assert refused.status_code == 422
+    assert "one record speaks of one system" in refused.text

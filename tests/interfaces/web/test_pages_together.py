@@ -39,6 +39,17 @@ def test_whoever_declares_sees_what_runs_and_can_join_it(application: Applicatio
     assert refused.status_code == 409
     assert "There is no incident INC-9" in refused.text
     assert ines.post("/declare", {"title": "Rude", "join": "new"}).headers["location"] == "/incidents/INC-2"
+    page = ines.page("/incidents/INC-2").text
+    assert "Running besides: INC-1 Letters are wrong." in page
+    assert "merge INC-2 into it" in page
+
+
+def test_all_that_runs_can_be_joined_from_the_page_also_without_a_system(maya: Reader) -> None:
+    """R-DET-15."""
+    for number in range(1, 13):
+        maya.post("/declare", {"title": f"Letters {number}", "join": "new"})
+    form = maya.page("/declare").html
+    assert all(f'value="INC-{number}"' in form for number in range(1, 13))
 
 
 def test_what_joins_names_the_system_or_is_refused(application: Application, maya: Reader) -> None:

@@ -436,9 +436,12 @@ def _declared(made: DeclaredWithTimeline, session: Session) -> Iterable[Renderab
     if frozen and not one.joined:
         yield frozen.title
     if one.running:
-        yield "Also running, perhaps the same (join with --join, or `holdfast incident merge` later):"
-        for other in one.running[:5]:
-            yield f"  {other.incident}  {clipped(other.title, 80)}"
+        yield "Also running, perhaps the same:"
+        for other in one.running:
+            yield f"  {other.incident}  {clipped(other.title, 60)} ({other.system or 'no system named'})"
+        first = one.running[0].incident
+        yield f'When it is: holdfast incident merge {one.incident} {first} --reason "…"; or relate the two.'
+        yield "Next time --join says so at once; `holdfast incident list --running` shows what runs."
     yield from _proposed(one)
     yield facts(("Next clock", clock_cell(one.next_clock, session.now)))
     yield f"Show it: holdfast incident show {one.incident}"

@@ -168,6 +168,8 @@ class DeclaredShown(IncidentShown):
     """The report joined this incident, which was running already; otherwise it opened it."""
     running: tuple[IncidentListed, ...]
     """Unresolved incidents besides, those on the same system first: one of them may be the same."""
+    says: str
+    """What became of the report, and how it is joined to what else is running."""
 
 
 class IncidentList(Shown):
@@ -209,7 +211,9 @@ def shown(state: Incident) -> IncidentShown:
 def declared(state: Incident, what: Declared) -> DeclaredShown:
     shown = _attributes(state, IncidentShown)
     running = tuple(listed(one) for one in what.running)
-    return DeclaredShown.model_validate({**shown, "joined": what.joined, "running": running})
+    return DeclaredShown.model_validate(
+        {**shown, "joined": what.joined, "running": running, "says": what.sentence}
+    )
 
 
 def acknowledged(state: Incident, answer: Answer) -> Acknowledged:

@@ -13,7 +13,6 @@ from holdfast.detect.bounds import bounds_of
 from holdfast.detect.records import Alert
 from holdfast.evidence import custody
 from holdfast.incident import register
-from holdfast.incident.register import Filter
 from holdfast.interfaces.standing import silent_systems, working_of
 from holdfast.interfaces.web import lists
 from holdfast.interfaces.web.access import Visit, visit
@@ -31,6 +30,8 @@ SHOWN: dict[str, tuple[str, Sequence[str]]] = {
     "all": ("All", ()),
 }
 """The tabs of the inbox: the word in the address, its name, and the outcomes it shows."""
+_TO_CHOOSE = 200
+"""Unresolved incidents that alerts can be attached to: those on their system, and those that name none."""
 
 
 @router.get("/alerts")
@@ -47,7 +48,7 @@ def _inbox(
     models = {name: applied.model for name, applied in inventory.items()}
     with ledger.reading() as conn:
         found = lists.alert_groups(conn, SHOWN[chosen][1], models, system, lists.bounded(page))
-        running = register.find(conn, Filter(running=True), 50)
+        running = register.unresolved(conn, limit=_TO_CHOOSE)
         counts = {
             key: lists.alerts(conn, outcomes, system, size=1).total for key, (_, outcomes) in SHOWN.items()
         }
@@ -70,7 +71,7 @@ def _inbox(
         typed=form,
         running={
             name: [("", "choose one")]
-            + [(one.id, f"{one.id} {one.title}") for one in running if one.system == name]
+            + [(one.id, f"{one.id} {one.title}") for one in running if one.system in (name, "")]
             for name in inventory
         },
     )

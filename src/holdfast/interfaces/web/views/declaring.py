@@ -23,8 +23,8 @@ from holdfast.problems import NotAllowed
 
 router = APIRouter()
 _NEW = "new"
-_SHOWN = 8
-"""Running incidents to choose from; the list of incidents shows all."""
+_NAMED = 3
+"""Running incidents that are named in the answer; the incident's page lets one choose among all."""
 
 
 @router.get("/declare")
@@ -78,6 +78,10 @@ def declare(
         visit.notice(
             f"{what.incident} is open.", custody.frozen_said(visit.application.ledger, what.incident)
         )
+    if what.running:
+        besides = ", ".join(f"{one.id} {one.title}" for one in what.running[:_NAMED])
+        more = f" and {len(what.running) - _NAMED} more" if len(what.running) > _NAMED else ""
+        visit.notice(f"Running besides: {besides}{more}.", f"{what.advice}.")
     return visit.back(f"/incidents/{what.incident}")
 
 
@@ -113,7 +117,7 @@ def _choices(running: Sequence[Incident]) -> list[tuple[str, str, str]]:
     """What a report may be about that is running already; nothing to choose where nothing runs."""
     if not running:
         return []
-    known = [(one.id, f"{one.id} {one.title}", one.system or "no system named") for one in running[:_SHOWN]]
+    known = [(one.id, f"{one.id} {one.title}", one.system or "no system named") for one in running]
     new = (_NEW, "Something else", "A new incident.")
     unsure = (
         "",
