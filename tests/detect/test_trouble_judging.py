@@ -215,9 +215,47 @@ def test_coverage_is_judged_where_the_monitor_says_so(case: Callable[..., Case])
 
 
 def test_a_week_with_an_empty_day_is_a_complete_week(trouble: Callable[[str], Case]) -> None:
-    """The last day of the drop that the control has is not certain with 600 rows instead of 700."""
-    with_gaps, control = (sum(m.alarm for m in trouble(name).backtest()) for name in ("min/d1", "min/d1c"))
-    assert (with_gaps, control) == (9, 10)
+    """The last day of the drop that the control has is not certain with 600 rows instead of 700, and the
+    empty day of the week raises no alarm of its own."""
+    with_gaps, control = (trouble(name).backtest() for name in ("min/d1", "min/d1c"))
+    assert (sum(m.alarm for m in with_gaps), sum(m.alarm for m in control)) == (8, 10)
+
+
+def test_a_window_without_rows_says_one_thing_and_is_no_alarm_of_a_value_that_is_not_known(
+    trouble: Callable[[str], Case], case: Callable[..., Case]
+) -> None:
+    """R-DET-02, R-DET-05: under every rule, and of every metric but volume, which is a count of nothing."""
+    empty = [m for m in trouble("min/d1").backtest() if m.n == 0]
+    assert empty
+    assert {(m.status, m.value, m.alarm) for m in empty} == {(Status.NOT_COMPUTABLE, None, False)}
+    assert {m.reason for m in empty} == {"Selection rate is not computable: no rows arrived in this window."}
+    rows = [
+        row
+        for day in (2, 4)
+        for row in rows_of(day, 300, 1000 * day, x=lambda _: 1.0, said=lambda _: 1, truth=lambda _: 0)
+    ]
+    types = {"x": "DOUBLE", "said": "INTEGER", "truth": "INTEGER"}
+    monitors: list[dict[str, Any]] = [
+        {"id": "mean", "metric": "mean", "column": "x", "window": "1d", "limit": {"above": 5}},
+        {"id": "missing", "metric": "missing", "column": "x", "window": "1d", "limit": {"above": 0.1}},
+        {"id": "accuracy", "metric": "accuracy", "window": "1d", "limit": {"below": 0.8}},
+        {
+            "id": "chosen",
+            "metric": "selection_rate",
+            "window": "1d",
+            "relative": {"down": "1%", "against": "1d"},
+        },
+        {"id": "volume", "metric": "volume", "window": "1d", "limit": {"below": 100}},
+    ]
+    roles = {"prediction": "said", "label": "truth"}
+    done = case(types, rows, *monitors, columns=roles).run(at(5))
+    found = {m.monitor: m for m in done.measurements if m.window_start == at(3)}
+    assert set(found) == {str(one["id"]) for one in monitors}
+    counted = found.pop("volume")
+    assert (counted.status, counted.value, counted.alarm) == (Status.MEASURED, 0.0, True)
+    for m in found.values():
+        assert (m.status, m.value, m.n, m.alarm) == (Status.NOT_COMPUTABLE, None, 0, False)
+        assert m.reason.endswith("is not computable: no rows arrived in this window.")
 
 
 def test_value_change_and_interval_of_a_sentence_are_of_one_period(trouble: Callable[[str], Case]) -> None:
@@ -257,10 +295,15 @@ def test_rows_that_come_late_are_measured_and_told(case: Callable[..., Case], da
     first = one.run(at(5))
     assert {m.value for m in first.measurements} == {1.0}
     again = one.run(at(5) + timedelta(days=days_late), first.state)
-    assert (again.measurements, again.late) == ([], {})
+    assert (again.measurements, again.late) == ([], ())
     one = case({"x": "DOUBLE"}, early + rows_of(3, 4000, 9000, x=lambda _: 9.0), MEAN)
     late = one.run(at(5) + timedelta(days=days_late), again.state)
-    assert late.late == {at(3): 4000}
+    (told,) = late.late
+    assert (told.window_start, told.rows, told.monitors, told.changed) == (at(3), 4000, ("mean",), ("mean",))
+    assert told.said == (
+        "4,000 rows came to the window 3 Nov 2026 after it had been judged: measured again by mean; "
+        "changed: mean."
+    )
     (told,) = late.measurements
     assert told.value == pytest.approx((400 + 9 * 4000) / 4400)
     assert told.alarm
@@ -273,7 +316,7 @@ def test_a_log_whose_old_files_are_archived_is_not_measured_again(case: Callable
     first = case({"x": "DOUBLE"}, rows, MEAN).run(at(6))
     kept = [row for row in rows if row["time"] >= at(4).replace(tzinfo=None)]
     done = case({"x": "DOUBLE"}, kept, MEAN).run(at(7), first.state)
-    assert (done.measurements, done.late) == ([], {})
+    assert (done.measurements, done.late) == ([], ())
 
 
 # The reference, and what a backtest may see

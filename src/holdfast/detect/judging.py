@@ -205,22 +205,25 @@ def _unjudged(reader: Reader, due: Due, reading: Reading, silence: str | None) -
 def _verdicts(
     reader: Reader, due: Due, reading: Reading, series: Series, again: bool
 ) -> tuple[list[Verdict], e_detector.Step | None]:
-    """What the rules say: of the window where it has a value and rows enough, and of the period, which may
-    have both where its last day has neither."""
+    """What the rules say: of the window where it has a value and rows enough, and of the period that ends
+    with it, which may have enough where its last day has few. A window without a value is judged by nothing:
+    no alarm rests on what is not known."""
     monitor, value = due.monitor, reading.found
     if reading.quantity == COVERAGE and isinstance(value, Value):
         return [threshold.judge(value, Limit(below=monitor.min_coverage))], None
+    if not isinstance(value, Value):
+        return [], None
     verdicts = []
     step = None
     enough = _too_few(reader, monitor, reading.group, reading.rows) is None
-    if isinstance(value, Value) and enough and monitor.limit is not None:
+    if enough and monitor.limit is not None:
         verdict = threshold.judge(value, monitor.limit)
         verdicts.append(_with_those_left_out(verdict, reading, monitor.limit))
-    if monitor.relative is not None and reading.status is not Status.PENDING:
+    if monitor.relative is not None:
         verdict = _relative(reader, due, reading, monitor.relative)
-        if verdict.period is not None or (isinstance(value, Value) and enough):
+        if verdict.period is not None or enough:
             verdicts.append(verdict)
-    if isinstance(value, Value) and enough and monitor.e_detector is not None and value.hits is not None:
+    if enough and monitor.e_detector is not None and value.hits is not None:
         step = None if again else _detect(reader, due, reading.group, value, series)
         if step is not None:
             verdicts.append(step.verdict)

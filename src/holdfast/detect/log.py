@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Literal
 
 from holdfast import wording
+from holdfast.detect import classes
+from holdfast.detect.classes import Answers
 from holdfast.detect.engines import Engine
 from holdfast.detect.tables import (
     Column,
@@ -24,8 +26,6 @@ from holdfast.detect.tables import (
     Source,
     Stretch,
     Table,
-    as_number,
-    spelled_truth,
 )
 from holdfast.prepare.systems import Labels, Missing, PredictionLog
 from holdfast.problems import did_you_mean, shown
@@ -53,6 +53,8 @@ class Log:
     last: datetime
     scores_are_chances: bool
     """Whether all scores lie in 0 to 1, so that they can be read as probabilities."""
+    of_two_classes: bool = True
+    """Whether predictions and labels are of two classes; of more, accuracy does not follow from one score."""
     without_labels: LogError | None = None
     """Why no label can be read, where that is so; what needs no label goes on."""
     notes: tuple[str, ...] = ()
@@ -72,6 +74,7 @@ def open_log(config: PredictionLog, base: Path, engine: Engine, as_of: datetime 
     assert extent.last is not None
     table = opening.each_prediction_once(table)
     table, without_labels = opening.with_labels(table)
+    table, answers = opening.with_classes(table)
     reference = opening.reference(table) if config.reference else None
     score = extent.score_range
     opening.look_for_words(table)
@@ -84,6 +87,7 @@ def open_log(config: PredictionLog, base: Path, engine: Engine, as_of: datetime 
         first=extent.first,
         last=extent.last,
         scores_are_chances=score is not None and score[0] >= 0 and score[1] <= 1,
+        of_two_classes=answers.of_two_classes(table),
         without_labels=without_labels,
         notes=(*_said_of(extent), *opening.notes),
     )
@@ -170,6 +174,13 @@ class _Opening:
         self.notes.append(f"{said}; the {rule} row of each stands")
         return replace(table, repeated=rule)
 
+    def with_classes(self, table: Table) -> tuple[Table, Answers]:
+        """The log held to its classes, and what its predictions and labels say, classes or not."""
+        table = classes.declared(table)
+        answers = Answers(*self.engine.classes(table))
+        self.notes += classes.strange(table, answers)
+        return table, answers
+
     # Labels
 
     def with_labels(self, table: Table) -> tuple[Table, LogError | None]:
@@ -185,8 +196,6 @@ class _Opening:
             table = _classes(table, self.engine)
         except LogError as error:
             return replace(table, label=None, arrived=None, labels=None), error
-        if table.label_column is not None and table.roles.prediction is not None:
-            self._note_unknown(table)
         return table, None
 
     def _labels(self, config: Labels, table: Table) -> LabelTable:
@@ -244,15 +253,6 @@ class _Opening:
             self.notes.append(f"{said} belong to no prediction of the log")
         return labels
 
-    def _note_unknown(self, table: Table) -> None:
-        many, example = self.engine.unknown_labels(table)
-        if many:
-            self.notes.append(
-                f"{wording.plural(many, 'label')} with a value that no prediction has, such as "
-                f"{shown(example)}, and they count as wrong; if it means that the label is not known, write "
-                f"missing: {{{table.label_column.name if table.label_column else ''}: [{example}]}}"
-            )
-
     # Reference
 
     def reference(self, table: Table) -> Table:
@@ -274,7 +274,7 @@ class _Opening:
         # A reference is the past: its labels are all known.
         reference = Table("the reference", source, columns, roles, label, None, None)
         _check_roles(reference, self.engine, needs_time=False)
-        return reference
+        return classes.declared(reference)
 
     # Words
 
@@ -466,20 +466,11 @@ def _reading(table: Table, prediction: Column, label: Column) -> Table:
 
 
 def _check_positive(called: str, column: Column | None, positive: object) -> None:
-    if column and not _may_equal(column, positive):
+    if column and not column.may_be(positive):
         raise LogError(
             f"{called}: {shown(column.name)} is {column.kind}, and columns.positive is {shown(positive)}",
             "set columns.positive to the value that counts as positive, as it is written there",
         )
-
-
-def _may_equal(column: Column, positive: object) -> bool:
-    """Whether the column can hold the positive value, which may be spelled as text here or there."""
-    if column.kind is Kind.TRUTH:
-        return spelled_truth(positive) is not None
-    if column.kind is Kind.NUMBER:
-        return as_number(positive) is not None
-    return column.kind is not Kind.TEXT or isinstance(positive, str)
 
 
 def _filled(column: Column | None) -> Column | None:

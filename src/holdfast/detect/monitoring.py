@@ -21,6 +21,7 @@ from sqlalchemy import Column, Connection, String, Table, Text, delete, insert, 
 from holdfast import clock
 from holdfast.detect import failing, records
 from holdfast.detect.alarms.hysteresis import Series
+from holdfast.detect.blind import blind
 from holdfast.detect.counting import Engines
 from holdfast.detect.events import (
     AlertCleared,
@@ -36,8 +37,8 @@ from holdfast.detect.events import (
 )
 from holdfast.detect.judging import Said, place, said_of
 from holdfast.detect.log import open_log
-from holdfast.detect.measurement import Measurement, Transition
-from holdfast.detect.monitors import Failure, State, evaluate, monitors_of, why_of
+from holdfast.detect.measurement import Measurement, Status, Transition
+from holdfast.detect.monitors import Failure, LateRows, State, evaluate, monitors_of, why_of
 from holdfast.detect.tables import LogError
 from holdfast.incident import register
 from holdfast.incident.events import AlertFacts
@@ -80,8 +81,14 @@ class Ran:
     """By monitor that could not measure: why."""
     notes: tuple[str, ...] = ()
     """What was strange about the log and did not stop the counting."""
-    late_rows: int = 0
-    """Rows that came to windows already judged, less those that went."""
+    late: tuple[LateRows, ...] = ()
+    """Windows whose rows came, or went, after they had been judged: they were measured again."""
+
+    @property
+    def not_computable(self) -> dict[str, str]:
+        """By monitor whose newest window could not be computed: why. No alarm can come from such a window."""
+        newest = {one.monitor: one for one in self.measurements if one.group is None and not one.is_aside}
+        return {name: one.reason for name, one in newest.items() if one.status is Status.NOT_COMPUTABLE}
 
 
 class Monitoring:
@@ -169,8 +176,10 @@ class Monitoring:
             monitors = {monitor.id: monitor for monitor in monitors_of(system, log, engine).monitors}
             found = evaluate(system, log, engine, at, before, lambda since: self._told(system.id, since))
         measurements = tuple(_finite(one) for one in found.measurements)
-        late = sum(found.late.values())
-        return _Found(monitors, measurements, found.state, log.rows, log.last, late, found.failing, log.notes)
+        with self.ledger.reading() as conn:
+            dark = blind(conn, system.id, monitors, measurements, found.state.frozen, at)
+        dead = {**dark, **found.failing}
+        return _Found(monitors, measurements, found.state, log.rows, log.last, found.late, dead, log.notes)
 
     def _told(self, system: str, since: datetime) -> dict[str, Said]:
         """What is on record about windows, so that none is judged twice when memory is lost or short."""
@@ -204,9 +213,7 @@ class Monitoring:
             )
             try:
                 self.ledger.append(
-                    *drafts,
-                    *alerts,
-                    *failures,
+                    *_by_stream([*drafts, *alerts, *failures]),
                     Draft(stream.name, stream.version, [ran]),
                     by=by,
                     at=at,
@@ -215,7 +222,7 @@ class Monitoring:
                 )
                 because = {name: one.reason for name, one in found.failing.items()}
                 alerts_ = (*raised, *dead)
-                return Ran(system.id, found.measurements, alerts_, "", because, found.notes, found.late_rows)
+                return Ran(system.id, found.measurements, alerts_, "", because, found.notes, found.late)
             except Conflict:
                 if fires is not None:
                     raise  # another worker recorded this run: what we counted is dropped
@@ -331,9 +338,18 @@ class _Found:
     state: State
     rows: int
     newest: datetime
-    late_rows: int
+    late: tuple[LateRows, ...]
     failing: Mapping[str, Failure]
     notes: tuple[str, ...]
+
+    @property
+    def late_rows(self) -> int:
+        """Late rows of all windows; monitors with windows of other lengths see the same rows."""
+        by_length: dict[timedelta, int] = {}
+        for one in self.late:
+            length = one.window_end - one.window_start
+            by_length[length] = by_length.get(length, 0) + one.rows
+        return max(by_length.values(), key=abs, default=0)
 
 
 def alert_facts(alert: str, monitor: Monitor, one: Measurement) -> AlertFacts:
@@ -397,6 +413,15 @@ def of_period(one: Measurement) -> Measurement:
 def _by_monitor(measurements: Iterable[Measurement]) -> list[list[Measurement]]:
     ordered = sorted(measurements, key=lambda one: one.monitor)
     return [list(batch) for _, batch in groupby(ordered, key=lambda one: one.monitor)]
+
+
+def _by_stream(drafts: Iterable[Draft]) -> list[Draft]:
+    """One draft for each stream: a monitor may measure a window and be blind by it."""
+    found: dict[str, Draft] = {}
+    for draft in drafts:
+        known = found.get(draft.stream)
+        found[draft.stream] = draft if known is None else replace(known, facts=[*known.facts, *draft.facts])
+    return list(found.values())
 
 
 def _finite(one: Measurement) -> Measurement:

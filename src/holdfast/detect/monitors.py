@@ -16,6 +16,7 @@ from functools import lru_cache
 
 from pydantic import TypeAdapter
 
+from holdfast import wording
 from holdfast.detect import plan, reference
 from holdfast.detect.alarms.hysteresis import Series
 from holdfast.detect.cells import Cell, Window, merge, window_at
@@ -93,6 +94,31 @@ class Able:
 
 
 @dataclass(frozen=True, slots=True)
+class LateRows:
+    """Rows that came to a window after it had been judged, and what was done about it."""
+
+    window_start: datetime
+    window_end: datetime
+    rows: int
+    """How many more there are; fewer where rows went."""
+    monitors: tuple[str, ...]
+    """Which have measured the window again."""
+    changed: tuple[str, ...]
+    """Which of them say something else of it now."""
+
+    @property
+    def said(self) -> str:
+        """What came to which window, and what was done about it."""
+        came = "came to" if self.rows > 0 else "went from"
+        window = wording.span(self.window_start, self.window_end)
+        changed = f"changed: {', '.join(self.changed)}" if self.changed else "nothing changed"
+        return (
+            f"{wording.plural(abs(self.rows), 'row')} {came} the window {window} after it had been judged: "
+            f"measured again by {', '.join(self.monitors)}; {changed}."
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """What a run found, and what the next one needs."""
 
@@ -101,8 +127,8 @@ class Evaluation:
     state: State
     failing: Mapping[str, Failure] = field(default_factory=dict)
     """By monitor: those that could not measure."""
-    late: Mapping[datetime, int] = field(default_factory=dict)
-    """Rows that came, or went, after their window had been judged, by the window's start."""
+    late: tuple[LateRows, ...] = ()
+    """Windows whose rows came, or went, after they had been judged."""
 
 
 Recall = Callable[[datetime], Mapping[str, Said]]
@@ -303,8 +329,7 @@ def _evaluate(
         known={scan: max(known.get(scan, FIRST), _back(at, back.get(scan))) for scan, at in settled.items()},
         rows=_judged_rows(state, reader, monitors, settled, late),
     )
-    told = {window.start: rows for windows in late.values() for window, rows in windows.items()}
-    return Evaluation(measurements, after, able.failing, told)
+    return Evaluation(measurements, after, able.failing, tuple(_told(late, monitors, measurements)))
 
 
 def _held_back(
@@ -354,6 +379,16 @@ def _late(
             if more > 0 or (more < 0 and window.start >= log.first):
                 changed.setdefault(width, {})[window] = more
     return changed
+
+
+def _told(late: Late, monitors: Iterable[Monitor], measurements: Sequence[Measurement]) -> Iterator[LateRows]:
+    """What is said of late rows: by window, who measured it again, and whose measurement changed."""
+    new = {(one.monitor, one.window_start) for one in measurements}
+    for width, windows in late.items():
+        own = [monitor.id for monitor in monitors if monitor.window == width]
+        for window, rows in sorted(windows.items(), key=lambda entry: entry[0].start):
+            changed = tuple(name for name in own if (name, window.start) in new)
+            yield LateRows(window.start, window.end, rows, tuple(own), changed)
 
 
 def _from_late(since: Mapping[str, datetime], late: Late, monitors: Iterable[Monitor]) -> dict[str, datetime]:

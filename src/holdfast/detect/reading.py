@@ -164,7 +164,10 @@ class Reader:
     # Readings
 
     def read(self, monitor: Monitor, window: Window, as_of: datetime, mature: bool) -> list[Reading]:
-        """Everybody first, then group by group."""
+        """Everybody first, then group by group. Of a window without rows there is one thing to say."""
+        if monitor.metric is not Metric.VOLUME and not self.rows(monitor, window):
+            nothing = NotComputable("not computable: no rows arrived in this window")
+            return [Reading(monitor.metric.value, None, nothing, Status.NOT_COMPUTABLE, 0, None)]
         if monitor.metric.compares_groups:
             return [*self._compare(monitor, window, as_of, mature), *self._coverage(monitor, window)]
         groups: list[Group | None] = [None]

@@ -39,7 +39,7 @@ from holdfast.detect.events import (
     MonitoringStopped,
     MonitorMeasured,
 )
-from holdfast.detect.measurement import Measurement
+from holdfast.detect.measurement import Measurement, Status
 from holdfast.incident.events import CANNOT_MEASURE, AlertFacts
 from holdfast.ledger.facts import Recorded
 from holdfast.ledger.tables import metadata
@@ -319,13 +319,35 @@ def measurements_of(
     return [_measurement().validate_json(row.body) for row in rows]
 
 
-def latest(conn: Connection, system: str) -> dict[str, Measurement]:
-    """The newest window of each series that says something for everybody, by monitor."""
-    newest: dict[str, Measurement] = {}
+def newest_of(conn: Connection, system: str, series: str, count: int) -> list[Measurement]:
+    """The newest windows of one series, the newest first."""
+    query = select(measurements.c.body).where(
+        measurements.c.system == system, measurements.c.series == series
+    )
+    rows = conn.execute(query.order_by(measurements.c.window_start.desc()).limit(count))
+    return [_measurement().validate_json(row.body) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The newest windows of one monitor that speak for everybody."""
+
+    valued: Measurement | None
+    """The newest that has a value."""
+    unknown: Measurement | None
+    """The newest of all, where it could not be computed: what has a value is older."""
+
+
+def newest(conn: Connection, system: str) -> dict[str, Newest]:
+    """What each monitor said last, by its id."""
+    found: dict[str, Newest] = {}
     for one in measurements_of(conn, system):
-        if one.group is None and one.value is not None and not one.is_aside:
-            newest[one.monitor] = one
-    return newest
+        if one.group is None and not one.is_aside:
+            before = found.get(one.monitor, Newest(None, None))
+            unknown = one if one.status is Status.NOT_COMPUTABLE else None
+            valued = before.valued if one.value is None else one
+            found[one.monitor] = Newest(valued, before.unknown if one.status is Status.PENDING else unknown)
+    return found
 
 
 def alert(conn: Connection, alert_id: str) -> Alert | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from math import ceil, inf, nextafter
+from typing import Any
 
 from holdfast.detect import maturity, plan
 from holdfast.detect.cells import WHOLE, Cell, Index
@@ -23,7 +24,7 @@ from holdfast.detect.metrics import estimate
 from holdfast.detect.metrics.drift import FINE, GRID, STRETCHED
 from holdfast.detect.tables import LogError, Table
 from holdfast.detect.wants import wants
-from holdfast.prepare.systems import LABELS_WITHIN, PREDICTED, Maturity, Metric, Monitor
+from holdfast.prepare.systems import LABELS_WITHIN, PREDICTED, Columns, Maturity, Metric, Monitor
 from holdfast.problems import shown
 
 MOST_VALUES = 1000
@@ -53,10 +54,15 @@ def identity(log: Log, rules: Iterable[Maturity]) -> str:
     shape = {
         "reading": READING,
         "reference": None if reference is None else reference.model_dump(mode="json"),
-        "columns": log.config.columns.model_dump(mode="json"),
+        "columns": _as_read(log.config.columns),
         "rules": sorted({rule.model_dump_json() for rule in rules}),
     }
     return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _as_read(columns: Columns) -> dict[str, Any]:
+    """Classes that nobody names change nothing in what was frozen before they could be."""
+    return columns.model_dump(mode="json", exclude={"classes"} if columns.classes is None else None)
 
 
 def rules_of(monitors: Iterable[Monitor]) -> list[Maturity]:
@@ -100,7 +106,7 @@ def freeze(
             values={**frozen.values, **values},
         )
     if needs.scores and frozen.ripe != NOT_YET:
-        frozen = replace(_with_chances(frozen, log, engine), two_classes=_has_two_classes(log, engine))
+        frozen = replace(_with_chances(frozen, log, engine), two_classes=log.of_two_classes)
     if table is not None:
         if before.labels_ripe == NOT_YET:
             frozen = _without_labelled(frozen)
@@ -171,12 +177,6 @@ def _ripeness(
     reached = [maturity.mature_at(table.until, delay, labels, rule) or last for rule in rules]
     complete = min(max(reached), last)
     return over, complete if as_of is None or complete <= as_of else NOT_YET
-
-
-def _has_two_classes(log: Log, engine: Engine) -> bool:
-    """Whether predictions and labels are of at most two classes."""
-    columns = [log.table.roles.prediction, log.table.label.name if log.table.label else None]
-    return all(len(engine.values(log.table, column, 3)) <= 2 for column in columns if column)
 
 
 def _needs(log: Log, monitors: Iterable[Monitor]) -> _Needs:

@@ -107,6 +107,32 @@ class Column:
     """The newest file, when that does not have the column and older ones do."""
     zone: str = "UTC"
     """Where its clock stands, for times without an offset."""
+    classes: tuple[float | str, ...] = ()
+    """Of predictions and labels: what they can be, where somebody has said; all else is none of them."""
+
+    def as_class(self, value: object) -> float | str:
+        """A value of the system's file as predictions and labels of this column are compared."""
+        if self.kind is Kind.TRUTH:
+            return float(bool(spelled_truth(value)))
+        return as_number(value) or 0.0 if self.kind is Kind.NUMBER else str(value)
+
+    def may_be(self, value: object) -> bool:
+        """Whether it can hold a value of the system's file, which may be spelled as text here or there."""
+        if self.kind is Kind.TRUTH:
+            return spelled_truth(value) is not None
+        if self.kind is Kind.NUMBER:
+            return as_number(value) is not None
+        return self.kind is not Kind.TEXT or isinstance(value, str)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One value that predictions or labels have."""
+
+    value: float | str
+    """As it is compared."""
+    written: str
+    times: int
 
 
 @dataclass(frozen=True, slots=True)

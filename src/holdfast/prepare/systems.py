@@ -106,6 +106,9 @@ class Columns(Entry):
     """When the label in the log became known; without it, it counts as known from the start."""
     positive: bool | int | float | str = 1
     """The value of prediction and label that counts as positive."""
+    classes: tuple[bool | int | float | str, ...] | None = Field(default=None, min_length=2)
+    """Every value that is a class; a prediction or label of any other is none, and is counted and named.
+    Without it, what only predictions or only labels say is named and counts as not positive."""
     model_version: Text | None = None
     subject: Text | None = None
     """Whom the row is about; people are counted by it when impact is assessed."""
@@ -120,6 +123,8 @@ class Columns(Entry):
         twice = [name for name, times in Counter(name for name in named if name).items() if times > 1]
         if twice:
             raise Fault(f"column {twice[0]} is given two meanings", "name a different column for each")
+        if self.classes is not None and self.positive not in self.classes:
+            raise Fault(f"positive {self.positive!r} is none of the classes", "name every class in classes")
         return self
 
 

@@ -14,7 +14,16 @@ from typing import Protocol
 from holdfast.detect.cells import Cell, Window
 from holdfast.detect.marks import Answer, Mark
 from holdfast.detect.plan import Scan
-from holdfast.detect.tables import Column, Extent, LabelTable, Repeated, RepeatedLabels, Source, Table
+from holdfast.detect.tables import (
+    Answered,
+    Column,
+    Extent,
+    LabelTable,
+    Repeated,
+    RepeatedLabels,
+    Source,
+    Table,
+)
 from holdfast.prepare.systems import DateOrder
 
 
@@ -59,9 +68,9 @@ class Engine(Protocol):
         """How many labels belong to a prediction of the table, and an id of the table."""
         ...
 
-    def unknown_labels(self, table: Table) -> tuple[int, str | None]:
-        """How many labels have a value that no prediction has and that is not the positive one, or its
-        opposite; and one such value."""
+    def classes(self, table: Table) -> tuple[list[Answered], list[Answered]]:
+        """The values that predictions and that labels have, most frequent first, whether they are classes or
+        not."""
         ...
 
     def distinct(self, table: Table, columns: Sequence[str]) -> int:

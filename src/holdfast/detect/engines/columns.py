@@ -84,10 +84,25 @@ def value(column: Column, raw: str) -> str:
 
 
 def class_of(column: Column, raw: str) -> str:
-    """A prediction or a label; NULL where there is none. Infinity is no class: counted as one, it would be a
-    negative answer that nobody gave."""
+    """A prediction or a label; NULL where there is none. Infinity is no class, nor is a word beside
+    the classes that were named: counted as one, it would be a negative answer that nobody gave."""
     clean = value(column, raw)
-    return f"CASE WHEN isfinite({clean}) THEN {clean} END" if column.type in _FLOATS else clean
+    if column.type in _FLOATS:
+        clean = f"CASE WHEN isfinite({clean}) THEN {clean} END"
+    if not column.classes:
+        return clean
+    classes = ", ".join(one_class(each) for each in column.classes)
+    return f"CASE WHEN {comparable(column, clean)} IN ({classes}) THEN {clean} END"
+
+
+def comparable(column: Column, clean: str) -> str:
+    """A prediction or label so that equal ones are equal: numbers and truth values as numbers."""
+    return double(column, clean) if column.kind in (Kind.NUMBER, Kind.TRUTH) else exact(column, clean)
+
+
+def one_class(value: float | str) -> str:
+    """A class, as `Column.as_class` has it, as `comparable` writes those of a column."""
+    return literal(value) if isinstance(value, str) else number(value)
 
 
 def without_words(text: str, words: Sequence[str]) -> str:

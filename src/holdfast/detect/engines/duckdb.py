@@ -32,6 +32,7 @@ from holdfast.detect.plan import Counts, Item, Scan
 from holdfast.detect.tables import (
     FAR,
     PERHAPS_MISSING,
+    Answered,
     Column,
     Extent,
     Kind,
@@ -42,8 +43,6 @@ from holdfast.detect.tables import (
     Source,
     Stretch,
     Table,
-    as_number,
-    spelled_truth,
 )
 from holdfast.prepare.systems import DateOrder, Rows
 
@@ -57,6 +56,8 @@ SAMPLE = 250_000
 """Rows from which edges are taken, about; of anything larger the same sample by id each time."""
 MOST_COLUMNS, MOST_ASKED = 50, 1000
 """Columns and aggregates of one query at most: more run out of memory, many more kill the process."""
+MOST_CLASSES = 1000
+"""Values of predictions and of labels that are looked at, the most frequent."""
 AT_ONCE = 1_000_000
 """Values held at once when quantiles are taken, 8 bytes each."""
 
@@ -260,30 +261,26 @@ class DuckDB:
         )
         return count, example
 
-    def unknown_labels(self, table: Table) -> tuple[int, str | None]:
-        label = table.label_column
+    def classes(self, table: Table) -> tuple[list[Answered], list[Answered]]:
+        within = _within(table, _moment_of(table)) if table.since or table.until else "true"
         prediction = table.columns.get(table.roles.prediction or "")
-        if label is None or prediction is None or Kind.EMPTY in (label.kind, prediction.kind):
-            return 0, None
-        source = table.labels.source if table.labels else table.source
-        value = how.class_of(label, quoted(label.name))
-        positive = _spelled_class(label, table.roles.positive)
-        opposite = f" OR y = {number(0)}" if label.kind in (Kind.NUMBER, Kind.TRUTH) else ""
-        said = how.class_of(prediction, quoted(prediction.name))
-        found = self._ask(
-            f"SELECT sum(n), min(v), (SELECT count(*) FROM y) FROM y WHERE NOT (y = {positive}{opposite}) "
-            f"AND y NOT IN (SELECT DISTINCT {_class(prediction, said)} FROM {_read(table.source)} "
-            f"WHERE {said} IS NOT NULL)".replace(
-                "SELECT sum",
-                f"WITH y AS (SELECT {_class(label, value)} AS y, min({how.exact(label, value)}) AS v, "
-                f"count(*) AS n FROM {_read(source)} WHERE {value} IS NOT NULL GROUP BY 1) SELECT sum",
-                1,
-            )
+        source, own = (table.labels.source, "true") if table.labels else (table.source, within)
+        return (
+            self._classes(table.source, prediction, within),
+            self._classes(source, table.label_column, own),
         )
-        many, example, different = found[0]
-        # Two words are the two classes, also when a model has only ever said one of them.
-        few = label.kind is Kind.TEXT and different <= 2
-        return (0, None) if many is None or few else (int(many), example)
+
+    def _classes(self, source: Source, column: Column | None, where: str) -> list[Answered]:
+        if column is None or column.kind is Kind.EMPTY:
+            return []
+        column = replace(column, classes=())
+        value = how.class_of(column, quoted(column.name))
+        found = self._ask(
+            f"SELECT {how.comparable(column, value)}, min({how.exact(column, value)}), count(*) "
+            f"FROM {_read(source)} WHERE {value} IS NOT NULL AND {where} "
+            f"GROUP BY 1 ORDER BY 3 DESC, 1 LIMIT {MOST_CLASSES}"
+        )
+        return [Answered(*row) for row in found]
 
     def distinct(self, table: Table, columns: Sequence[str]) -> int:
         names = ", ".join(quoted(table.column(name).name) for name in columns)
@@ -559,20 +556,6 @@ def _first_line(error: Exception) -> str:
     return "; ".join([first, *said[:1]])
 
 
-def _class(column: Column, clean: str) -> str:
-    """A prediction or label so that equal ones are equal: numbers and truth values as numbers."""
-    return how.double(column, clean) if column.kind in (Kind.NUMBER, Kind.TRUTH) else how.exact(column, clean)
-
-
-def _spelled_class(column: Column, value: bool | float | str) -> str:
-    """A value of the system's file as `_class` spells those of a column."""
-    if column.kind is Kind.TRUTH:
-        return number(bool(spelled_truth(value)))
-    if column.kind is Kind.NUMBER:
-        return number(as_number(value) or 0.0)
-    return literal(str(value))
-
-
 class _Rows:
     """The innermost query: only what is asked for, under plain names; labels joined when asked for.
 
@@ -702,8 +685,8 @@ class _Rows:
     def _positive(self, column: Column, clean: str) -> str:
         if column.kind is Kind.EMPTY:
             return self._named("CAST(NULL AS BOOLEAN)")
-        positive = _spelled_class(column, self._table.roles.positive)
-        return self._named(f"{_class(column, clean)} = {positive}")
+        positive = how.one_class(column.as_class(self._table.roles.positive))
+        return self._named(f"{how.comparable(column, clean)} = {positive}")
 
     def prediction_positive(self) -> str:
         return self._positive(*self._prediction())
@@ -721,7 +704,7 @@ class _Rows:
             return self._named("CAST(NULL AS BOOLEAN)")
         if how.is_whole(prediction[0]) and how.is_whole(label[0]):
             return self._named(f"{prediction[1]} = {label[1]}")
-        return self._named(f"{_class(*prediction)} = {_class(*label)}")
+        return self._named(f"{how.comparable(*prediction)} = {how.comparable(*label)}")
 
     def sql(self, window: timedelta | Rows | None = None, where: str = "") -> str:
         """The subquery, called r, with the number of the window as w."""

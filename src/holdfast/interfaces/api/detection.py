@@ -47,9 +47,9 @@ def show_system(app: App, who: Reads, system: Name) -> shapes.SystemShown:
 def list_monitors(app: App, who: Reads, system: Name) -> shapes.MonitorList:
     model = _system(app, system).model
     with app.ledger.reading() as conn:
-        latest, wrong = records.latest(conn, system), records.false_alarms(conn, system)
+        newest, wrong = records.newest(conn, system), records.false_alarms(conn, system)
         monitors = watched.monitors_in(conn, model)
-    return shapes.monitors_of(model, monitors, latest, wrong, _runs(app).get(system))
+    return shapes.monitors_of(model, monitors, newest, wrong, _runs(app).get(system))
 
 
 @router.get(
@@ -80,16 +80,7 @@ def measurements(
 @router.post("/systems/{system}/runs", status_code=201, tags=["monitors"], summary="Run its monitors now")
 def run(app: App, who: Responds, now: Now, system: Name) -> shapes.Ran:
     _system(app, system)
-    ran = app.monitoring.run(system, by=who.actor, at=now)
-    return shapes.Ran(
-        system=system,
-        measured=len(ran.measurements),
-        alarms=sum(one.alarm for one in ran.measurements),
-        raised=ran.raised,
-        failed=ran.failed,
-        failing=dict(ran.failing),
-        notes=ran.notes,
-    )
+    return shapes.ran(app.monitoring.run(system, by=who.actor, at=now))
 
 
 @router.get("/alerts", tags=["alerts"], summary="Alerts, the newest first")

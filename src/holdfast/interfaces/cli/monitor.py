@@ -56,7 +56,7 @@ def list_(
                 shapes.monitors_of(
                     applied.model,
                     watched.monitors_in(conn, applied.model),
-                    records.latest(conn, id_),
+                    records.newest(conn, id_),
                     records.false_alarms(conn, id_),
                     runs.get(id_),
                 )
@@ -88,20 +88,7 @@ def run(
             done.append(application.monitoring.run(id_, by=by, at=session.now))
 
     def document() -> Runs:
-        return Runs(
-            runs=tuple(
-                shapes.Ran(
-                    system=ran.system,
-                    measured=len(ran.measurements),
-                    alarms=sum(one.alarm for one in ran.measurements),
-                    raised=ran.raised,
-                    failed=ran.failed,
-                    failing=dict(ran.failing),
-                    notes=ran.notes,
-                )
-                for ran in done
-            )
-        )
+        return Runs(runs=tuple(shapes.ran(ran) for ran in done))
 
     made = session.answer(document, _ran)
     if any(ran.failed or ran.failing for ran in made.runs):
@@ -300,6 +287,10 @@ def _ran(made: Runs) -> Iterable[RenderableType]:
         new = wording.plural(ran.measured, "new or changed measurement")
         yield f"{ran.system}: {new}, {wording.plural(ran.alarms, 'alarm')}."
         yield from _strange(ran.failing, ran.notes)
+        for name, reason in ran.not_computable.items():
+            if name not in ran.failing:
+                yield cell(f"  {name} has no value in its newest window: {reason}", "yellow")
+        yield from (cell(f"  {late.said}", "yellow") for late in ran.late)
         if ran.raised:
             yield cell(f"  Raised: {', '.join(ran.raised)}  (holdfast alert list)", "red")
 
@@ -342,6 +333,8 @@ def _row(one: shapes.MonitorListed) -> tuple[object, ...]:
     named = cell(one.monitor)
     named.append(f"\n{words_of(one.metric)}, {one.window}", style="dim")
     newest = one.latest
+    if one.not_computable:
+        return named, one.threshold, cell(f"not computable: {clipped(one.not_computable, 120)}", "yellow")
     if newest is None:
         return named, one.threshold, cell("not measured yet", "dim")
     digits = 0 if one.metric is Metric.VOLUME else 2

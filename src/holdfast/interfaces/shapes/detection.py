@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from holdfast.detect import records
-from holdfast.detect.measurement import Measurement, Status
-from holdfast.detect.records import Alert, Run
+from holdfast.detect import monitoring, records
+from holdfast.detect.measurement import Status
+from holdfast.detect.records import Alert, Newest, Run
 from holdfast.detect.watched import window_said
 from holdfast.interfaces.shapes.base import Asked, Seconds, Shown, Text
 from holdfast.interfaces.shapes.incidents import AlertFactsShown
@@ -115,7 +115,9 @@ class MonitorListed(Shown):
     schedule_seconds: Seconds
     group_by: tuple[str, ...]
     latest: MeasurementShown | None
-    """The newest window that says something for everybody."""
+    """The newest window that has a value for everybody."""
+    not_computable: str
+    """Why the newest window of all could not be computed, so that `latest` is older; empty when it could."""
     alerts: int
     """Alerts it ever raised."""
     false_alarms: int
@@ -134,6 +136,21 @@ class Measurements(Shown):
     measurements: tuple[MeasurementShown, ...]
 
 
+class LateRows(Shown):
+    """Rows that came to a window after it had been judged; it was measured again."""
+
+    window_start: datetime
+    window_end: datetime
+    rows: int
+    """How many more there are; fewer where rows went."""
+    monitors: tuple[str, ...]
+    """Which have measured the window again."""
+    changed: tuple[str, ...]
+    """Which of them say something else of it now."""
+    said: str
+    """The same in a sentence."""
+
+
 class Ran(Shown):
     """What one run of a system's monitors found."""
 
@@ -149,6 +166,10 @@ class Ran(Shown):
     """By monitor that could not measure: why."""
     notes: tuple[str, ...]
     """What was strange about the log and did not stop the counting."""
+    not_computable: dict[str, str]
+    """By monitor whose newest window could not be computed: why. No alarm can come from that window."""
+    late: tuple[LateRows, ...]
+    """Windows whose rows came, or went, after they had been judged."""
 
 
 class AlertShown(Shown):
@@ -271,12 +292,12 @@ def _system(applied: Applied[System], monitors: int, run: Run | None) -> dict[st
 def monitors_of(
     system: System,
     monitors: Iterable[Monitor],
-    latest: Mapping[str, Measurement],
+    newest: Mapping[str, Newest],
     false_alarms: Mapping[str, tuple[int, int]],
     run: Run | None,
 ) -> MonitorList:
-    """`monitors` as they measure, `latest` and `false_alarms` by their ids, as `detect` reads all three."""
-    found = tuple(_monitor(system, one, latest, false_alarms) for one in monitors)
+    """`monitors` as they measure, `newest` and `false_alarms` by their ids, as `detect` reads all three."""
+    found = tuple(_monitor(system, one, newest, false_alarms) for one in monitors)
     seen = RunShown.model_validate(run) if run else None
     return MonitorList(system=system.id, monitors=found, monitoring=seen)
 
@@ -284,10 +305,10 @@ def monitors_of(
 def _monitor(
     system: System,
     monitor: Monitor,
-    latest: Mapping[str, Measurement],
+    newest: Mapping[str, Newest],
     false_alarms: Mapping[str, tuple[int, int]],
 ) -> MonitorListed:
-    newest = latest.get(monitor.id)
+    last = newest.get(monitor.id, Newest(None, None))
     wrong, alerts = false_alarms.get(monitor.id, (0, 0))
     return MonitorListed(
         system=system.id,
@@ -301,9 +322,25 @@ def _monitor(
         tells=tuple(role.value for role in monitor.tells),
         schedule_seconds=round(monitor.schedule.total_seconds()),
         group_by=monitor.group_by,
-        latest=MeasurementShown.model_validate(newest) if newest else None,
+        latest=MeasurementShown.model_validate(last.valued) if last.valued else None,
+        not_computable=last.unknown.reason if last.unknown else "",
         alerts=alerts,
         false_alarms=wrong,
+    )
+
+
+def ran(found: monitoring.Ran) -> Ran:
+    """One run as every interface tells of it."""
+    return Ran(
+        system=found.system,
+        measured=len(found.measurements),
+        alarms=sum(one.alarm for one in found.measurements),
+        raised=found.raised,
+        failed=found.failed,
+        failing=dict(found.failing),
+        notes=found.notes,
+        not_computable=found.not_computable,
+        late=tuple(LateRows.model_validate(one) for one in found.late),
     )
 
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from holdfast import charts, wording
 from holdfast.detect import maturity
 from holdfast.detect.alarms.relative import compared_with
+from holdfast.detect.blind import series_of as series_of
 from holdfast.detect.judging import average_run_length
-from holdfast.detect.measurement import Measurement, series_key
+from holdfast.detect.measurement import Measurement
 from holdfast.detect.watched import window_said as window_said
 from holdfast.prepare.playbook import Playbook
 from holdfast.prepare.systems import Metric, Monitor, Rows, System
@@ -97,11 +98,6 @@ class Gauge:
             return "no values yet"
         first, last = self.figure(values[0]), self.figure(values[-1])
         return f"{wording.plural(len(values), 'window')}, {first} to {last}, {limits_said(self.monitor)}"
-
-
-def series_of(monitor: Monitor) -> str:
-    """The series of a monitor that speaks for everybody."""
-    return series_key(monitor.id, None, monitor.metric.value)
 
 
 def digits(monitor: Monitor) -> int:

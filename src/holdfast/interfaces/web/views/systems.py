@@ -30,6 +30,8 @@ router = APIRouter()
 _COURSE = 30
 """Windows of a small line."""
 _SHOWN_INCIDENTS = 5
+_SHOWN_LATE = 3
+"""Windows with late rows, or monitors without a value, that a notice names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,13 @@ def run(visit: visit, system: str) -> Response:
             f"Monitors of {system} ran.",
             f"{plural(len(ran.measurements), 'measurement')} new or changed{_raised(ran.raised)}.",
         )
+    if ran.late:
+        said = " ".join(one.said for one in ran.late[:_SHOWN_LATE])
+        visit.notice(f"Rows came late to {plural(len(ran.late), 'window')}.", said, "warn")
+    without = {name: why for name, why in ran.not_computable.items() if name not in ran.failing}
+    if without:
+        said = " ".join(f"{name}: {why}" for name, why in list(without.items())[:_SHOWN_LATE])
+        visit.notice(f"{plural(len(without), 'monitor')} could not compute the newest window.", said, "warn")
     return visit.back(f"/systems/{quote(system)}")
 
 
