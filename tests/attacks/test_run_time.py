@@ -56,6 +56,9 @@ ROWS = {
     "sign-ins held off for years": "INSERT INTO account_attempts VALUES ('a', "
     "'maya.okafor@harbourstreet.example', '1', '2999-01-01T00:00:00.000000Z', 0)",
     "a position behind the end": "INSERT INTO reaction_cursors VALUES ('triage alerts', 999999)",
+    "a deleted account": "DELETE FROM account_credentials",
+    "a deleted session": "DELETE FROM account_sessions",
+    "a deleted token": "DELETE FROM account_tokens",
     "a lease without end": "INSERT INTO outbox_leases "
     "SELECT message, '2999-01-01T00:00:00.000000Z' FROM outbox",
     "a lease for no message": "INSERT INTO outbox_leases VALUES ('none', '2026-11-23T10:42:00.000000Z')",

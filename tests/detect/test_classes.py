@@ -128,9 +128,11 @@ def test_what_only_labels_say_is_no_class_also_where_they_are_of_two_words(
     case: Callable[..., Case],
 ) -> None:
     """Then either word may be the one that is none: both are named."""
-    notes = case("VARCHAR", [("yes", 60), ("no", 40)], [("yes", 50), ("?", 50)], positive="yes").log().notes
+    notes = (
+        case("VARCHAR", [("yes", 60), ("no", 40)], [("yes", 50), ("later", 50)], positive="yes").log().notes
+    )
     assert [note.partition(" with a value ")[0] for note in notes] == ["40 predictions", "50 labels"]
-    assert 'such as "?" (50)' in notes[1]
+    assert 'such as "later" (50)' in notes[1]
 
 
 @pytest.mark.parametrize(("kind", "third"), [("VARCHAR", "maybe"), ("INTEGER", 2)])

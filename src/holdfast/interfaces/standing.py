@@ -19,8 +19,7 @@ from holdfast.detect.records import Run
 from holdfast.evidence import custody
 from holdfast.interfaces.application import CLOCKS, Application
 from holdfast.ledger import pulse, tables, timers
-from holdfast.ledger.events import STREAM, LedgerChecked
-from holdfast.ledger.ledger import Timer, recorded_from
+from holdfast.ledger.ledger import Timer
 from holdfast.ledger.pulse import Beat
 from holdfast.prepare import versions
 from holdfast.prepare.systems import System
@@ -104,7 +103,8 @@ class Standing:
     messages_late: int
     vault_missing: bool
     ledger: str
-    """What the last check of the whole ledger found: `holds`, another verdict, or `not checked`."""
+    """What the last check of the whole ledger found, as pages say it: `holds`, another verdict, or `not
+    checked`."""
 
     @property
     def watched(self) -> int:
@@ -150,7 +150,6 @@ def standing_of(application: Application) -> Standing:
         bounds = bounds_of(conn, systems.values(), now, working=working.runs)
         messages = _messages_late(conn, now)
         evidence = _holds_evidence(conn)
-        checked = _last_check(conn)
     silent = silent_systems(systems, runs, now)
     quiet = {one.system.id for one in silent}
     return Standing(
@@ -162,7 +161,7 @@ def standing_of(application: Application) -> Standing:
         clocks_late=len(clocks_late(application, now)),
         messages_late=messages,
         vault_missing=evidence and not application.settings.vault.path.is_dir(),
-        ledger=checked,
+        ledger=checked.found.verdict if (checked := application.checks.last()) else _NOT_CHECKED,
     )
 
 
@@ -189,14 +188,6 @@ def _messages_late(conn: Connection, now: datetime) -> int:
     query = select(func.count()).select_from(tables.outbox)
     due = query.where(box.state == "queued", box.next_at <= clock.stamp(now - MESSAGE_LATE))
     return int(conn.execute(due).scalar_one())
-
-
-def _last_check(conn: Connection) -> str:
-    facts = tables.facts.c
-    query = select(tables.facts).where(facts.stream == STREAM, facts.type == LedgerChecked.type)
-    row = conn.execute(query.order_by(facts.stream_seq.desc()).limit(1)).first()
-    found = recorded_from(row).fact if row else None
-    return found.verdict if isinstance(found, LedgerChecked) else _NOT_CHECKED
 
 
 def _holds_evidence(conn: Connection) -> bool:

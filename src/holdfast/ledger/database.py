@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from holdfast.ledger.tables import metadata
@@ -55,7 +55,7 @@ class Database:
     def _engine(url: Any) -> Engine:
         try:
             if url.get_backend_name() != "sqlite":
-                return create_engine(url, pool_pre_ping=True)
+                return create_engine(url, pool_pre_ping=True, connect_args=_deadlines(url))
             engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
         except ModuleNotFoundError as error:
             raise DatabaseProblem(
@@ -108,6 +108,28 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+_DEADLINES = {
+    # Seconds until a server must have answered a connection: one that is not there, or accepts and says
+    # nothing, holds up no command and no lane of the worker.
+    "connect_timeout": "10",
+    # A connection whose other end is gone is noticed after a minute, not after the system's two hours.
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "60000",
+}
+_STATEMENTS = "-c statement_timeout=15min -c lock_timeout=5min"
+"""No statement takes so long: what is long, such as a check, asks many."""
+
+
+def _deadlines(url: URL) -> dict[str, str]:
+    """How long a server is waited for; what the URL says itself stands."""
+    own = url.query.get("options", ())
+    options = [_STATEMENTS, *((own,) if isinstance(own, str) else own)]  # of one setting, the last stands
+    missing = {name: value for name, value in _DEADLINES.items() if name not in url.query}
+    return {**missing, "options": " ".join(options)}
 
 
 def settle_constraints(conn: Connection) -> None:

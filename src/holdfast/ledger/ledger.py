@@ -16,7 +16,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Connection, Table, func, insert, select, update
 
 from holdfast import clock
 from holdfast.ledger import tables
@@ -42,6 +42,10 @@ class NotAsWritten(Exception):
 
 class NotALedger(Exception):
     """The database holds no ledger yet."""
+
+
+class HeadMissing(Exception):
+    """The row that says how many facts there are is gone, and facts are there."""
 
 
 _HEAD = (tables.head.c.origin, tables.head.c.size, tables.head.c.last_at)
@@ -109,10 +113,14 @@ class Ledger:
     # Beginning ---------------------------------------------------------------------------------
 
     def create(self, origin: str) -> None:
-        """Create tables and the head row; does nothing where a ledger exists already."""
+        """Create tables and the head row; does nothing where a ledger exists already.
+
+        Raises HeadMissing where facts are stored and the row that says how many is gone.
+        """
         self.database.create()
         with self.database.writing() as conn:
             if conn.execute(select(tables.head.c.id)).first() is None:
+                _require_empty(conn)
                 conn.execute(insert(tables.head).values(id=0, origin=origin, size=0, last_at=""))
 
     @property
@@ -282,8 +290,20 @@ class Ledger:
         query = select(*_HEAD)
         row = conn.execute(query.with_for_update() if lock else query).first()
         if row is None:
+            _require_empty(conn)
             raise NotALedger("this database holds no ledger yet; run `holdfast init`")
         return row.origin, row.size, row.last_at
+
+
+def _require_empty(conn: Connection) -> None:
+    """Raises HeadMissing where facts are stored: a new head over them would begin a second history."""
+    stored = conn.execute(select(func.count()).select_from(tables.facts)).scalar_one()
+    if stored:
+        raise HeadMissing(
+            f"the row of ledger_head is missing, and {stored:,} facts are stored: it was deleted, or the "
+            "database is damaged. Nothing is read or written while it is missing, and `holdfast init` makes "
+            "no new one. Keep a copy of the database as it is now, then put the newest backup back"
+        )
 
 
 def _read_back(conn: Connection, rows: Sequence[Mapping[str, Any]], head: tuple[str, int, str]) -> None:

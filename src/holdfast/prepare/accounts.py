@@ -4,8 +4,8 @@ Secrets live in run-time tables that are no projections and never enter the ledg
 (argon2id), and SHA-256 of session and API tokens, which are random enough that a plain hash is as good as
 a slow one. What happened is in the ledger: accounts made, sessions started, refused and ended.
 
-Order of writing: whatever gives access is written after its fact, whatever takes access away before it.
-A crash in between leaves a fact about a session nobody has, never a session the ledger does not know.
+Whatever gives access, or takes it away, is written in the transaction of its fact: a crash leaves both or
+neither, so that a row too many and a row too few are findings of `ledger check`.
 
 What a person may reach comes from the roster in force at the moment of asking, never from the session.
 """
@@ -17,7 +17,7 @@ import hmac
 import json
 import secrets
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -29,7 +29,9 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
+    Delete,
     Index,
+    Insert,
     String,
     Table,
     Text,
@@ -195,8 +197,8 @@ class Accounts:
         if self._credential(person) is not None:
             raise NotAllowed(f"{person} has an account already; set a new password instead")
         hashed = self._hash(person, password)
-        self._tell(person, AccountCreated(person=person, kept=digest_of_kept(hashed)), by, at)
-        self._store(person, hashed, at)
+        created = AccountCreated(person=person, kept=digest_of_kept(hashed))
+        self._tell(person, created, by, at, _stored(person, hashed, at))
 
     def set_password(self, person: str, password: str, by: Actor, at: datetime) -> None:
         """Replace a password and end every session of that person. Raises NotAllowed without an account."""
@@ -204,8 +206,8 @@ class Accounts:
         if self._credential(person) is None:
             raise NotAllowed(f"{person} has no account yet; create one first")
         hashed = self._hash(person, password)
-        self._tell(person, PasswordChanged(person=person, kept=digest_of_kept(hashed)), by, at)
-        self._store(person, hashed, at)
+        changed = PasswordChanged(person=person, kept=digest_of_kept(hashed))
+        self._tell(person, changed, by, at, _stored(person, hashed, at))
         for row in self._rows(select(_SESSIONS).where(_SESSIONS.c.person == person)):
             self._end(row, "password changed", by, at)
 
@@ -343,8 +345,8 @@ class Accounts:
                 raise NotAllowed(
                     f"{by.name} cannot revoke a token of {row.person}; ask them or an administrator"
                 )
-            self._write(delete(_TOKENS).where(_TOKENS.c.token == token))
-            self._tell(row.person, TokenRevoked(token=token, person=row.person, name=row.name), by, at)
+            revoked = TokenRevoked(token=token, person=row.person, name=row.name)
+            self._tell(row.person, revoked, by, at, _gone(delete(_TOKENS).where(_TOKENS.c.token == token)))
 
     # Inside ------------------------------------------------------------------------------------
 
@@ -369,7 +371,6 @@ class Accounts:
             expires_at=expires_at,
             kept=digest_of_kept(_digest(secret)),
         )
-        self._tell(person, issued, by, at)
         row = {
             "token": handle,
             "token_hash": _digest(secret),
@@ -380,7 +381,7 @@ class Accounts:
             "created_at": clock.stamp(at),
             "expires_at": clock.stamp(expires_at),
         }
-        self._write(insert(_TOKENS).values(**row))
+        self._tell(person, issued, by, at, _put_in(insert(_TOKENS).values(**row)))
         return secret, ApiToken(handle, person, name, kind, scope, at, expires_at, None)
 
     def _start(
@@ -389,7 +390,6 @@ class Accounts:
         secret, handle = secrets.token_urlsafe(32), secrets.token_hex(8)
         kept = digest_of_kept(_digest(secret))
         started = SessionStarted(person=actor.id, session=handle, origin=origin, kept=kept)
-        self._tell(actor.id, started, actor, at)
         row = {
             "token_hash": _digest(secret),
             "session": handle,
@@ -398,18 +398,15 @@ class Accounts:
             "seen_at": clock.stamp(at),
             "origin": origin,
         }
-        self._write(insert(_SESSIONS).values(**row))
+        self._tell(actor.id, started, actor, at, _put_in(insert(_SESSIONS).values(**row)))
         return secret, SignedIn(actor, access, "session", handle, _csrf(secret))
 
     def _end(
         self, row: Any, reason: Literal["signed out", "expired", "password changed"], by: Actor, at: datetime
     ) -> None:
-        with self._ledger.database.writing() as conn:
-            ended = conn.execute(delete(_SESSIONS).where(_SESSIONS.c.session == row.session)).rowcount
-        if ended:  # of two requests that find it expired, one tells the ledger
-            self._tell(
-                row.person, SessionEnded(person=row.person, session=row.session, reason=reason), by, at
-            )
+        ended = SessionEnded(person=row.person, session=row.session, reason=reason)
+        where = _SESSIONS.c.session == row.session
+        self._tell(row.person, ended, by, at, _gone(delete(_SESSIONS).where(where)))
 
     def _expired(self, row: Any, at: datetime) -> bool:
         idle = at - clock.parse(row.seen_at) >= self._limits.idle
@@ -492,18 +489,12 @@ class Accounts:
             with self._hashing:
                 renewed = self._hasher.hash(password)
             kept = digest_of_kept(renewed)
-            self._tell(person, CredentialRenewed(person=person, kept=kept), _ACCOUNTS, at)
-            self._store(person, renewed, at)
+            fact = CredentialRenewed(person=person, kept=kept)
+            self._tell(person, fact, _ACCOUNTS, at, _stored(person, renewed, at))
 
     def _credential(self, person: str) -> str | None:
         rows = self._rows(select(_CREDENTIALS.c.password_hash).where(_CREDENTIALS.c.person == person))
         return rows[0].password_hash if rows else None
-
-    def _store(self, person: str, hashed: str, at: datetime) -> None:
-        with self._ledger.database.writing() as conn:
-            conn.execute(delete(_CREDENTIALS).where(_CREDENTIALS.c.person == person))
-            row = {"person": person, "password_hash": hashed, "changed_at": clock.stamp(at)}
-            conn.execute(insert(_CREDENTIALS).values(**row))
 
     def _listed(self, person: str) -> tuple[str | None, tuple[AccessRole, ...]]:
         """Name and access roles in the roster in force; no name for who is not in it."""
@@ -521,12 +512,16 @@ class Accounts:
             )
         return access
 
-    def _tell(self, person: str, fact: Fact, by: Actor, at: datetime) -> None:
+    def _tell(self, person: str, fact: Fact, by: Actor, at: datetime, keeping: Keeping | None = None) -> None:
+        """Record a fact, and in the same transaction the row it tells of: a crash never parts the two."""
         stream = f"account/{_pseudonym(person) if person else 'unknown'}"
         while True:
             try:
                 # Only the version is read: a stream of refused sign-ins may be long, and decides nothing.
-                self._ledger.append(Draft(stream, self._length(stream), [fact]), by=by, at=at)
+                draft = Draft(stream, self._length(stream), [fact])
+                self._ledger.append(draft, by=by, at=at, keeping=keeping)
+                return
+            except _GoneAlready:  # of two requests that end one thing, one tells the ledger
                 return
             except Conflict:  # somebody signed in to the same account at the same moment
                 continue
@@ -542,6 +537,38 @@ class Accounts:
     def _write(self, statement: Any) -> None:
         with self._ledger.database.writing() as conn:
             conn.execute(statement)
+
+
+Keeping = Callable[[Connection], None]
+"""Writes the rows that a fact tells of."""
+
+
+class _GoneAlready(Exception):
+    """Somebody else has ended it meanwhile."""
+
+
+def _stored(person: str, hashed: str, at: datetime) -> Keeping:
+    def write(conn: Connection) -> None:
+        conn.execute(delete(_CREDENTIALS).where(_CREDENTIALS.c.person == person))
+        row = {"person": person, "password_hash": hashed, "changed_at": clock.stamp(at)}
+        conn.execute(insert(_CREDENTIALS).values(**row))
+
+    return write
+
+
+def _put_in(row: Insert) -> Keeping:
+    def write(conn: Connection) -> None:
+        conn.execute(row)
+
+    return write
+
+
+def _gone(row: Delete) -> Keeping:
+    def write(conn: Connection) -> None:
+        if not conn.execute(row).rowcount:
+            raise _GoneAlready
+
+    return write
 
 
 _ACCOUNTS = Actor("holdfast/accounts", "Holdfast", "system")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -44,18 +44,15 @@ class Access:
 
     def __init__(self, now: datetime) -> None:
         self._latest = clock.stamp(now + SKEW)
-        self._settled = now - SKEW
-        self._accounts: dict[str, tuple[str, ...]] = {}
-        """Digests of what may be kept of each person's password; empty ones in facts that are older."""
+        self._accounts: dict[str, str] = {}
+        """Digest of what is kept of each person's password; empty in facts that are older."""
         self._sessions: dict[str, SessionStarted] = {}
         self._tokens: dict[str, TokenIssued] = {}
 
     def see(self, recorded: Recorded) -> None:
         match recorded.fact:
             case AccountCreated() | PasswordChanged() | CredentialRenewed() as fact:
-                # The row follows its fact: for a moment the old one stands there rightly.
-                before = self._accounts.get(fact.person, ()) if recorded.at > self._settled else ()
-                self._accounts[fact.person] = (*before, fact.kept)
+                self._accounts[fact.person] = fact.kept
             case SessionStarted() as started:
                 self._sessions[started.session] = started
             case SessionEnded() as ended:
@@ -79,8 +76,9 @@ class Access:
         for row in rows:
             if row.person not in self._accounts:
                 yield f"{row.person} has a password, and no fact tells of the account"
-            elif all(_differs(kept, row.password_hash) for kept in self._accounts[row.person]):
+            elif _differs(self._accounts[row.person], row.password_hash):
                 yield f"the password hash of {row.person} is not the one that was set: it was replaced"
+        yield from _missing("the password of", self._accounts, [row.person for row in rows])
         yield from _twice("the password of", [row.person for row in rows])
 
     def _sessions_of(self, rows: list[Any]) -> Iterator[str]:
@@ -95,6 +93,7 @@ class Access:
                 yield f"session {row.session} of {row.person} opens to another secret: it was replaced"
             if not row.started_at <= row.seen_at <= self._latest:
                 yield f"session {row.session} of {row.person} was used at {row.seen_at}, which is not yet"
+        yield from _missing("session", self._sessions, [row.session for row in rows])
         yield from _twice("session", [row.session for row in rows])
 
     def _tokens_of(self, rows: list[Any]) -> Iterator[str]:
@@ -114,6 +113,7 @@ class Access:
                 yield f"token {row.token} of {row.person} is not as it was issued to {issued.person}"
             if _differs(issued.kept, row.token_hash):
                 yield f"token {row.token} of {row.person} opens to another secret: it was replaced"
+        yield from _missing("token", self._tokens, [row.token for row in rows])
         yield from _twice("token", [row.token for row in rows])
 
 
@@ -123,6 +123,12 @@ def _rows(conn: Connection, table: str) -> list[Any]:
 
 def _differs(kept: str, secret: str) -> bool:
     return bool(kept) and kept != digest_of_kept(secret)
+
+
+def _missing(what: str, told: Iterable[str], names: Iterable[str]) -> Iterator[str]:
+    """Rows that facts tell of, and that nobody has ended."""
+    for name in sorted(set(told) - set(names)):
+        yield f"{what} {name} is missing, and no fact says that it was ended: its row was deleted"
 
 
 def _twice(what: str, names: list[str]) -> Iterator[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -10,11 +12,12 @@ from typing import Any
 
 import pytest
 from sqlalchemy import delete, update
+from sqlalchemy.exc import DBAPIError
 from structlog.testing import capture_logs
 
 from holdfast import app as joined
 from holdfast.detect.monitoring import monitor_memory
-from holdfast.ledger import keys
+from holdfast.ledger import keys, tables
 from holdfast.ledger.database import Database
 from holdfast.ledger.timekeeping import LedgerClock
 from holdfast_verify.checkpoint import Checkpoint
@@ -22,6 +25,7 @@ from holdfast_verify.note import Signer, sign
 from support.company import HELEN, INES
 from support.machines import Machine
 
+_MAIN = "from holdfast.app import main; main()"
 KEY, MEMORY, ANCHOR = "keys/ledger.key", "keys/ledger.signed.json", "checkpoints.jsonl"
 
 
@@ -152,3 +156,44 @@ def test_after_a_step_of_the_clock_nothing_is_recorded_until_a_person_confirms_i
     assert (confirmed["by"]["id"], confirmed["data"]["reason"]) == (HELEN.id, "Set right")
     company.done("incident", "declare", "Refusals without a reason")
     assert company.done("ledger", "check")["holds"]
+
+
+def test_a_head_that_was_deleted_is_told_as_such_and_no_new_one_is_made(company: Any, clock: Any) -> None:
+    """A new head over stored facts would begin a second history."""
+    application = joined.open_workspace(company.folder, None, clock)
+    facts = application.ledger.size()
+    with application.ledger.database.writing() as conn:
+        conn.execute(delete(tables.head))
+    application.ledger.database.close()
+    for words in (("ledger", "check"), ("incident", "list"), ("init", str(company.folder))):
+        said = company(*words)
+        assert said.code == 1, words
+        assert f"the row of ledger_head is missing, and {facts} facts are stored" in said.sentence
+        assert "put the newest backup back" in said.sentence
+        assert "run `holdfast init`" not in said.sentence
+        assert said.out == ""
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        "UPDATE streams SET version = 'x'",
+        "UPDATE streams SET last_hash = 'x'",
+        "UPDATE facts SET payload = 'x' WHERE seq = 3",
+    ],
+)
+def test_a_check_that_finds_anything_still_answers_in_json_alone(company: Any, clock: Any, edit: str) -> None:
+    application = joined.open_workspace(company.folder, None, clock)
+    if not application.ledger.database.is_sqlite and "'x'" in edit:
+        pytest.skip("the server's columns hold no value of another type")
+    with application.ledger.database.writing() as conn:
+        try:
+            conn.exec_driver_sql(edit)
+        except DBAPIError:
+            pytest.skip("the database itself refuses it")
+    application.ledger.database.close()
+    words = ["--workspace", str(company.folder), "ledger", "check", "--json"]
+    done = subprocess.run([sys.executable, "-c", _MAIN, *words], capture_output=True, text=True)
+    assert done.returncode == 1
+    answer = json.loads(done.stdout)
+    assert answer["verdict"] == "does not hold"

@@ -16,7 +16,7 @@ from holdfast.interfaces.cli.output import cell, facts, plain
 from holdfast.interfaces.cli.session import Session, command
 from holdfast.interfaces.shapes.base import Shown
 from holdfast.ledger.facts import Recorded
-from holdfast.ledger.ledger import NotALedger
+from holdfast.ledger.ledger import HeadMissing, NotALedger
 from holdfast.prepare import versions
 from holdfast.prepare.documents import Unusable
 from holdfast.prepare.events import (
@@ -103,6 +103,8 @@ def _require_no_ledger(session: Session, folder: Path) -> None:
         session.wiring.open_workspace(folder, None, None)
     except NotALedger:
         return
+    except HeadMissing:
+        raise  # something lies there that must not be begun anew
     except Exception as error:
         if "ledger_head" in str(error):
             return

@@ -23,7 +23,7 @@ from holdfast.ledger.anchor import AnchorProblem
 from holdfast.ledger.database import DatabaseProblem
 from holdfast.ledger.facts import UnknownFact
 from holdfast.ledger.keys import KeyProblem
-from holdfast.ledger.ledger import Conflict, NotALedger, NotAsWritten
+from holdfast.ledger.ledger import Conflict, HeadMissing, NotALedger, NotAsWritten
 from holdfast.ledger.sealing import RefusedToSeal
 from holdfast.prepare.documents import Unusable
 from holdfast.prepare.starting import AlreadyThere
@@ -38,6 +38,7 @@ _SENTENCES: tuple[type[Exception], ...] = (
     NoSuchContainment,
     NoSuchItem,
     NotThere,
+    HeadMissing,
     NotALedger,
     NotAsWritten,
     AnchorProblem,
@@ -100,7 +101,11 @@ def _unforeseen(error: Exception) -> str:
 def _of_database(error: DBAPIError) -> str:
     reason = " ".join(str(error.orig).split())
     if isinstance(error, (OperationalError, ProgrammingError)) and "ledger_head" in reason:
-        return "the database holds no ledger yet; run `holdfast init` on this workspace to make it"
+        return (
+            "the database has no table ledger_head: no ledger was made in it yet, and `holdfast init` makes "
+            "one; or the table was dropped, then `holdfast init` refuses, and the newest backup has to be "
+            "put back"
+        )
     return f"the database cannot be used: {reason}; check [database] url in holdfast.toml"
 
 
