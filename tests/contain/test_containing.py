@@ -874,6 +874,18 @@ class TestReverting:
         assert steps.revert(number, "released with version 3.3", by=MAYA, at=now + timedelta(days=1))
         assert loading.load(ledger, incident).stream.version == before
 
+    def test_whoever_heard_of_a_switch_hears_that_it_was_set_back(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        number = switch(steps, incident, BROKERS, now)
+        steps.revert(number, "the feed is fixed", by=MAYA, at=now + 9 * MINUTE)
+        messages = [one.fact for one in ledger.facts() if isinstance(one.fact, MessageQueued)]
+        switched = {one.to for one in messages if one.about == "switched"}
+        back = [one for one in messages if one.about == "reverted"]
+        assert switched
+        assert {one.to for one in back} >= switched
+        assert all("the feed is fixed" in one.text for one in back)
+
     def test_what_was_never_applied_cannot_be_reverted(
         self, steps: Containing, incident: str, now: datetime
     ) -> None:

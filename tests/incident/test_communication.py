@@ -15,12 +15,13 @@ from holdfast.incident.responding import Desk, Ground, Report
 from holdfast.ledger import timers
 from holdfast.ledger.ledger import Ledger, Timer
 from holdfast.ledger.outbox import MessageQueued
+from holdfast.people import IncidentRole
 from holdfast.prepare.consistency import playbook_problems
 from holdfast.prepare.documents import parse_document, understand
 from holdfast.prepare.playbook import Playbook, Protocol
 from holdfast.prepare.starting import write_workspace
 from holdfast.prepare.terms import Category, Moment, Severity
-from support.company import HELEN, INES, MAYA, PRIYA, WORKER
+from support.company import HELEN, INES, MAYA, PRIYA, SAMUEL, WORKER
 
 
 def queued(ledger: Ledger, about: Moment | None = None) -> list[MessageQueued]:
@@ -39,6 +40,28 @@ def pass_by(ledger: Ledger, desk: Desk, until: datetime) -> None:
     fire = {"clock.breach": desk.breach_clock, "escalation.step": desk.escalate}
     while ready := timers.due(ledger, until, limit=1, wanted=lambda timer: timer.kind in fire):
         fire[ready[0].kind](ready[0], by=WORKER, at=ready[0].due)
+
+
+def unspoken(desk: Desk, moment: Moment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A playbook signed before there was such a moment: no severity has words for it."""
+    known = desk.ground_of
+
+    def silent(ground: Ground) -> Ground:
+        protocols = ground.playbook.communication.protocols
+        others = {
+            severity.value: Protocol.model_construct(
+                messages=tuple(m for m in protocol.messages if m.on is not moment), arrangements=("none",)
+            )
+            for severity, protocol in protocols.items()
+        }
+        communication = ground.playbook.communication.model_copy(
+            update={"protocols": protocols.model_copy(update=others)}
+        )
+        return replace(ground, playbook=ground.playbook.model_copy(update={"communication": communication}))
+
+    monkeypatch.setattr(desk, "ground_of", lambda state: silent(known(state)))
+    active = desk._active_ground
+    monkeypatch.setattr(desk, "_active_ground", lambda system: silent(active(system)))
 
 
 def declared(desk: Desk, severity: Severity, now: datetime) -> str:
@@ -80,24 +103,7 @@ def test_a_playbook_that_is_silent_about_a_moment_silences_nobody(
     desk: Desk, ledger: Ledger, now: datetime, moment: Moment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that was signed under an older release; no severity has words for the moment."""
-    known = desk.ground_of
-
-    def silent(ground: Ground) -> Ground:
-        protocols = ground.playbook.communication.protocols
-        others = {
-            severity.value: Protocol.model_construct(
-                messages=tuple(m for m in protocol.messages if m.on is not moment), arrangements=("none",)
-            )
-            for severity, protocol in protocols.items()
-        }
-        communication = ground.playbook.communication.model_copy(
-            update={"protocols": protocols.model_copy(update=others)}
-        )
-        return replace(ground, playbook=ground.playbook.model_copy(update={"communication": communication}))
-
-    monkeypatch.setattr(desk, "ground_of", lambda state: silent(known(state)))
-    active = desk._active_ground
-    monkeypatch.setattr(desk, "_active_ground", lambda system: silent(active(system)))
+    unspoken(desk, moment, monkeypatch)
     incident = declared(desk, Severity.HIGH, now)
     pass_by(ledger, desk, now + timedelta(hours=3))
     told = queued(ledger, moment)
@@ -174,3 +180,57 @@ def test_a_protocol_without_a_message_for_a_moment_is_refused_by_check(
     assert f"nobody is written to when an incident of severity {severity} is" in problem.cause
     assert str(moment) in problem.fix
     assert problem.line == text[:begin].count("\n") + 2
+
+
+# How it ends, and in whose hands it is -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("older", [False, True], ids=["spoken of", "older playbook"])
+@pytest.mark.parametrize("severity", list(Severity))
+@pytest.mark.parametrize("role", [IncidentRole.INCIDENT_COMMANDER, IncidentRole.TECHNICAL_LEAD])
+def test_a_role_handed_over_is_told_to_who_takes_it_who_gives_it_up_and_the_team(
+    desk: Desk,
+    ledger: Ledger,
+    now: datetime,
+    role: IncidentRole,
+    severity: Severity,
+    older: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """R-ESC-08/told."""
+    incident = declared(desk, severity, now)
+    before = load(ledger, incident).state
+    if older:
+        unspoken(desk, Moment.HANDED_OVER, monkeypatch)
+    desk.hand_over(incident, role, SAMUEL.id, "her shift is over", by=MAYA, at=now)
+    told = queued(ledger, Moment.HANDED_OVER)
+    holder = before.holder_of(role)
+    assert {one.to for one in told} >= {SAMUEL.id, *(member.person for member in before.team)}
+    assert len({one.to for one in told}) == len(told)
+    was = f" in place of {holder.name}" if holder else ""
+    said = f"Samuel Adeyemi is {role.value.replace('_', ' ')} now{was}: her shift is over"
+    assert all(said in one.text for one in told)
+    (mine,) = [one for one in told if one.to == SAMUEL.id]
+    assert mine.role == role.value
+
+
+@pytest.mark.parametrize("older", [False, True], ids=["spoken of", "older playbook"])
+@pytest.mark.parametrize("false_alarm", [False, True])
+@pytest.mark.parametrize("severity", list(Severity))
+def test_a_dismissal_is_told_to_the_team_with_its_reason(
+    desk: Desk,
+    ledger: Ledger,
+    now: datetime,
+    severity: Severity,
+    false_alarm: bool,
+    older: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    incident = declared(desk, severity, now)
+    if older:
+        unspoken(desk, Moment.DISMISSED, monkeypatch)
+    desk.dismiss(incident, "the file was a copy", false_alarm, by=MAYA, at=now)
+    told = queued(ledger, Moment.DISMISSED)
+    assert {one.to for one in told} >= {member.person for member in load(ledger, incident).state.team}
+    assert all("the file was a copy" in one.text and "dismissed" in one.subject for one in told)
+    assert all(("It was a false alarm: " in one.text) is false_alarm for one in told)

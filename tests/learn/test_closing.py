@@ -29,7 +29,7 @@ from holdfast.ledger import tables, timers
 from holdfast.ledger.facts import Fact
 from holdfast.ledger.ledger import Draft, Ledger
 from holdfast.ledger.outbox import MessageQueued
-from holdfast.prepare.terms import ContainmentKind, RemediationKind, ReviewQuestion
+from holdfast.prepare.terms import ContainmentKind, Moment, RemediationKind, ReviewQuestion
 from holdfast.problems import NotAllowed
 from support.company import AISHA, HELEN, MAYA, PRIYA, TOMAS, WORKER
 from support.measured import DAY
@@ -76,6 +76,43 @@ def reviewed(desk: Desk, verified: str, later: datetime) -> str:
 def closed(desk: Desk, reviewed: str, later: datetime) -> str:
     closing.close(desk, reviewed, "Retrained, checked, reviewed.", by=MAYA, at=later)
     return reviewed
+
+
+def messages(ledger: Ledger, about: Moment) -> list[MessageQueued]:
+    facts = (recorded.fact for recorded in ledger.facts())
+    return [fact for fact in facts if isinstance(fact, MessageQueued) and fact.about == about]
+
+
+def test_a_resolution_is_told_to_the_team_in_the_words_of_who_resolved(
+    desk: Desk, ledger: Ledger, verified: str, later: datetime
+) -> None:
+    closing.resolve(desk, verified, "Retrained.", by=MAYA, at=later)
+    told = messages(ledger, Moment.RESOLVED)
+    assert {one.to for one in told} >= {member.person for member in load(ledger, verified).state.team}
+    assert all(one.subject.startswith(f"{verified} is resolved") and "Retrained." in one.text for one in told)
+
+
+def test_a_resolution_without_proof_says_so_in_the_mail(
+    desk: Desk, ledger: Ledger, incident: str, later: datetime
+) -> None:
+    closing.resolve(desk, incident, "Rolled back.", "labels take a month", by=MAYA, at=later)
+    told = messages(ledger, Moment.RESOLVED)
+    assert told
+    assert all("(No remediation is verified: labels take a month)" in one.text for one in told)
+
+
+def test_a_promise_found_broken_at_the_resolution_is_told_as_well(
+    desk: Desk, ledger: Ledger, verified: str, later: datetime
+) -> None:
+    """No worker was there to find it before."""
+    assert load(ledger, verified).state.clocks[Clock.CONTAIN].running
+    closing.resolve(desk, verified, "Retrained.", by=MAYA, at=later + 30 * DAY)
+    assert any("contain" in one.subject.lower() for one in messages(ledger, Moment.CLOCK_BREACHED))
+
+
+def test_a_closing_is_told_to_the_team(desk: Desk, ledger: Ledger, closed: str) -> None:
+    told = messages(ledger, Moment.CLOSED)
+    assert {one.to for one in told} >= {member.person for member in load(ledger, closed).state.team}
 
 
 def put_in_force(ledger: Ledger, at: datetime) -> None:

@@ -21,6 +21,7 @@ from holdfast.contain.events import (
     Check,
     ContainmentFact,
     ContainmentProbed,
+    ContainmentReverted,
     Effect,
     EffectObserved,
     Purpose,
@@ -483,6 +484,8 @@ class Containing:
                     return self._queued(view, view.incident.state, Moment.SWITCHED, asked)
             elif isinstance(fact, EffectObserved) and _is_news(before, fact):
                 return self._queued(view, view.incident.state, Moment.NOT_CONTAINED, fact.sentence)
+            elif isinstance(fact, ContainmentReverted) and not _is_lost(decided):
+                return self._queued(view, view.incident.state, Moment.REVERTED, fact.reason)
         return []
 
     def _queued(self, view: _View, state: Incident, moment: Moment, what: str) -> list[Draft]:
@@ -565,6 +568,11 @@ def _is_news(before: Containment, seen: EffectObserved) -> bool:
     """That the harm goes on is told once, until it stopped in between."""
     known = before.effect.effect if before.effect else None
     return seen.effect is Effect.CONTINUING and known is not Effect.CONTINUING
+
+
+def _is_lost(decided: _Decided) -> bool:
+    """The incident is contained no longer, and whoever hears of that hears why."""
+    return any(isinstance(fact, ContainmentLost) for fact in decided.incident)
 
 
 def _receivers(drafts: Sequence[Draft]) -> tuple[str, ...]:

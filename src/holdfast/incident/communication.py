@@ -86,13 +86,35 @@ def _spoken(
         return [(message.channel, message.to, templates[message.template]) for message in found]
     elsewhere = (message for one in Severity for message in protocols[one].messages if message.on is moment)
     known = next(elsewhere, None)
-    return [("email", None, templates[known.template] if known else _STANDARD)]
+    template = templates[known.template] if known else _OWN.get(moment, _STANDARD)
+    return [("email", None, template)]
 
 
 _STANDARD = Template(
     subject="{incident} {severity}: {title}",
     text="{person},\n\n{incident} ({severity}, {system}) concerns you. {reason}\n\n{summary}\n\n{link}\n",
 )
+
+
+def _own(subject: str, text: str) -> Template:
+    return Template(subject=f"{{incident}} {subject}: {{title}}", text=f"{{person}},\n\n{text}\n\n{{link}}\n")
+
+
+_OWN = {
+    Moment.REVERTED: _own(
+        "has a switch set back", "A containment of {incident} in {system} was reverted. {reason}"
+    ),
+    Moment.HANDED_OVER: _own(
+        "is handed over", "{incident} ({severity}, {system}) is handed over. {reason}\n\n{summary}"
+    ),
+    Moment.RESOLVED: _own("is resolved", "{incident} ({severity}, {system}) is resolved. {reason}"),
+    Moment.DISMISSED: _own("is dismissed", "{incident} ({severity}, {system}) is dismissed. {reason}"),
+    Moment.MERGED: _own(
+        "goes on as {into}",
+        "{reason}\n\nNothing can be added to {incident} any more. The response goes on here:",
+    ),
+}
+"""The product's words where no protocol of the playbook has any."""
 
 
 def zone_of(roster: Roster, person: str, otherwise: str) -> str:
@@ -150,17 +172,6 @@ def proposal(
     return drafts
 
 
-def merged(state: Incident, to: Iterable[Member], reason: str, link: LinkTo) -> list[Draft]:
-    """Tells a team that its incident goes on as another. In the product's own words: see `proposal`."""
-    subject = " ".join(f"{state.id} goes on as {state.merged_into}: {state.title}".split())
-    text = (
-        f"{reason}\n\nNothing can be added to {state.id} any more:\n{link(state.id)}\n\n"
-        f"The response goes on here:\n{link(state.merged_into)}\n"
-    )
-    people = {one.person: one for one in to}.values()
-    return [_queued("email", state, one, subject, f"{one.name},\n\n{text}", "merged") for one in people]
-
-
 def tier_left(
     state: Incident, to: Iterable[Member], lowered: TierLowered, reason: str, link: LinkTo
 ) -> list[Draft]:
@@ -195,7 +206,8 @@ def _words(
         "due": reads.when(about.due) if about else "nothing is due",
         "person": reads.member.name,
         "role": reads.member.role.replace("_", " "),
-        "link": reads.link(state.id),
+        "link": reads.link(state.merged_into or state.id),
+        "into": state.merged_into or "no other incident",
     }
 
 

@@ -28,6 +28,8 @@ from holdfast.incident.events import (
     ClassificationProposed,
     Clock,
     ClockBreached,
+    Closed,
+    Dismissed,
     Escalated,
     ImpactNoted,
     IncidentFact,
@@ -35,6 +37,8 @@ from holdfast.incident.events import (
     LadderMoved,
     Member,
     Merged,
+    Resolved,
+    RoleHandedOver,
     TeamAssembled,
     TierLowered,
     TierRaised,
@@ -893,12 +897,26 @@ class Desk:
             elif isinstance(fact, TierLowered) and not reclassified:
                 called = self._told_of_tier(before, facts, ground)
                 drafts += communication.tier_left(state, called, fact, reason, self.link)
-            elif isinstance(fact, Merged):
-                drafts += communication.merged(state, state.team, reason, self.link)
+            elif isinstance(fact, RoleHandedOver):
+                drafts += self._told_of_handover(before, fact, state, ground)
+            elif isinstance(fact, (Resolved, Dismissed, Merged, Closed)):
+                moment, why = _ended(fact, reason)
+                drafts += self._messages(moment, state, ground, why, state.team)
             elif isinstance(fact, ClassificationProposed) and fact.keeps:
                 deciders = roles.deciders(state, ground.playbook, ground.roster, Authority.OVERRIDE_SEVERITY)
                 drafts += communication.proposal(state, deciders, fact.reason, self.link, _named(ground))
         return drafts
+
+    def _told_of_handover(
+        self, before: Incident, fact: RoleHandedOver, state: Incident, ground: Ground
+    ) -> list[Draft]:
+        """Whoever takes over, whoever gives up the role, and the team that works with them."""
+        was, role = before.holder_of(fact.role), fact.role.replace("_", " ")
+        instead = f" in place of {was.name}" if was else ""
+        why = f": {fact.reason.strip()}" if fact.reason.strip() else "."
+        reason = f"{fact.to.name} is {role} now{instead}{why}"
+        also = [fact.to, *state.team, *([was] if was else [])]
+        return self._messages(Moment.HANDED_OVER, state, ground, reason, also)
 
     def _told_of_tier(
         self, before: Incident, facts: Sequence[IncidentFact], ground: Ground
@@ -936,6 +954,20 @@ def _milder(before: Incident, facts: Sequence[IncidentFact]) -> bool:
     proposed = [fact for fact in facts if isinstance(fact, ClassificationProposed)]
     known = before.proposed.severity.rank if before.proposed else 0
     return bool(proposed) and len(facts) == 2 and proposed[0].severity.rank > known
+
+
+def _ended(fact: Resolved | Dismissed | Merged | Closed, reason: str) -> tuple[Moment, str]:
+    """How an incident ended, and why: in the words of whoever ended it."""
+    match fact:
+        case Resolved():
+            return Moment.RESOLVED, fact.resolution
+        case Dismissed():
+            alarm = "It was a false alarm: " if fact.false_alarm else ""
+            return Moment.DISMISSED, f"{alarm}{fact.reason}"
+        case Merged():
+            return Moment.MERGED, reason
+        case Closed():
+            return Moment.CLOSED, fact.summary
 
 
 def _unanswered(state: Incident) -> Late | None:

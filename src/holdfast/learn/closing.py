@@ -21,7 +21,7 @@ from holdfast.detect import records
 from holdfast.detect.alerting import moved_draft, set_aside_draft
 from holdfast.detect.records import Alert
 from holdfast.evidence import custody
-from holdfast.incident import communication, register, roles
+from holdfast.incident import register, roles
 from holdfast.incident.events import ClockStopped, Closed
 from holdfast.incident.incident import Incident
 from holdfast.incident.loading import load, stream_of
@@ -37,7 +37,7 @@ from holdfast.ledger.ledger import Conflict, Draft, Ledger
 from holdfast.ledger.sealing import stands
 from holdfast.people import Actor
 from holdfast.prepare.playbook import Playbook
-from holdfast.prepare.terms import Authority, Moment
+from holdfast.prepare.terms import Authority
 from holdfast.problems import NotAllowed
 
 _DOMAIN = b"holdfast/record/v1\x00"
@@ -65,7 +65,8 @@ def resolve(
         reason = _unverified(remedying.folded(tracked), unverified_because)
         if reason:
             facts = loaded.state.resolve(f"{resolution.strip()} {reason}", within, at)
-        return [loaded.draft(facts), Draft(tracked.name, tracked.version, [])]
+        told = desk.told(loaded.state, facts, ground, at, "")
+        return [loaded.draft(facts), Draft(tracked.name, tracked.version, []), *told]
 
     settle(desk.ledger, drafts, by=by, at=at)
 
@@ -103,19 +104,7 @@ def close(desk: Desk, incident: str, summary: str, *, by: Actor, at: datetime) -
             contained_by = [one for one in containments_of(conn, incident) if one.in_force]
         _require_nothing_open(state, remedying.remediations_of(ledger, incident), contained_by)
         roles.require(state, ground.playbook, ground.roster, by, Authority.CLOSE)
-        for fact in facts:
-            state = state.after(fact, at)
-        told = communication.messages(
-            Moment.CLOSED,
-            state,
-            ground.playbook,
-            ground.roster,
-            desk.link,
-            "it is closed",
-            state.team,
-            ground.system.name if ground.system else "",
-            zone=ground.zone,
-        )
+        told = desk.told(state, facts, ground, at, "")
         return [loaded.draft(facts), *guards, *told]
 
     settle(ledger, drafts, by=by, at=at)

@@ -265,7 +265,8 @@ TEMPLATE_WORDS: Mapping[str, str] = {
     "due": "when that clock runs out",
     "person": "name of the person addressed",
     "role": "the role they fill",
-    "link": "address of the incident's page",
+    "link": "address of the incident's page; of the other's, once it was merged",
+    "into": "number of the incident it was merged into",
 }
 """What `{word}` in a template stands for."""
 

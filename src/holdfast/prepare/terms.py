@@ -187,12 +187,25 @@ class Moment(StrEnum):
     """The prediction log shows that the harm stopped."""
     NOT_CONTAINED = "not_contained"
     """The harm goes on although a switch is set, or what was contained is contained no longer."""
+    REVERTED = "reverted"
+    """A person set a containment's switch back."""
+    HANDED_OVER = "handed_over"
+    """A role of the team is somebody else's from now on."""
+    RESOLVED = "resolved"
+    DISMISSED = "dismissed"
+    MERGED = "merged"
     CLOSED = "closed"
 
     @property
     def words(self) -> str:
         """What an incident is at that moment: "when it is …"."""
-        words = {"clock_breached": "late for a promise", "switched": "acted on by a switch"}
+        words = {
+            "clock_breached": "late for a promise",
+            "switched": "acted on by a switch",
+            "reverted": "acted on by a switch no longer",
+            "handed_over": "handed over to somebody else",
+            "merged": "merged into another",
+        }
         return words.get(self, self.replace("_", " "))
 
 
