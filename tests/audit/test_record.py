@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections import Counter
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from holdfast import clock
 from holdfast.audit.packing import build_pack
 from holdfast.evidence import custody
 from holdfast.incident import register
+from holdfast.ledger import outbox
+from holdfast.ledger.ledger import Draft
+from holdfast.ledger.outbox import MessageFailed, MessageQueued, MessageRetried, MessageSent
 from holdfast_verify import canonical, layout
 from holdfast_verify.record import member_path
 from support.company import HELEN
@@ -93,6 +97,56 @@ def test_what_could_not_be_preserved_is_told_with_its_reason(declared: Lending, 
     gaps = custody.gaps(declared.ledger.stream("evidence/INC-1").events)
     assert [one["what"]["reason"] for one in missing] == [gap.reason for gap in gaps]
     assert gaps
+
+
+def test_who_was_written_to_who_was_reached_and_who_was_not_is_told(
+    declared: Lending, tmp_path: Path
+) -> None:
+    """R-AUD-06/messages, R-ESC-06."""
+    ledger, at = declared.ledger, declared.now
+    further = outbox.queue("email", HELEN.id, "Come", "Now.", "INC-1", zone="UTC", name="Helen Marsh")
+    ledger.append(further, by=HELEN, at=at)
+    queued = [one.fact for one in ledger.facts() if isinstance(one.fact, MessageQueued)]
+    sent, refused, waits, retried = queued[:4]
+    for fact in (
+        MessageSent(message=sent.message, incident="INC-1", to=sent.to, receipt="250 taken"),
+        failed(refused, None, True),
+        failed(waits, at + timedelta(minutes=1), False),
+        failed(retried, None, False),
+        MessageRetried(message=retried.message, incident="INC-1", to=retried.to),
+    ):
+        stream = ledger.stream(f"message/{fact.message}")
+        ledger.append(Draft(stream.name, stream.version, [fact]), by=HELEN, at=at)
+    made = build_pack(declared, "INC-1", tmp_path / "p.zip", by=HELEN, at=at)
+    with zipfile.ZipFile(made.path) as archive:
+        found = {one["message"]: one for one in json.loads(archive.read("record.json"))["messages"]}
+    assert found.keys() == {one.message for one in queued if one.incident == "INC-1"}
+    standing = [
+        (found[one.message]["standing"], found[one.message]["why"]) for one in (sent, refused, waits, retried)
+    ]
+    assert standing == [("sent", ""), ("not reached", "550 no such mailbox"), ("queued", ""), ("queued", "")]
+    told = found[sent.message]
+    assert (told["to"], told["name"], told["role"], told["about"]) == (
+        sent.to,
+        sent.name,
+        sent.role,
+        sent.about,
+    )
+    assert told["name"]
+    assert told["role"]
+    assert told["about"]
+
+
+def failed(of: MessageQueued, retry_at: datetime | None, refused: bool) -> MessageFailed:
+    return MessageFailed(
+        message=of.message,
+        incident="INC-1",
+        to=of.to,
+        reason="550 no such mailbox",
+        attempt=1,
+        retry_at=retry_at,
+        refused=refused,
+    )
 
 
 class TestMemberPath:

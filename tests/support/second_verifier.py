@@ -503,9 +503,12 @@ def evidence(facts, packed, listed):
 LINE = ("at", "by", "data", "entry", "stream", "type", "v")
 
 
+MESSAGE = ("message", "to", "name", "role", "about", "instead_of")
+
+
 def record(facts, packed, trusted, began) -> bytes:
     told = [fact for fact in facts if fact["seq"] < began]
-    items, missing, moments = {}, [], {}
+    items, missing, moments, messages = {}, [], {}, []
     for fact in told:
         entry, at = fact["seq"], fact["recorded_at"]
         moment = moments.setdefault(fact["type"], {"count": 0, "first": at})
@@ -519,6 +522,20 @@ def record(facts, packed, trusted, began) -> bytes:
             for item in items.values():
                 if item["item"] == fact["data"].get("item"):
                     item["custody"].append(entry)
+        data = fact["data"]
+        said = {key: data[key] if isinstance(data.get(key), str) else "" for key in MESSAGE}
+        if fact["type"] == "message.queued":
+            messages.append({**said, "entry": entry, "standing": "queued", "why": ""})
+        final = data.get("refused") is True or data.get("retry_at") is None
+        reason = data["reason"] if isinstance(data.get("reason"), str) else ""
+        became = {
+            "message.sent": ("sent", ""),
+            "message.retried": ("queued", ""),
+            **({"message.failed": ("not reached", reason)} if final else {}),
+        }.get(fact["type"])
+        for one in messages if became else ():
+            if one["message"] == said["message"]:
+                one["standing"], one["why"] = became
     lines = [
         {
             "at": fact["recorded_at"],
@@ -533,6 +550,7 @@ def record(facts, packed, trusted, began) -> bytes:
         "incident": packed["incident"],
         "items": list(items.values()),
         "log": trusted["origin"],
+        "messages": messages,
         "missing": missing,
         "moments": moments,
     }

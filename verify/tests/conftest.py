@@ -226,7 +226,11 @@ def told() -> Story:
     ledger.append("evidence/INC-1", "evidence.frozen", frozen)
     ledger.append("monitor/loans", "measurement.recorded", {"value": "0.71"})
     ledger.seal()
-    ledger.append("message/m1", "message.queued", {"incident": "INC-1", "to": "eva@acme.example"})
+    eva = {"incident": "INC-1", "message": "m1", "to": "eva@acme.example"}
+    ledger.append(
+        "message/m1", "message.queued", {**eva, "name": "Eva", "role": "on_call", "about": "opened"}
+    )
+    ledger.append("message/m1", "message.failed", {**eva, "reason": "550 gone", "refused": True})
     ledger.append("incident/INC-1", "incident.acknowledged", {"incident": "INC-1", "note": 'quoted "text"\n'})
     added = {**item(2, labels), "name": "labels.csv"}
     ledger.append("evidence/INC-1", "evidence.added", {"incident": "INC-1", "item": added})

@@ -15,6 +15,8 @@ from .leaf import Header, Payload
 FORMAT = "holdfast-record/2"
 TOOK_IN = ("evidence.frozen", "evidence.added")
 """The facts that say which evidence there is."""
+QUEUED = "message.queued"
+SAYS_OF_MESSAGE = ("message", "to", "name", "role", "about", "instead_of")
 ACCESSED, VERIFIED = "evidence.accessed", "evidence.verified"
 
 
@@ -73,16 +75,19 @@ def pieces(incident: str, log: str, facts: Iterable[Told]) -> Iterator[bytes]:
     items: dict[str, dict[str, Any]] = {}
     missing: list[dict[str, Any]] = []
     moments: dict[str, dict[str, Any]] = {}
+    messages = Messages()
     yield b'{"facts":['
     for number, told in enumerate(facts):
         yield (b"," if number else b"") + canonical.dumps(_fact(told))
         _count(moments, told)
         _hold(items, missing, told)
+        messages.tell(told)
     ended = {
         "format": FORMAT,
         "incident": incident,
         "items": list(items.values()),
         "log": log,
+        "messages": messages.told,
         "missing": missing,
         "moments": moments,
     }
@@ -108,6 +113,42 @@ def _count(moments: dict[str, dict[str, Any]], told: Told) -> None:
     known = moments.setdefault(told.header.type, {"count": 0, "first": at, "last": at})
     known["count"] += 1
     known["last"] = at
+
+
+class Messages:
+    """Who was written to, who was reached, who was not and why."""
+
+    def __init__(self) -> None:
+        self.told: list[dict[str, Any]] = []
+        self._numbered: dict[str, list[dict[str, Any]]] = {}
+
+    def tell(self, told: Told) -> None:
+        data = told.payload.data
+        said = {key: _text(data.get(key)) for key in SAYS_OF_MESSAGE}
+        if told.header.type == QUEUED:
+            one = {**said, "entry": told.header.seq, "standing": "queued", "why": ""}
+            self.told.append(one)
+            self._numbered.setdefault(said["message"], []).append(one)
+        elif (became := _became(told)) is not None:
+            for one in self._numbered.get(said["message"], ()):
+                one |= became
+
+
+def _became(told: Told) -> dict[str, str] | None:
+    """What has become of a message by this fact; None when it does not say."""
+    data = told.payload.data
+    match told.header.type:
+        case "message.sent":
+            return {"standing": "sent", "why": ""}
+        case "message.retried":
+            return {"standing": "queued", "why": ""}
+        case "message.failed" if data.get("refused") is True or data.get("retry_at") is None:
+            return {"standing": "not reached", "why": _text(data.get("reason"))}
+    return None
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _hold(items: dict[str, dict[str, Any]], missing: list[dict[str, Any]], told: Told) -> None:
