@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import available_timezones
 
 import pytest
 from hypothesis import given
@@ -169,3 +170,35 @@ def test_counts_are_grouped_and_agree_with_their_noun() -> None:
 def test_a_hash_is_shortened_in_the_middle() -> None:
     assert wording.short_hash("9f3c" + "0" * 56 + "71ae") == "9f3c…71ae"
     assert wording.short_hash("9f3c71ae") == "9f3c71ae"
+
+
+READ = [
+    ("over 22 Nov 2026, 00:00 UTC to 23 Nov 2026, 00:00 UTC, 0.7", "Asia/Kolkata",
+     "over 22 Nov 2026, 00:00 UTC (05:30 Kolkata) to 23 Nov 2026, 00:00 UTC (05:30 Kolkata), 0.7"),
+    ("since 23 Nov 2026, 23:42 UTC", "Europe/Berlin", "since 23 Nov 2026, 23:42 UTC (24 Nov, 00:42 Berlin)"),
+    ("3 Nov 2026, 22:00 to 23:30 UTC", "America/New_York", "3 Nov 2026, 22:00 to 23:30 UTC (17:00 to 18:30 New York)"),
+    ("since 23 Nov 2026, 23:42 UTC", "UTC", "since 23 Nov 2026, 23:42 UTC"),
+    ("3 Nov 2026 is a day", "Asia/Kolkata", "3 Nov 2026 is a day"),
+    ("typed 31 Feb 2026, 10:00 UTC", "Asia/Kolkata", "typed 31 Feb 2026, 10:00 UTC"),
+    ("typed 3 Feb 2026, 25:00 UTC", "Asia/Kolkata", "typed 3 Feb 2026, 25:00 UTC"),
+    ("typed 3 Feb 2026, 10:00 to 99:00 UTC", "Asia/Kolkata", "typed 3 Feb 2026, 10:00 to 99:00 UTC"),
+    ("", "Asia/Kolkata", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "zone", "read"), READ)
+def test_times_within_a_sentence_are_told_where_it_is_read(text: str, zone: str, read: str) -> None:
+    assert wording.where_read(text, zone) == read
+    assert wording.where_read(read, zone) == read, "and only once"
+    assert wording.where_read(wording.where_read(text, "Europe/Dublin"), zone) == read, (
+        "whoever had it before"
+    )
+
+
+@pytest.mark.parametrize("zone", sorted(available_timezones()))
+def test_a_time_is_told_once_whatever_the_zone_is_called(zone: str) -> None:
+    at = datetime(2026, 11, 23, 23, 42, tzinfo=UTC)
+    once = wording.where_read(f"due {wording.utc(at)}.", zone)
+    assert wording.where_read(once, zone) == once
+    both = f"due {wording.utc_and_local(at, zone)}."
+    assert wording.where_read(both, zone) == both

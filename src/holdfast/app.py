@@ -272,7 +272,9 @@ def _handlers(
     return {
         "clock.breach": Handler(lambda timer, by, at: desk.breach_clock(timer, by=by, at=at)),
         "escalation.step": Handler(lambda timer, by, at: desk.escalate(timer, by=by, at=at)),
-        REVIEW_TIMER: Handler(lambda timer, by, at: versions.remind_of_review(desk.ledger, timer, by, at)),
+        REVIEW_TIMER: Handler(
+            lambda timer, by, at: versions.remind_of_review(desk.ledger, zone, timer, by, at)
+        ),
         "monitoring.run": Handler(monitoring.fire, lane="monitors"),
         EFFECT_TIMER: Handler(containing.look_again, lane="effects"),
         REMINDER_TIMER: Handler(lambda timer, by, at: remedying.remind(desk, timer, by=by, at=at)),
@@ -351,7 +353,9 @@ def _reactions(
             _count_affected(desk, counter),
         ),
         Reaction(
-            "tell somebody else", (MessageFailed,), lambda failed, at: tell_next(desk.ledger, failed, at)
+            "tell somebody else",
+            (MessageFailed,),
+            lambda failed, at: tell_next(desk.ledger, failed, at, desk.zone),
         ),
         Reaction("look at containments again", (AlertRaised, AlertContinued), look),
         Reaction("verify remediation", (MonitorMeasured, RemediationDone), verify),

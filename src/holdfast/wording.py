@@ -7,6 +7,7 @@ is pure: the present moment is an argument.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
@@ -85,6 +86,40 @@ def utc_and_local(value: Moment, zone: str) -> str:
     return f"{said}; {there:%a} {there.day} {there:%b, %H:%M} in {zone}"
 
 
+_MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
+_HELD = re.compile(
+    rf"(?P<at>\b\d{{1,2}} (?:{_MONTHS}) \d{{4}}, \d\d:\d\d)(?P<to> to \d\d:\d\d)? UTC"
+    rf"(?P<there>; \w{{3}} \d{{1,2}} (?:{_MONTHS}), \d\d:\d\d in [\w/+-]+"
+    rf"| \((?:\d{{1,2}} (?:{_MONTHS}), )?\d\d:\d\d(?: to \d\d:\d\d)? [^\W\d][\w +-]*\))?"
+)
+"""A time within a sentence, as `utc`, `span`, `utc_and_local` and `where_read` write it."""
+
+
+def where_read(text: str, zone: str) -> str:
+    """The text with each of its times also as in the reader's zone: `23 Nov 2026, 10:42 UTC (21:42 Sydney)`.
+
+    A sentence is kept as it was said, in UTC; who reads it, and where, is known when it is sent. A time
+    that is already told in that zone stays as it is, and one told in another's zone is told in the reader's.
+    """
+    return _HELD.sub(lambda found: _read(found, zone), text)
+
+
+def _read(found: re.Match[str], zone: str) -> str:
+    try:
+        at = datetime.strptime(found["at"], "%d %b %Y, %H:%M").replace(tzinfo=UTC)
+        until = at.combine(at.date(), time.fromisoformat(found["to"][4:]), UTC) if found["to"] else None
+    except ValueError:
+        return found[0]  # what somebody typed, and no time
+    if (found["there"] or "").endswith(f" in {zone}"):
+        return found[0]
+    there = local(at, zone)
+    if there and until:
+        ends = f"{until.astimezone(ZoneInfo(zone)):%H:%M} {_city(zone)}"
+        there = f"{there.removesuffix(f' {_city(zone)}')} to {ends}"
+    said = f"{found['at']}{found['to'] or ''} UTC"
+    return f"{said} ({there})" if there else said
+
+
 def utc_short(value: Moment, now: datetime) -> str:
     """`10:42 UTC` for today, `22 Nov, 10:42 UTC` for another day."""
     at = moment(value)
@@ -114,9 +149,12 @@ def local(value: Moment, zone: str | None) -> str:
         return ""
     at = moment(value)
     there = at.astimezone(ZoneInfo(zone))
-    city = zone.rpartition("/")[2].replace("_", " ")
     other_day = "" if there.date() == at.date() else f"{there.day} {there:%b}, "
-    return f"{other_day}{there:%H:%M} {city}"
+    return f"{other_day}{there:%H:%M} {_city(zone)}"
+
+
+def _city(zone: str) -> str:
+    return zone.rpartition("/")[2].replace("_", " ")
 
 
 def duration(value: timedelta | float) -> str:

@@ -33,7 +33,7 @@ def application(tmp_path: Path, database_url: str) -> Application:
     accounts.create(MAYA.id, PASSWORD, MAYA, NOW)
     accounts.sign_in(MAYA.id, PASSWORD, "10.0.0.1", NOW)
     accounts.issue_token(MAYA.id, "script", [Permission.READ], NOW + timedelta(days=9), MAYA, NOW)
-    queued = outbox.queue("email", MAYA.id, "Come at once", "The model is wrong.")
+    queued = outbox.queue("email", MAYA.id, "Come at once", "The model is wrong.", zone="UTC")
     made.ledger.append(queued, by=SYSTEM, at=NOW)
     made.sealer.seal(NOW)
     return made

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from holdfast import wording
-from holdfast.incident.events import Clock, Escalated, TierRaised
+from holdfast.incident.events import AlertFacts, Clock, Escalated, TierRaised
 from holdfast.incident.loading import load
 from holdfast.incident.responding import Desk, Ground, Report
-from holdfast.ledger import timers
+from holdfast.ledger import outbox, timers
 from holdfast.ledger.ledger import Ledger, Timer
 from holdfast.ledger.outbox import MessageQueued
 from holdfast.people import IncidentRole
@@ -234,3 +234,55 @@ def test_a_dismissal_is_told_to_the_team_with_its_reason(
     assert {one.to for one in told} >= {member.person for member in load(ledger, incident).state.team}
     assert all("the file was a copy" in one.text and "dismissed" in one.subject for one in told)
     assert all(("It was a false alarm: " in one.text) is false_alarm for one in told)
+
+
+OVER = "over 22 Nov 2026, 00:00 UTC to 23 Nov 2026, 00:00 UTC, 1.9 lies over the limit 0.2"
+THERE = "over 22 Nov 2026, 00:00 UTC (05:30 Kolkata) to 23 Nov 2026, 00:00 UTC (05:30 Kolkata), 1.9"
+
+
+def test_times_within_a_measured_reason_are_told_where_each_receiver_is(
+    desk: Desk, ledger: Ledger, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever leaves: what opens an incident, what is proposed, what is contained or late."""
+    monkeypatch.setattr(desk, "zone", "Asia/Kolkata")
+    start = now.replace(hour=0, minute=0) - timedelta(days=1)
+    alert = AlertFacts(
+        alert="ALR-1",
+        monitor="drift",
+        monitor_name="Drift of income",
+        dimension="drift",
+        metric="psi",
+        value=1.9,
+        lower=1.7,
+        upper=2.1,
+        limit=0.2,
+        n=4_000,
+        drop=None,
+        group={},
+        window_start=start,
+        window_end=start + timedelta(days=1),
+        reason=OVER,
+    )
+    incident = desk.open(Report("Drift", system="loan-approval", alert=alert), by=WORKER, at=now)
+    desk.classify(incident, Category.DATA_QUALITY, Severity.LOW, OVER, by=MAYA, at=now)
+    desk.hand_over(incident, IncidentRole.TECHNICAL_LEAD, SAMUEL.id, OVER, by=MAYA, at=now)
+    desk.dismiss(incident, OVER, by=MAYA, at=now)
+    told = [one for one in queued(ledger) if "UTC" in one.text and one.about != "clock_breached"]
+    assert {one.about for one in told} >= {"opened", "reclassified", "handed_over", "dismissed"}
+    zones = {person.id: person.timezone for person in desk._roster().people}
+    for one in told:
+        assert OVER not in one.text or zones[one.to] == "UTC"
+        assert THERE in one.text or zones[one.to] not in ("", "Asia/Kolkata")
+
+
+def test_whoever_is_told_in_anothers_place_reads_times_as_where_they_are_themselves(
+    desk: Desk, ledger: Ledger, now: datetime
+) -> None:
+    of = outbox.queue("email", MAYA.id, f"Due {wording.utc(now)}", OVER, zone="Europe/Berlin").facts[0]
+    assert isinstance(of, MessageQueued)
+    (instead,) = outbox.queue_instead(of, SAMUEL.id, "Samuel", of.text, zone="Asia/Kolkata").facts
+    assert isinstance(instead, MessageQueued)
+    assert "Berlin" in of.subject + of.text
+    assert "Berlin" not in instead.subject + instead.text
+    assert "(16:12 Kolkata)" in instead.subject
+    assert THERE in instead.text

@@ -40,7 +40,7 @@ def reassess(loaded: Loaded, noted: ImpactNoted, at: datetime) -> Sequence[Draft
     if noted.users is None or noted.users <= 2 or loaded.state.tier > 1:
         return [loaded.draft([noted])]
     raised = TierRaised(incident=loaded.state.id, tier=2, told=(), reason=f"{noted.users} people")
-    message = outbox.queue("email", "head@example.com", "tier 2", "more people", loaded.state.id)
+    message = outbox.queue("email", "head@example.com", "tier 2", "more people", loaded.state.id, zone="UTC")
     return [loaded.draft([noted, raised]), message]
 
 

@@ -46,7 +46,7 @@ def ledger(database: Database) -> Ledger:
 
 @pytest.fixture
 def queued(ledger: Ledger, now: datetime) -> str:
-    draft = outbox.queue("email", "ana@example.com", "INC-1: acknowledge", "Ana, come.", "INC-1")
+    draft = outbox.queue("email", "ana@example.com", "INC-1: acknowledge", "Ana, come.", "INC-1", zone="UTC")
     ledger.append(draft, by=WORKER, at=now)
     return draft.stream.removeprefix("message/")
 
@@ -121,7 +121,7 @@ def test_a_lease_is_of_one_message_however_many_were_taken_together(
     """Two workers, a slow mail server, and more messages than one lease has time for. R-XCT-05/twice."""
     monkeypatch.setattr(outbox, "LEASE", timedelta(seconds=1))
     at = datetime.now(UTC)
-    drafts = [outbox.queue("email", f"person{n}@example.com", "x", "y") for n in range(12)]
+    drafts = [outbox.queue("email", f"person{n}@example.com", "x", "y", zone="UTC") for n in range(12)]
     ledger.append(*drafts, by=WORKER, at=at)
     post = Post(0.3)
     until = time.monotonic() + 30

@@ -506,14 +506,17 @@ class Containing:
         if moment is not Moment.NOT_CONTAINED:
             return queued
         misled = [one for one in state.told_contained if one not in _receivers(queued)]
-        return [*queued, *(self._corrected(state, person, reason) for person in misled)]
+        return [*queued, *(self._corrected(view, person, reason) for person in misled)]
 
-    def _corrected(self, state: Incident, person: str, reason: str) -> Draft:
+    def _corrected(self, view: _View, person: str, reason: str) -> Draft:
         """For whoever was told *contained* and is not in the protocol for the opposite."""
+        state = view.incident.state
         text = (
             f"You were told that {state.id} is contained. It is not.\n\n{reason}\n\n{self.link(state.id)}\n"
         )
-        return outbox.queue("email", person, f"{state.id} is not contained: {state.title}", text, state.id)
+        zone = communication.zone_of(view.ground.roster, person, view.ground.zone)
+        subject = f"{state.id} is not contained: {state.title}"
+        return outbox.queue("email", person, subject, text, state.id, zone=zone)
 
 
 def _after_probe(view: _View, purpose: Purpose, found: Sequence[Check]) -> list[IncidentFact]:

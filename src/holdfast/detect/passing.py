@@ -117,10 +117,13 @@ def _message(
         else wording.plural(len(alerts), "alert")
     )
     lines = [f"{name},", "", f"Monitors of {system} raised alerts; no incident was opened for this:", ""]
-    lines += _lines(alerts, zone_of(roster, person, zone))
+    there = zone_of(roster, person, zone)
+    lines += _lines(alerts, there)
     lines += ["", f"You are told as {role.replace('_', ' ')}, as the monitor asks.", inbox, ""]
     subject = " ".join(f"{system}: {what}".split())
-    return outbox.queue("email", person, subject, "\n".join(lines), name=name, role=role, about="alert")
+    return outbox.queue(
+        "email", person, subject, "\n".join(lines), zone=there, name=name, role=role, about="alert"
+    )
 
 
 def _lines(alerts: Sequence[Alert], zone: str) -> Iterator[str]:

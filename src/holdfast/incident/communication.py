@@ -67,7 +67,7 @@ def messages(
             told.add(member.person)
             reads = _Reading(member, zone_of(roster, member.person, zone), link)
             subject, text = template.filled(_words(state, reads, reason, system, late))
-            drafts.append(_queued(channel, state, member, subject, text, moment.value))
+            drafts.append(_queued(channel, state, reads, subject, text, moment.value))
     return drafts
 
 
@@ -123,12 +123,6 @@ def zone_of(roster: Roster, person: str, otherwise: str) -> str:
     return (found.timezone if found else "") or otherwise
 
 
-def _queued(channel: str, state: Incident, member: Member, subject: str, text: str, about: str) -> Draft:
-    return outbox.queue(
-        channel, member.person, subject, text, state.id, name=member.name, role=member.role, about=about
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class _Reading:
     """Who reads a message, and where they are."""
@@ -141,8 +135,30 @@ class _Reading:
         return wording.utc_and_local(moment, self.zone)
 
 
+def _queued(channel: str, state: Incident, reads: _Reading, subject: str, text: str, about: str) -> Draft:
+    to = reads.member
+    return outbox.queue(
+        channel,
+        to.person,
+        subject,
+        text,
+        state.id,
+        zone=reads.zone,
+        name=to.name,
+        role=to.role,
+        about=about,
+    )
+
+
 def proposal(
-    state: Incident, to: Iterable[Member], reason: str, link: LinkTo, system: str = ""
+    state: Incident,
+    to: Iterable[Member],
+    roster: Roster,
+    reason: str,
+    link: LinkTo,
+    system: str = "",
+    *,
+    zone: str = "UTC",
 ) -> list[Draft]:
     """Tells whoever may decide it that the rules propose another severity than the one in force.
 
@@ -161,14 +177,15 @@ def proposal(
     )
     drafts = []
     for member in to:
-        words = _words(state, _Reading(member, "UTC", link), reason, system)
+        reads = _Reading(member, zone_of(roster, member.person, zone), link)
+        words = _words(state, reads, reason, system)
         text = (
             f"{words['person']},\n\n{state.id} ({words['system']}: {words['title']}) is {words['severity']}. "
             f"{stays}\n\nWhat is known now proposes another: {reason}\n\n"
             f"Decide as {words['role']}:\n{words['link']}\n"
         )
         subject = " ".join(subject.split())
-        drafts.append(_queued("email", state, member, subject, text, "proposal"))
+        drafts.append(_queued("email", state, reads, subject, text, "proposal"))
     return drafts
 
 

@@ -20,8 +20,11 @@ _NEWS_FOR = timedelta(days=1)
 """A failure that is older is not followed up: whoever looks finds it under the incident's messages."""
 
 
-def tell_next(ledger: Ledger, recorded: Recorded, at: datetime) -> None:
-    """The reaction to a message that was refused for good, or given up. Handed it again, it does nothing."""
+def tell_next(ledger: Ledger, recorded: Recorded, at: datetime, zone: str = "UTC") -> None:
+    """The reaction to a message that was refused for good, or given up. Handed it again, it does nothing.
+
+    `zone` is the installation's, for those whose own is not in the roster.
+    """
     failed = recorded.fact
     if not isinstance(failed, MessageFailed) or not (failed.refused or failed.retry_at is None):
         return
@@ -34,7 +37,7 @@ def tell_next(ledger: Ledger, recorded: Recorded, at: datetime) -> None:
     queued = outbox.queued_message(ledger, failed.message)
     tried = set(_tried(ledger, queued))
     found = next((one for one in in_line(roster.model, state, queued.role) if one.id not in tried), None)
-    draft = _instead(queued, failed, found) if found else _nobody(failed)
+    draft = _instead(queued, failed, found, zone) if found else _nobody(failed)
     try:
         ledger.append(draft, by=SYSTEM, at=at)
     except Conflict:
@@ -69,13 +72,13 @@ def _tried(ledger: Ledger, queued: MessageQueued) -> Iterator[str]:
         yield queued.to
 
 
-def _instead(queued: MessageQueued, failed: MessageFailed, person: Person) -> Draft:
+def _instead(queued: MessageQueued, failed: MessageFailed, person: Person, zone: str) -> Draft:
     missed = queued.name or queued.to
     text = (
         f"{person.name},\n\n{missed} was not reached: {failed.reason}\n"
         f"You are told in their place. What was written to them:\n\n{queued.text}"
     )
-    return outbox.queue_instead(queued, person.id, person.name, text)
+    return outbox.queue_instead(queued, person.id, person.name, text, zone=person.timezone or zone)
 
 
 def _nobody(failed: MessageFailed) -> Draft:

@@ -798,7 +798,11 @@ class Desk:
 
     def when(self, moment: datetime, person: str) -> str:
         """A time as a person is told it in a message: with its date, in UTC and where they are."""
-        return wording.utc_and_local(moment, communication.zone_of(self._roster(), person, self.zone))
+        return wording.utc_and_local(moment, self.zone_of(person))
+
+    def zone_of(self, person: str) -> str:
+        """The time zone in which a person is told times beside UTC."""
+        return communication.zone_of(self._roster(), person, self.zone)
 
     def _roster(self) -> Roster:
         roster = versions.active_roster(self.ledger)
@@ -904,7 +908,15 @@ class Desk:
                 drafts += self._messages(moment, state, ground, why, state.team)
             elif isinstance(fact, ClassificationProposed) and fact.keeps:
                 deciders = roles.deciders(state, ground.playbook, ground.roster, Authority.OVERRIDE_SEVERITY)
-                drafts += communication.proposal(state, deciders, fact.reason, self.link, _named(ground))
+                drafts += communication.proposal(
+                    state,
+                    deciders,
+                    ground.roster,
+                    fact.reason,
+                    self.link,
+                    _named(ground),
+                    zone=ground.zone,
+                )
         return drafts
 
     def _told_of_handover(

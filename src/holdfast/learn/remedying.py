@@ -264,7 +264,14 @@ def _message(desk: Desk, person: str, subject: str, item: Item) -> Draft:
     if item.result and item.standing.open:
         lines.append(f"Last verification: {item.result}")
     lines += ["", desk.link(item.incident)]
-    return outbox.queue("email", person, f"{item.incident}: {subject}", "\n".join(lines), item.incident)
+    return outbox.queue(
+        "email",
+        person,
+        f"{item.incident}: {subject}",
+        "\n".join(lines),
+        item.incident,
+        zone=desk.zone_of(person),
+    )
 
 
 def folded(stream: Stream) -> Remediations:

@@ -20,7 +20,7 @@ import structlog
 from sqlalchemy import Connection, Table, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from holdfast import clock
+from holdfast import clock, wording
 from holdfast.ledger import tables, tiles
 from holdfast.ledger.facts import LONGEST_DOCUMENT, Fact, Line, Recorded, fact, upcast
 from holdfast.ledger.ledger import Conflict, Draft, Ledger, recorded_from
@@ -199,19 +199,20 @@ def queue(
     text: str,
     incident: str = "",
     *,
+    zone: str,
     name: str = "",
     role: str = "",
     about: str = "",
 ) -> Draft:
-    """The draft that queues one message to one recipient."""
+    """The draft that queues one message to one recipient, with its times as where they are, in `zone`."""
     message = secrets.token_hex(8)
     queued = MessageQueued(
         message=message,
         incident=incident,
         channel=channel,
         to=to,
-        subject=subject,
-        text=text,
+        subject=wording.where_read(subject, zone),
+        text=wording.where_read(text, zone),
         name=name,
         role=role,
         about=about,
@@ -219,7 +220,7 @@ def queue(
     return Draft(_stream(message), 0, [queued])
 
 
-def queue_instead(of: MessageQueued, to: str, name: str, text: str) -> Draft:
+def queue_instead(of: MessageQueued, to: str, name: str, text: str, *, zone: str) -> Draft:
     """The draft that tells somebody else in place of a person who is not reached, once for each message."""
     message = instead_of(of.message)
     queued = MessageQueued(
@@ -227,8 +228,8 @@ def queue_instead(of: MessageQueued, to: str, name: str, text: str) -> Draft:
         incident=of.incident,
         channel=of.channel,
         to=to,
-        subject=of.subject,
-        text=text,
+        subject=wording.where_read(of.subject, zone),
+        text=wording.where_read(text, zone),
         name=name,
         role=of.role,
         about=of.about,

@@ -477,20 +477,22 @@ def approve_playbook(
     )
 
 
-def remind_of_review(ledger: Ledger, timer: Timer, by: Actor, at: datetime) -> None:
+def remind_of_review(ledger: Ledger, zone: str, timer: Timer, by: Actor, at: datetime) -> None:
     """The regular review is due: tell the playbook's owner, exactly once (R-PRE-05)."""
     active = require_playbook(ledger)
     playbook, stream = active.playbook, ledger.stream(PLAYBOOK_STREAM)
     due = PlaybookReviewFellDue(content=active.content, label=active.version, owner=playbook.owner)
     roster = active_roster(ledger)
     owner = roster.model.person(playbook.owner) if roster else None
-    when = wording.utc_and_local(timer.due, owner.timezone if owner else "")
+    there = (owner.timezone if owner else "") or zone
+    when = wording.utc_and_local(timer.due, there)
     told = outbox.queue(
         "email",
         playbook.owner,
         f"Review of the playbook {active.version} is due",
         f"The regular review of {playbook.title}, version {active.version}, is due by {when}.\n\n"
         f"{playbook.governance.review}\n\nA changed playbook gets a new version label and is signed again.\n",
+        zone=there,
         name=owner.name if owner else "",
         about="review of the playbook",
     )

@@ -93,7 +93,9 @@ def test_a_message_is_sent_and_the_servers_answer_recorded(
 ) -> None:
     """R-ESC-06/queued, R-ESC-06/sent."""
     ledger.append(
-        outbox.queue("email", "ana@example.com", "SEV-1: café", "Grüße", "INC-1"), by=WORKER, at=now
+        outbox.queue("email", "ana@example.com", "SEV-1: café", "Grüße", "INC-1", zone="UTC"),
+        by=WORKER,
+        at=now,
     )
     send_due(ledger, server, now)
     (mail,) = receiver.mails
@@ -112,7 +114,7 @@ def test_a_long_text_arrives_word_for_word(
 ) -> None:
     """RFC 5321 4.5.3.1.6: no line over 1,000 bytes, and every line ends in CRLF."""
     text = "\n".join([".", "One line. " * 300, "", "Ein Satz mit Umlauten: äöü. " * 80, "."] * 3) + "\n"
-    ledger.append(outbox.queue("email", "ana@example.com", "Long", text), by=WORKER, at=now)
+    ledger.append(outbox.queue("email", "ana@example.com", "Long", text, zone="UTC"), by=WORKER, at=now)
     send_due(ledger, server, now)
     (mail,) = receiver.mails
     payload = mail.get_payload(decode=True)
@@ -125,7 +127,7 @@ def test_a_refusal_is_recorded_retried_later_and_given_up_in_the_end(
 ) -> None:
     """R-ESC-06/failed."""
     receiver.refused.add("gone@example.com")
-    ledger.append(outbox.queue("email", "gone@example.com", "x", "y"), by=WORKER, at=now)
+    ledger.append(outbox.queue("email", "gone@example.com", "x", "y", zone="UTC"), by=WORKER, at=now)
     at = now
     for _ in range(outbox.GIVE_UP_AFTER):
         send_due(ledger, server, at)
@@ -149,7 +151,7 @@ def test_a_server_that_is_away_loses_nothing(ledger: Ledger, now: datetime) -> N
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         nobody = MailSettings(host="127.0.0.1", port=free.getsockname()[1])
-    ledger.append(outbox.queue("email", "ana@example.com", "x", "y"), by=WORKER, at=now)
+    ledger.append(outbox.queue("email", "ana@example.com", "x", "y", zone="UTC"), by=WORKER, at=now)
     send_due(ledger, nobody, now)
     (failure,) = [r.fact for r in ledger.facts() if isinstance(r.fact, outbox.MessageFailed)]
     assert not failure.refused, "nobody was refused: the same server would take nothing for anybody"
@@ -157,7 +159,7 @@ def test_a_server_that_is_away_loses_nothing(ledger: Ledger, now: datetime) -> N
 
 
 def test_two_workers_do_not_send_the_same_message(ledger: Ledger, now: datetime) -> None:
-    ledger.append(outbox.queue("email", "ana@example.com", "x", "y"), by=WORKER, at=now)
+    ledger.append(outbox.queue("email", "ana@example.com", "x", "y", zone="UTC"), by=WORKER, at=now)
     assert len(outbox.lease(ledger, now)) == 1
     assert outbox.lease(ledger, now) == []
     assert len(outbox.lease(ledger, now + outbox.LEASE)) == 1
@@ -167,7 +169,9 @@ def test_a_title_cannot_smuggle_in_a_header(
     ledger: Ledger, server: MailSettings, receiver: Receiver, now: datetime
 ) -> None:
     ledger.append(
-        outbox.queue("email", "ana@example.com", "x\r\nBcc: eve@example.com", "y"), by=WORKER, at=now
+        outbox.queue("email", "ana@example.com", "x\r\nBcc: eve@example.com", "y", zone="UTC"),
+        by=WORKER,
+        at=now,
     )
     send_due(ledger, server, now)
     assert receiver.mails == []
