@@ -312,6 +312,11 @@ def _upkeep(
             timedelta(hours=1),
             lambda now: int(custody.sweep(ledger, vault, by=SYSTEM, at=now)),
         ),
+        Upkeep(
+            "sweeping the temporary folder",
+            timedelta(hours=1),
+            lambda now: int(custody.sweep_temporary(ledger, by=SYSTEM, at=now)),
+        ),
         # Looked at more often than it is due: what counts is the last check, whoever made it.
         Upkeep("checking the ledger", timedelta(minutes=10), check_when_due, patience=timedelta(hours=1)),
     )

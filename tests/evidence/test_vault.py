@@ -16,7 +16,8 @@ from holdfast.evidence.capture import Found, Scene, freeze, take
 from holdfast.evidence.events import Gap, Kind
 from holdfast.evidence.private import Private, Secret
 from holdfast.evidence.retention import retain_until
-from holdfast.evidence.vault import BLOCK, Leftovers, Vault, VaultProblem
+from holdfast.evidence.vault import BLOCK, Vault, VaultProblem
+from holdfast.scratch import Leftovers
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 

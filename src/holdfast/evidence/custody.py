@@ -15,6 +15,7 @@ from typing import Protocol
 
 from sqlalchemy import select
 
+from holdfast import scratch
 from holdfast.evidence.capture import Found, take
 from holdfast.evidence.events import (
     EvidenceAccessed,
@@ -24,6 +25,7 @@ from holdfast.evidence.events import (
     Gap,
     Item,
     Kind,
+    TemporarySwept,
     VaultSwept,
 )
 from holdfast.evidence.vault import Vault, VaultProblem
@@ -245,6 +247,15 @@ def sweep(ledger: Ledger, vault: Vault, *, by: Actor, at: datetime) -> bool:
     if left is None:
         return False
     ledger.change("vault", lambda stream: [VaultSwept(files=left.files, size=left.size)], by, at)
+    return True
+
+
+def sweep_temporary(ledger: Ledger, *, by: Actor, at: datetime) -> bool:
+    """Remove what killed runs left in the temporary folder, on the record; whether there was anything."""
+    left = scratch.sweep()
+    if left is None:
+        return False
+    ledger.change("vault", lambda stream: [TemporarySwept(folders=left.files, size=left.size)], by, at)
     return True
 
 

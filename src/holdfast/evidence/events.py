@@ -120,6 +120,21 @@ class VaultSwept(Fact):
         return Line(f"Leftovers of {self.files} killed runs removed from the vault", f"{self.size:,} bytes")
 
 
+@fact("temporary.swept")
+class TemporarySwept(Fact):
+    """Packs and copies of logs that killed processes had left in the temporary folder were removed."""
+
+    folders: int
+    size: int
+    """Bytes."""
+
+    def line(self) -> Line:
+        return Line(
+            f"Leftovers of {self.folders} killed runs removed from the temporary folder",
+            f"{self.size:,} bytes",
+        )
+
+
 @fact("evidence.verified")
 class EvidenceVerified(Fact):
     """The stored bytes were hashed again and compared with the record."""

@@ -13,19 +13,17 @@ import os
 import shutil
 import stat
 import tempfile
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
+from holdfast import scratch
 from holdfast.evidence.private import Private, Secret
 
 BLOCK = 1 << 20
-_SETTLING = 60.0
-"""Seconds in which something new in `incoming` may not be locked yet by whoever makes it."""
 
 
 class VaultProblem(Exception):
@@ -36,15 +34,6 @@ class VaultProblem(Exception):
 class Stored:
     sha256: str
     size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Leftovers:
-    """What runs that were killed left behind: copies that no fact names."""
-
-    files: int
-    size: int
-    """Bytes."""
 
 
 class Vault:
@@ -231,15 +220,12 @@ class Vault:
             "at who may have read it"
         )
 
-    def sweep(self) -> Leftovers | None:
+    def sweep(self) -> scratch.Leftovers | None:
         """Remove what killed runs left in `incoming`, and say how much; None when there is nothing.
 
         What a living run works on is locked, and stays.
         """
-        now = time.time()  # the machine's: that is what files are dated by
-        incoming = self.folder / "incoming"
-        removed = [size for path in _entries(incoming) if (size := _remove(path, now)) is not None]
-        return Leftovers(len(removed), sum(removed)) if removed else None
+        return scratch.remove(_entries(self.folder / "incoming"))
 
 
 class _Taken:
@@ -340,22 +326,6 @@ def _entries(folder: Path) -> list[Path]:
         return sorted(folder.iterdir())
     except OSError:
         return []
-
-
-def _remove(path: Path, now: float) -> int | None:
-    """How many bytes went, or None for what is in use."""
-    with suppress(OSError):
-        if now - path.lstat().st_mtime < _SETTLING:
-            return None
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            size = sum(file.lstat().st_size for file in (path, *path.rglob("*")) if file.is_file())
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-            return size
-        finally:
-            os.close(handle)
-    return None
 
 
 def _sync_folder(folder: Path) -> None:

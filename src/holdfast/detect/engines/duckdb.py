@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -22,6 +20,7 @@ from typing import Any, Self
 
 import duckdb
 
+from holdfast import scratch
 from holdfast.detect import plan
 from holdfast.detect.cells import MISSING_GROUP, ORIGIN, WHOLE, Cell, Window, on_the_wall, window_at
 from holdfast.detect.engines import columns as how
@@ -75,13 +74,13 @@ class DuckDB:
 
     def __init__(self, memory: str = "256MB", threads: int | None = None) -> None:
         """`memory` bounds what DuckDB holds before it spills to a private temporary folder."""
-        self._spill = tempfile.mkdtemp(prefix="holdfast-")
+        self._spill = scratch.Scratch(scratch.LOG)
         self._sources: dict[Source, None] = {}
         """What was opened: among it is the file that fails later."""
         self._config: dict[str, Any] = {
             "memory_limit": memory,
             "threads": threads or min(4, os.cpu_count() or 1),
-            "temp_directory": self._spill,
+            "temp_directory": str(self._spill.path),
             "preserve_insertion_order": False,
             # Nothing is ever fetched from a network.
             "autoinstall_known_extensions": False,
@@ -104,7 +103,7 @@ class DuckDB:
 
     def close(self) -> None:
         self._connection.close()
-        shutil.rmtree(self._spill, ignore_errors=True)
+        self._spill.close()
 
     # What lies there
 
@@ -112,7 +111,7 @@ class DuckDB:
         self._sources.pop(source, None)
         self._sources[source] = None
         if source.format == "csv":
-            taken, columns = intake.take_in(self._ask, _read(source), source, Path(self._spill))
+            taken, columns = intake.take_in(self._ask, _read(source), source, self._spill.path)
             return taken, self._with_gone(source, columns)
         found = self._ask(f"DESCRIBE SELECT * FROM {_read(source)}")
         columns = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +16,7 @@ from holdfast.interfaces.api.access import App, May, Now, ReadsLedger
 from holdfast.interfaces.api.addresses import IncidentId
 from holdfast.people import Permission
 from holdfast.prepare.accounts import SignedIn
+from holdfast.scratch import PACK, Scratch
 
 router = APIRouter(tags=["audit packs"])
 Packs = Annotated[SignedIn, Depends(May(Permission.BUILD_PACK))]
@@ -35,12 +35,12 @@ def build(app: App, who: Packs, now: Now, incident: IncidentId) -> StreamingResp
     """Who took the evidence out is on the record. Verify it with `holdfast-verify` and the policy."""
     load(app.ledger, incident)
     custody.permit(app.ledger, incident, custody.WHOLE, who=who, at=now)
-    folder = tempfile.TemporaryDirectory(prefix="holdfast-pack-")
+    folder = Scratch(PACK)
     try:
-        target = Path(folder.name) / f"{incident}.zip"
+        target = folder.path / f"{incident}.zip"
         build_pack(app, incident, target, by=who.actor, at=now)
     except BaseException:
-        folder.cleanup()
+        folder.close()
         raise
     headers = {
         "Content-Disposition": f'attachment; filename="{target.name}"',
@@ -49,7 +49,7 @@ def build(app: App, who: Packs, now: Now, incident: IncidentId) -> StreamingResp
     return StreamingResponse(_sent(target, folder), 201, headers, media_type="application/zip")
 
 
-def _sent(target: Path, folder: tempfile.TemporaryDirectory[str]) -> Iterator[bytes]:
+def _sent(target: Path, folder: Scratch) -> Iterator[bytes]:
     """The file in blocks; its folder goes with the last one, also when the reader goes away."""
     with folder, target.open("rb") as file:
         while block := file.read(_BLOCK):

@@ -5,7 +5,6 @@ Building records who took the evidence out, so it is asked for by a button and n
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from holdfast.incident import loading
 from holdfast.interfaces.web.access import visit
 from holdfast.ledger.facts import Recorded
 from holdfast.people import Permission
+from holdfast.scratch import PACK, Scratch
 
 router = APIRouter()
 
@@ -71,12 +71,12 @@ def build(visit: visit, incident: str) -> Response:
     ledger = visit.application.ledger
     state = loading.load(ledger, incident).state
     custody.permit(ledger, incident, custody.WHOLE, who=visit.signed_in, at=visit.now)
-    folder = tempfile.TemporaryDirectory(prefix="holdfast-pack-")
+    folder = Scratch(PACK)
     try:
-        target = Path(folder.name) / f"{state.id}.zip"
+        target = folder.path / f"{state.id}.zip"
         build_pack(visit.application, incident, target, by=visit.actor, at=visit.now)
     except BaseException:
-        folder.cleanup()
+        folder.close()
         raise
     headers = {
         "Content-Disposition": f'attachment; filename="{target.name}"',
@@ -85,7 +85,7 @@ def build(visit: visit, incident: str) -> Response:
     return StreamingResponse(_sent(target, folder), media_type="application/zip", headers=headers)
 
 
-def _sent(target: Path, folder: tempfile.TemporaryDirectory[str]) -> Iterator[bytes]:
+def _sent(target: Path, folder: Scratch) -> Iterator[bytes]:
     """The file in blocks; its folder goes with the last one, also when the reader goes away."""
     with folder, target.open("rb") as file:
         while block := file.read(_BLOCK):
