@@ -190,7 +190,14 @@ def proposal(
 
 
 def tier_left(
-    state: Incident, to: Iterable[Member], lowered: TierLowered, reason: str, link: LinkTo
+    state: Incident,
+    to: Iterable[Member],
+    lowered: TierLowered,
+    roster: Roster,
+    reason: str,
+    link: LinkTo,
+    *,
+    zone: str = "UTC",
 ) -> list[Draft]:
     """Tells whoever was called for a tier that it is left. In the product's own words: see `proposal`."""
     subject = " ".join(f"{state.id} is lowered to tier {lowered.tier}: {state.title}".split())
@@ -200,7 +207,10 @@ def tier_left(
         f"Why: {lowered.reason}.\n\nYou were called for the tier that is left:\n{link(state.id)}\n"
     )
     people = {one.person: one for one in to}.values()
-    return [_queued("email", state, one, subject, f"{one.name},\n\n{text}", "tier left") for one in people]
+    readers = [_Reading(one, zone_of(roster, one.person, zone), link) for one in people]
+    return [
+        _queued("email", state, one, subject, f"{one.member.name},\n\n{text}", "tier left") for one in readers
+    ]
 
 
 def _words(

@@ -900,7 +900,9 @@ class Desk:
                 )
             elif isinstance(fact, TierLowered) and not reclassified:
                 called = self._told_of_tier(before, facts, ground)
-                drafts += communication.tier_left(state, called, fact, reason, self.link)
+                drafts += communication.tier_left(
+                    state, called, fact, ground.roster, reason, self.link, zone=ground.zone
+                )
             elif isinstance(fact, RoleHandedOver):
                 drafts += self._told_of_handover(before, fact, state, ground)
             elif isinstance(fact, (Resolved, Dismissed, Merged, Closed)):
