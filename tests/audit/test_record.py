@@ -102,7 +102,7 @@ def test_what_could_not_be_preserved_is_told_with_its_reason(declared: Lending, 
 def test_who_was_written_to_who_was_reached_and_who_was_not_is_told(
     declared: Lending, tmp_path: Path
 ) -> None:
-    """R-AUD-06/messages, R-ESC-06."""
+    """R-AUD-06, R-ESC-06."""
     ledger, at = declared.ledger, declared.now
     further = outbox.queue("email", HELEN.id, "Come", "Now.", "INC-1", zone="UTC", name="Helen Marsh")
     ledger.append(further, by=HELEN, at=at)

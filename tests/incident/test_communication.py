@@ -197,7 +197,7 @@ def test_a_role_handed_over_is_told_to_who_takes_it_who_gives_it_up_and_the_team
     older: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """R-ESC-08/told."""
+    """R-ESC-08."""
     incident = declared(desk, severity, now)
     before = load(ledger, incident).state
     if older:

@@ -18,7 +18,7 @@ from support.workspaces import opened
 def test_the_worker_sweeps_what_killed_runs_left_and_says_so_on_the_record(
     tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """R-EVD-06/leftovers: packs and copies of logs outside the vault, as well as what lies in it."""
+    """Packs and copies of logs outside the vault, as well as what lies in it."""
     outside = tmp_path / "outside"
     outside.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(outside))
