@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.detect import records
+from holdfast.detect.events import AlertSetAside
 from holdfast.detect.records import Alert
 from holdfast.incident.loading import NoSuchIncident, load
 from holdfast.interfaces.application import Application
@@ -46,7 +47,38 @@ def test_alerts_are_attached_to_an_incident_together(lender: Application) -> Non
     joined = {one.alert for one in load(lender.ledger, "INC-1").state.alerts}
     assert set(names) <= joined
     with pytest.raises(NotAllowed, match="in an incident already: ALR-100"):
-        lender.handling.set_aside(names[:3], "noise", False, by=MAYA, at=NOW)
+        lender.handling.attach(names[:3], "INC-1", by=MAYA, at=NOW)
+
+
+def test_alerts_of_an_incident_are_acknowledged_and_set_aside_together(lender: Application) -> None:
+    """R-DET-09, R-DET-15: those that wait beside them are decided in the same step."""
+    names, waiting = raise_many(lender, 40), raise_many(lender, 2, first=200)
+    lender.handling.attach(names, "INC-1", by=MAYA, at=NOW)
+    assert sorted(lender.handling.of_monitor(LOANS, "missing-values", incident="INC-1")) == sorted(names)
+    lender.handling.acknowledge([*names, *waiting], by=MAYA, at=NOW)
+    assert {one.acknowledged_by for one in known(lender, [*names, *waiting])} == {MAYA.name}
+    before = lender.ledger.size()
+    lender.handling.set_aside([*names[:39], *waiting], "the feed was down", True, by=MAYA, at=NOW)
+    told = known(lender, [*names[:39], *waiting])
+    assert {(one.outcome, one.false_alarm) for one in told} == {("set aside", True)}
+    state = load(lender.ledger, "INC-1").state
+    assert not set(names[:39]) & {one.alert for one in state.alerts}
+    assert set(names[:39]) <= set(state.set_aside)
+    assert names[39] in {one.alert for one in state.alerts}
+    aside = [one for one in lender.ledger.facts(after=before - 1) if isinstance(one.fact, AlertSetAside)]
+    assert [one.fact.led_to for one in aside] == ["INC-1"] * 39 + [""] * 2  # type: ignore[attr-defined]
+    with pytest.raises(NotAllowed, match="set aside already: ALR-100"):
+        lender.handling.set_aside([names[39], names[0]], "again", True, by=MAYA, at=NOW)
+
+
+def test_an_incident_that_an_alert_opened_keeps_one_or_is_dismissed(lender: Application) -> None:
+    """All or none: what waits beside them stays as it was."""
+    waiting = raise_many(lender, 1)
+    own = [one.alert for one in load(lender.ledger, "INC-1").state.alerts]
+    before = lender.ledger.size()
+    with pytest.raises(NotAllowed, match=r"dismiss the incident, and .* set aside with it"):
+        lender.handling.set_aside([*waiting, *own], "a planned change", True, by=MAYA, at=NOW)
+    assert lender.ledger.size() == before
 
 
 def test_one_that_cannot_be_handled_leaves_all_as_they_were(lender: Application) -> None:

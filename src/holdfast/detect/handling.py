@@ -13,12 +13,13 @@ from holdfast.detect.events import AlertAcknowledged, AlertSetAside, AlertTriage
 from holdfast.detect.records import Alert
 from holdfast.incident.responding import Desk
 from holdfast.ledger.facts import Fact
-from holdfast.ledger.ledger import Draft, Ledger
+from holdfast.ledger.ledger import Conflict, Draft, Ledger
 from holdfast.people import Actor
 from holdfast.problems import NotAllowed
 
 MOST = 1000
 """Alerts handled in one step."""
+_ATTEMPTS = 20
 
 
 class Handling:
@@ -30,9 +31,11 @@ class Handling:
 
     def acknowledge(self, alerts: Iterable[str], *, by: Actor, at: datetime) -> list[Alert]:
         """A person has seen them and looks into it; what they lead to is still open."""
-        found = self._waiting(alerts)
+        found = self._known(alerts)
         drafts = [
-            self._draft(one, AlertAcknowledged(alert=one.alert, system=one.system, monitor=one.facts.monitor))
+            self._in_hand(
+                one, AlertAcknowledged(alert=one.alert, system=one.system, monitor=one.facts.monitor)
+            )
             for one in found
             if not one.acknowledged_by
         ]
@@ -68,45 +71,73 @@ class Handling:
     def set_aside(
         self, alerts: Iterable[str], reason: str, false_alarm: bool, *, by: Actor, at: datetime
     ) -> list[Alert]:
-        """They are no incident, and whether they were false alarms (R-DET-09)."""
+        """They are no incident, and whether they were false alarms (R-DET-09).
+
+        Those of an incident that goes on leave it: the rules no longer count them.
+        """
         if not reason.strip():
             raise NotAllowed("say why this is no incident; the reason is part of the record")
-        found = self._waiting(alerts)
-        self.ledger.append(
-            *(
-                self._draft(
-                    one,
-                    AlertSetAside(
-                        alert=one.alert,
-                        system=one.system,
-                        monitor=one.facts.monitor,
-                        false_alarm=false_alarm,
-                        reason=reason.strip(),
-                    ),
-                )
-                for one in found
-            ),
-            by=by,
-            at=at,
-        )
-        return self._all(found)
+        ids = list(alerts)
+        for _ in range(_ATTEMPTS):
+            found = self._known(ids)
+            try:
+                self.ledger.append(*self._aside(found, reason, false_alarm, by, at), by=by, at=at)
+                return self._all(found)
+            except Conflict:
+                continue
+        raise Conflict("what these alerts belong to kept changing; try again")
 
-    def of_monitor(self, system: str, monitor: str, up_to: int | None = None) -> list[str]:
-        """The alerts of one monitor, all its columns and groups, that wait for a person.
+    def _aside(
+        self, found: Sequence[Alert], reason: str, false_alarm: bool, by: Actor, at: datetime
+    ) -> list[Draft]:
+        """Each alert, and each incident that some of them leave."""
+        drafts = []
+        for incident in dict.fromkeys(one.incident for one in found if one.incident):
+            leaving = [one.alert for one in found if one.incident == incident]
+            drafts += self.desk.set_alerts_aside(incident, leaving, reason, false_alarm, by=by, at=at)
+        for one in found:
+            aside = AlertSetAside(
+                alert=one.alert,
+                system=one.system,
+                monitor=one.facts.monitor,
+                false_alarm=false_alarm,
+                reason=reason.strip(),
+                led_to=one.incident,
+            )
+            drafts.append(self._in_hand(one, aside))
+        return drafts
+
+    def of_monitor(
+        self, system: str, monitor: str, up_to: int | None = None, incident: str = ""
+    ) -> list[str]:
+        """The alerts of one monitor, all its columns and groups, that wait for a person; with `incident`
+        those that belong to it.
 
         `up_to` is the number of the newest that the person saw: what came since is not decided with it.
         """
         with self.ledger.reading() as conn:
-            waiting = records.find_alerts(conn, waiting=True, system=system, limit=MOST)
+            found = (
+                reversed(records.alerts_of(conn, incident))
+                if incident
+                else records.find_alerts(conn, waiting=True, system=system, limit=MOST)
+            )
         return [
             one.alert
-            for one in waiting
-            if (one.facts.monitor == monitor or one.facts.monitor.startswith(f"{monitor}."))
+            for one in found
+            if one.system == system
+            and (one.facts.monitor == monitor or one.facts.monitor.startswith(f"{monitor}."))
             and (up_to is None or one.number <= up_to)
-        ]
+        ][:MOST]
 
     def _waiting(self, alerts: Iterable[str]) -> list[Alert]:
         """The alerts, each once. Raises NotAllowed naming those that wait for nobody."""
+        known = self._known(alerts)
+        if taken := [f"{one.alert} ({one.incident})" for one in known if one.incident]:
+            raise NotAllowed(f"in an incident already: {_some(taken)}; leave them out")
+        return known
+
+    def _known(self, alerts: Iterable[str]) -> list[Alert]:
+        """The alerts, each once. Raises NotAllowed naming those that do not exist or are set aside."""
         ids = list(dict.fromkeys(alerts))
         if not ids:
             raise NotAllowed("name at least one alert; the inbox shows those that wait")
@@ -117,11 +148,18 @@ class Handling:
         if unknown := [alert for alert, one in found.items() if one is None]:
             raise NotAllowed(f"there is no alert {_some(unknown)}; the inbox shows all")
         known = [one for one in found.values() if one is not None]
-        if taken := [f"{one.alert} ({one.incident})" for one in known if one.incident]:
-            raise NotAllowed(f"in an incident already: {_some(taken)}; leave them out")
-        if gone := [one.alert for one in known if one.outcome not in ("waiting", "none")]:
+        if gone := [one.alert for one in known if one.outcome == "set aside"]:
             raise NotAllowed(f"set aside already: {_some(gone)}; leave them out")
         return known
+
+    def _in_hand(self, one: Alert, fact: Fact) -> Draft:
+        """A further fact on an alert that is not set aside, and leads where it was found to lead."""
+        stream = self.ledger.stream(f"alert/{one.alert}")
+        led = ["", *(told.incident for told in stream.events if isinstance(told, AlertTriaged))]
+        gone = any(isinstance(told, AlertSetAside) for told in stream.events)
+        if gone or led[-1] != one.incident:
+            raise NotAllowed(f"{one.alert} was handled by somebody else meanwhile; look again")
+        return Draft(stream.name, stream.version, [fact])
 
     def _draft(self, one: Alert, fact: Fact) -> Draft:
         stream = self.ledger.stream(f"alert/{one.alert}")

@@ -6,7 +6,7 @@ not allowed raises NotAllowed with a sentence a person can act on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -495,18 +495,25 @@ class Incident:
 
     def set_alert_aside(self, alert: str, reason: str, false_alarm: bool) -> list[IncidentFact]:
         """An alert turns out not to belong here, while the incident goes on."""
+        return self.set_alerts_aside([alert], reason, false_alarm)
+
+    def set_alerts_aside(self, alerts: Collection[str], reason: str, false_alarm: bool) -> list[IncidentFact]:
+        """Alerts turn out not to belong here, while the incident goes on; others are left out."""
         self.require_running()
-        if not any(known.alert == alert for known in self.alerts):
-            return []
-        if self.source == "alert" and len(self.alerts) == 1:
-            raise NotAllowed(
-                f"{alert} is the only alert of {self.id}; dismiss the incident, and the alert is set aside "
-                "with it"
+        own = [known.alert for known in self.alerts if known.alert in alerts]
+        if own and self.source == "alert" and len(own) == len(self.alerts):
+            only = (
+                f"{own[0]} is the only alert of {self.id}"
+                if len(own) == 1
+                else f"{self.id} has no other alert"
             )
+            them = "the alert is" if len(own) == 1 else "its alerts are"
+            raise NotAllowed(f"{only}; dismiss the incident, and {them} set aside with it")
         return [
             IncidentAlertSetAside(
                 incident=self.id, alert=alert, false_alarm=false_alarm, reason=reason.strip()
             )
+            for alert in own
         ]
 
     def join_report(

@@ -7,7 +7,7 @@ stand in the same transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -338,6 +338,29 @@ class Desk:
             return self.learn(loaded.state, aside, ground, at)
 
         self._step(incident, decide, by, at, f"{by.name} set {alert} aside", together)
+
+    def set_alerts_aside(
+        self,
+        incident: str,
+        alerts: Collection[str],
+        reason: str,
+        false_alarm: bool,
+        *,
+        by: Actor,
+        at: datetime,
+    ) -> list[Draft]:
+        """Drafts of the same for several: the rules are asked once, when all have left.
+
+        To be appended in the transaction that sets the alerts aside.
+        """
+        loaded = load(self.ledger, incident)
+        if loaded.state.status is Status.DISMISSED:
+            return []
+        ground = self.ground_of(loaded.state)
+        aside = loaded.state.set_alerts_aside(alerts, reason, false_alarm)
+        facts = self.learn(loaded.state, aside, ground, at)
+        said = f"{by.name} set {wording.plural(len(aside), 'alert')} aside"
+        return [loaded.draft(facts), *self.told(loaded.state, facts, ground, at, said)]
 
     def relate(self, incident: str, other: str, reason: str, *, by: Actor, at: datetime) -> None:
         """Say that two incidents have to do with one another; it stands on both records."""

@@ -294,3 +294,17 @@ def test_alerts_are_handled_together_through_the_api(company: Application, maya:
     done = maya.done("PUT", "/alert-groups/setting-aside", aside)["alerts"]
     assert {one["outcome"] for one in done} == {"set aside"}
     assert maya("PUT", "/alert-groups/setting-aside", aside).status_code == 409
+
+
+def test_alerts_of_an_incident_are_handled_together_through_the_api(
+    company: Application, maya: Any, incident: str
+) -> None:
+    """R-DET-09."""
+    names = raise_many(company, 3)
+    maya.done("PUT", "/alert-groups/incident", {"alerts": names, "incident": incident})
+    seen = maya.done("PUT", "/alert-groups/acknowledgement", {"alerts": names})["alerts"]
+    assert all(one["acknowledged_by"] for one in seen)
+    aside = {"alerts": names, "reason": "A planned load test", "false_alarm": True}
+    done = maya.done("PUT", "/alert-groups/setting-aside", aside)["alerts"]
+    assert {(one["outcome"], one["false_alarm"]) for one in done} == {("set aside", True)}
+    assert maya.get(f"/incidents/{incident}")["alerts"] == []

@@ -388,6 +388,16 @@ def test_alerts_are_handled_together_at_a_terminal(shell: Any, database_url: str
     assert refused.code == 1
     assert "there is no alert ALR-999" in refused.sentence
     assert shell("alert", "attach", *names, "--incident", "INC-9").code == 1
+    incident = shell.done("incident", "declare", "Gaps")["incident"]["incident"]
+    shell.done("alert", "attach", *names[:20], "--incident", incident)
+    inside = ("--monitor", "loan-approval/missing-values", "--incident", incident)
+    assert len(shell.done("alert", "acknowledge", *inside)["alerts"]) == 20
+    left = shell.done("alert", "set-aside", *inside, "--reason", "A load test", "--false-alarm")["alerts"]
+    assert {(one["outcome"], one["false_alarm"]) for one in left} == {("set aside", True)}
+    nothing = shell("alert", "acknowledge", *inside)
+    assert f"no alert of loan-approval/missing-values belongs to {incident}" in nothing.sentence
+    assert "name it with --monitor" in shell("alert", "acknowledge", "--incident", incident).sentence
+    names = names[20:]
     done = shell.done("alert", "set-aside", *names, "--reason", "A load test", "--false-alarm")["alerts"]
     assert {(one["outcome"], one["false_alarm"]) for one in done} == {("set aside", True)}
     nothing = shell("alert", "acknowledge", "--monitor", "loan-approval/missing-values")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from holdfast.detect import records
+from holdfast.detect.events import AlertRaised, AlertTriaged
 from holdfast.detect.records import Alert
 from holdfast.incident.loading import load
 from holdfast.interfaces.application import Application
 from holdfast.interfaces.web import lists
+from holdfast.ledger.ledger import Draft
+from holdfast.people import SYSTEM
 from support.company import MAYA, VICTOR
 from support.lender_pages import DRIFT, LOANS, open_lender, waiting_alert
-from support.many_alerts import raise_many
+from support.many_alerts import NOW, raise_many
 from support.pages import Page, Reader, signed_in
 
 
@@ -175,3 +179,45 @@ def test_alerts_can_be_attached_to_a_report_that_names_no_system(lender: Applica
     refused = maya.post(f"/systems/{LOANS}/alerts/missing-values/incident", sent)
     assert refused.status_code == 422
     assert "one record speaks of one system" in refused.text
+
+
+def test_alerts_of_an_incident_are_acknowledged_and_set_aside_together_on_the_page(
+    lender: Application, maya: Reader
+) -> None:
+    """R-DET-09, R-DET-15."""
+    names = raise_many(lender, 3)
+    lender.handling.attach(names, "INC-1", by=MAYA, at=NOW)
+    raise_many(lender, 1, first=200)
+    address = f"/systems/{LOANS}/alerts/missing-values"
+    page = maya.page("/alerts?shown=incidents")
+    assert f'action="{address}/dismissal"' in page.html
+    assert "Why do they not belong to INC-1?" in page.text
+    group = {"up-to": "102", "in": "INC-1"}
+    assert maya.post(f"{address}/acknowledgement", group).headers["location"] == "/alerts?shown=incidents"
+    assert {stored(lender, name).acknowledged_by for name in names} == {MAYA.name}
+    refused = maya.post(f"{address}/dismissal", group)
+    assert refused.status_code == 422
+    assert "Say why this is no incident; the reason is part of the record." in refused.text
+    key = f"{LOANS}-missing-values-INC-1"
+    said = {**group, f"reason-{key}": "a planned test", f"false-{key}": "yes"}
+    assert maya.post(f"{address}/dismissal", said).headers["location"] == "/alerts?shown=incidents"
+    assert {(stored(lender, n).outcome, stored(lender, n).false_alarm) for n in names} == {
+        ("set aside", True)
+    }
+    assert "3 alerts of missing-values are set aside." in maya.page("/alerts?shown=incidents").text
+    # What waits beside them is not decided with them.
+    assert stored(lender, "ALR-200").outcome == "none"
+
+
+def test_an_alert_whose_value_is_not_known_says_so_on_the_page(lender: Application, maya: Reader) -> None:
+    """R-DET-09: unknown is not 0, and not a monitor that cannot measure."""
+    known = stored(lender, *raise_many(lender, 1)).facts
+    facts = replace(known, alert="ALR-300", monitor="x", value=None, lower=None, upper=None)
+    raised = AlertRaised(system=LOANS, series="x||missing", tells=(), alert=facts)
+    left = AlertTriaged(alert="ALR-300", outcome="none", reason="no trigger applies")
+    lender.ledger.append(Draft("alert/ALR-300", 0, [raised, left]), by=SYSTEM, at=NOW)
+    page = maya.page("/alerts").text
+    assert "not known limit 0.02" in page
+    assert "cannot measure" not in page
+    lender.handling.attach(["ALR-300"], "INC-1", by=MAYA, at=NOW)
+    assert "ALR-300 · n 200 · limit 0.02 not known" in maya.page("/incidents/INC-1").text

@@ -34,6 +34,15 @@ OfMonitor = Annotated[
         "--monitor", metavar="SYSTEM/MONITOR", help="All alerts of this monitor that wait for a person."
     ),
 ]
+InIncident = Annotated[
+    str,
+    typer.Option(
+        "--incident",
+        "-i",
+        metavar="INCIDENT",
+        help="With --monitor: those that belong to this incident, instead of those that wait.",
+    ),
+]
 
 
 @command(app, "list")
@@ -71,11 +80,13 @@ def list_(
 
 
 @command(app, "acknowledge")
-def acknowledge(session: Session, alerts: Alerts = None, monitor: OfMonitor = "") -> None:
+def acknowledge(
+    session: Session, alerts: Alerts = None, monitor: OfMonitor = "", incident: InIncident = ""
+) -> None:
     """Say that you look into alerts."""
     by = session.acting(Permission.RESPOND)
     handling = session.application.handling
-    found = handling.acknowledge(_named(session, alerts, monitor), by=by, at=session.now)
+    found = handling.acknowledge(_named(session, alerts, monitor, incident), by=by, at=session.now)
     session.answer(lambda: shapes.alert_list(found), lambda made: [_done(made, "acknowledged")])
 
 
@@ -111,32 +122,32 @@ def set_aside(
     reason: Reason,
     alerts: Alerts = None,
     monitor: OfMonitor = "",
+    incident: InIncident = "",
     false_alarm: Annotated[
         bool, typer.Option("--false-alarm", help="Nothing was wrong; counts against the monitor.")
     ] = False,
 ) -> None:
-    """Decide that alerts are no incident."""
+    """Decide that alerts are no incident, or do not belong to the one they are in."""
     by = session.acting(Permission.RESPOND)
-    named = _named(session, alerts, monitor)
-    if len(named) == 1:
-        alerting = session.application.alerting
-        alerting.set_aside(named[0], reason, false_alarm, by=by, at=session.now)
-        found = [alerting.require(named[0])]
-    else:
-        handling = session.application.handling
-        found = handling.set_aside(named, reason, false_alarm, by=by, at=session.now)
+    named = _named(session, alerts, monitor, incident)
+    handling = session.application.handling
+    found = handling.set_aside(named, reason, false_alarm, by=by, at=session.now)
     done = f"set aside{', as a false alarm' if false_alarm else ''}"
     session.answer(lambda: shapes.alert_list(found), lambda made: [_done(made, done)])
 
 
-def _named(session: Session, alerts: Sequence[str] | None, monitor: str) -> list[str]:
-    """The alerts that were typed, and those of the monitor that was."""
+def _named(session: Session, alerts: Sequence[str] | None, monitor: str, incident: str = "") -> list[str]:
+    """The alerts that were typed, and those of the monitor that was: in that incident, or waiting."""
     named = list(alerts or ())
+    if incident and not monitor:
+        raise NotAllowed("--incident says which alerts of a monitor are meant; name it with --monitor")
     if monitor:
         system, _, of = monitor.partition("/")
         if not of:
             raise NotAllowed("--monitor takes a system and a monitor: loan-approval/missing-values")
-        own = session.application.handling.of_monitor(system, of)
+        own = session.application.handling.of_monitor(system, of, incident=incident)
+        if not own and incident:
+            raise NotAllowed(f"no alert of {monitor} belongs to {incident}; `holdfast alert list` shows all")
         if not own:
             raise NotAllowed(f"no alert of {monitor} waits for a person; `holdfast alert list` shows all")
         named += own

@@ -42,6 +42,7 @@ def alerts(visit: visit, shown: str = "", system: str = "", page: int = 1) -> Re
 def _inbox(
     visit: Visit, form: Typed, shown: str = "", system: str = "", page: int = 1, status: int = 200
 ) -> Response:
+    """The inbox; buttons stand beside what waits and what is in an incident that is running."""
     chosen = shown if shown in SHOWN else ""
     ledger = visit.application.ledger
     inventory = versions.active_systems(ledger)
@@ -69,6 +70,7 @@ def _inbox(
         silent=silent,
         bounds=bounds,
         typed=form,
+        handled={"", *(one.id for one in running)},
         running={
             name: [("", "choose one")]
             + [(one.id, f"{one.id} {one.title}") for one in running if one.system in (name, "")]
@@ -104,22 +106,27 @@ def set_aside(visit: visit, alert: str, form: typed) -> Response:
             alert, form.text(f"reason-{alert}"), false_alarm, by=visit.actor, at=visit.now
         )
     except NotAllowed as refused:
-        return _inbox(visit, refuse(visit, form, f"reason-{alert}", refused), status=422)
+        return _inbox(visit, refuse(visit, form, f"reason-{alert}", refused), _tab(form), status=422)
     counted = "It counts as a false alarm of its monitor." if false_alarm else ""
     visit.notice(f"{alert} is set aside.", counted)
-    return visit.back("/alerts")
+    return visit.back(_address(_tab(form), ""))
 
 
 @router.post("/alerts/{alert}/acknowledgement")
-def acknowledge(visit: visit, alert: str) -> Response:
+def acknowledge(visit: visit, alert: str, form: typed) -> Response:
     """Somebody looks into an alert."""
     visit.require(Permission.RESPOND)
     visit.application.handling.acknowledge([alert], by=visit.actor, at=visit.now)
     visit.notice(f"{alert} is acknowledged.")
-    return visit.back("/alerts")
+    return visit.back(_address(_tab(form), ""))
 
 
-# Many at once: the form names a monitor, and the newest alert of it that the person saw.
+def _tab(form: Typed) -> str:
+    """The tab that the form stood on: an alert of an incident names it."""
+    return "incidents" if form.text("in") else ""
+
+
+# Many at once: the form names a monitor, the incident they are in if any, and the newest that the person saw.
 
 
 @router.post("/systems/{system}/alerts/{monitor}/acknowledgement")
@@ -150,8 +157,8 @@ def attach_all(visit: visit, system: str, monitor: str, form: typed) -> Response
 
 @router.post("/systems/{system}/alerts/{monitor}/dismissal")
 def set_aside_all(visit: visit, system: str, monitor: str, form: typed) -> Response:
-    key = f"reason-{system}-{monitor}"
-    false_alarm = form.ticked(f"false-{system}-{monitor}")
+    group = "-".join(filter(None, (system, monitor, form.text("in"))))
+    key, false_alarm = f"reason-{group}", form.ticked(f"false-{group}")
     return _together(
         visit,
         (system, monitor),
@@ -176,10 +183,10 @@ def _together(
     number = form.text("up-to")
     try:
         up_to = int(number) if number.isdecimal() else None
-        handled = step(visit.application.handling.of_monitor(*of, up_to))
+        handled = step(visit.application.handling.of_monitor(*of, up_to, form.text("in")))
     except NotAllowed as refused:
-        return _inbox(visit, refuse(visit, form, key, refused), status=422)
+        return _inbox(visit, refuse(visit, form, key, refused), _tab(form), status=422)
     visit.notice(
         f"{wording.plural(len(handled), 'alert')} of {of[1]} {'is' if len(handled) == 1 else 'are'} {done}."
     )
-    return visit.back("/alerts")
+    return visit.back(_address(_tab(form), ""))
