@@ -6,6 +6,7 @@ R-DET-15, R-DET-09, R-PRE-07.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -24,6 +25,7 @@ from holdfast.evidence.events import EvidenceFrozen, Gap, Kind
 from holdfast.evidence.vault import Vault
 from holdfast.incident import register
 from holdfast.incident.events import (
+    CANNOT_MEASURE,
     AlertFacts,
     AlertJoined,
     ClassificationProposed,
@@ -243,6 +245,33 @@ class TestReportAndAlertEndInOne:
         what = desk.declare(Report("Letters are wrong"), "INC-1", by=INES, at=now + MINUTE)
         assert (what.incident, what.joined, incidents(ledger)) == ("INC-1", True, 1)
 
+    def test_the_monitor_first_and_a_report_without_a_system_second(
+        self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime
+    ) -> None:
+        """R-DET-15/monitor-first: as the other way round, within a day, and unless it is separate."""
+        alarm(alerting, now)
+        what = desk.declare(Report("Letters are wrong"), by=INES, at=now + MINUTE)
+        assert (what.incident, what.joined, incidents(ledger)) == ("INC-1", True, 1)
+        apart = desk.declare(Report("The lift is stuck"), separate=True, by=INES, at=now + 2 * MINUTE)
+        assert (apart.incident, apart.joined) == ("INC-2", False)
+        later = desk.declare(Report("Letters are odd"), by=INES, at=now + 2 * DAY)
+        assert (later.incident, [one.id for one in later.running]) == ("INC-3", ["INC-2", "INC-1"])
+
+    def test_of_two_that_monitors_noticed_none_is_guessed_for_a_report_without_a_system(
+        self, desk: Desk, alerting: Alerting, now: datetime
+    ) -> None:
+        alarm(alerting, now)
+        desk.open(Report("Refusals", system=ASSISTANT, alert=facts(now, 2, 1.9)), by=WORKER, at=now)
+        what = desk.declare(Report("Letters are wrong"), by=INES, at=now + MINUTE)
+        assert (what.incident, [one.id for one in what.running]) == ("INC-3", ["INC-2", "INC-1"])
+
+    def test_that_monitoring_is_down_is_not_what_a_report_without_a_system_is_about(
+        self, desk: Desk, now: datetime
+    ) -> None:
+        blind = replace(facts(now, 1, 1.9), metric=CANNOT_MEASURE)
+        desk.open(Report("Cannot measure", system=LOANS, alert=blind), by=WORKER, at=now)
+        assert desk.declare(Report("Letters are wrong"), by=INES, at=now).incident == "INC-2"
+
     def test_one_that_is_separate_is_one_of_its_own_and_is_told_what_else_runs(
         self, desk: Desk, alerting: Alerting, now: datetime
     ) -> None:
@@ -460,7 +489,7 @@ class TestTwoThatAreOne:
     ) -> None:
         alarm(alerting, now)
         desk.declare(Report("Rude answers", system=ASSISTANT), by=INES, at=now)
-        desk.declare(Report("Odd letters"), by=INES, at=now)
+        desk.declare(Report("Odd letters"), separate=True, by=INES, at=now)
         before = ledger.size()
         for one, two, who, reason, kind, sentence in (
             ("INC-3", "INC-1", PRIYA, "the same", NoAuthority, "Priya Raman may not dismiss"),
@@ -492,7 +521,7 @@ class TestTwoThatAreOne:
         self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime
     ) -> None:
         alarm(alerting, now)
-        desk.declare(Report("Odd letters"), by=INES, at=now)
+        desk.declare(Report("Odd letters"), separate=True, by=INES, at=now)
         desk.relate("INC-1", "INC-2", "the same feed", by=PRIYA, at=now)
         closing.merge(desk, "INC-2", "INC-1", "the same letters", by=MAYA, at=now)
         closing.dismiss(desk, "INC-1", "a planned change", True, by=MAYA, at=now)
@@ -547,7 +576,7 @@ class TestWhatJoinsIsAboutTheSystemOfTheIncident:
         self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime
     ) -> None:
         alarm(alerting, now)
-        desk.declare(Report("Odd letters"), by=INES, at=now)
+        desk.declare(Report("Odd letters"), separate=True, by=INES, at=now)
         before = ledger.size()
         for into in ("INC-1", "INC-2"):
             with pytest.raises(NotAllowed, match="no AI system is called 'loan-aproval'; did you mean"):

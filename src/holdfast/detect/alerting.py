@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from holdfast import wording
 from holdfast.detect import records
@@ -22,7 +22,7 @@ from holdfast.incident import register
 from holdfast.incident.events import AlertFacts
 from holdfast.incident.incident import Incident, NoLongerOpen, OtherSystem, Status
 from holdfast.incident.loading import load
-from holdfast.incident.responding import Desk, Report
+from holdfast.incident.responding import NEAR, Desk, Report
 from holdfast.ledger.facts import Fact, Recorded
 from holdfast.ledger.ledger import Conflict, Draft, Ledger
 from holdfast.people import SYSTEM, Actor
@@ -32,8 +32,6 @@ from holdfast.problems import NotAllowed
 _ATTEMPTS = 20
 _LOOKED_AT = 200
 """Unresolved incidents an alert is compared with: those on its system, then the newest."""
-_NEAR = timedelta(days=1)
-"""How long a report that names no system may be about whatever a monitor notices."""
 _PERHAPS = 10
 """Reports that an incident is related to, the newest, where each of them may be what its alert is about."""
 
@@ -210,7 +208,7 @@ def _belongs_to(running: Sequence[Incident], raised: AlertRaised, at: datetime) 
         return _Belonging(on_it.id, f"{on_it.id} is running for {raised.system}")
     if raised.alert.cannot_measure:
         return _Belonging()
-    reports = [one.id for one in running if not one.system and one.opened_at and at - one.opened_at <= _NEAR]
+    reports = [one.id for one in running if not one.system and one.opened_at and at - one.opened_at <= NEAR]
     if len(reports) == 1:
         return _Belonging(reports[0], f"{reports[0]} was reported within a day and names no system")
     if not reports:

@@ -105,6 +105,8 @@ def _judge_one(
         alarm = True
         verdicts.append(Verdict(True, False, "raised the alarm when it was first judged"))
     reason = reasons.judged(due.monitor, reading, verdicts) + reasons.lateness(due.late)
+    if not isinstance(reading.found, Value):
+        reason = f"{_unjudged(reader, due, reading, None)} {reason}"
     detail = {} if step is None else {"evidence": step.reached}
     detail |= _period_detail(verdicts) | ({"late_rows": float(due.late)} if due.late else {})
     normal = reader.measure_reference(due.monitor, reading.group, due.as_of)
@@ -205,25 +207,25 @@ def _unjudged(reader: Reader, due: Due, reading: Reading, silence: str | None) -
 def _verdicts(
     reader: Reader, due: Due, reading: Reading, series: Series, again: bool
 ) -> tuple[list[Verdict], e_detector.Step | None]:
-    """What the rules say: of the window where it has a value and rows enough, and of the period that ends
-    with it, which may have enough where its last day has few. A window without a value is judged by nothing:
-    no alarm rests on what is not known."""
+    """What the rules say of the window where it has a value and rows enough, and of the period ending there.
+
+    An empty day is a part of its week. Nothing else judges a window without a value: no alarm rests on what
+    is not known.
+    """
     monitor, value = due.monitor, reading.found
     if reading.quantity == COVERAGE and isinstance(value, Value):
         return [threshold.judge(value, Limit(below=monitor.min_coverage))], None
-    if not isinstance(value, Value):
-        return [], None
     verdicts = []
     step = None
-    enough = _too_few(reader, monitor, reading.group, reading.rows) is None
-    if enough and monitor.limit is not None:
+    enough = isinstance(value, Value) and _too_few(reader, monitor, reading.group, reading.rows) is None
+    if isinstance(value, Value) and enough and monitor.limit is not None:
         verdict = threshold.judge(value, monitor.limit)
         verdicts.append(_with_those_left_out(verdict, reading, monitor.limit))
-    if monitor.relative is not None:
+    if monitor.relative is not None and reading.status is not Status.PENDING:
         verdict = _relative(reader, due, reading, monitor.relative)
         if verdict.period is not None or enough:
             verdicts.append(verdict)
-    if enough and monitor.e_detector is not None and value.hits is not None:
+    if isinstance(value, Value) and enough and monitor.e_detector is not None and value.hits is not None:
         step = None if again else _detect(reader, due, reading.group, value, series)
         if step is not None:
             verdicts.append(step.verdict)

@@ -57,6 +57,8 @@ from holdfast.problems import NoAuthority, NotAllowed, did_you_mean
 Together = Callable[[str], Sequence[Draft]]
 """What must stand in the same transaction as a step on an incident, by its number."""
 
+NEAR = timedelta(days=1)
+"""How long a report that names no system and what a monitor notices may be about the same."""
 _ATTEMPTS = 20
 _RUNG_TIERS = {"deputies": 1, "tier_2": 2, "tier_3": 3}
 
@@ -243,15 +245,16 @@ class Desk:
     ) -> Declared:
         """A person says that something is wrong; what it belongs to, and what else is running (R-DET-15).
 
-        It joins the incident named by `join`. Without one it joins what a monitor has opened on the system
-        it names, unless it is said to be `separate`; otherwise it opens an incident. Raises NotAllowed for
-        an unknown system, OtherSystem when it is not the system of the incident to join.
+        It joins the incident named by `join`. Without one it joins what a monitor has noticed on the system
+        it names, or, where it names none, the only incident that a monitor has noticed within a day, unless
+        it is said to be `separate`; otherwise it opens an incident. Raises NotAllowed for an unknown system,
+        OtherSystem when it is not the system of the incident to join.
         """
         if join and separate:
             raise NotAllowed(f"a report joins {join} or is separate; say one of the two")
         with self.ledger.reading() as conn:
             running = register.unresolved(conn, report.system)
-        into = join or ("" if separate else _opened_by_a_monitor(running, report.system))
+        into = join or ("" if separate else _noticed_already(running, report.system, at))
         if into:
             self.join_report(into, report, by=by, at=at)
         incident = into or self.open(report, by=by, at=at)
@@ -1013,9 +1016,17 @@ def _unanswered(state: Incident) -> Late | None:
     return Late(Clock.ACKNOWLEDGE, clock.due) if clock and clock.breached else None
 
 
-def _opened_by_a_monitor(running: Sequence[Incident], system: str) -> str:
-    """The newest incident on a system that a monitor noticed: a person who reports the same joins it."""
-    return next((one.id for one in running if system and one.system == system and one.alerts), "")
+def _noticed_already(running: Sequence[Incident], system: str, at: datetime) -> str:
+    """What a monitor has noticed and a person reports as well; empty where nothing is or none can be told.
+
+    The newest incident on the system. A report without one is about the only incident of the last day: the
+    same rule as for an alert that comes after such a report.
+    """
+    noticed = [one for one in running if any(not alert.cannot_measure for alert in one.alerts)]
+    if system:
+        return next((one.id for one in noticed if one.system == system), "")
+    lately = [one.id for one in noticed if one.opened_at and at - one.opened_at <= NEAR]
+    return lately[0] if len(lately) == 1 else ""
 
 
 def _named(ground: Ground) -> str:

@@ -51,7 +51,7 @@ def test_a_false_alarm_is_said_to_be_one(maya: Any, incident: str) -> None:
     said = {"reason": "a planned change", "false_alarm": True}
     assert maya.done("PUT", f"/incidents/{incident}/dismissal", said)["status"] == "dismissed"
     lines = [entry["title"] for entry in maya.get(f"/incidents/{incident}/timeline")["entries"]]
-    assert lines[-1] == "Dismissed as a false alarm"
+    assert "Dismissed as a false alarm" in lines
 
 
 def test_what_joins_names_the_system_or_is_refused(maya: Any, incident: str) -> None:

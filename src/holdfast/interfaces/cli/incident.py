@@ -89,7 +89,8 @@ def declare(
 ) -> None:
     """Declare an incident. Only a title is required; what can be preserved is frozen at once.
 
-    What a monitor has noticed on the same system already is joined, unless it is --separate.
+    What a monitor has noticed on the same system already is joined, unless it is --separate; without a
+    system, the only incident that monitors have noticed within a day.
     """
     by = session.acting(Permission.DECLARE)
     said = asked(
