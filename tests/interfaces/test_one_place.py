@@ -35,6 +35,7 @@ from holdfast.interfaces.worker.worker import Worker
 from holdfast.learn import reviewing
 from holdfast.learn.measures import measures_of
 from holdfast.learn.prefilling import prefill
+from holdfast.ledger.outbox import MessageQueued
 from holdfast.people import Permission
 from holdfast.prepare.terms import ReviewQuestion
 from holdfast.prepare.versions import active_playbook, active_systems
@@ -194,6 +195,34 @@ def test_what_is_not_known_is_a_zero_nowhere(company: Company) -> None:
     assert "Nothing is counted yet" in table
     for told in (page, overview, report, table):
         assert not re.search(r"\b0 (people|inferences|predictions)", told)
+
+
+def test_a_threshold_is_worded_once(company: Company) -> None:
+    """Page, API and terminal say the same of what raises an alarm."""
+    monitors = company.ask(f"/systems/{LOANS}/monitors")["monitors"]
+    page = company.read(f"/systems/{LOANS}")
+    typed = " ".join(company.type("monitor", "list", LOANS, "--table").split())
+    assert len({one["threshold"] for one in monitors}) > 2
+    for one in monitors:
+        assert one["threshold"] in page
+        assert one["threshold"].split("; ")[0].split()[0] in typed
+    (typed_json,) = json.loads(company.type("monitor", "list", LOANS))["systems"]
+    assert [one["threshold"] for one in typed_json["monitors"]] == [one["threshold"] for one in monitors]
+
+
+def test_what_was_measured_is_said_in_the_mail_as_everywhere_else(company: Company) -> None:
+    """The numbers of an alert reach people first by mail."""
+    (alert,) = company.ask(f"/incidents/{INCIDENT}")["alerts"][:1]
+    facts = [one.fact for one in company.application.ledger.facts()]
+    opened = [
+        one
+        for one in facts
+        if isinstance(one, MessageQueued) and (one.incident, one.about) == (INCIDENT, "opened")
+    ]
+    assert opened
+    for message in opened:
+        assert wording.where_read(alert["reason"], "UTC") in wording.where_read(message.text, "UTC")
+    assert alert["reason"] in company.report or f"{alert['value']:.2f}" in company.report
 
 
 # Containment -----------------------------------------------------------------------------------

@@ -5,13 +5,16 @@ A monitor of several columns measures and alarms once for each, so it is as many
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 from sqlalchemy import Connection, select, union
 
+from holdfast import wording
+from holdfast.detect.alarms.relative import compared_with
 from holdfast.detect.records import alerts, measurements
 from holdfast.prepare import durations
-from holdfast.prepare.systems import Monitor, Rows, System
+from holdfast.prepare.systems import Metric, Monitor, Rows, System
 
 _LENGTHS = {timedelta(hours=1): "hourly", timedelta(days=1): "daily", timedelta(weeks=1): "weekly"}
 
@@ -48,3 +51,27 @@ def window_said(monitor: Monitor) -> str:
         return f"windows of {window.rows:,} rows"
     named = _LENGTHS.get(window)
     return f"{named} windows" if named else f"windows of {durations.spoken(window)}"
+
+
+def limits_said(monitor: Monitor) -> str:
+    """What raises the alarm: `limit below 0.80`, `20% down against the 7 days before`; joined by `; `."""
+    return "; ".join(_limits(monitor))
+
+
+def _limits(monitor: Monitor) -> Iterator[str]:
+    if limit := monitor.limit:
+        sides = [("below", limit.below), ("above", limit.above)]
+        said = [f"{side} {bound_said(monitor, bound)}" for side, bound in sides if bound is not None]
+        yield f"limit{'s' * (len(said) > 1)} {' and '.join(said)}"
+    if relative := monitor.relative:
+        change = f"{relative.down or relative.up:.0%} {'down' if relative.down else 'up'}"
+        yield f"{change} {compared_with(relative)}"
+    if rule := monitor.e_detector:
+        good = "the reference" if rule.baseline == "reference" else f"{rule.baseline:g}"
+        yield f"a lasting {'fall below' if rule.direction == 'down' else 'rise above'} {good}"
+
+
+def bound_said(monitor: Monitor, bound: float) -> str:
+    """A limit as it was written: `0.80`, `0.025`, `100`."""
+    written = len(f"{bound:.4f}".rstrip("0").partition(".")[2])
+    return wording.figure(bound, max(0 if monitor.metric is Metric.VOLUME else 2, written))

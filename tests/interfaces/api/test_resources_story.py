@@ -210,8 +210,8 @@ def test_an_alert_that_opened_nothing_is_decided_by_a_person(
 def test_what_monitors_say_is_told_window_by_window(maya: Any, company: Application) -> None:
     maya.done("POST", "/systems/loan-approval/runs")
     monitors = {one["monitor"]: one for one in maya.get("/systems/loan-approval/monitors")["monitors"]}
-    assert monitors["accuracy"]["threshold"] == "below 0.8"
-    assert monitors["approval-rate"]["threshold"] == "20% down against 7d"
+    assert monitors["accuracy"]["threshold"] == "limit below 0.80"
+    assert monitors["approval-rate"]["threshold"] == "20% down against the 7 days before"
     drift = maya.get("/systems/loan-approval/monitors/employment-years-drift/measurements")["measurements"]
     assert [one["window_start"] for one in drift] == sorted(one["window_start"] for one in drift)
     assert any(one["alarm"] for one in drift)

@@ -94,7 +94,7 @@ def test_every_monitor_stands_there_with_its_interval_and_n(maya: Reader) -> Non
     assert "Drift of employment years" in page.text
     assert page.html.count('class="spark"') >= 10
     assert " to " in page.text
-    assert "limit 0.25" in page.text
+    assert "limit above 0.25" in page.text
 
 
 def test_a_changed_file_is_shown_line_by_line_r_det_08(
@@ -103,13 +103,13 @@ def test_a_changed_file_is_shown_line_by_line_r_det_08(
     file = tmp_path / "systems" / "loan-approval.yaml"
     file.write_text(file.read_text().replace("limit: {above: 0.25}", "limit: {above: 0.20}"))
     apply_workspace(lender.ledger, load_workspace(tmp_path), HELEN, clock.now())
-    assert "limit 0.25" in maya.page(f"/systems/{LOANS}").text, "it waits for its signatures"
+    assert "limit above 0.25" in maya.page(f"/systems/{LOANS}").text, "it waits for its signatures"
     for function in ("data_science", "compliance"):
         approve_change(lender.ledger, "CHG-1", function, SIGNATURES[function], clock.now())
     page = maya.page(f"/systems/{LOANS}").text
     assert "limit: {above: 0.25}" in page
     assert "limit: {above: 0.20}" in page
-    assert "limit 0.20" in page
+    assert "limit above 0.20" in page
 
 
 @pytest.mark.parametrize(
@@ -197,9 +197,9 @@ def test_a_monitor_for_several_columns_is_found_by_the_name_it_measures_under(le
 
 def test_limits_read_as_they_were_written(lender: Application) -> None:
     monitors = {monitor.id: gauges.limits_said(monitor) for monitor in loans(lender).monitors}
-    assert monitors["accuracy"] == "limit 0.80"
-    assert monitors["missing-values"] == "limit 0.02"
-    assert monitors["volume"] == "limit 100"
+    assert monitors["accuracy"] == "limit below 0.80"
+    assert monitors["missing-values"] == "limit above 0.02"
+    assert monitors["volume"] == "limit below 100"
     assert monitors["approval-rate"] == "20% down against the 7 days before"
     assert monitors["accuracy-slow-decline"] == "a lasting fall below 0.85"
 

@@ -11,10 +11,9 @@ from pydantic import Field
 from holdfast.detect import monitoring, records
 from holdfast.detect.measurement import Status
 from holdfast.detect.records import Alert, Newest, Run
-from holdfast.detect.watched import window_said
+from holdfast.detect.watched import limits_said, window_said
 from holdfast.interfaces.shapes.base import Asked, Seconds, Shown, Text
 from holdfast.interfaces.shapes.incidents import AlertFactsShown
-from holdfast.prepare import durations
 from holdfast.prepare.systems import Metric, Monitor, System
 from holdfast.prepare.terms import ContainmentKind, Dimension
 from holdfast.prepare.versions import Applied
@@ -317,7 +316,7 @@ def _monitor(
         metric=monitor.metric,
         dimension=monitor.metric.dimension,
         window=window_said(monitor),
-        threshold=threshold_words(monitor),
+        threshold=limits_said(monitor),
         reason=monitor.reason,
         tells=tuple(role.value for role in monitor.tells),
         schedule_seconds=round(monitor.schedule.total_seconds()),
@@ -347,25 +346,6 @@ def ran(found: monitoring.Ran) -> Ran:
 def belongs(measured: str, monitor: Monitor) -> bool:
     """Whether `drift.income` was measured by this monitor: by id, or as one of its columns."""
     return measured == monitor.id or (monitor.columns is not None and measured.startswith(f"{monitor.id}."))
-
-
-def threshold_words(monitor: Monitor) -> str:
-    """`below 0.8`, `20% down against 7d`, `e-detector, down by 2% or 5%`; several joined by `; `."""
-    said = []
-    if limit := monitor.limit:
-        bounds = [("below", limit.below), ("above", limit.above)]
-        said.append(" or ".join(f"{word} {value:g}" for word, value in bounds if value is not None))
-    if relative := monitor.relative:
-        change = f"{relative.down:.0%} down" if relative.down else f"{relative.up or 0:.0%} up"
-        said.append(f"{change} against {_against(relative.against)}")
-    if detector := monitor.e_detector:
-        shifts = " or ".join(f"{shift:.0%}" for shift in detector.shifts)
-        said.append(f"e-detector, {detector.direction} by {shifts}")
-    return "; ".join(said)
-
-
-def _against(value: Any) -> str:
-    return value if isinstance(value, str) else durations.show(value)
 
 
 def alert(found: Alert) -> AlertShown:

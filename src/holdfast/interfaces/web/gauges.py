@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 from holdfast import charts, wording
 from holdfast.detect import maturity
-from holdfast.detect.alarms.relative import compared_with
 from holdfast.detect.blind import series_of as series_of
 from holdfast.detect.judging import average_run_length
 from holdfast.detect.measurement import Measurement
+from holdfast.detect.watched import bound_said as bound_said
+from holdfast.detect.watched import limits_said as limits_said
 from holdfast.detect.watched import window_said as window_said
 from holdfast.prepare.playbook import Playbook
 from holdfast.prepare.systems import Metric, Monitor, Rows, System
@@ -115,30 +116,6 @@ def metric_said(monitor: Monitor) -> str:
         words = _WORDS.get(monitor.metric, monitor.metric.value.replace("_", " "))
     said = f"{words} of {monitor.column}" if monitor.column else words
     return said[:1].upper() + said[1:]
-
-
-def limits_said(monitor: Monitor) -> str:
-    """What raises the alarm, in a few words."""
-    return "; ".join(_limits(monitor))
-
-
-def _limits(monitor: Monitor) -> Iterable[str]:
-    limit = monitor.limit
-    if limit is not None:
-        bounds = [bound_said(monitor, bound) for bound in (limit.below, limit.above) if bound is not None]
-        yield f"limit {bounds[0]}" if len(bounds) == 1 else f"limits {bounds[0]} and {bounds[1]}"
-    if relative := monitor.relative:
-        change = f"{relative.down or relative.up:.0%} {'down' if relative.down else 'up'}"
-        yield f"{change} {compared_with(relative)}"
-    if rule := monitor.e_detector:
-        good = "the reference" if rule.baseline == "reference" else f"{rule.baseline:g}"
-        yield f"a lasting {'fall below' if rule.direction == 'down' else 'rise above'} {good}"
-
-
-def bound_said(monitor: Monitor, bound: float) -> str:
-    """A limit as it was written: `0.80`, `0.025`, `100`."""
-    written = len(f"{bound:.4f}".rstrip("0").partition(".")[2])
-    return wording.figure(bound, max(min(digits(monitor), 2), written))
 
 
 def harm_said(monitor: Monitor) -> str:
