@@ -129,6 +129,7 @@ def test_everything_reads_and_an_incident_is_declared_without_scripts(office: Of
         office.windows.picture(page, f"no script {path}")
     page.goto("/declare")
     page.get_by_label("What is going wrong?").fill("The assistant promises payment holidays")
+    page.get_by_label("Something else").check()
     page.get_by_role("button", name="Declare incident").click()
     expect(page.get_by_text("INC-2 is open.")).to_be_visible()
     page.goto(f"/incidents/{INCIDENT}")

@@ -67,7 +67,7 @@ def with_log(folder: Path, until: datetime, days: int = 12, wrong: bool = True) 
 @cache
 def _log(until: datetime, days: int, wrong: bool) -> Path:
     """The files of the log, made once and copied for each test."""
-    folder = Path(tempfile.mkdtemp(prefix="holdfast-log-"))
+    folder = Path(tempfile.mkdtemp(prefix="lender-files-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     last = until.date()
     since = datetime.combine(last - timedelta(days=5 if wrong else -2), time(), UTC)

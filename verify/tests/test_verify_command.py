@@ -69,7 +69,7 @@ def test_the_json_of_a_good_pack(pack: Path, policy: Path, story, capsys) -> Non
     assert main([str(pack), "--policy", str(policy), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["verified"] is True
-    assert (found["incident"], found["log"], found["size"]) == ("INC-1", "acme.example/holdfast", 13)
+    assert (found["incident"], found["log"], found["size"]) == ("INC-1", "acme.example/holdfast", 14)
     assert found["root"] == story.ledger.checkpoint().root.hex()
     assert [step["outcome"] for step in found["steps"]] == ["ok"] * 10
     assert (found["member"], found["reason"], found["failed_step"]) == (None, None, None)

@@ -77,7 +77,7 @@ def test_leave_the_tail_out_of_the_facts(untold) -> None:
     failed(
         story.verified(members),
         "facts.jsonl",
-        "entry 13 (incident.note_added in incident/INC-1) was left out",
+        "entry 14 (incident.note_added in incident/INC-1) was left out",
     )
 
 
@@ -169,7 +169,7 @@ def test_add_an_entry_behind_the_signed_ones(story) -> None:
     story.ledger.append("incident/INC-1", "incident.note_added", {"incident": "INC-1"})
     members = story.members()
     members["headers.jsonl"] += story.ledger.entries[-1].leaf + b"\n"
-    failed(story.verified(members), "headers.jsonl", "more than the 13 entries that were signed")
+    failed(story.verified(members), "headers.jsonl", "more than the 14 entries that were signed")
 
 
 def test_spell_an_entry_of_the_ledger_differently(story) -> None:
@@ -195,7 +195,7 @@ def test_backdate_an_entry(untold) -> None:
     story = untold()
     story.ledger.append("incident/INC-1", "incident.closed", {}, recorded_at="2026-11-23T09:00:00.000000Z")
     story.assemble()
-    failed(story.verified(), "headers.jsonl", "line 10: the entry is out of order, back-dated")
+    failed(story.verified(), "headers.jsonl", "line 11: the entry is out of order, back-dated")
 
 
 def test_break_the_chain_of_a_stream(untold) -> None:
@@ -286,8 +286,8 @@ def test_old_checkpoint_in_a_new_pack(story) -> None:
 
 
 def test_an_old_pack_for_the_newest(story) -> None:
-    failed(story.verified(minimum=14), "checkpoint.txt", "covers 13 entries, the policy asks for 14")
-    assert story.verified(minimum=13).verified
+    failed(story.verified(minimum=15), "checkpoint.txt", "covers 14 entries, the policy asks for 15")
+    assert story.verified(minimum=14).verified
 
 
 def test_cut_the_tail_of_the_ledger(untold) -> None:
@@ -297,7 +297,7 @@ def test_cut_the_tail_of_the_ledger(untold) -> None:
     longer.assemble()
     story.assemble()
     known = (longer.ledger.checkpoint(),)
-    failed(story.verified(earlier=known), "checkpoint.txt", "the policy knows of 14")
+    failed(story.verified(earlier=known), "checkpoint.txt", "the policy knows of 15")
 
 
 def test_rewrite_all_with_the_stolen_log_key(untold) -> None:
@@ -345,7 +345,7 @@ def test_offer_an_earlier_checkpoint_of_another_history(story, sign_with) -> Non
     false = Checkpoint(story.ledger.origin, 2, tree.leaf_hash(b"another history"))
     signed = note.sign(str(false), sign_with(1)).decode()
     members["checkpoints.jsonl"] = b"".join([edited(first, note=signed), *rest])
-    failed(story.verified(members), "checkpoints.jsonl", "line 1: the tree of 13 entries does not begin")
+    failed(story.verified(members), "checkpoints.jsonl", "line 1: the tree of 14 entries does not begin")
 
 
 def test_leave_an_earlier_checkpoint_out(story) -> None:
@@ -380,7 +380,7 @@ def test_two_known_checkpoints_of_one_size_are_two_views_in_any_order(story) -> 
 def test_add_a_file_and_list_it_in_the_manifest(story) -> None:
     members = story.members()
     members["evidence/EV-3-note.txt"] = b"forged"
-    failed(story.verified(members), "evidence/EV-3-note.txt", "is not among the files that entry 12 recorded")
+    failed(story.verified(members), "evidence/EV-3-note.txt", "is not among the files that entry 13 recorded")
 
 
 def test_replace_a_file_and_its_digest_in_the_manifest(story) -> None:
@@ -405,7 +405,7 @@ def test_leave_evidence_out_when_the_pack_is_built(untold) -> None:
     story = untold()
     del story.files["evidence/EV-2-labels.csv"]
     story.assemble()
-    failed(story.verified(), "evidence/EV-2-labels.csv", "is missing: entry 7 took it in")
+    failed(story.verified(), "evidence/EV-2-labels.csv", "is missing: entry 8 took it in")
 
 
 def test_add_evidence_that_was_never_taken_in(untold) -> None:

@@ -53,7 +53,7 @@ def test_init_makes_the_ledger_that_a_workspace_lacks_and_no_second_key(
     assert (refused.code, "already there" in refused.sentence) == (1, True)
     # Another database, as after moving to a larger one: it needs a ledger, and has its key.
     monkeypatch.setenv("HOLDFAST_DATABASE_URL", f"sqlite:///{tmp_path / 'other.db'}")
-    assert "holds no ledger yet" in shell("incident", "list").sentence
+    assert "no ledger was made in it yet" in shell("incident", "list").sentence
     assert shell.done("init", str(shell.folder))["written"] == []
     assert shell.done("incident", "list")["total"] == 0
     assert (shell.folder / "keys" / "ledger.key").read_bytes() == key

@@ -71,8 +71,10 @@ def declare(
     except (NotAllowed, NoSuchIncident) as refused:
         return _form(visit, given, error=sentence(str(refused)), status=409)
     if what.joined:
+        apart = "" if join else " If it is something else, declare it again and choose so."
         visit.notice(
-            f"Your report joined {what.incident}.", "It was running already; your words are on its record."
+            f"Your report joined {what.incident}.",
+            f"It was running already; your words are on its record.{apart}",
         )
     else:
         visit.notice(
