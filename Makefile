@@ -6,6 +6,9 @@ UV     := $(TOOLS)/bin/uv
 RUN    := $(UV) run --no-sync
 DEMO   ?= holdfast-demo
 export UV_PYTHON_DOWNLOADS := never
+# Every process of the tests would compile all it imports anew: longer than most tests take.
+export UV_COMPILE_BYTECODE := 1
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-slow check format bench serve docs install browser readers clean

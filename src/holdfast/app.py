@@ -9,22 +9,16 @@ from __future__ import annotations
 
 import os
 import secrets
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import uvicorn
-from fastapi import FastAPI
 from sqlalchemy import make_url
-from starlette.datastructures import Headers
 
 from holdfast.clock import Clock
 from holdfast.contain.containing import Containing
 from holdfast.contain.events import EFFECT_TIMER
-from holdfast.contain.hearing import Hearing
 from holdfast.contain.reading import Containments
 from holdfast.contain.switches import Switchboard, Switches, flags_of
 from holdfast.contain.switches import read as read_switches
@@ -58,16 +52,9 @@ from holdfast.incident.register import Register
 from holdfast.incident.responding import Desk
 from holdfast.integrations.ofrep.prober import OfrepProber
 from holdfast.integrations.smtp.channel import EmailChannel
-from holdfast.interfaces.api import access as api_access
-from holdfast.interfaces.api.access import flags_access
-from holdfast.interfaces.api.ofrep import ofrep_router
-from holdfast.interfaces.api.resources import api
 from holdfast.interfaces.application import Application, Handler, Upkeep
 from holdfast.interfaces.cli.main import run
-from holdfast.interfaces.cli.session import Wiring
-from holdfast.interfaces.door import Door, Patient
-from holdfast.interfaces.web import access as web_access
-from holdfast.interfaces.web.site import site
+from holdfast.interfaces.cli.session import Serving, Wiring
 from holdfast.interfaces.worker.worker import Worker
 from holdfast.investigate import assessing
 from holdfast.investigate.counting import PredictionCounter
@@ -393,84 +380,13 @@ def _counted_since(ledger: Ledger, recorded: Recorded) -> bool:
     return any(isinstance(one.fact, ImpactCounted) and one.seq > recorded.seq for one in counts)
 
 
-def asgi(application: Application) -> FastAPI:
-    """Pages, API and OFREP endpoints of one workspace as one ASGI application."""
-    served = FastAPI(
-        title="Holdfast",
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,
-    )
-    served.include_router(api(application))
-    hearing = Hearing(
-        application.ledger.database,
-        application.clock.now,
-        lambda containment: application.containing.heard(containment, by=SYSTEM, at=application.clock.now()),
-    )
-    served.include_router(ofrep_router(application.read_switches, flags_access(application), hearing))
-    served.mount("/", site(application))
-    served.add_middleware(Door, known=lambda headers: _known(application, headers))
-    return served
+def _serving(application: Application, *, with_worker: bool = True) -> Serving:
+    """Read when something is served: no other command waits for the web server to be imported."""
+    from holdfast.serving import Service
 
-
-def _known(application: Application, headers: Headers) -> bool:
-    """Whether a request comes from somebody who is signed in, by page or by API."""
-    return web_access.signed_in_by(application, headers) or api_access.signed_in_by(application, headers)
-
-
-class Service:
-    """Serves one workspace: pages and API, and the worker beside them."""
-
-    def __init__(self, application: Application, *, with_worker: bool = True) -> None:
-        self.application = application
-        web = application.settings.web
-        config = uvicorn.Config(
-            asgi(application),
-            host=web.host,
-            port=web.port,
-            http=Patient,
-            log_config=None,
-            server_header=False,
-            timeout_graceful_shutdown=3,  # open event streams never end by themselves
-        )
-        self.server = uvicorn.Server(config)
-        self.worker = Worker(application) if with_worker else None
-        self._stop = threading.Event()
-
-    def run(self) -> None:
-        """Serve until interrupted; the worker finishes its round."""
-        thread = threading.Thread(target=self.worker.run, args=(self._stop,)) if self.worker else None
-        if thread:
-            thread.start()
-        try:
-            self.server.run()
-        finally:
-            self._stop.set()
-            if thread:
-                thread.join()
-
-    @contextmanager
-    def in_background(self) -> Iterator[Service]:
-        """Serve pages and API from a thread while the block runs; the worker is left to the caller.
-
-        Raises RuntimeError when the address cannot be served within ten seconds.
-        """
-        thread = threading.Thread(target=self.server.run, daemon=True)
-        thread.start()
-        try:
-            for _ in range(1000):
-                if self.server.started:
-                    break
-                time.sleep(0.01)
-            else:
-                web = self.application.settings.web
-                raise RuntimeError(f"{web.host}:{web.port} cannot be served; is the port taken?")
-            yield self
-        finally:
-            self.server.should_exit = True
-            thread.join(10)
+    return Service(application, with_worker=with_worker)
 
 
 def main() -> None:
     """The command `holdfast`."""
-    run(Wiring(open_workspace, initialise, Service, Worker, _engine))
+    run(Wiring(open_workspace, initialise, _serving, Worker, _engine))

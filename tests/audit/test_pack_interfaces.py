@@ -13,7 +13,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from holdfast.app import Service, initialise
+from holdfast.app import initialise
 from holdfast.detect.engines.duckdb import DuckDB
 from holdfast.incident.responding import Report
 from holdfast.interfaces.application import Application
@@ -22,6 +22,7 @@ from holdfast.interfaces.cli.session import Session, Wiring
 from holdfast.interfaces.web import site as site_module
 from holdfast.interfaces.web.views import pack as view
 from holdfast.interfaces.worker.worker import Worker
+from holdfast.serving import Service
 from holdfast_verify.pack import verify
 from holdfast_verify.policy import Policy
 from support.company import AISHA, HELEN, INES, VICTOR

@@ -20,10 +20,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
-from holdfast.app import asgi
 from holdfast.clock import SystemClock
 from holdfast.interfaces.door import UNKNOWN, Door, Patient
 from holdfast.people import Permission
+from holdfast.serving import asgi
 from support.company import HELEN
 from support.live import serving
 from support.pages import PASSWORD

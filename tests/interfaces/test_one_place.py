@@ -39,6 +39,7 @@ from holdfast.ledger.outbox import MessageQueued
 from holdfast.people import Permission
 from holdfast.prepare.terms import ReviewQuestion
 from holdfast.prepare.versions import active_playbook, active_systems
+from holdfast.serving import Service
 from support.company import HELEN, MAYA, TOMAS
 from support.lender_pages import DRIFT, LOANS, open_lender
 from support.opened import tell
@@ -81,7 +82,7 @@ class Company:
         def opened(folder: Path, environ: Any, clock: Any) -> Application:
             return joined.open_workspace(folder, environ, self.clock)
 
-        wiring = Wiring(opened, joined.initialise, joined.Service, Worker, joined._engine)
+        wiring = Wiring(opened, joined.initialise, Service, Worker, joined._engine)
         before = ["--workspace", str(self.folder), "--as", MAYA.id]
         result = CliRunner().invoke(build(wiring), [*before, *words])
         assert result.exit_code == 0, result.output

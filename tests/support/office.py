@@ -30,6 +30,7 @@ from holdfast.people import SYSTEM, Actor
 from holdfast.prepare.versions import apply_workspace, approve_playbook, playbook_versions_of
 from holdfast.prepare.workspace import load_workspace
 from holdfast.rehearse.clock import StoryClock
+from holdfast.serving import Service
 from holdfast.settings import Settings
 from support.browsing import Windows, windows
 from support.car_loans import FLAG, ROUTE, Lender
@@ -165,7 +166,7 @@ def at_work(folder: Path, data: Path, database_url: str, browser: Browser) -> It
         try:
             _put_in_force(application, clock)
             with (
-                app.Service(application, with_worker=False).in_background(),
+                Service(application, with_worker=False).in_background(),
                 windows(browser, address) as opened,
                 _asking(application, address) as flags,
             ):

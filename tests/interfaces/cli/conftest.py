@@ -16,6 +16,7 @@ from holdfast import app as joined
 from holdfast.interfaces.cli.main import build
 from holdfast.interfaces.cli.session import Wiring
 from holdfast.interfaces.worker.worker import Worker
+from holdfast.serving import Service
 from support.company import MAYA
 from support.workspaces import HandClock, opened, settle, with_log
 
@@ -51,7 +52,7 @@ class Shell:
         wiring = Wiring(
             lambda folder, environ, clock: joined.open_workspace(folder, environ, self.clock),
             joined.initialise,
-            joined.Service,
+            Service,
             Worker,
             joined._engine,
         )

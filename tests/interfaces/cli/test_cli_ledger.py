@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -25,7 +23,6 @@ from holdfast_verify.note import Signer, sign
 from support.company import HELEN, INES
 from support.machines import Machine
 
-_MAIN = "from holdfast.app import main; main()"
 KEY, MEMORY, ANCHOR = "keys/ledger.key", "keys/ledger.signed.json", "checkpoints.jsonl"
 
 
@@ -192,8 +189,6 @@ def test_a_check_that_finds_anything_still_answers_in_json_alone(company: Any, c
         except DBAPIError:
             pytest.skip("the database itself refuses it")
     application.ledger.database.close()
-    words = ["--workspace", str(company.folder), "ledger", "check", "--json"]
-    done = subprocess.run([sys.executable, "-c", _MAIN, *words], capture_output=True, text=True)
-    assert done.returncode == 1
-    answer = json.loads(done.stdout)
-    assert answer["verdict"] == "does not hold"
+    said = company("ledger", "check", "--json")
+    assert said.code == 1
+    assert said.json["verdict"] == "does not hold"

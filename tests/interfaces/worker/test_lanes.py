@@ -27,6 +27,7 @@ from holdfast.ledger.ledger import Timer
 from holdfast.ledger.outbox import QueuedMessage
 from holdfast.ledger.reactions import Reaction
 from holdfast.people import Actor
+from holdfast.serving import asgi
 from support.company import INES
 from support.workspaces import HandClock, environment, opened
 
@@ -153,7 +154,7 @@ def test_another_process_sees_what_hangs(
                 lane.patience = timedelta(seconds=0.5)
         assert soon(lambda: working_of(elsewhere).state == "hanging")
         assert {beat.lane[:8] for beat in working_of(elsewhere).hanging} == {"messages"}
-        answer = TestClient(app.asgi(elsewhere)).get("/healthz")
+        answer = TestClient(asgi(elsewhere)).get("/healthz")
         assert answer.status_code == 503
         assert answer.json()["hanging"][0].startswith("messages")
     assert working_of(elsewhere).state == "none"

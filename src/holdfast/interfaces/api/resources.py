@@ -6,6 +6,7 @@ document (RFC 9457); every answer is what `holdfast … --json` prints.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -83,11 +84,12 @@ def _served(application: Application) -> FastAPI:
     served.middleware("http")(_not_kept)
     for noun in _NOUNS:
         served.include_router(noun)
-    description = describe(served)
+    # Written when it is first asked for: it takes longer than everything else that starting does.
+    described = cache(lambda: describe(served))
 
     @served.get("/openapi.json", include_in_schema=False)
     def openapi() -> dict[str, Any]:
-        return description
+        return described()
 
     return served
 
