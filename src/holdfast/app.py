@@ -67,7 +67,7 @@ from holdfast.ledger import keys
 from holdfast.ledger.check import Inspection, check
 from holdfast.ledger.database import Database
 from holdfast.ledger.facts import Recorded
-from holdfast.ledger.inspecting import PRIVATE, UNCHANGED, Files, Guarded, Leases, Positions
+from holdfast.ledger.inspecting import ANYBODY, PRIVATE, UNCHANGED, Files, Guarded, Leases, Positions
 from holdfast.ledger.ledger import Ledger, Projection
 from holdfast.ledger.outbox import MessageFailed, Outbox
 from holdfast.ledger.reactions import Reaction
@@ -83,7 +83,7 @@ from holdfast.prepare.inspecting import Access
 from holdfast.prepare.records import Preparation
 from holdfast.problems import NotAllowed
 from holdfast.rehearse import events as _rehearsed  # noqa: F401 - so that its facts are known
-from holdfast.settings import Settings
+from holdfast.settings import FILE_NAME, Settings
 from holdfast_verify.note import Signer
 
 CHECKPOINTS = "checkpoints.jsonl"
@@ -181,7 +181,7 @@ def open_workspace(
     anchor, memory = anchor_of(settings), memory_of(settings)
     vault = Vault(settings.vault.path, private_of(settings), lambda: custody.any_held(ledger))
     accounts = Accounts(ledger)
-    checks = Checks(ledger, settings.workspace / LAST_CHECK)
+    checks = Checks(ledger, memory.path.with_name(LAST_CHECK))
     verifier_key = Signer(origin, key).verifier_key
 
     def inspections(at: datetime) -> Sequence[Inspection]:
@@ -196,7 +196,7 @@ def open_workspace(
 
     def check_when_due(at: datetime) -> int:
         last = checks.last()
-        if last is not None and last.at is not None and at - last.at < CHECKED_EVERY:
+        if last is not None and last.at is not None and timedelta() <= at - last.at < CHECKED_EVERY:
             return 0
         report = check(ledger, verifier_key, anchor, memory=memory, inspections=inspections(at))
         checks.record(report, SYSTEM, at)
@@ -280,6 +280,12 @@ def _guarded(settings: Settings, ledger: Ledger, anchor: Anchor, memory: Memory)
     yield Guarded(key.parent, UNCHANGED)
     yield Guarded(memory.path, UNCHANGED, required=False)  # the check itself says when it is missing
     yield Guarded(anchor.path, UNCHANGED, required=False)
+    yield Guarded(memory.path.with_name(LAST_CHECK), UNCHANGED, required=False)
+    # A group of its owner alone is what many systems give new files; whoever else may rename what lies in the
+    # workspace chooses what is read.
+    yield Guarded(settings.workspace, ANYBODY)
+    for name in (FILE_NAME, CLOCK):
+        yield Guarded(settings.workspace / name, ANYBODY, required=False)
     file = ledger.database.file
     if file is not None:
         yield Guarded(file, PRIVATE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import text
 
+from holdfast.clock import stamp
 from holdfast.evidence.events import EvidenceAdded, Item
 from holdfast.evidence.inspecting import Preserved
 from holdfast.evidence.vault import Vault
@@ -19,7 +21,7 @@ from holdfast.ledger.facts import Recorded
 from holdfast.people import SYSTEM, Permission
 from holdfast.prepare.accounts import Accounts
 from support.company import MAYA
-from support.workspaces import HandClock, opened
+from support.workspaces import HandClock, opened, settle, with_log
 
 PASSWORD = "harbour-lights-at-four"
 NOW = datetime(2026, 11, 23, 10, 42, 7, 123456, tzinfo=UTC)
@@ -123,6 +125,9 @@ FILES: dict[str, Callable[[Application], None]] = {
     "the token of flags": lambda one: (one.settings.ledger.key.parent / "flags.token").chmod(0o604),
     "what the key has signed": lambda one: one.memory.path.chmod(0o666),
     "the anchor": lambda one: one.anchor.path.chmod(0o666),
+    "the last check": lambda one: (one.check_on_record(MAYA), one.checks.path.chmod(0o666))[1],
+    "the settings": lambda one: (one.workspace / "holdfast.toml").chmod(0o666),
+    "the workspace's folder": lambda one: one.workspace.chmod(0o777),
 }
 
 
@@ -192,3 +197,99 @@ class TestTheVault:
         file.chmod(0o600)
         file.write_bytes(b"what the model answers.")
         assert "evidence EV-1 of INC-1" in self.problems(found)[0]
+
+
+# The last check ---------------------------------------------------------------------------------
+
+DAY = timedelta(days=1)
+
+
+def checked(application: Application, hours: int) -> None:
+    application.clock.pass_by(timedelta(hours=hours))  # type: ignore[attr-defined]
+    application.check_on_record(MAYA)
+
+
+def makes_itself_at_home(application: Application) -> None:
+    with application.ledger.database.writing() as conn:
+        conn.execute(text("UPDATE people SET access = '[\"administrator\"]'"))
+
+
+def red(application: Application) -> bool:
+    last = application.checks.last()
+    return last is not None and bool(last.trouble)
+
+
+@pytest.mark.parametrize("instead", ["older", "deleted", "edited", "of a check that never was"])
+def test_a_failed_check_is_not_taken_back_by_its_file(application: Application, instead: str) -> None:
+    """R-EVD-04: only a check that passes takes a failure back."""
+    file = application.checks.path
+    checked(application, 1)
+    assert not red(application)
+    older = file.read_text()
+    makes_itself_at_home(application)
+    checked(application, 1)
+    assert red(application)
+    at = application.clock.now() + timedelta(minutes=1)
+    match instead:
+        case "older":
+            file.write_text(older)
+        case "deleted":
+            file.unlink()
+        case "edited":
+            file.write_text(file.read_text().replace("does not hold", "holds"))
+        case _:
+            file.write_text(re.sub('"at": "[^"]*"', f'"at": "{stamp(at)}"', older, count=1))
+    assert red(application)
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_failure_that_the_ledger_could_not_take_is_not_taken_back(
+    application: Application, gone: bool
+) -> None:
+    if not application.ledger.database.is_sqlite:
+        pytest.skip("the trigger is written for SQLite")
+    checked(application, 1)
+    with application.ledger.database.writing() as conn:
+        conn.execute(
+            text(
+                "CREATE TRIGGER t AFTER INSERT ON facts BEGIN "
+                "UPDATE facts SET payload = x'7b7d' WHERE seq = new.seq; END"
+            )
+        )
+    checked(application, 1)
+    last = application.checks.last()
+    assert last is not None
+    assert last.unrecorded
+    assert red(application)
+    if gone:
+        application.checks.path.unlink()
+    assert red(application)
+    assert application.checks.path.parent == application.settings.ledger.key.parent
+
+
+def test_a_check_dated_in_the_future_does_not_put_off_the_next(application: Application) -> None:
+    checked(application, 1)
+    file = application.checks.path
+    file.write_text(re.sub('"at": "[^"]*"', '"at": "2999-01-01T00:00:00.000000Z"', file.read_text(), count=1))
+    assert red(application)
+    (due,) = [one for one in application.upkeep if one.name == "checking the ledger"]
+    assert due.do(application.clock.now() + timedelta(minutes=1)) == 1
+
+
+def test_reactions_that_are_handed_everything_again_do_nothing_twice(
+    database_url: str, tmp_path: Path
+) -> None:
+    made = opened(tmp_path / "company", database_url, HandClock(NOW))
+    with_log(made.workspace, NOW)
+    for _ in range(4):
+        settle(made)
+    made.monitoring.run("loan-approval", by=MAYA, at=NOW)
+    for _ in range(4):
+        settle(made)
+    size = made.ledger.size()
+    with made.ledger.database.writing() as conn:
+        conn.execute(text("DELETE FROM reaction_cursors"))
+    for _ in range(4):
+        settle(made)
+    again = [one.fact.type for one in made.ledger.facts()][size:]
+    assert again == []

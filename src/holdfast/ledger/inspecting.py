@@ -79,6 +79,8 @@ PRIVATE = 0o077
 """Nobody else's to read."""
 UNCHANGED = 0o022
 """Nobody else's to change."""
+ANYBODY = 0o002
+"""Not everybody's to change."""
 
 
 class Files:

@@ -1,7 +1,8 @@
 """The last check of the ledger: what was found, when, by whom, and over what.
 
-Each check is a fact. Its result is also kept in a file outside the database, because a database that does not
-hold must not be asked whether it does; once a check has failed, only a check that passes takes that back.
+Each check is a fact. Its result is also kept in a file outside the database, beside the signing key: a
+database that does not hold must not be asked whether it does, and may not even take the fact. The two have to
+agree before anything is called holding; once a check has failed, only a check that passes takes that back.
 """
 
 from __future__ import annotations
@@ -73,19 +74,41 @@ class Checks:
         return checked
 
     def last(self) -> Checked | None:
-        """The last check; None when there was none. What cannot be read is a check that could not say."""
+        """The last check; None when there was none.
+
+        What cannot be read, or is not what the ledger has of it, is a check that could not say: a file that
+        was deleted, edited or put back from before takes no failure back.
+        """
         try:
-            kept = json.loads(self.path.read_bytes())
-            by, found = decode(LedgerChecked.type, kept["payload"])
-            assert isinstance(found, LedgerChecked)
-            return Checked(found, clock.parse(kept["at"]), by, str(kept["unrecorded"]))
-        except FileNotFoundError:
-            return self._recorded()
+            kept = self._beside()
         except Exception as error:
             return _unreadable(f"{self.path.name}, which keeps the last check, cannot be read ({error})")
+        told = self._recorded()
+        if kept is None:
+            if told is None or told.trouble:
+                return told
+            return _unreadable(f"{self.path}, which keeps the last check, is not there")
+        if kept.trouble or kept.unrecorded:
+            return told if _is_newer(told, kept) else kept
+        if told is None or told.found != kept.found or told.at != kept.at:
+            return (
+                told
+                if _is_newer(told, kept)
+                else _unreadable(f"{self.path.name} is of no check on the ledger")
+            )
+        return kept
+
+    def _beside(self) -> Checked | None:
+        """What the file keeps. Raises whatever reading it raises."""
+        if not self.path.exists():
+            return None
+        kept = json.loads(self.path.read_bytes())
+        by, found = decode(LedgerChecked.type, kept["payload"])
+        assert isinstance(found, LedgerChecked)
+        return Checked(found, clock.parse(kept["at"]), by, str(kept["unrecorded"]))
 
     def _recorded(self) -> Checked | None:
-        """The last check on the ledger, where the file is not there: on another machine, or deleted."""
+        """The newest check on the ledger."""
         facts = tables.facts
         query = select(facts).where(facts.c.stream == STREAM, facts.c.type == LedgerChecked.type)
         try:
@@ -107,6 +130,10 @@ class Checks:
         beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         beside.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         os.replace(beside, self.path)
+
+
+def _is_newer(told: Checked | None, kept: Checked) -> bool:
+    return told is not None and (told.at is None or kept.at is None or told.at > kept.at)
 
 
 def _unreadable(why: str) -> Checked:

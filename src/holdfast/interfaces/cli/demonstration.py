@@ -197,7 +197,7 @@ class Story:
         self.tell("Incident opened", f"{state.id} {state.title}")
         self.tell("Evidence frozen", f"{len(held)} items, {size:,} bytes, before anything was changed")
         assert state.severity is not None
-        self.tell("Proposed by rule", f"{state.severity.label}, team of {len(state.team)} told by mail")
+        self.tell("Proposed by rule", f"{state.severity.label}, mail queued for a team of {len(state.team)}")
 
     def answer(self) -> None:
         """Somebody answers, places what is known, and confirms the severity."""
@@ -258,7 +258,7 @@ class Story:
             written = self.lender.write_day(self.fault + timedelta(days=1), route)
         obeyed = self.containment(number).obeyed
         self.expect(obeyed is not None, "requests of the application are seen to be answered by the switch")
-        self.tell("Obeyed", f"{written.to_people} broker applications went to people")
+        self.tell("Obeyed", f"the switch answered {written.to_people} requests of the application: to people")
         self.morning(2)
         effect = self.containment(number).effect
         told = effect.sentence if effect else "nobody looked"
@@ -288,7 +288,10 @@ class Story:
         )
         people = counted.affected.users if counted.affected else None
         self.expect(people is not None, "the log tells who is affected")
-        self.tell("Impact", f"{people} applicants of {counted.total} decisions, counted from the log")
+        self.tell(
+            "Impact",
+            f"{counted.exposed.users} applicants exposed, {people} of them affected, as the log counts them",
+        )
         self.clock.pass_by(timedelta(hours=1))
         monitors = [m.id for m in versions.active_systems(self.app.ledger)[LOANS].model.monitors]
         analysing.analyse(self.app.ledger, self.id, self.analysis(), monitors=monitors, by=priya, at=self.at)
