@@ -126,7 +126,8 @@ def rename(folder: Path, there: str, here: str) -> None:
     for file in (folder / "logs" / "loan-approval").glob("*.parquet"):
         other = file.with_suffix(".other")
         text = f"SELECT * RENAME ({there} AS {here}) FROM '{file}'"
-        duckdb.sql(f"COPY ({text}) TO '{other}' (FORMAT parquet)")
+        with duckdb.connect() as connection:
+            connection.execute(f"COPY ({text}) TO '{other}' (FORMAT parquet)")
         other.rename(file)
 
 
