@@ -191,7 +191,7 @@ def open_workspace(
             Leases(at),
             Remembered(),
             Preserved(vault),
-            Files(tuple(_guarded(settings, ledger, anchor, memory))),
+            Files(tuple(_guarded(settings, ledger, anchor, memory, checks))),
         )
 
     def check_when_due(at: datetime) -> int:
@@ -272,7 +272,9 @@ def _handlers(
     }
 
 
-def _guarded(settings: Settings, ledger: Ledger, anchor: Anchor, memory: Memory) -> Iterator[Guarded]:
+def _guarded(
+    settings: Settings, ledger: Ledger, anchor: Anchor, memory: Memory, checks: Checks
+) -> Iterator[Guarded]:
     """Files that decide something, and what others may not do with them."""
     key = settings.ledger.key
     yield Guarded(key, PRIVATE)
@@ -280,7 +282,7 @@ def _guarded(settings: Settings, ledger: Ledger, anchor: Anchor, memory: Memory)
     yield Guarded(key.parent, UNCHANGED)
     yield Guarded(memory.path, UNCHANGED, required=False)  # the check itself says when it is missing
     yield Guarded(anchor.path, UNCHANGED, required=False)
-    yield Guarded(memory.path.with_name(LAST_CHECK), UNCHANGED, required=False)
+    yield Guarded(checks.path, UNCHANGED, required=False)
     # A group of its owner alone is what many systems give new files; whoever else may rename what lies in the
     # workspace chooses what is read.
     yield Guarded(settings.workspace, ANYBODY)

@@ -452,7 +452,7 @@ class Desk:
 
     def _freeze_further(
         self,
-        incident: str,
+        state: Incident,
         at: datetime,
         *,
         system: str = "",
@@ -463,14 +463,13 @@ class Desk:
 
         What is held already is not taken twice, and what people have to add is not stated twice.
         """
-        state = load(self.ledger, incident).state
         ground = self.ground_of(state)
-        stream = self.ledger.stream(custody.stream_of(incident))
+        stream = self.ledger.stream(custody.stream_of(state.id))
         held, known = custody.items(stream.events), custody.gaps(stream.events)
         seen = [*alerts, *state.alerts]
         starts = [began_at or state.began_at, *(alert.window_start for alert in seen)]
         scene = capture.Scene(
-            incident=incident,
+            incident=state.id,
             at=at,
             playbook=state.playbook,
             system=system or state.system,
@@ -500,7 +499,7 @@ class Desk:
         if state.system and self._froze(state, began_at, alerts):
             return []
         earliest = min((one for one in (state.began_at, began_at) if one), default=None)
-        return self._freeze_further(incident, at, system=system, began_at=earliest, alerts=alerts)
+        return self._freeze_further(state, at, system=system, began_at=earliest, alerts=alerts)
 
     def _froze(self, state: Incident, began_at: datetime | None, alerts: Sequence[AlertFacts]) -> bool:
         """Whether evidence is held since then and until the end of these windows.
@@ -510,13 +509,13 @@ class Desk:
         since = min((alert.window_start for alert in state.own_alerts), default=None)
         since = min((one for one in (state.began_at, since) if one), default=None)
         starts = [one for one in (began_at, *(alert.window_start for alert in alerts)) if one]
+        if not starts:
+            return True
         frozen = [
             recorded.at
             for recorded in self.ledger.stream(custody.stream_of(state.id)).facts
             if isinstance(recorded.fact, EvidenceFrozen)
         ]
-        if not starts:
-            return True
         until = max((alert.window_end for alert in alerts), default=frozen[-1] if frozen else None)
         reached = bool(frozen) and until is not None and until <= frozen[-1]
         return reached and since is not None and since <= min(starts)
@@ -614,7 +613,9 @@ class Desk:
             lambda loaded, ground: loaded.state.state_beginning(began_at, reason, at),
             by,
             at,
-            together=lambda incident: self._freeze_further(incident, at, began_at=began_at),
+            together=lambda incident: self._freeze_further(
+                load(self.ledger, incident).state, at, began_at=began_at
+            ),
         )
 
     def name_system(
@@ -648,7 +649,9 @@ class Desk:
             decide,
             by,
             at,
-            together=lambda incident: self._freeze_further(incident, at, system=system),
+            together=lambda incident: self._freeze_further(
+                load(self.ledger, incident).state, at, system=system
+            ),
         )
 
     def hand_over(
