@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import time
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ PACK = "holdfast-pack-"
 """An audit pack on its way to whoever asked for it: evidence, and the whole record of an incident."""
 LOG = "holdfast-log-"
 """Rows of prediction logs: what does not fit into memory, and copies in a form that can be counted."""
+_BLOCK = 1 << 20
 SETTLING = 60
 """Seconds in which something new may not be locked yet by whoever makes it."""
 
@@ -53,6 +54,12 @@ class Scratch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def sent(self, file: Path) -> Iterator[bytes]:
+        """A file of it in blocks; the folder goes with the last one, also when the reader goes away."""
+        with self, file.open("rb") as opened:
+            while block := opened.read(_BLOCK):
+                yield block
 
     def close(self) -> None:
         """Remove it with all it holds. Does nothing the second time."""

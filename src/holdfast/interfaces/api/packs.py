@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -20,8 +18,6 @@ from holdfast.scratch import PACK, Scratch
 
 router = APIRouter(tags=["audit packs"])
 Packs = Annotated[SignedIn, Depends(May(Permission.BUILD_PACK))]
-
-_BLOCK = 1 << 20
 
 
 @router.post(
@@ -46,14 +42,7 @@ def build(app: App, who: Packs, now: Now, incident: IncidentId) -> StreamingResp
         "Content-Disposition": f'attachment; filename="{target.name}"',
         "Content-Length": str(target.stat().st_size),
     }
-    return StreamingResponse(_sent(target, folder), 201, headers, media_type="application/zip")
-
-
-def _sent(target: Path, folder: Scratch) -> Iterator[bytes]:
-    """The file in blocks; its folder goes with the last one, also when the reader goes away."""
-    with folder, target.open("rb") as file:
-        while block := file.read(_BLOCK):
-            yield block
+    return StreamingResponse(folder.sent(target), 201, headers, media_type="application/zip")
 
 
 @router.get(

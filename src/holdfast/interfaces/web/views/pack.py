@@ -5,9 +5,7 @@ Building records who took the evidence out, so it is asked for by a button and n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import quote
 
 from fastapi import APIRouter, Response
@@ -24,8 +22,6 @@ from holdfast.people import Permission
 from holdfast.scratch import PACK, Scratch
 
 router = APIRouter()
-
-_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +78,7 @@ def build(visit: visit, incident: str) -> Response:
         "Content-Disposition": f'attachment; filename="{target.name}"',
         "Content-Length": str(target.stat().st_size),
     }
-    return StreamingResponse(_sent(target, folder), media_type="application/zip", headers=headers)
-
-
-def _sent(target: Path, folder: Scratch) -> Iterator[bytes]:
-    """The file in blocks; its folder goes with the last one, also when the reader goes away."""
-    with folder, target.open("rb") as file:
-        while block := file.read(_BLOCK):
-            yield block
+    return StreamingResponse(folder.sent(target), media_type="application/zip", headers=headers)
 
 
 @router.get("/incidents/{incident}/pack/policy")
