@@ -16,6 +16,7 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
+from holdfast.application import Application, Handler, Upkeep
 from holdfast.clock import Clock
 from holdfast.contain.containing import Containing
 from holdfast.contain.events import EFFECT_TIMER
@@ -52,7 +53,6 @@ from holdfast.incident.register import Register
 from holdfast.incident.responding import Desk
 from holdfast.integrations.ofrep.prober import OfrepProber
 from holdfast.integrations.smtp.channel import EmailChannel
-from holdfast.interfaces.application import Application, Handler, Upkeep
 from holdfast.interfaces.cli.main import run
 from holdfast.interfaces.cli.session import Serving, Wiring
 from holdfast.interfaces.worker.worker import Worker

@@ -11,12 +11,12 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.datastructures import Headers
 
+from holdfast.application import Application
 from holdfast.contain.hearing import Hearing
 from holdfast.interfaces.api import access as api_access
 from holdfast.interfaces.api.access import flags_access
 from holdfast.interfaces.api.ofrep import ofrep_router
 from holdfast.interfaces.api.resources import api
-from holdfast.interfaces.application import Application
 from holdfast.interfaces.door import Door, Patient
 from holdfast.interfaces.web import access as web_access
 from holdfast.interfaces.web.site import site

@@ -11,11 +11,11 @@ import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import text
 
+from holdfast.application import Application
 from holdfast.clock import stamp
 from holdfast.evidence.events import EvidenceAdded, Item
 from holdfast.evidence.inspecting import Preserved
 from holdfast.evidence.vault import Vault
-from holdfast.interfaces.application import Application
 from holdfast.ledger import outbox
 from holdfast.ledger.facts import Recorded
 from holdfast.people import SYSTEM, Permission

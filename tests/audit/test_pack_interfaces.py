@@ -14,9 +14,9 @@ import typer
 from typer.testing import CliRunner, Result
 
 from holdfast.app import initialise
+from holdfast.application import Application
 from holdfast.detect.engines.duckdb import DuckDB
 from holdfast.incident.responding import Report
-from holdfast.interfaces.application import Application
 from holdfast.interfaces.cli import pack
 from holdfast.interfaces.cli.session import Session, Wiring
 from holdfast.interfaces.web import site as site_module

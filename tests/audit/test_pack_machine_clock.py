@@ -17,8 +17,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from holdfast import app as joined
+from holdfast.application import Application
 from holdfast.interfaces.api.resources import PREFIX, api
-from holdfast.interfaces.application import Application
 from holdfast.people import Permission
 from support.company import HELEN, INES, SIGNATURES
 from support.pages import PASSWORD, signed_in

@@ -10,11 +10,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from holdfast.application import Application
 from holdfast.evidence import custody
 from holdfast.evidence.custody import Listing
 from holdfast.evidence.events import Kind
 from holdfast.incident.responding import Report
-from holdfast.interfaces.application import Application
 from holdfast.prepare.versions import apply_workspace
 from holdfast.prepare.workspace import load_workspace
 from support.company import HELEN, INES

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.application import Application
 from holdfast.detect import records
 from holdfast.detect.events import AlertSetAside
 from holdfast.detect.records import Alert
 from holdfast.incident.loading import NoSuchIncident, load
-from holdfast.interfaces.application import Application
 from holdfast.problems import NotAllowed
 from support.company import MAYA
 from support.lender_pages import LOANS, open_lender

@@ -9,12 +9,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from holdfast.application import Application
 from holdfast.detect.events import AlertRaised, MonitorFailed
 from holdfast.detect.passing import AlertsBundled
 from holdfast.incident.events import CANNOT_MEASURE, AlertFacts
 from holdfast.incident.responding import Report
 from holdfast.incident.triage import Trigger
-from holdfast.interfaces.application import Application
 from holdfast.interfaces.worker.worker import Worker
 from holdfast.ledger.ledger import Draft
 from holdfast.ledger.outbox import MessageQueued

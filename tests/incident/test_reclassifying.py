@@ -32,7 +32,6 @@ from holdfast.incident.incident import Incident, NoLongerOpen, Status
 from holdfast.incident.loading import load
 from holdfast.incident.responding import Desk, Ground, Report
 from holdfast.interfaces.cli.incident import clock_cell
-from holdfast.interfaces.shapes.incidents import shown
 from holdfast.interfaces.web.clocks import standing
 from holdfast.learn.measures import Kept, in_time
 from holdfast.ledger import timers
@@ -44,6 +43,7 @@ from holdfast.prepare.playbook import Criterion
 from holdfast.prepare.roster import Person
 from holdfast.prepare.terms import Category, Severity
 from holdfast.problems import NoAuthority, NotAllowed
+from holdfast.shapes.incidents import shown
 from support.company import AISHA, HELEN, INES, MAYA, PRIYA, TOMAS, WORKER, person
 from support.opened import tell
 

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from holdfast import app as joined
 from holdfast import wording
+from holdfast.application import Application
 from holdfast.audit.dossier import gather
 from holdfast.audit.report.content import content
 from holdfast.detect import records
@@ -27,7 +28,6 @@ from holdfast.incident.events import Contained, ContainmentLost, Resolved
 from holdfast.incident.loading import load
 from holdfast.interfaces.api import health
 from holdfast.interfaces.api.resources import PREFIX, api
-from holdfast.interfaces.application import Application
 from holdfast.interfaces.cli.main import build
 from holdfast.interfaces.cli.session import Wiring
 from holdfast.interfaces.standing import standing_of

@@ -14,11 +14,11 @@ from pathlib import Path
 from argon2 import PasswordHasher
 
 from holdfast.app import open_workspace
+from holdfast.application import Application
 from holdfast.contain.probing import Answer, Question
 from holdfast.contain.switches import Switches, evaluate
 from holdfast.detect.events import AlertRaised, AlertTriaged
 from holdfast.incident.events import AlertFacts
-from holdfast.interfaces.application import Application
 from holdfast.interfaces.worker.worker import Worker
 from holdfast.ledger.ledger import Draft
 from holdfast.people import SYSTEM

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from holdfast.application import Application
 from holdfast.detect.events import AlertRaised, AlertTriaged
 from holdfast.incident.events import AlertFacts
-from holdfast.interfaces.application import Application
 from holdfast.ledger.ledger import Draft
 from holdfast.people import SYSTEM
 from holdfast.rehearse.lending import SYSTEM as LOANS

@@ -23,8 +23,8 @@ from openfeature.evaluation_context import EvaluationContext
 from playwright.sync_api import Browser, Page, expect
 
 from holdfast import app
+from holdfast.application import Application
 from holdfast.integrations.smtp.mailbox import Mailbox
-from holdfast.interfaces.application import Application
 from holdfast.interfaces.worker.worker import Worker
 from holdfast.people import SYSTEM, Actor
 from holdfast.prepare.versions import apply_workspace, approve_playbook, playbook_versions_of

@@ -18,7 +18,7 @@ from fastapi.testclient import TestClient
 from httpx import Response
 
 from holdfast.app import initialise, open_workspace
-from holdfast.interfaces.application import Application
+from holdfast.application import Application
 from holdfast.interfaces.web.site import site
 from holdfast.people import Actor
 from holdfast.prepare.accounts import Accounts

@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 
 from holdfast.app import initialise, open_workspace
+from holdfast.application import Application
 from holdfast.clock import Clock
-from holdfast.interfaces.application import Application
 from holdfast.interfaces.worker.worker import Worker
 from holdfast.people import Permission
 from holdfast.prepare.starting import write_workspace

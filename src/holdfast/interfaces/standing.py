@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, func, select
 
 from holdfast import clock
+from holdfast.application import CLOCKS, Application
 from holdfast.detect import records
 from holdfast.detect.bounds import Bounds, bounds_of
 from holdfast.detect.records import Run
 from holdfast.evidence import custody
-from holdfast.interfaces.application import CLOCKS, Application
 from holdfast.ledger import pulse, tables, timers
 from holdfast.ledger.ledger import Timer
 from holdfast.ledger.pulse import Beat

@@ -13,8 +13,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx import Response
 
+from holdfast.application import Application
 from holdfast.interfaces.api.resources import PREFIX, api
-from holdfast.interfaces.application import Application
 from holdfast.people import Actor, Permission, allowed
 from holdfast.prepare import versions
 from support.company import MAYA

@@ -9,9 +9,9 @@ import pytest
 from fastapi import HTTPException, Request
 from fastapi.testclient import TestClient
 
+from holdfast.application import Application
 from holdfast.evidence.events import EvidenceAccessed, EvidenceVerified
 from holdfast.interfaces.api.access import flags_access
-from holdfast.interfaces.application import Application
 from holdfast.people import Permission
 from support.company import AISHA, HELEN, MAYA, VICTOR
 from support.workspaces import NADIA, HandClock

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from holdfast.application import Application
 from holdfast.interfaces.api import evidence
 from holdfast.interfaces.api.bodies import DEEPEST, LARGEST_JSON
-from holdfast.interfaces.application import Application
 from holdfast.ledger.facts import encode
 
 JSON = {"Content-Type": "application/json"}

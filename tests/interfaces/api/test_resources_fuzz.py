@@ -14,7 +14,7 @@ from urllib.parse import quote
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from holdfast.interfaces.application import Application
+from holdfast.application import Application
 from support.company import MAYA
 
 KNOWN = {

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from holdfast.application import Application
 from holdfast.detect.monitoring import AGAIN
-from holdfast.interfaces.application import Application
 from holdfast.interfaces.worker.worker import Worker
 from holdfast.ledger.events import STREAM, LedgerChecked
 from holdfast.ledger.ledger import Draft

@@ -15,11 +15,11 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from holdfast.application import Application
 from holdfast.clock import stamp
 from holdfast.integrations.ofrep.prober import OfrepProber
 from holdfast.interfaces.api.access import flags_access
 from holdfast.interfaces.api.ofrep import ofrep_router
-from holdfast.interfaces.application import Application
 from holdfast.interfaces.worker.worker import Worker
 from holdfast.ledger.outbox import GIVE_UP_AFTER
 from holdfast.people import Permission

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.application import Application
 from holdfast.detect import records
 from holdfast.detect.events import AlertRaised, AlertTriaged
 from holdfast.detect.records import Alert
 from holdfast.incident.loading import load
-from holdfast.interfaces.application import Application
 from holdfast.interfaces.web import lists
 from holdfast.ledger.ledger import Draft
 from holdfast.people import SYSTEM

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.application import Application
 from holdfast.contain import reading
 from holdfast.contain.containment import Containment, Stage
 from holdfast.incident.loading import load
 from holdfast.incident.responding import Report
-from holdfast.interfaces.application import Application
 from support.company import AISHA, INES, MAYA, VICTOR
 from support.lender_pages import Inside, open_lender
 from support.pages import Page, Reader, SetClock, signed_in

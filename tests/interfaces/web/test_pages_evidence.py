@@ -7,12 +7,12 @@ from urllib.parse import quote
 
 import pytest
 
+from holdfast.application import Application
 from holdfast.evidence import custody
 from holdfast.evidence.capture import Found
 from holdfast.evidence.events import EvidenceAccessed, EvidenceVerified, Item, Kind
 from holdfast.incident.events import Closed
 from holdfast.incident.loading import load
-from holdfast.interfaces.application import Application
 from holdfast.interfaces.web.views import evidence
 from holdfast.ledger.facts import Fact
 from support.company import MAYA, VICTOR, person

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.application import Application
 from holdfast.incident.loading import load
-from holdfast.interfaces.application import Application
 from holdfast.investigate import analysing, assessing
 from holdfast.learn import closing, remedying, reviewing
 from holdfast.learn.remediation import Standing

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
+from holdfast.application import Application
 from holdfast.incident.responding import Report
-from holdfast.interfaces.application import Application
 from holdfast.interfaces.web.typed import Typed, Wrong, local_moment, one_break
 from holdfast.interfaces.web.views.styleguide import SWITCH
 from holdfast.ledger import tables

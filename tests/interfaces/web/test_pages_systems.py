@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.interfaces.application import Application
+from holdfast.application import Application
 from holdfast.interfaces.web import gauges
 from holdfast.prepare.playbook import Playbook
 from holdfast.prepare.systems import System

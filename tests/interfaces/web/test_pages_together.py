@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.application import Application
 from holdfast.incident.incident import Status
 from holdfast.incident.loading import load
-from holdfast.interfaces.application import Application
 from support.company import INES, MAYA, TOMAS
 from support.pages import Reader, SetClock, open_company, signed_in
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from holdfast.application import Application
 from holdfast.clock import SystemClock
 from holdfast.incident.events import NoteAdded
 from holdfast.incident.responding import Report
-from holdfast.interfaces.application import Application
 from holdfast.interfaces.web.site import site
 from holdfast.people import Actor
 from support.company import MAYA, PRIYA

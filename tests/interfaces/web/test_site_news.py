@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.application import Application
 from holdfast.incident.responding import Report
-from holdfast.interfaces.application import Application
 from holdfast.interfaces.web import live
 from holdfast.interfaces.web.live import News, TooManyListeners, topics_of
 from support.company import MAYA, VICTOR

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.application import Application
 from holdfast.incident import register
 from holdfast.incident.events import NoteAdded
 from holdfast.incident.incident import Incident, Status
 from holdfast.incident.responding import Report
-from holdfast.interfaces.application import Application
 from holdfast.interfaces.worker.worker import Worker
 from holdfast.ledger import outbox, pulse
 from holdfast.ledger.outbox import DeliveryFailed, MessageQueued, QueuedMessage

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.application import Application
 from holdfast.incident.events import Closed
 from holdfast.incident.loading import load
 from holdfast.incident.responding import Report
-from holdfast.interfaces.application import Application
 from holdfast.investigate import analysing, assessing
 from holdfast.investigate.cause import Analysis
 from holdfast.investigate.events import Factor, Happening, Statement, UserImpact

@@ -11,8 +11,8 @@ import pytest
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
+from holdfast.application import Application
 from holdfast.incident.responding import Report
-from holdfast.interfaces.application import Application
 from holdfast.interfaces.web.site import LARGEST_POST, VIEWS, site
 from holdfast.ledger.ledger import Conflict
 from holdfast.prepare.events import SessionRefused

@@ -14,10 +14,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from holdfast import app
+from holdfast.application import Application, Handler, Upkeep
 from holdfast.clock import SystemClock
 from holdfast.incident.events import ClockBreached
 from holdfast.incident.responding import Report
-from holdfast.interfaces.application import Application, Handler, Upkeep
 from holdfast.interfaces.standing import standing_of, working_of
 from holdfast.interfaces.worker.lanes import Lane
 from holdfast.interfaces.worker.worker import Worker

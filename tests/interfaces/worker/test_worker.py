@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from holdfast import app
+from holdfast.application import Application
 from holdfast.incident.events import Escalated
 from holdfast.incident.responding import Report
-from holdfast.interfaces.application import Application
 from holdfast.interfaces.worker.worker import Worker
 from holdfast.ledger import pulse
 from holdfast.ledger.events import LedgerChecked

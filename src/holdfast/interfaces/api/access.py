@@ -15,7 +15,7 @@ from fastapi import Depends, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.datastructures import Headers
 
-from holdfast.interfaces.application import Application
+from holdfast.application import Application
 from holdfast.people import Permission
 from holdfast.prepare.accounts import SignedIn
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Path, Query
 
-from holdfast.interfaces.shapes.base import Storable
+from holdfast.shapes.base import Storable
 
 IncidentId = Annotated[str, Path(pattern=r"^INC-[1-9][0-9]{0,8}$", examples=["INC-1"])]
 AlertId = Annotated[str, Path(pattern=r"^ALR-[1-9][0-9]{0,8}$", examples=["ALR-1"])]

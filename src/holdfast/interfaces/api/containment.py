@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from holdfast.application import Application
 from holdfast.contain import reading
 from holdfast.incident.loading import load
 from holdfast.interfaces.api.access import App, Contains, Now, Proposes, Reads
 from holdfast.interfaces.api.addresses import ContainmentId, Filter, IncidentId
-from holdfast.interfaces.application import Application
-from holdfast.interfaces.shapes import containment as shapes
-from holdfast.interfaces.shapes import incidents
+from holdfast.shapes import containment as shapes
+from holdfast.shapes import incidents
 
 router = APIRouter(tags=["containment"])
 

@@ -6,20 +6,20 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from holdfast.application import Application
 from holdfast.detect import records, watched
 from holdfast.detect.records import Run
 from holdfast.incident.loading import load
 from holdfast.interfaces.api.access import App, Now, Reads, Responds
 from holdfast.interfaces.api.addresses import AlertId, Filter, Limit, Name
 from holdfast.interfaces.api.refusals import Missing
-from holdfast.interfaces.application import Application
-from holdfast.interfaces.shapes import detection as shapes
-from holdfast.interfaces.shapes import incidents
-from holdfast.interfaces.shapes.base import Time
 from holdfast.prepare import versions
 from holdfast.prepare.systems import System
 from holdfast.prepare.versions import Applied
 from holdfast.problems import did_you_mean
+from holdfast.shapes import detection as shapes
+from holdfast.shapes import incidents
+from holdfast.shapes.base import Time
 
 router = APIRouter()
 

@@ -16,8 +16,8 @@ from holdfast.evidence.events import Kind
 from holdfast.incident.loading import load
 from holdfast.interfaces.api.access import App, Caller, Now, Responds
 from holdfast.interfaces.api.addresses import EvidenceId, IncidentId
-from holdfast.interfaces.shapes import evidence as shapes
-from holdfast.interfaces.shapes.base import Storable
+from holdfast.shapes import evidence as shapes
+from holdfast.shapes.base import Storable
 from holdfast.wording import filesize
 
 router = APIRouter(prefix="/incidents/{incident}/evidence", tags=["evidence"])

@@ -10,11 +10,11 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from sqlalchemy import func, select
 
 from holdfast import clock
+from holdfast.application import Application
 from holdfast.detect import records
 from holdfast.detect.bounds import Known
 from holdfast.incident.register import incidents
 from holdfast.interfaces.api.access import flags_access
-from holdfast.interfaces.application import Application
 from holdfast.interfaces.standing import Standing, standing_of
 from holdfast.ledger import sealing, tables
 

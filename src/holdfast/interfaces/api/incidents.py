@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from holdfast.application import Application
 from holdfast.incident import register
 from holdfast.incident.incident import Status
 from holdfast.incident.loading import load
 from holdfast.incident.responding import Report
 from holdfast.interfaces.api.access import App, Declares, Notes, Now, Reads, Responds
 from holdfast.interfaces.api.addresses import Filter, IncidentId, Limit, Offset
-from holdfast.interfaces.application import Application
-from holdfast.interfaces.shapes import incidents as shapes
 from holdfast.investigate import assessing
 from holdfast.learn import closing
 from holdfast.people import IncidentRole
 from holdfast.prepare.terms import Severity
+from holdfast.shapes import incidents as shapes
 
 router = APIRouter(prefix="/incidents", tags=["incidents"])
 

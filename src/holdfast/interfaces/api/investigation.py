@@ -7,8 +7,8 @@ from fastapi import APIRouter
 from holdfast.incident.loading import load
 from holdfast.interfaces.api.access import App, Now, Reads, Responds
 from holdfast.interfaces.api.addresses import IncidentId
-from holdfast.interfaces.shapes import investigation as shapes
 from holdfast.investigate import analysing, assessing
+from holdfast.shapes import investigation as shapes
 
 router = APIRouter(prefix="/incidents/{incident}", tags=["impact and cause"])
 

@@ -6,18 +6,18 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from holdfast.application import Application
 from holdfast.incident.loading import load
 from holdfast.interfaces.api.access import App, Now, Reads, Responds
 from holdfast.interfaces.api.addresses import Filter, IncidentId, ItemId, Limit
 from holdfast.interfaces.api.refusals import Missing
-from holdfast.interfaces.application import Application
-from holdfast.interfaces.shapes import incidents
-from holdfast.interfaces.shapes import learning as shapes
-from holdfast.interfaces.shapes.base import Time
-from holdfast.interfaces.shapes.investigation import links_of
 from holdfast.learn import remedying, reviewing, tracker
 from holdfast.learn.remediation import Item
 from holdfast.learn.review import Review
+from holdfast.shapes import incidents
+from holdfast.shapes import learning as shapes
+from holdfast.shapes.base import Time
+from holdfast.shapes.investigation import links_of
 
 router = APIRouter()
 

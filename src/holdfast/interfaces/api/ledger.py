@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from holdfast.interfaces.api.access import App, ReadsLedger
 from holdfast.interfaces.api.addresses import Filter, Limit, Seq
-from holdfast.interfaces.shapes import record as shapes
+from holdfast.shapes import record as shapes
 
 router = APIRouter(prefix="/ledger", tags=["ledger"])
 Size = Annotated[int, Query(ge=1, le=2**53)]

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Path
 from holdfast.incident.loading import load
 from holdfast.interfaces.api.access import App, Now, Reads, Responds
 from holdfast.interfaces.api.addresses import IncidentId, Limit
-from holdfast.interfaces.shapes import messages as shapes
 from holdfast.ledger import outbox
+from holdfast.shapes import messages as shapes
 
 router = APIRouter(tags=["messages"])
 MessageId = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$")]

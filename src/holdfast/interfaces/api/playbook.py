@@ -7,16 +7,16 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import Field
 
+from holdfast.application import Application
 from holdfast.interfaces.api.access import App, Caller, Now, Reads, Signs
 from holdfast.interfaces.api.addresses import Name
 from holdfast.interfaces.api.refusals import Missing
-from holdfast.interfaces.application import Application
-from holdfast.interfaces.shapes import preparation as shapes
-from holdfast.interfaces.shapes.base import Asked, Text
 from holdfast.prepare import versions
 from holdfast.prepare.terms import Function
 from holdfast.prepare.versions import PlaybookVersion
 from holdfast.problems import NotAllowed
+from holdfast.shapes import preparation as shapes
+from holdfast.shapes.base import Asked, Text
 
 router = APIRouter(tags=["playbook"])
 

@@ -18,10 +18,10 @@ from holdfast.contain.reading import NoSuchContainment
 from holdfast.evidence.custody import NoSuchItem
 from holdfast.evidence.vault import VaultProblem
 from holdfast.incident.loading import NoSuchIncident
-from holdfast.interfaces.shapes.record import NotThere
 from holdfast.ledger.ledger import Conflict, NotAsWritten
 from holdfast.prepare.documents import Unusable, spelled
 from holdfast.problems import Fault, NoAuthority, NotAllowed, explain
+from holdfast.shapes.record import NotThere
 
 _log = structlog.get_logger("holdfast.api")
 

@@ -14,6 +14,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from starlette.middleware.base import RequestResponseEndpoint
 
+from holdfast.application import Application
 from holdfast.interfaces.api import (
     containment,
     detection,
@@ -29,7 +30,6 @@ from holdfast.interfaces.api import (
     refusals,
 )
 from holdfast.interfaces.api.bodies import Bodies
-from holdfast.interfaces.application import Application
 
 PREFIX = "/api/v1"
 PROBLEM = "application/problem+json"

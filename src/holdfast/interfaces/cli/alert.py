@@ -14,12 +14,12 @@ from holdfast.incident.loading import load
 from holdfast.interfaces.cli.output import cell, table
 from holdfast.interfaces.cli.session import Session, command, noun
 from holdfast.interfaces.cli.typed import AlertId, Reason
-from holdfast.interfaces.shapes import detection as shapes
-from holdfast.interfaces.shapes import incidents
 from holdfast.interfaces.standing import standing_of
 from holdfast.people import Permission
 from holdfast.prepare import versions
 from holdfast.problems import NotAllowed
+from holdfast.shapes import detection as shapes
+from holdfast.shapes import incidents
 
 app = noun("alert", "Alerts that monitors raised.")
 

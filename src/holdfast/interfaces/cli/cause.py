@@ -14,9 +14,9 @@ from holdfast.incident.loading import load
 from holdfast.interfaces.cli.output import cell, heading, listed
 from holdfast.interfaces.cli.session import Session, command, noun
 from holdfast.interfaces.cli.typed import IncidentId, YamlFile, from_yaml
-from holdfast.interfaces.shapes import investigation as shapes
 from holdfast.investigate import analysing
 from holdfast.people import Permission
+from holdfast.shapes import investigation as shapes
 
 app = noun("cause", "Root-cause analysis.")
 

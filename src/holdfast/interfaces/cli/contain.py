@@ -14,9 +14,9 @@ from holdfast.incident.loading import load
 from holdfast.interfaces.cli.output import cell, facts, listed, table, words_of
 from holdfast.interfaces.cli.session import Session, command, noun
 from holdfast.interfaces.cli.typed import ContainmentId, IncidentId, Reason
-from holdfast.interfaces.shapes import containment as shapes
-from holdfast.interfaces.shapes import incidents
 from holdfast.people import Permission
+from holdfast.shapes import containment as shapes
+from holdfast.shapes import incidents
 
 app = noun("contain", "Containment: stop the harm, and prove that it stopped.")
 Why = Annotated[str, typer.Option("--reason", "-r", help="Why; it becomes part of the record.")]

@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
+from holdfast.application import Application
 from holdfast.integrations.smtp.mailbox import Mailbox
-from holdfast.interfaces.application import Application
 from holdfast.interfaces.cli.demonstration import Result, Story, StoryBroke, begins_at
 from holdfast.interfaces.cli.session import Session, Wiring, command
 from holdfast.people import SYSTEM

@@ -19,6 +19,7 @@ from typing import Any
 
 import httpx
 
+from holdfast.application import Application
 from holdfast.audit import packing
 from holdfast.contain.containment import Containment
 from holdfast.contain.reading import get as read_containment
@@ -26,7 +27,6 @@ from holdfast.detect.records import find_alerts
 from holdfast.evidence import custody
 from holdfast.incident.incident import Incident, Status
 from holdfast.incident.loading import load
-from holdfast.interfaces.application import Application
 from holdfast.investigate import analysing, assessing
 from holdfast.investigate.cause import Analysis
 from holdfast.investigate.events import (

@@ -20,9 +20,9 @@ from holdfast.incident.loading import load
 from holdfast.interfaces.cli.output import cell, heading, table
 from holdfast.interfaces.cli.session import Session, command, noun
 from holdfast.interfaces.cli.typed import IncidentId
-from holdfast.interfaces.shapes import evidence as shapes
 from holdfast.people import Permission
 from holdfast.problems import NotAllowed
+from holdfast.shapes import evidence as shapes
 
 app = noun("evidence", "Evidence: frozen when an incident opens, and kept under custody.")
 

@@ -15,9 +15,9 @@ from holdfast.incident.loading import load
 from holdfast.interfaces.cli.output import facts, heading, table
 from holdfast.interfaces.cli.session import Session, command, noun
 from holdfast.interfaces.cli.typed import IncidentId, YamlFile, asked, from_yaml, time_option
-from holdfast.interfaces.shapes import investigation as shapes
 from holdfast.investigate import assessing
 from holdfast.people import Permission
+from holdfast.shapes import investigation as shapes
 
 app = noun("impact", "Impact: who and what is affected.")
 

@@ -19,12 +19,12 @@ from holdfast.incident.responding import Report
 from holdfast.interfaces.cli.output import Style, cell, clipped, facts, heading, table, when, words_of
 from holdfast.interfaces.cli.session import Session, command, noun
 from holdfast.interfaces.cli.typed import IncidentId, Reason, a_time, asked, time_option
-from holdfast.interfaces.shapes import incidents as shapes
-from holdfast.interfaces.shapes.base import Shown
 from holdfast.investigate import assessing
 from holdfast.learn import closing
 from holdfast.people import IncidentRole, Permission
 from holdfast.prepare.terms import Category, Severity
+from holdfast.shapes import incidents as shapes
+from holdfast.shapes.base import Shown
 
 app = noun("incident", "Incidents: what went wrong, who answers, and how it ended.")
 

@@ -13,13 +13,13 @@ from rich.console import RenderableType
 from holdfast import wording
 from holdfast.interfaces.cli.output import cell, clipped, facts, table
 from holdfast.interfaces.cli.session import Session, command, noun
-from holdfast.interfaces.shapes import record as shapes
-from holdfast.interfaces.shapes.base import Shown
 from holdfast.ledger.anchoring import anchor_anew, kept_elsewhere
 from holdfast.ledger.projections import rebuild
 from holdfast.ledger.timekeeping import LedgerClock
 from holdfast.people import SYSTEM, Permission
 from holdfast.problems import NotAllowed
+from holdfast.shapes import record as shapes
+from holdfast.shapes.base import Shown
 
 app = noun("ledger", "The ledger: what happened, sealed so that nobody can change it quietly.")
 

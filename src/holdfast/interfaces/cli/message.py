@@ -14,9 +14,9 @@ from holdfast import wording
 from holdfast.incident.loading import load
 from holdfast.interfaces.cli.output import Style, cell, clipped, table
 from holdfast.interfaces.cli.session import Session, command, noun
-from holdfast.interfaces.shapes import messages as shapes
 from holdfast.ledger import outbox
 from holdfast.people import Permission
+from holdfast.shapes import messages as shapes
 
 app = noun("message", "Messages: who was told what, and whether it arrived.")
 

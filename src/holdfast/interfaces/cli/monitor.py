@@ -19,8 +19,6 @@ from holdfast.detect.measurement import Measurement, Status, Transition
 from holdfast.detect.monitors import monitors_of
 from holdfast.interfaces.cli.output import Style, cell, clipped, facts, heading, indented, table, words_of
 from holdfast.interfaces.cli.session import Session, command, noun
-from holdfast.interfaces.shapes import detection as shapes
-from holdfast.interfaces.shapes.base import Shown
 from holdfast.interfaces.standing import standing_of
 from holdfast.people import Permission
 from holdfast.prepare import versions
@@ -28,6 +26,8 @@ from holdfast.prepare.documents import Unusable, read_document, understand
 from holdfast.prepare.systems import Metric, System
 from holdfast.prepare.workspace import SYSTEMS
 from holdfast.problems import NotAllowed, Problem, did_you_mean
+from holdfast.shapes import detection as shapes
+from holdfast.shapes.base import Shown
 
 app = noun("monitor", "Monitors: what is watched, and what it says.")
 

@@ -17,10 +17,10 @@ from holdfast.incident.loading import load
 from holdfast.interfaces.cli.output import facts, table
 from holdfast.interfaces.cli.session import Session, command, noun
 from holdfast.interfaces.cli.typed import IncidentId
-from holdfast.interfaces.shapes.base import Shown
 from holdfast.ledger import sealing
 from holdfast.people import Permission
 from holdfast.problems import NotAllowed
+from holdfast.shapes.base import Shown
 from holdfast_verify.policy import earlier_line
 
 app = noun("pack", "Audit packs: an incident as one file that anybody can verify offline.")

@@ -13,11 +13,11 @@ from rich.console import RenderableType
 from holdfast import wording
 from holdfast.interfaces.cli.output import cell, facts, listed, table
 from holdfast.interfaces.cli.session import Session, command, noun
-from holdfast.interfaces.shapes import preparation as shapes
-from holdfast.interfaces.shapes.base import Shown
 from holdfast.people import Actor, Permission
 from holdfast.prepare import versions
 from holdfast.problems import NoAuthority, NotAllowed
+from holdfast.shapes import preparation as shapes
+from holdfast.shapes.base import Shown
 
 app = noun("people", "People: accounts, passwords and API tokens.")
 Email = Annotated[str, typer.Argument(metavar="EMAIL", help="As the roster knows them.")]

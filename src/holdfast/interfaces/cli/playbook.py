@@ -11,12 +11,12 @@ from rich.console import RenderableType
 from holdfast import wording
 from holdfast.interfaces.cli.output import Style, cell, facts, listed, table, when, words_of
 from holdfast.interfaces.cli.session import Session, command, noun
-from holdfast.interfaces.shapes import preparation as shapes
 from holdfast.people import Permission
 from holdfast.prepare import versions
 from holdfast.prepare.terms import Function
 from holdfast.prepare.versions import PlaybookVersion
 from holdfast.prepare.workspace import PLAYBOOK
+from holdfast.shapes import preparation as shapes
 
 app = noun("playbook", "The playbook: how the organisation responds.")
 Version = Annotated[

@@ -14,7 +14,6 @@ from rich.text import Text
 from holdfast import wording
 from holdfast.interfaces.cli.output import cell, facts, plain
 from holdfast.interfaces.cli.session import Session, command
-from holdfast.interfaces.shapes.base import Shown
 from holdfast.ledger.facts import Recorded
 from holdfast.ledger.ledger import HeadMissing, NotALedger
 from holdfast.prepare import versions
@@ -31,6 +30,7 @@ from holdfast.prepare.starting import AlreadyThere, write_workspace
 from holdfast.prepare.workspace import PLAYBOOK, ROSTER, Workspace, load_workspace
 from holdfast.problems import Problem
 from holdfast.settings import FILE_NAME, Settings, SettingsError
+from holdfast.shapes.base import Shown
 
 # Documents -------------------------------------------------------------------------------------
 

@@ -18,7 +18,6 @@ from holdfast.detect.tables import LogError
 from holdfast.evidence.custody import NoSuchItem
 from holdfast.evidence.vault import VaultProblem
 from holdfast.incident.loading import NoSuchIncident
-from holdfast.interfaces.shapes.record import NotThere
 from holdfast.ledger.anchor import AnchorProblem
 from holdfast.ledger.database import DatabaseProblem
 from holdfast.ledger.facts import UnknownFact
@@ -29,6 +28,7 @@ from holdfast.prepare.documents import Unusable
 from holdfast.prepare.starting import AlreadyThere
 from holdfast.problems import Fault, NotAllowed
 from holdfast.settings import SettingsError
+from holdfast.shapes.record import NotThere
 
 REFUSED = 1
 

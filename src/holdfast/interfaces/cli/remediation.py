@@ -15,14 +15,14 @@ from holdfast.incident.loading import load
 from holdfast.interfaces.cli.output import cell, facts, table, words_of
 from holdfast.interfaces.cli.session import Session, command, noun
 from holdfast.interfaces.cli.typed import IncidentId, ItemId, Reason, asked, length_option, time_option
-from holdfast.interfaces.shapes import learning as shapes
-from holdfast.interfaces.shapes.investigation import links_of
 from holdfast.learn import remedying, tracker
 from holdfast.learn.events import Method
 from holdfast.learn.remediation import Item
 from holdfast.people import Permission
 from holdfast.prepare.terms import RemediationKind
 from holdfast.problems import NotAllowed
+from holdfast.shapes import learning as shapes
+from holdfast.shapes.investigation import links_of
 
 app = noun("remediation", "Remediation: what is done about the cause, and whether it worked.")
 

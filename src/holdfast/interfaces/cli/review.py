@@ -15,11 +15,11 @@ from holdfast.incident.loading import load
 from holdfast.interfaces.cli.output import cell, facts, heading, listed, words_of
 from holdfast.interfaces.cli.session import Session, command, noun
 from holdfast.interfaces.cli.typed import IncidentId, asked, from_yaml
-from holdfast.interfaces.shapes import learning as shapes
 from holdfast.learn import reviewing
 from holdfast.learn.review import Review
 from holdfast.people import Permission
 from holdfast.prepare.terms import ReviewQuestion
+from holdfast.shapes import learning as shapes
 
 app = noun("review", "The post-incident review.")
 

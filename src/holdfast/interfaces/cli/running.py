@@ -15,7 +15,7 @@ from rich.console import RenderableType
 
 from holdfast import wording
 from holdfast.interfaces.cli.session import Session, Working, command
-from holdfast.interfaces.shapes.base import Shown
+from holdfast.shapes.base import Shown
 
 
 class Served(Shown):

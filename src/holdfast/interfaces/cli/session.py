@@ -24,9 +24,9 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.text import Text
 
+from holdfast.application import Application
 from holdfast.clock import Clock
 from holdfast.detect.counting import Engines
-from holdfast.interfaces.application import Application
 from holdfast.interfaces.cli import refusals
 from holdfast.interfaces.cli.output import plain
 from holdfast.people import Actor, Permission, refusal

@@ -9,10 +9,10 @@ from typing import Annotated, TypeVar
 import typer
 from pydantic import BaseModel, ValidationError
 
-from holdfast.interfaces.shapes.base import moment
 from holdfast.prepare import durations
 from holdfast.prepare.documents import parse_document, read_document, understand
 from holdfast.problems import Fault, explain
+from holdfast.shapes.base import moment
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 

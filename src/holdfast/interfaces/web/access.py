@@ -34,7 +34,7 @@ from jinja2 import Environment
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 
-from holdfast.interfaces.application import Application
+from holdfast.application import Application
 from holdfast.interfaces.web import rendering, shell
 from holdfast.interfaces.web.rendering import Notice, Shell, Tone
 from holdfast.people import Actor, Permission

@@ -6,10 +6,10 @@ import re
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from holdfast.application import Application
 from holdfast.detect import records
 from holdfast.incident import register
 from holdfast.incident.register import Filter
-from holdfast.interfaces.application import Application
 from holdfast.interfaces.standing import working_of
 from holdfast.interfaces.web.rendering import Reader, Seal
 from holdfast.ledger import sealing

@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from holdfast.interfaces.application import Application
+from holdfast.application import Application
 from holdfast.interfaces.web import rendering
 from holdfast.interfaces.web.access import unforged
 from holdfast.interfaces.web.errors import handle_errors

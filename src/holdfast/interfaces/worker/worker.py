@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from holdfast.interfaces.application import CLOCKS, Application, Upkeep
+from holdfast.application import CLOCKS, Application, Upkeep
 from holdfast.interfaces.worker.lanes import Lane, Step
 from holdfast.ledger import outbox, pulse, timers
 from holdfast.ledger.ledger import Conflict, Timer

@@ -11,13 +11,13 @@ from fastapi import APIRouter, Response
 from sqlalchemy import Connection
 
 from holdfast import charts, wording
+from holdfast.application import Application
 from holdfast.detect import records
 from holdfast.detect.measurement import Measurement
 from holdfast.detect.records import Alert
 from holdfast.incident import register
 from holdfast.incident.incident import Incident, Phase
 from holdfast.incident.register import Filter
-from holdfast.interfaces.application import Application
 from holdfast.interfaces.standing import Standing, standing_of
 from holdfast.interfaces.web import clocks
 from holdfast.interfaces.web.access import visit

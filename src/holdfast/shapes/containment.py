@@ -9,8 +9,8 @@ from pydantic import Field
 from holdfast.contain.containment import Containment, Stage
 from holdfast.contain.events import Effect, EffectObserved, Purpose
 from holdfast.contain.offering import Offer
-from holdfast.interfaces.shapes.base import Asked, Seconds, Shown, Text, Word
 from holdfast.prepare.terms import Authority, ContainmentKind
+from holdfast.shapes.base import Asked, Seconds, Shown, Text, Word
 
 
 class OfferShown(Shown):

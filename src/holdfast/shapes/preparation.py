@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Literal
 
-from holdfast.interfaces.shapes.base import Shown
 from holdfast.ledger.facts import Recorded
 from holdfast.people import AccessRole, Permission
 from holdfast.prepare.accounts import ApiToken, SignedIn
@@ -14,6 +13,7 @@ from holdfast.prepare.changes import Change
 from holdfast.prepare.events import PlaybookReviewed
 from holdfast.prepare.terms import Function
 from holdfast.prepare.versions import Passage, PlaybookVersion
+from holdfast.shapes.base import Shown
 
 
 class SignatureShown(Shown):

@@ -12,8 +12,8 @@ from holdfast.incident.events import Clock
 from holdfast.incident.incident import Incident, Phase, Status
 from holdfast.incident.register import Entry
 from holdfast.incident.responding import Answer, Declared
-from holdfast.interfaces.shapes.base import Asked, Seconds, Shown, Storable, Text, Time, Title, Values, Word
 from holdfast.prepare.terms import Category, Severity
+from holdfast.shapes.base import Asked, Seconds, Shown, Storable, Text, Time, Title, Values, Word
 
 # Shown -----------------------------------------------------------------------------------------
 

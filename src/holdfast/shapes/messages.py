@@ -8,10 +8,10 @@ from typing import Any, Literal
 from sqlalchemy import select
 
 from holdfast import clock
-from holdfast.interfaces.shapes.base import Shown
-from holdfast.interfaces.shapes.record import NotThere
 from holdfast.ledger import tables
 from holdfast.ledger.ledger import Ledger
+from holdfast.shapes.base import Shown
+from holdfast.shapes.record import NotThere
 
 
 class MessageShown(Shown):

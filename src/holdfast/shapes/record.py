@@ -14,7 +14,6 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Select, select
 
 from holdfast import clock
-from holdfast.interfaces.shapes.base import Shown
 from holdfast.ledger import sealing, tables, tiles
 from holdfast.ledger.check import NOT_SHOWN
 from holdfast.ledger.events import LedgerAnchored
@@ -22,6 +21,7 @@ from holdfast.ledger.ledger import Ledger
 from holdfast.ledger.timekeeping import LedgerClock, Step
 from holdfast.ledger.verdict import Checked as LastCheck
 from holdfast.problems import NotAllowed
+from holdfast.shapes.base import Shown
 from holdfast_verify.tree import consistency_proof, inclusion_proof
 
 

@@ -12,11 +12,11 @@ from holdfast.detect import monitoring, records
 from holdfast.detect.measurement import Status
 from holdfast.detect.records import Alert, Newest, Run
 from holdfast.detect.watched import limits_said, window_said
-from holdfast.interfaces.shapes.base import Asked, Seconds, Shown, Text
-from holdfast.interfaces.shapes.incidents import AlertFactsShown
 from holdfast.prepare.systems import Metric, Monitor, System
 from holdfast.prepare.terms import ContainmentKind, Dimension
 from holdfast.prepare.versions import Applied
+from holdfast.shapes.base import Asked, Seconds, Shown, Text
+from holdfast.shapes.incidents import AlertFactsShown
 
 
 class ModelShown(Shown):

@@ -12,7 +12,6 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from holdfast.interfaces.shapes.base import Asked, Number, Shown, Text, Time, Word
 from holdfast.investigate import cause, impact
 from holdfast.investigate.events import (
     CauseAnalysed,
@@ -33,6 +32,7 @@ from holdfast.investigate.kept import Kept
 from holdfast.investigate.links import parse
 from holdfast.prepare.terms import FactorGroup
 from holdfast.problems import Fault, NotAllowed
+from holdfast.shapes.base import Asked, Number, Shown, Text, Time, Word
 
 # Impact, as asked ------------------------------------------------------------------------------
 

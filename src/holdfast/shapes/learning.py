@@ -8,12 +8,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from holdfast.interfaces.shapes.base import Asked, Length, Shown, Text, Time, Word
-from holdfast.interfaces.shapes.investigation import Links
 from holdfast.learn.events import Method
 from holdfast.learn.remediation import Item, Plan, Standing, Wanted
 from holdfast.learn.review import Review
 from holdfast.prepare.terms import RemediationKind, ReviewQuestion
+from holdfast.shapes.base import Asked, Length, Shown, Text, Time, Word
+from holdfast.shapes.investigation import Links
 
 # Remediation -----------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from holdfast.evidence.custody import Listing
 from holdfast.evidence.events import EvidenceVerified, Item, Kind
-from holdfast.interfaces.shapes.base import Shown
+from holdfast.shapes.base import Shown
 
 
 class ItemShown(Shown):

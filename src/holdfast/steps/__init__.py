@@ -1,0 +1,1 @@
+"""Every step that a person can take, declared once for all interfaces."""
