@@ -14,10 +14,11 @@ from starlette.datastructures import Headers
 from holdfast.application import Application
 from holdfast.contain.hearing import Hearing
 from holdfast.interfaces.api import access as api_access
+from holdfast.interfaces.api import refusals
 from holdfast.interfaces.api.access import flags_access
 from holdfast.interfaces.api.ofrep import ofrep_router
 from holdfast.interfaces.api.resources import api
-from holdfast.interfaces.door import Door, Patient
+from holdfast.interfaces.door import Addresses, Door, Patient
 from holdfast.interfaces.web import access as web_access
 from holdfast.interfaces.web.site import site
 from holdfast.interfaces.worker.worker import Worker
@@ -32,6 +33,7 @@ def asgi(application: Application) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
     )
+    refusals.install(served)
     served.include_router(api(application))
     hearing = Hearing(
         application.ledger.database,
@@ -40,6 +42,7 @@ def asgi(application: Application) -> FastAPI:
     )
     served.include_router(ofrep_router(application.read_switches, flags_access(application), hearing))
     served.mount("/", site(application))
+    served.add_middleware(Addresses)
     served.add_middleware(Door, known=lambda headers: _known(application, headers))
     return served
 

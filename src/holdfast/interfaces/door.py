@@ -47,6 +47,22 @@ class Door:
                 raise
 
 
+class Addresses:
+    """ASGI middleware: a line break or a NUL in an address is written out. No route and no database can hold
+    one, so nothing is found by it, and whoever answers refuses it as any address that leads nowhere."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope = {**scope, "path": scope["path"].translate(_WRITTEN_OUT)}
+        await self.app(scope, receive, send)
+
+
+_WRITTEN_OUT = {ord(letter): f"⟨U+{ord(letter):04X}⟩" for letter in "\x00\n"}
+
+
 class _Arriving:
     """One request as it arrives. Once it is turned away its application hears that the client is gone, and
     what it still says is said to nobody."""

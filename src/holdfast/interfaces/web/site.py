@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Request
 from jinja2 import Environment
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -77,7 +77,9 @@ VIEWS = (
 
 def site(application: Application) -> FastAPI:
     """Everything a browser may ask for, to be mounted at the root."""
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, dependencies=[Depends(unforged)])
+    app = FastAPI(
+        openapi_url=None, docs_url=None, redoc_url=None, dependencies=[Depends(_storable), Depends(unforged)]
+    )
     app.state.application = application
     app.state.templates = _templates()
     app.state.news = News(application.ledger)
@@ -89,6 +91,12 @@ def site(application: Application) -> FastAPI:
     for router in VIEWS:
         app.include_router(router)
     return app
+
+
+def _storable(request: Request) -> None:
+    """No database stores a NUL, so nothing can be asked for by one. Raises HTTPException."""
+    if "\x00" in request.url.path or "%00" in request.url.query:
+        raise HTTPException(400, "The address holds a NUL character; take it out.")
 
 
 @cache
@@ -130,9 +138,6 @@ class _Guarded:
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        if scope["type"] == "http" and ("\x00" in scope["path"] or b"%00" in scope.get("query_string", b"")):
-            # No database stores a NUL, so nothing can be found by one.
-            return await PlainTextResponse("The address holds a NUL character.", 400)(scope, receive, guarded)
         await self.app(scope, receive, guarded if scope["type"] == "http" else send)
 
 
