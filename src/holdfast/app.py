@@ -25,12 +25,12 @@ from holdfast.contain.switches import Switchboard, Switches, flags_of
 from holdfast.contain.switches import read as read_switches
 from holdfast.contain.watching import LogWatch
 from holdfast.detect import capture, passing
-from holdfast.detect.alerting import Alerting
+from holdfast.detect.alerting import Alerting, Triaged
 from holdfast.detect.engines import Engine
 from holdfast.detect.engines.duckdb import DuckDB
 from holdfast.detect.events import AlertContinued, AlertRaised, MonitorMeasured
 from holdfast.detect.handling import Handling
-from holdfast.detect.inspecting import Remembered
+from holdfast.detect.inspecting import Followed, Remembered
 from holdfast.detect.monitoring import Monitoring
 from holdfast.detect.passing import PASS_ON_TIMER
 from holdfast.detect.records import Detection
@@ -48,7 +48,7 @@ from holdfast.incident.events import (
     SystemNamed,
 )
 from holdfast.incident.loading import load
-from holdfast.incident.reaching import tell_next
+from holdfast.incident.reaching import NextTold, tell_next
 from holdfast.incident.register import Register
 from holdfast.incident.responding import Desk
 from holdfast.integrations.ofrep.prober import OfrepProber
@@ -187,7 +187,7 @@ def open_workspace(
     def inspections(at: datetime) -> Sequence[Inspection]:
         return (
             Access(at),
-            Positions(),
+            Positions(reactions, at),
             Leases(at),
             Remembered(),
             Preserved(vault),
@@ -219,6 +219,7 @@ def open_workspace(
     watch = LogWatch(settings.workspace, _engine, monitoring.measured_since)
     containing = Containing(ledger, desk.ground_of, switches, prober, watch, link)
     counter = LogCounter(ledger, settings.workspace, _engine)
+    reactions = _reactions(desk, monitoring, alerting, containing, counter)
     return Application(
         settings=settings,
         clock=clock,
@@ -239,7 +240,7 @@ def open_workspace(
         read_switches=switches,
         flags_token=flags_token,
         handlers=_handlers(desk, monitoring, containing, settings),
-        reactions=_reactions(desk, monitoring, alerting, containing, counter),
+        reactions=reactions,
         channels={"email": EmailChannel(settings.mail, clock)},
         checks=checks,
         inspections=inspections,
@@ -336,8 +337,13 @@ def _reactions(
             remedying.verify_after_done(desk, fact, measured, by=SYSTEM, at=at)
 
     return (
-        Reaction("watch the systems in force", (SystemApplied, SystemWithdrawn), monitoring.follow),
-        Reaction("triage alerts", (AlertRaised,), alerting.triage),
+        Reaction(
+            "watch the systems in force",
+            (SystemApplied, SystemWithdrawn),
+            monitoring.follow,
+            lambda at: Followed(),
+        ),
+        Reaction("triage alerts", (AlertRaised,), alerting.triage, lambda at: Triaged()),
         Reaction("see alerts that grow worse", (AlertContinued,), alerting.went_on),
         Reaction(
             "count who is affected",
@@ -356,6 +362,7 @@ def _reactions(
             "tell somebody else",
             (MessageFailed,),
             lambda failed, at: tell_next(desk.ledger, failed, at, desk.zone),
+            NextTold,
         ),
         Reaction("look at containments again", (AlertRaised, AlertContinued), look),
         Reaction("verify remediation", (MonitorMeasured, RemediationDone), verify),

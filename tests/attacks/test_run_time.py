@@ -16,11 +16,16 @@ from holdfast.clock import stamp
 from holdfast.evidence.events import EvidenceAdded, Item
 from holdfast.evidence.inspecting import Preserved
 from holdfast.evidence.vault import Vault
+from holdfast.interfaces.worker.worker import Worker
 from holdfast.ledger import outbox
 from holdfast.ledger.facts import Recorded
+from holdfast.ledger.ledger import Draft
+from holdfast.ledger.outbox import MessageFailed, MessageQueued
 from holdfast.people import SYSTEM, Permission
 from holdfast.prepare.accounts import Accounts
-from support.company import MAYA
+from holdfast.prepare.versions import apply_workspace
+from holdfast.prepare.workspace import load_workspace
+from support.company import HELEN, MAYA
 from support.workspaces import HandClock, opened, settle, with_log
 
 PASSWORD = "harbour-lights-at-four"
@@ -274,6 +279,91 @@ def test_a_check_dated_in_the_future_does_not_put_off_the_next(application: Appl
     assert red(application)
     (due,) = [one for one in application.upkeep if one.name == "checking the ledger"]
     assert due.do(application.clock.now() + timedelta(minutes=1)) == 1
+
+
+# Positions of reactions ---------------------------------------------------------------------------
+
+
+def skipping(application: Application, reaction: str) -> None:
+    """Whoever can write to the database has a reaction pass over everything that is there."""
+    last = application.ledger.size() - 1
+    with application.ledger.database.writing() as conn:
+        conn.execute(text(f"DELETE FROM reaction_cursors WHERE reaction = '{reaction}'"))
+        conn.execute(text(f"INSERT INTO reaction_cursors VALUES ('{reaction}', {last})"))
+
+
+def begun_again(application: Application) -> None:
+    """What the finding asks of a person."""
+    with application.ledger.database.writing() as conn:
+        conn.execute(text("DELETE FROM reaction_cursors"))
+    for _ in range(4):
+        settle(application)
+
+
+def test_alerts_that_triage_was_made_to_pass_over_are_found(database_url: str, tmp_path: Path) -> None:
+    made = opened(tmp_path / "company", database_url, HandClock(NOW))
+    with_log(made.workspace, NOW)
+    Worker(made).react(NOW)
+    made.monitoring.run("loan-approval", by=MAYA, at=NOW)
+    skipping(made, "triage alerts")
+    (problem,) = made.check().problems
+    assert "ALR-1 of loan-approval was never triaged" in problem
+    assert "delete that row of reaction_cursors" in problem
+    begun_again(made)
+    assert made.check().problems == []
+
+
+def test_alerts_that_wait_for_their_triage_are_no_finding(database_url: str, tmp_path: Path) -> None:
+    made = opened(tmp_path / "company", database_url, HandClock(NOW))
+    with_log(made.workspace, NOW)
+    Worker(made).react(NOW)
+    made.monitoring.run("loan-approval", by=MAYA, at=NOW)
+    assert made.check().problems == []
+
+
+def test_a_system_that_nobody_was_made_to_watch_is_found(application: Application) -> None:
+    skipping(application, "watch the systems in force")
+    (problem,) = application.check().problems
+    assert "the monitors of loan-approval never began to run" in problem
+    begun_again(application)
+    assert application.check().problems == []
+
+
+def test_a_withdrawn_system_that_is_watched_on_is_found(database_url: str, tmp_path: Path) -> None:
+    made = opened(tmp_path / "company", database_url, HandClock(NOW), in_force=False)
+    apply_workspace(made.ledger, load_workspace(made.workspace), HELEN, NOW)
+    settle(made)
+    (made.workspace / "systems" / "loan-approval.yaml").unlink()
+    apply_workspace(made.ledger, load_workspace(made.workspace), HELEN, NOW)
+    skipping(made, "watch the systems in force")
+    assert "the monitors of loan-approval never stopped" in made.check().problems[0]
+    begun_again(made)
+    assert made.check().problems == []
+
+
+def test_somebody_not_reached_in_whose_place_nobody_was_made_to_be_told_is_found(
+    application: Application,
+) -> None:
+    (queued,) = (one.fact for one in application.ledger.facts() if isinstance(one.fact, MessageQueued))
+    failed = MessageFailed(
+        message=queued.message, to=queued.to, reason="550 no user", attempt=1, retry_at=None, refused=True
+    )
+    stream = application.ledger.stream(f"message/{queued.message}")
+    application.ledger.append(Draft(stream.name, stream.version, [failed]), by=SYSTEM, at=NOW)
+    assert application.check().problems == []
+    skipping(application, "tell somebody else")
+    assert f"nobody was told in place of {MAYA.id}" in application.check().problems[0]
+    begun_again(application)
+    assert application.check().problems == []
+
+
+@pytest.mark.parametrize("name", ["triage of alerts", "Triage alerts", ""])
+def test_a_position_of_no_reaction_there_is_is_found(application: Application, name: str) -> None:
+    skipping(application, name)
+    (problem,) = application.check().problems
+    assert f"the reaction {name!r} belongs to no reaction of this release" in problem
+    assert "triage alerts" in problem
+    assert "delete that row of reaction_cursors" in problem
 
 
 def test_reactions_that_are_handed_everything_again_do_nothing_twice(

@@ -9,7 +9,7 @@ playbook's triggers decide (R-PRE-07).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -49,6 +49,24 @@ class _Belonging:
 
 class _Triaged(Exception):
     """Somebody else was faster, or it was done before a crash: there is nothing to do."""
+
+
+class Triaged:
+    """Every alert that was raised is triaged, or set aside by a person before it was (a Trace)."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, tuple[int, str]] = {}
+
+    def see(self, recorded: Recorded) -> None:
+        match recorded.fact:
+            case AlertRaised(system=system) as raised:
+                name = raised.alert.alert
+                self._waiting[name] = recorded.seq, f"{name} of {system} was never triaged"
+            case AlertTriaged(alert=alert) | AlertSetAside(alert=alert):
+                self._waiting.pop(alert, None)
+
+    def untouched(self) -> Iterator[tuple[int, str]]:
+        yield from self._waiting.values()
 
 
 class Alerting:

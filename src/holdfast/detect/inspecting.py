@@ -1,4 +1,4 @@
-"""What monitors remember between runs, as `ledger check` sees it: it decides what the next run alarms on."""
+"""What monitors remember and which systems are watched, as `ledger check` sees it: it decides who alarms."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, select
 
 from holdfast import clock
-from holdfast.detect.events import MonitoringRan
+from holdfast.detect.events import MonitoringRan, MonitoringScheduled, MonitoringStopped
 from holdfast.detect.monitoring import digest_of_memory, monitor_memory
 from holdfast.ledger.facts import Recorded
+from holdfast.prepare.documents import Unusable
+from holdfast.prepare.events import SystemApplied, SystemWithdrawn
+from holdfast.prepare.workspace import read_system
 
 
 class Remembered:
@@ -41,3 +44,39 @@ class Remembered:
             if ran.system not in seen:
                 yield f"what the monitors of {ran.system} remember since {ran.as_of:%d %B %Y} is missing"
         yield from (f"the memory of {name} stands {n} times" for name, n in seen.items() if n > 1)
+
+
+class Followed:
+    """Every system with a log and monitors is watched from when it was applied, and none that was withdrawn
+    (a Trace)."""
+
+    def __init__(self) -> None:
+        self._newest: dict[str, tuple[int, SystemApplied | SystemWithdrawn]] = {}
+        self._watched: set[str] = set()
+
+    def see(self, recorded: Recorded) -> None:
+        match recorded.fact:
+            case SystemApplied(system=system) | SystemWithdrawn(system=system) as moved:
+                self._newest[system] = recorded.seq, moved
+            case MonitoringScheduled(system=system):
+                self._watched.add(system)
+            case MonitoringStopped(system=system):
+                self._watched.discard(system)
+
+    def untouched(self) -> Iterator[tuple[int, str]]:
+        for system, (seq, moved) in self._newest.items():
+            wanted = _to_be_watched(moved)
+            if wanted and system not in self._watched:
+                yield seq, f"the monitors of {system} never began to run"
+            elif wanted is False and system in self._watched:
+                yield seq, f"the monitors of {system} never stopped"
+
+
+def _to_be_watched(moved: SystemApplied | SystemWithdrawn) -> bool | None:
+    """None where this release cannot read what was applied."""
+    if isinstance(moved, SystemWithdrawn):
+        return False
+    try:
+        return read_system(moved.file, moved.text.encode()).is_covered
+    except Unusable:
+        return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from holdfast.incident.events import Closed, Dismissed, Merged
 from holdfast.incident.incident import Incident
 from holdfast.incident.loading import load
 from holdfast.incident.roles import ON_CALL
@@ -14,6 +15,7 @@ from holdfast.ledger.ledger import Conflict, Draft, Ledger
 from holdfast.ledger.outbox import MessageFailed, MessageQueued, MessageStranded
 from holdfast.people import SYSTEM, IncidentRole
 from holdfast.prepare import versions
+from holdfast.prepare.events import RosterApplied
 from holdfast.prepare.roster import Person, Roster
 
 _NEWS_FOR = timedelta(days=1)
@@ -42,6 +44,37 @@ def tell_next(ledger: Ledger, recorded: Recorded, at: datetime, zone: str = "UTC
         ledger.append(draft, by=SYSTEM, at=at)
     except Conflict:
         return  # another worker was faster
+
+
+class NextTold:
+    """Whoever was not reached within the last day has somebody told in their place (a Trace).
+
+    What failed before, or in an incident that is over, may rightly have been left.
+    """
+
+    def __init__(self, now: datetime) -> None:
+        self._since = now - _NEWS_FOR
+        self._failed: dict[str, tuple[int, MessageFailed]] = {}
+        self._answered: set[str] = set()
+        self._over: set[str] = set()
+        self._roster = False
+
+    def see(self, recorded: Recorded) -> None:
+        match recorded.fact:
+            case RosterApplied():
+                self._roster = True
+            case MessageFailed(message=message) as failed if failed.refused or failed.retry_at is None:
+                if self._roster and recorded.at > self._since:
+                    self._failed.setdefault(message, (recorded.seq, failed))
+            case MessageQueued(instead_of=message) | MessageStranded(message=message):
+                self._answered.add(message)
+            case Closed(incident=incident) | Dismissed(incident=incident) | Merged(incident=incident):
+                self._over.add(incident)
+
+    def untouched(self) -> Iterator[tuple[int, str]]:
+        for message, (seq, failed) in self._failed.items():
+            if message not in self._answered and failed.incident not in self._over:
+                yield seq, f"nobody was told in place of {failed.to}"
 
 
 def in_line(roster: Roster, state: Incident, role: str) -> Iterator[Person]:

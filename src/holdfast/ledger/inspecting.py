@@ -16,32 +16,67 @@ from holdfast import clock
 from holdfast.ledger import tables
 from holdfast.ledger.facts import Recorded
 from holdfast.ledger.outbox import LEASE, MessageQueued
+from holdfast.ledger.reactions import Reaction
 
 SKEW = timedelta(minutes=2)
 """How far the clocks of two machines may stand apart before a time of one is in the future for another."""
 
 
 class Positions:
-    """How far each reaction has read: one that stands behind the ledger's end is handed nothing any more."""
+    """How far each reaction has read: what lies before its position is never handed to it again."""
 
     name = "positions of reactions"
 
-    def __init__(self) -> None:
+    def __init__(self, reactions: Sequence[Reaction], now: datetime) -> None:
         self._size = 0
+        self._known = {one.name for one in reactions}
+        self._traces = {one.name: one.trace(now) for one in reactions if one.trace}
 
     def see(self, recorded: Recorded) -> None:
         self._size = max(self._size, recorded.seq + 1)
+        for trace in self._traces.values():
+            trace.see(recorded)
 
     def problems(self, conn: Connection) -> Iterator[str]:
         seen: Counter[str] = Counter()
         for row in conn.execute(select(tables.reaction_cursors)):
             seen[row.reaction] += 1
-            if type(row.seq) is not int or not -1 <= row.seq < self._size:
-                yield (
-                    f"the position of the reaction {row.reaction!r} is {row.seq!r}, the ledger holds "
-                    f"{self._size} facts: what comes next would be handed to nobody"
-                )
+            yield from self._of(row.reaction, row.seq)
         yield from (f"the position of {name!r} stands {n} times" for name, n in seen.items() if n > 1)
+
+    def _of(self, reaction: str, seq: object) -> Iterator[str]:
+        where = f"the position of the reaction {reaction!r}"
+        if reaction not in self._known:
+            known = ", ".join(sorted(self._known))
+            yield (
+                f"{where} belongs to no reaction of this release (there are: {known}): one of them was "
+                f"renamed, or another release has run; {_begin_again(reaction)}"
+            )
+        elif type(seq) is not int or not -1 <= seq < self._size:
+            yield (
+                f"{where} is {seq!r}, the ledger holds {self._size} facts: what comes next would be handed "
+                f"to nobody; {_begin_again(reaction)}"
+            )
+        elif reaction in self._traces:
+            yield from self._skipped(where, reaction, seq)
+
+    def _skipped(self, where: str, reaction: str, position: int) -> Iterator[str]:
+        skipped = [(at, what) for at, what in self._traces[reaction].untouched() if at <= position]
+        if skipped:
+            at, what = skipped[0]
+            more = f", and {len(skipped) - 1} more" if len(skipped) > 1 else ""
+            yield (
+                f"{where} is {position}, behind fact {at}{more}, of which nothing came: {what}; it was moved "
+                f"forward; {_begin_again(reaction)}"
+            )
+
+
+def _begin_again(reaction: str) -> str:
+    """What a person does about a position that cannot be believed."""
+    return (
+        "find out who writes to the database, then delete that row of reaction_cursors "
+        f"(reaction = {reaction!r}): a worker goes through every fact again, and does nothing twice"
+    )
 
 
 class Leases:

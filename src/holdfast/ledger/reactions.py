@@ -6,9 +6,10 @@ second time must find that there is nothing left to do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from sqlalchemy import insert, select, update
 
@@ -17,11 +18,25 @@ from holdfast.ledger.facts import Fact, Recorded
 from holdfast.ledger.ledger import Ledger
 
 
+class Trace(Protocol):
+    """What a reaction leaves on the record, so that a check sees what it was never handed.
+
+    It is shown every fact in order, and then says which of them something had to come of, and nothing did.
+    """
+
+    def see(self, recorded: Recorded) -> None: ...
+
+    def untouched(self) -> Iterator[tuple[int, str]]:
+        """Number of each such fact, and what did not happen, in the order of the ledger."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reaction:
     name: str
     to: tuple[type[Fact], ...]
     step: Callable[[Recorded, datetime], None]
+    trace: Callable[[datetime], Trace] | None = None
+    """Made anew for a check at that time; None for a step that may rightly leave nothing."""
 
 
 def react(ledger: Ledger, reactions: Sequence[Reaction], at: datetime, limit: int | None = None) -> int:
