@@ -152,6 +152,7 @@ def _queued(channel: str, state: Incident, reads: _Reading, subject: str, text: 
 
 def proposal(
     state: Incident,
+    severity: Severity,
     to: Iterable[Member],
     roster: Roster,
     reason: str,
@@ -159,39 +160,43 @@ def proposal(
     system: str = "",
     *,
     zone: str = "UTC",
+    reported: bool = False,
 ) -> list[Draft]:
-    """Tells whoever may decide it that the rules propose another severity than the one in force.
+    """Tells whoever may decide it that the rules propose another severity than the one in force, or that
+    somebody reports it as graver than a person decided.
 
-    In the product's own words: it is a question about the playbook's rules, and must reach somebody under
-    every playbook.
+    In the product's own words: it is a question about a decision, and must reach somebody under every
+    playbook.
     """
-    if state.severity is None or state.proposed is None:
+    if state.severity is None:
         return []
-    lower = state.proposed.severity.rank > state.severity.rank
+    lower = severity.rank > state.severity.rank
     verb = "lower" if lower else "raise"
-    subject = f"{state.id}: the rules propose to {verb} it to {state.proposed.severity.label}"
+    about = (
+        f"it is reported as {severity.label}"
+        if reported
+        else (f"the rules propose to {verb} it to {severity.label}")
+    )
     stays = (
         "It stays in force until a person with the authority lowers it."
         if lower
-        else ("It stays in force until a person decides.")
+        else "It stays in force until a person decides."
     )
+    news = f"It is reported as {severity.label}:" if reported else "What is known now proposes another:"
     drafts = []
     for member in to:
         reads = _Reading(member, zone_of(roster, member.person, zone), link)
         words = _words(state, reads, reason, system)
         text = (
             f"{words['person']},\n\n{state.id} ({words['system']}: {words['title']}) is {words['severity']}. "
-            f"{stays}\n\nWhat is known now proposes another: {reason}\n\n"
-            f"Decide as {words['role']}:\n{words['link']}\n"
+            f"{stays}\n\n{news} {reason}\n\nDecide as {words['role']}:\n{words['link']}\n"
         )
-        subject = " ".join(subject.split())
-        drafts.append(_queued("email", state, reads, subject, text, "proposal"))
+        drafts.append(_queued("email", state, reads, f"{state.id}: {about}", text, "proposal"))
     return drafts
 
 
 def tier_left(
     state: Incident,
-    to: Iterable[Member],
     lowered: TierLowered,
     roster: Roster,
     reason: str,
@@ -199,14 +204,15 @@ def tier_left(
     *,
     zone: str = "UTC",
 ) -> list[Draft]:
-    """Tells whoever was called for a tier that it is left. In the product's own words: see `proposal`."""
+    """Tells whom the fact names that a tier they were called for is left. In the product's own words: see
+    `proposal`."""
     subject = " ".join(f"{state.id} is lowered to tier {lowered.tier}: {state.title}".split())
     severity = f", and stays {state.severity.label}" if state.severity and not state.status.over else ""
     text = (
         f"{state.id} is at tier {lowered.tier} again{severity}: {reason}. "
         f"Why: {lowered.reason}.\n\nYou were called for the tier that is left:\n{link(state.id)}\n"
     )
-    people = {one.person: one for one in to}.values()
+    people = {one.person: one for one in lowered.told}.values()
     readers = [_Reading(one, zone_of(roster, one.person, zone), link) for one in people]
     return [
         _queued("email", state, one, subject, f"{one.member.name},\n\n{text}", "tier left") for one in readers

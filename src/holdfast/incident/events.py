@@ -407,7 +407,7 @@ class Escalated(Fact):
 
     incident: str
     rung: int
-    """1 deputy, 2 tier 2, 3 tier 3."""
+    """Which step of the playbook's ladder, from 1."""
     tier: int
     told: tuple[Member, ...]
     """Whom a message is queued for in the same transaction; what became of it is its own fact."""
@@ -424,8 +424,13 @@ class Escalated(Fact):
 
     def line(self) -> Line:
         whom = ", ".join(member.name for member in self.told) or "nobody: the roster names no one"
-        where = "the deputy" if self.rung == 1 else f"tier {self.tier}"
+        where = "the deputy" if self.to_deputies else f"tier {self.tier}"
         return Line(f"Escalated to {where}", f"{self.reason}. To be told: {whom}", "alarm")
+
+    @property
+    def to_deputies(self) -> bool:
+        """A playbook's ladder need not begin with them."""
+        return self.tier == 1
 
 
 @fact("escalation.moved")
@@ -449,16 +454,27 @@ class LadderMoved(Fact):
         return Line(f"Escalation: {when}", self.reason)
 
 
-@fact("incident.tier_lowered")
+@fact("incident.tier_lowered", version=2)
 class TierLowered(Fact):
     """A person said what leaves no criterion of the higher tier true (R-CLS-05, R-ESC-02)."""
 
     incident: str
     tier: int
+    told: tuple[Member, ...] = ()
+    """Whoever was called for a tier that is left: a message is queued for each in the same transaction."""
     reason: str
 
     def line(self) -> Line:
-        return Line(f"Lowered to tier {self.tier}", self.reason)
+        whom = ", ".join(member.name for member in self.told)
+        return Line(
+            f"Lowered to tier {self.tier}", f"{self.reason}. To be told: {whom}" if whom else self.reason
+        )
+
+
+@upcast("incident.tier_lowered", 1)
+def _not_said_whom(data: dict[str, Any]) -> dict[str, Any]:
+    """Before version 2 those named for the tier in the roster of that moment were told."""
+    return {**data, "told": []}
 
 
 @fact("incident.tier_raised")

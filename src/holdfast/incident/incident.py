@@ -211,6 +211,9 @@ class Incident:
     """When the ladder's next rung comes; None while none is waited for."""
     called_tier: int = 1
     """The tier the ladder has called."""
+    called: Mapping[int, tuple[Member, ...]] = field(default_factory=dict)
+    """Whoever was called by a tier's criterion or the ladder, by the tier that was reached; deputies are of
+    the first."""
     team: tuple[Member, ...] = ()
     taken_over: tuple[Member, ...] = ()
     """Roles that somebody was given in this incident."""
@@ -337,11 +340,19 @@ class Incident:
                     climb_due=fact.next_due,
                     tier=max(self.tier, fact.tier),
                     called_tier=max(self.called_tier, fact.tier),
+                    called=self._calling(fact.tier, fact.told),
                 )
             case LadderMoved():
                 return replace(self, climb_due=fact.next_due)
-            case TierRaised() | TierLowered():
-                return replace(self, tier=fact.tier)
+            case TierRaised():
+                return replace(self, tier=fact.tier, called=self._calling(fact.tier, fact.told))
+            case TierLowered():
+                told_of_it = {member.person for member in fact.told}
+                stay = {
+                    tier: tuple(one for one in called if tier == 1 or one.person not in told_of_it)
+                    for tier, called in self.called.items()
+                }
+                return replace(self, tier=fact.tier, called=stay)
             case BeginningStated():
                 return replace(self, began_at=fact.began_at, began_said=True)
             case SystemNamed():
@@ -384,6 +395,9 @@ class Incident:
     def _moved(self, to: Status, only_from: tuple[Status, ...]) -> Incident:
         return replace(self, status=to) if self.status in only_from else self
 
+    def _calling(self, tier: int, told: tuple[Member, ...]) -> Mapping[int, tuple[Member, ...]]:
+        return {**self.called, tier: tuple(dict.fromkeys((*self.called.get(tier, ()), *told)))}
+
     def _with_clock(self, clock: ClockState) -> Incident:
         return replace(self, clocks={**self.clocks, clock.clock: clock})
 
@@ -423,6 +437,10 @@ class Incident:
     def own_alerts(self) -> tuple[AlertFacts, ...]:
         """The alerts of the system that the incident is about."""
         return tuple(one for one in self.alerts if one.alert not in self.foreign_alerts)
+
+    def called_above(self, tier: int) -> tuple[Member, ...]:
+        """Whoever was called for a higher tier than this, and has not heard since that it is left."""
+        return tuple(one for higher in sorted(self.called) if higher > tier for one in self.called[higher])
 
     def roles_of(self, person: str) -> tuple[str, ...]:
         """The roles a person fills in this incident."""
@@ -695,11 +713,16 @@ class Incident:
             return []
         return [TierRaised(incident=self.id, tier=tier, told=told, reason=reason)]
 
-    def lower_tier(self, tier: int, reason: str) -> list[IncidentFact]:
-        """No higher tier's criterion is true any longer. What the ladder called stays until an answer."""
-        floor = 1 if self.acknowledged_at else self.called_tier
-        wanted = max(tier, floor)
-        return [TierLowered(incident=self.id, tier=wanted, reason=reason)] if wanted < self.tier else []
+    def may_fall_to(self, tier: int) -> int:
+        """The tier it is at when no higher one's criterion is true: what the ladder called stays until an
+        answer."""
+        return max(tier, 1 if self.acknowledged_at else self.called_tier)
+
+    def lower_tier(self, tier: int, told: tuple[Member, ...], reason: str) -> list[IncidentFact]:
+        """No higher tier's criterion is true any longer; nothing where it may not fall that far."""
+        if self.may_fall_to(tier) != tier or tier >= self.tier:
+            return []
+        return [TierLowered(incident=self.id, tier=tier, told=told, reason=reason)]
 
     def hand_over(self, role: str, to: Member, reason: str) -> list[IncidentFact]:
         self.require_running()
@@ -877,9 +900,12 @@ class Incident:
         """Another incident is the same as this one: its alerts and its beginning count here, and its system
         where none was named.
 
-        Its severity as well, unless a person has decided here and only the rules have there.
+        Its severity as well, unless a person has decided here and nobody has there. What was reported there
+        as graver is then reported here.
         """
         counts = self.classified_at is None or other.classified_at is not None
+        stated = other.stated.severity if other.stated and not counts else None
+        graver = stated if gravest(stated, self.severity) is not self.severity else None
         absorbed = Absorbed(
             incident=self.id,
             other=other.id,
@@ -893,6 +919,7 @@ class Incident:
         return [
             *self._named_by(other.system, other.model_version, f"as {other.id}, merged into it"),
             absorbed,
+            *self.state_classification(graver, None),
         ]
 
 

@@ -26,6 +26,7 @@ from holdfast.incident.events import (
     AlertJoined,
     AlertWorsened,
     ClassificationProposed,
+    ClassificationStated,
     Clock,
     ClockBreached,
     Closed,
@@ -61,6 +62,7 @@ NEAR = timedelta(days=1)
 """How long a report that names no system and what a monitor notices may be about the same."""
 _ATTEMPTS = 20
 _RUNG_TIERS = {"deputies": 1, "tier_2": 2, "tier_3": 3}
+_NOBODY_FOR = {"deputies": "no deputy", "tier_2": "nobody for tier 2", "tier_3": "nobody for tier 3"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -729,18 +731,20 @@ class Desk:
         self.ledger.append(loaded.draft(climbed), *told, by=by, at=at, fires=timer)
 
     def _climb(self, state: Incident, ground: Ground, at: datetime, reason: str) -> list[IncidentFact]:
-        """The next rung: deputies, then tier 2, then tier 3, as the playbook orders them."""
+        """The next rung that names somebody, in the playbook's order: deputies, then tier 2, then tier 3."""
         ladder = ground.playbook.escalation.unacknowledged
         ended = state.acknowledged_at or state.resolved_at or state.status.over
         if ended or state.rung >= len(ladder) or state.severity is None:
             return []
-        step, rung = ladder[state.rung], state.rung + 1
-        tier = _RUNG_TIERS[step]
-        told = (
-            roles.deputies(ground.roster, state)
-            if step == "deputies"
-            else roles.members(ground.roster, ground.playbook.escalation.tiers[tier].tells)
-        )
+        rung, told = state.rung, tuple[Member, ...]()
+        while not told and rung < len(ladder):
+            reason += f"; the roster names {_NOBODY_FOR[ladder[rung - 1]]}" if rung > state.rung else ""
+            tier, rung = _RUNG_TIERS[ladder[rung]], rung + 1
+            told = (
+                roles.deputies(ground.roster, state)
+                if tier == 1
+                else _called_for(ground, min(state.tier + 1, tier), tier)
+            )
         wait = ground.playbook.severities[state.severity].clocks.escalate_every
         return [
             Escalated(
@@ -805,8 +809,12 @@ class Desk:
     def _tier(self, state: Incident, ground: Ground, may_fall: bool) -> list[IncidentFact]:
         """The tier whose criteria hold; only what a person says lets it fall."""
         number, why = triage.tier(ground.playbook, triage.measured_for_tier(state, ground.system))
-        told = roles.members(ground.roster, ground.playbook.escalation.tiers[number].tells)
-        return state.raise_tier(number, told, why) or (state.lower_tier(number, why) if may_fall else [])
+        if number > state.tier:
+            return state.raise_tier(number, _called_for(ground, state.tier + 1, number), why)
+        lower = state.may_fall_to(number)
+        stay = {member.person for member in _called_for(ground, 2, lower)}
+        left = tuple(one for one in state.called_above(lower) if one.person not in stay)
+        return state.lower_tier(lower, left, why) if may_fall else []
 
     # Common ------------------------------------------------------------------------------------
 
@@ -909,7 +917,7 @@ class Desk:
         drafts: list[Draft] = []
         reclassified = before.id and (before.severity, before.category) != (state.severity, state.category)
         if reclassified:
-            people = [*state.team, *before.team, *self._told_of_tier(before, facts, ground)]
+            people = [*state.team, *before.team, *before.called_above(0)]
             drafts += self._messages(Moment.RECLASSIFIED, state, ground, reason, people, before.severity)
         for fact in facts:
             if isinstance(fact, (Escalated, TierRaised)):
@@ -928,27 +936,38 @@ class Desk:
                     Moment.CLOCK_BREACHED, state, ground, reason, state.team, before.severity, late
                 )
             elif isinstance(fact, TierLowered) and not reclassified:
-                called = self._told_of_tier(before, facts, ground)
                 drafts += communication.tier_left(
-                    state, called, fact, ground.roster, reason, self.link, zone=ground.zone
+                    state, fact, ground.roster, reason, self.link, zone=ground.zone
                 )
             elif isinstance(fact, RoleHandedOver):
                 drafts += self._told_of_handover(before, fact, state, ground)
             elif isinstance(fact, (Resolved, Dismissed, Merged, Closed)):
                 moment, why = _ended(fact, reason)
-                drafts += self._messages(moment, state, ground, why, state.team)
+                called = () if isinstance(fact, Closed) else state.called_above(0)
+                drafts += self._messages(moment, state, ground, why, [*state.team, *called])
             elif isinstance(fact, ClassificationProposed) and fact.keeps:
-                deciders = roles.deciders(state, ground.playbook, ground.roster, Authority.OVERRIDE_SEVERITY)
-                drafts += communication.proposal(
-                    state,
-                    deciders,
-                    ground.roster,
-                    fact.reason,
-                    self.link,
-                    _named(ground),
-                    zone=ground.zone,
-                )
+                drafts += self._asked_to_decide(fact.severity, fact.reason, state, ground)
+            elif isinstance(fact, ClassificationStated) and _asks(fact):
+                assert fact.severity is not None
+                drafts += self._asked_to_decide(fact.severity, reason, state, ground, reported=True)
         return drafts
+
+    def _asked_to_decide(
+        self, severity: Severity, why: str, state: Incident, ground: Ground, reported: bool = False
+    ) -> list[Draft]:
+        """Whoever may decide it hears that another severity than the one in force is proposed or reported."""
+        deciders = roles.deciders(state, ground.playbook, ground.roster, Authority.OVERRIDE_SEVERITY)
+        return communication.proposal(
+            state,
+            severity,
+            deciders,
+            ground.roster,
+            why,
+            self.link,
+            _named(ground),
+            zone=ground.zone,
+            reported=reported,
+        )
 
     def _told_of_handover(
         self, before: Incident, fact: RoleHandedOver, state: Incident, ground: Ground
@@ -961,14 +980,6 @@ class Desk:
         also = [fact.to, *state.team, *([was] if was else [])]
         return self._messages(Moment.HANDED_OVER, state, ground, reason, also)
 
-    def _told_of_tier(
-        self, before: Incident, facts: Sequence[IncidentFact], ground: Ground
-    ) -> tuple[Member, ...]:
-        """Whoever was called for a tier that is left again."""
-        if not any(isinstance(fact, TierLowered) for fact in facts):
-            return ()
-        return roles.members(ground.roster, ground.playbook.escalation.tiers[before.tier].tells)
-
 
 def _require_past(report: Report, now: datetime) -> None:
     if report.began_at and report.began_at > now:
@@ -979,6 +990,19 @@ def _after(state: Incident, facts: Sequence[IncidentFact], at: datetime) -> Inci
     for fact in facts:
         state = state.after(fact, at)
     return state
+
+
+def _called_for(ground: Ground, first: int, last: int) -> tuple[Member, ...]:
+    """Everybody whom the playbook has called when these tiers are reached: none is passed over by a jump."""
+    tiers = ground.playbook.escalation.tiers
+    called = (roles.members(ground.roster, tiers[number].tells) for number in range(first, last + 1))
+    return tuple(dict.fromkeys(member for members in called for member in members))
+
+
+def _asks(stated: ClassificationStated) -> bool:
+    """Whether somebody reports a graver severity than a person's decision, which stays in force."""
+    graver = stated.severity and stated.keeps and stated.severity.rank < stated.keeps.rank
+    return bool(graver)
 
 
 def _said_by_people(before: Incident, learned: Sequence[IncidentFact]) -> bool:

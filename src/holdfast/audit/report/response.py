@@ -149,7 +149,7 @@ def _escalated(dossier: Dossier) -> Iterator[list[Cell]]:
             continue
         if not isinstance(fact, (Escalated, TierRaised)):
             continue
-        deputies = isinstance(fact, Escalated) and fact.rung == 1
+        deputies = isinstance(fact, Escalated) and fact.to_deputies
         told = ", ".join(member.name for member in fact.told) or "nobody: the roster names no one"
         yield [wording.utc(one.at), "deputies" if deputies else f"tier {fact.tier}", told, fact.reason]
 
