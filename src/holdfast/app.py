@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
-from holdfast.application import Application, Handler, Upkeep
+from holdfast.application import Application, Handler, Made, Upkeep
 from holdfast.clock import Clock
 from holdfast.contain.containing import Containing
 from holdfast.contain.events import EFFECT_TIMER
@@ -81,9 +81,9 @@ from holdfast.prepare.accounts import Accounts
 from holdfast.prepare.events import REVIEW_TIMER, SystemApplied, SystemWithdrawn
 from holdfast.prepare.inspecting import Access
 from holdfast.prepare.records import Preparation
-from holdfast.problems import NotAllowed
+from holdfast.problems import NotAllowed, Problem
 from holdfast.rehearse import events as _rehearsed  # noqa: F401 - so that its facts are known
-from holdfast.settings import FILE_NAME, Settings
+from holdfast.settings import FILE_NAME, Settings, SettingsError
 from holdfast_verify.note import Signer
 
 CHECKPOINTS = "checkpoints.jsonl"
@@ -107,25 +107,31 @@ def projections() -> Sequence[Projection]:
     ]
 
 
-def initialise(settings: Settings) -> None:
-    """Make keys, database, ledger and vault where they are missing; what exists is left as it is.
+def initialise(settings: Settings) -> tuple[Made, ...]:
+    """Make keys, database, ledger and vault where they are missing; what exists is left as it is. Returns
+    what was made.
 
     Raises KeyProblem where the ledger has a key already, and it is not there; VaultProblem for a vault that
     was lost: evidence was taken in, and its folder is gone.
     """
-    database = Database(settings.database.url)
-    ledger = Ledger(database, projections())
+    key, database = settings.ledger.key, Database(settings.database.url)
+    ledger, token = Ledger(database, projections()), key.parent / FLAGS_TOKEN
+    kept = {"signing key": key, "what it signed": memory_of(settings).path, "token of the flags": token}
+    kept["evidence vault"] = settings.vault.path
+    known = {path for path in kept.values() if path.exists()}
     try:
-        ledger.create(settings.ledger.origin)
+        begun = ledger.create(settings.ledger.origin)
         _begin_signing(settings, ledger)
         Vault(settings.vault.path, holds=lambda: custody.any_held(ledger)).create()
     finally:
         database.close()
-    token = settings.ledger.key.parent / FLAGS_TOKEN
-    if not token.exists():
+    if token not in known:
         handle = os.open(token, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         with os.fdopen(handle, "w") as file:
             file.write(secrets.token_urlsafe(32) + "\n")
+    made = [Made(str(path), what) for what, path in kept.items() if path not in known and path.exists()]
+    stored = Made(str(database.file or settings.database.shown_url), "database")
+    return (*made, *([stored] if begun else []))
 
 
 def _begin_signing(settings: Settings, ledger: Ledger) -> None:
@@ -140,6 +146,22 @@ def _begin_signing(settings: Settings, ledger: Ledger) -> None:
         keys.create(key)
     if memory.missing and unsealed:
         memory.begin(Signer(ledger.origin, keys.load(key)).verifier_key)
+
+
+def _named(settings: Settings, ledger: Ledger) -> str:
+    """The name the ledger signs under: as the settings have it until something is recorded, and never another
+    from then on. Raises SettingsError where the settings name another."""
+    origin, wanted, memory = ledger.origin, settings.ledger.origin, memory_of(settings)
+    if wanted == origin:
+        return origin
+    signer = Signer(origin, keys.load(settings.ledger.key))
+    unsigned = not memory.missing and not memory.read(signer.verifier_key).count
+    if unsigned and anchor_of(settings).missing and ledger.rename(wanted):
+        memory.begin(Signer(wanted, keys.load(settings.ledger.key)).verifier_key)
+        return wanted
+    cause = f"is {wanted}, and the ledger signs as {origin} since its first entry"
+    fix = f'write origin = "{origin}" under [ledger]; another name needs a ledger of its own'
+    raise SettingsError([Problem(FILE_NAME, 0, 0, "ledger.origin", cause, fix)])
 
 
 def anchor_of(settings: Settings) -> Anchor:
@@ -172,7 +194,7 @@ def open_workspace(
     """
     settings = Settings.load(folder, os.environ if environ is None else environ)
     ledger = Ledger(Database(settings.database.url), projections())
-    origin = ledger.origin
+    origin = _named(settings, ledger)
     if clock is None:
         # The machine's own is watched; whoever passes another one tells a story, or tests.
         clock = watched = LedgerClock(ledger, settings.workspace / CLOCK)

@@ -39,6 +39,15 @@ CLOCKS = "clocks"
 
 
 @dataclass(frozen=True, slots=True)
+class Made:
+    """Something of a workspace that was not there before."""
+
+    where: str
+    """A path, or the address of a database."""
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Handler:
     """What fires one kind of timer, and in which lane of the worker."""
 

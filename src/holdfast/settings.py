@@ -54,7 +54,7 @@ def _public_url(value: Any) -> Any:
     return value.rstrip("/")
 
 
-def _origin(value: Any) -> Any:
+def as_origin(value: Any) -> Any:
     """C2SP checkpoint origin: a name without spaces, plus signs or line breaks."""
     if not isinstance(value, str) or not re.fullmatch(r"[^\s+]{1,200}", value):
         raise Fault(
@@ -108,7 +108,7 @@ class VaultSettings(_Section):
 class LedgerSettings(_Section):
     """The name the ledger signs under, and the file that holds its Ed25519 key."""
 
-    origin: Annotated[str, BeforeValidator(_origin)] = "holdfast.local/ledger"
+    origin: Annotated[str, BeforeValidator(as_origin)] = "holdfast.local/ledger"
     key: Path = Path("keys/ledger.key")
 
 

@@ -16,7 +16,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Table, func, insert, select, update
+from sqlalchemy import Connection, Table, exists, func, insert, select, update
 
 from holdfast import clock
 from holdfast.ledger import tables
@@ -112,8 +112,8 @@ class Ledger:
 
     # Beginning ---------------------------------------------------------------------------------
 
-    def create(self, origin: str) -> None:
-        """Create tables and the head row; does nothing where a ledger exists already.
+    def create(self, origin: str) -> bool:
+        """Create tables and the head row; does nothing where a ledger exists already. Whether it was made.
 
         Raises HeadMissing where facts are stored and the row that says how many is gone.
         """
@@ -122,6 +122,16 @@ class Ledger:
             if conn.execute(select(tables.head.c.id)).first() is None:
                 _require_empty(conn)
                 conn.execute(insert(tables.head).values(id=0, origin=origin, size=0, last_at=""))
+                return True
+        return False
+
+    def rename(self, origin: str) -> bool:
+        """Give a ledger that holds nothing yet another name; returns whether it could be: facts and
+        checkpoints carry the name they were made under."""
+        none = ~exists().select_from(tables.facts) & ~exists().select_from(tables.checkpoints)
+        with self.database.writing() as conn:
+            renamed = update(tables.head).where(tables.head.c.size == 0, none).values(origin=origin)
+            return bool(conn.execute(renamed).rowcount)
 
     @property
     def origin(self) -> str:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
+import secrets
+import tomllib
 from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from holdfast.prepare.schemas import FOLDER, write_schemas
+from holdfast.settings import FILE_NAME
 
 
 class AlreadyThere(Exception):
@@ -25,12 +30,15 @@ def starter_files() -> dict[str, bytes]:
     return dict(sorted(_walk(files("holdfast.prepare").joinpath("starter"), "")))
 
 
-def write_workspace(folder: Path) -> list[Path]:
+def write_workspace(folder: Path, origin: str = "") -> list[Path]:
     """Write the starter into `folder`, which is made if need be; returns what was written.
 
+    Its ledger is named `origin`; without one, after the company of the example.
     Raises AlreadyThere, before anything is written, when one of the files exists.
     """
     starter = starter_files()
+    if origin:
+        starter[FILE_NAME] = _named(starter[FILE_NAME], origin)
     present = [path for name in starter if _taken(path := folder / name)]
     if present:
         raise AlreadyThere(present)
@@ -43,6 +51,23 @@ def write_workspace(folder: Path) -> list[Path]:
             handle.write(content)
         written.append(path)
     return written + write_schemas(folder / FOLDER)
+
+
+def example_origin() -> str:
+    """What the starter's ledger signs as: the name of a company that does not exist."""
+    return str(tomllib.loads(starter_files()[FILE_NAME].decode())["ledger"]["origin"])
+
+
+def made_up_origin() -> str:
+    """A name that no other ledger has, for one whose company has not chosen yet."""
+    return f"holdfast.local/{secrets.token_hex(4)}"
+
+
+def _named(settings: bytes, origin: str) -> bytes:
+    """The starter's settings with another name for the ledger."""
+    # A string of JSON is one of TOML, whatever stands in it.
+    line = f"origin = {json.dumps(origin, ensure_ascii=False)}"
+    return re.sub(rb"(?m)^origin = .*$", lambda _: line.encode(), settings, count=1)
 
 
 def _taken(path: Path) -> bool:

@@ -14,7 +14,15 @@ from support.workspaces import NADIA
 
 def test_a_stranger_is_told_each_next_step(shell: Any) -> None:
     said = shell.table("init", str(shell.folder))
-    for step in ("holdfast check", "holdfast apply", "holdfast playbook approve", "holdfast serve"):
+    for what in ("keys/ledger.key", "keys/flags.token", "vault", "playbook.yaml", "schemas/", "database"):
+        assert what in said
+    for step in (
+        "origin in holdfast.toml",
+        "holdfast check",
+        "holdfast apply",
+        "holdfast playbook approve",
+        "holdfast serve",
+    ):
         assert step in said
     assert "5 files checked, nothing to correct" in shell.table("check")
     applied = shell.table("apply", person=HELEN.id)
@@ -42,6 +50,72 @@ def test_init_writes_nothing_over_what_is_there(shell: Any) -> None:
     assert said.code == 1
     assert "already there" in said.sentence
     assert [path.name for path in shell.folder.iterdir()] == ["roster.yaml"]
+
+
+def test_init_says_what_it_made_beside_the_files(shell: Any) -> None:
+    made = shell.done("init", str(shell.folder))["made"]
+    where = [Path(one["where"]) for one in made]
+    paths = [str(one) for one in where]
+    assert paths[:-1] == ["keys/ledger.key", "keys/ledger.signed.json", "keys/flags.token", "vault"]
+    assert all((shell.folder / path).exists() for path in paths[:-1])
+    assert made[-1]["what"] == "database"
+
+
+def test_what_init_made_before_is_not_said_to_be_made_again(
+    shell: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell.done("init", str(shell.folder))
+    monkeypatch.setenv("HOLDFAST_DATABASE_URL", f"sqlite:///{tmp_path / 'other.db'}")
+    (made,) = shell.done("init", str(shell.folder))["made"]
+    assert made == {"where": str(tmp_path / "other.db"), "what": "database"}
+
+
+class TestTheNameOfTheLedger:
+    """Auditors pin it: nothing makes the example's, or another than is written, a company's own."""
+
+    def test_init_makes_up_a_name_that_no_other_ledger_has(self, shell: Any, tmp_path: Path) -> None:
+        one = shell.done("init", str(shell.folder))["origin"]
+        other = shell.done("init", str(tmp_path / "other"))["origin"]
+        assert one != other
+        assert "harbourstreet" not in one + other
+
+    def test_a_name_is_chosen_when_it_is_made(self, shell: Any) -> None:
+        made = shell.done("init", str(shell.folder), "--origin", 'kettles.example/"AI"')
+        assert made["origin"] == 'kettles.example/"AI"'
+        shell.done("apply", person=HELEN.id)
+        assert shell.done("ledger", "seal")["origin"] == 'kettles.example/"AI"'
+
+    def test_a_name_that_cannot_be_one_is_refused_before_anything_is_written(self, shell: Any) -> None:
+        refused = shell("init", str(shell.folder), "--origin", "two words")
+        assert (refused.code, "cannot name a ledger" in refused.sentence) == (2, True)
+        assert not shell.folder.exists()
+
+    def test_it_is_chosen_in_the_file_until_something_is_recorded_and_never_after(self, shell: Any) -> None:
+        made_up = shell.done("init", str(shell.folder))["origin"]
+        self.rename(shell, made_up, "kettles.example/holdfast")
+        shell.done("apply", person=HELEN.id)
+        assert shell.done("ledger", "seal")["origin"] == "kettles.example/holdfast"
+        assert shell.done("ledger", "check")["holds"]
+        self.rename(shell, "kettles.example/holdfast", "pans.example/holdfast")
+        refused = shell("ledger", "check")
+        assert refused.code != 0
+        assert "signs as kettles.example/holdfast since its first entry" in refused.sentence
+        self.rename(shell, "pans.example/holdfast", "kettles.example/holdfast")
+        assert shell.done("ledger", "check")["holds"]
+
+    def test_the_name_of_the_example_is_not_recorded_as_the_company_s_own(self, shell: Any) -> None:
+        made_up = shell.done("init", str(shell.folder))["origin"]
+        self.rename(shell, made_up, "harbourstreet.example/holdfast")
+        refused = shell("apply", person=HELEN.id)
+        assert (refused.code, "after the example's company" in refused.sentence) == (1, True)
+        self.rename(shell, "harbourstreet.example/holdfast", "kettles.example/holdfast")
+        shell.done("apply", person=HELEN.id)
+
+    def rename(self, shell: Any, old: str, new: str) -> None:
+        settings = shell.folder / "holdfast.toml"
+        text = settings.read_text()
+        assert f'origin = "{old}"' in text
+        settings.write_text(text.replace(f'origin = "{old}"', f'origin = "{new}"'))
 
 
 def test_init_makes_the_ledger_that_a_workspace_lacks_and_no_second_key(

@@ -26,18 +26,29 @@ from holdfast.prepare.events import (
     SystemApplied,
     SystemWithdrawn,
 )
-from holdfast.prepare.starting import AlreadyThere, write_workspace
+from holdfast.prepare.starting import AlreadyThere, made_up_origin, write_workspace
 from holdfast.prepare.workspace import PLAYBOOK, ROSTER, Workspace, load_workspace
-from holdfast.problems import Problem
-from holdfast.settings import FILE_NAME, Settings, SettingsError
+from holdfast.problems import Fault, Problem
+from holdfast.settings import FILE_NAME, Settings, SettingsError, as_origin
 from holdfast.shapes.base import Shown
 
 # Documents -------------------------------------------------------------------------------------
 
 
+class MadeShown(Shown):
+    where: str
+    """A path in the workspace, or the address of a database."""
+    what: str
+
+
 class Initialised(Shown):
     workspace: str
+    origin: str
+    """The name the ledger signs under."""
     written: tuple[str, ...]
+    """The files to make one's own."""
+    made: tuple[MadeShown, ...]
+    """What Holdfast keeps beside them: keys, vault, database."""
 
 
 class ProblemShown(Shown):
@@ -81,7 +92,14 @@ def register(app: typer.Typer) -> None:
     command(app, "apply")(apply)
 
 
-def init(session: Session, folder: Annotated[Path, typer.Argument(metavar="DIR")] = Path()) -> None:
+def init(
+    session: Session,
+    folder: Annotated[Path, typer.Argument(metavar="DIR")] = Path(),
+    origin: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="What the ledger signs under: example.com/holdfast. Else made up."),
+    ] = "",
+) -> None:
     """Write a workspace that works as it is, with its keys and its ledger.
 
     On a workspace that has its files already and no ledger yet, for example after [database] url was
@@ -91,10 +109,29 @@ def init(session: Session, folder: Annotated[Path, typer.Argument(metavar="DIR")
         _require_no_ledger(session, folder)
         written = []
     else:
-        written = write_workspace(folder)
-    session.wiring.initialise(Settings.load(folder, os.environ))
-    names = tuple(path.relative_to(folder).as_posix() for path in written)
-    session.answer(lambda: Initialised(workspace=str(folder.resolve()), written=names), _started)
+        written = write_workspace(folder, _chosen(origin) or made_up_origin())
+    settings = Settings.load(folder, os.environ)
+    made = session.wiring.initialise(settings)
+    answer = Initialised(
+        workspace=str(folder.resolve()),
+        origin=settings.ledger.origin,
+        written=tuple(path.relative_to(folder).as_posix() for path in written),
+        made=tuple(MadeShown(where=_within(folder, one.where), what=one.what) for one in made),
+    )
+    session.answer(lambda: answer, _started)
+
+
+def _chosen(origin: str) -> str:
+    try:
+        return str(as_origin(origin)) if origin else ""
+    except Fault as fault:
+        raise typer.BadParameter(str(fault), param_hint="--origin") from fault
+
+
+def _within(folder: Path, where: str) -> str:
+    """As it reads from the workspace; what lies elsewhere stays as it is."""
+    path = Path(where)
+    return path.relative_to(folder.resolve()).as_posix() if path.is_relative_to(folder.resolve()) else where
 
 
 def _require_no_ledger(session: Session, folder: Path) -> None:
@@ -115,11 +152,24 @@ def _require_no_ledger(session: Session, folder: Path) -> None:
 def _started(made: Initialised) -> Iterable[RenderableType]:
     folder = os.path.relpath(made.workspace)
     yield f"The workspace {folder} is ready, with a signing key and an empty ledger."
-    if made.written:
-        yield facts(*((name, _MEANING.get(name, "")) for name in made.written if name in _MEANING))
+    yield facts(
+        *(
+            (name, said)
+            for name, said in _MEANING.items()
+            if any(one.startswith(name) for one in made.written)
+        ),
+    )
+    if made.made:
+        yield ""
+        yield "Beside them, to be kept out of version control:"
+        yield facts(*((one.what, one.where) for one in made.made))
     yield ""
     yield "What to do next:"
     steps = [
+        (
+            f"Name your ledger, for good: it is {made.origin} now",
+            "[ledger] origin in holdfast.toml",
+        ),
         ("Make the files yours, then check them", "holdfast check"),
         ("Put them on the record, as somebody of the roster", "holdfast apply --as EMAIL"),
         ("Have the playbook signed, once for each function", "holdfast playbook approve FUNCTION --as EMAIL"),
@@ -139,6 +189,7 @@ _MEANING = {
     "roster.yaml": "people, their access and roles",
     "systems/loan-approval.yaml": "an AI system with monitors and ways to contain it",
     "systems/customer-assistant.yaml": "an AI system that is not watched yet",
+    "schemas/": "so that an editor completes and checks these files",
 }
 
 

@@ -10,7 +10,7 @@ import functools
 import inspect
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -24,7 +24,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.text import Text
 
-from holdfast.application import Application
+from holdfast.application import Application, Made
 from holdfast.clock import Clock
 from holdfast.detect.counting import Engines
 from holdfast.interfaces.cli import refusals
@@ -32,7 +32,8 @@ from holdfast.interfaces.cli.output import plain
 from holdfast.people import Actor, Permission, refusal
 from holdfast.prepare import versions
 from holdfast.prepare.roster import Roster
-from holdfast.problems import NoAuthority, did_you_mean
+from holdfast.prepare.starting import example_origin
+from holdfast.problems import NoAuthority, NotAllowed, did_you_mean
 from holdfast.settings import FILE_NAME, Settings
 from holdfast.wording import visible
 
@@ -77,11 +78,21 @@ class Wiring:
     """What the command line needs and may not join itself."""
 
     open_workspace: Callable[[Path, Mapping[str, str] | None, Clock | None], Application]
-    initialise: Callable[[Settings], None]
+    initialise: Callable[[Settings], Sequence[Made]]
     service: MakesService
     worker: Callable[[Application], Working]
     engines: Engines
     """What reads prediction logs; `monitor backtest` needs no workspace."""
+
+
+def _require_own_name(application: Application) -> None:
+    """Raises NotAllowed where the first record would make the example's name the company's for good."""
+    origin = application.ledger.origin
+    if origin == example_origin() and not application.ledger.size():
+        raise NotAllowed(
+            f"{FILE_NAME} still names the ledger {origin}, after the example's company. A name stays from "
+            'the first record on; write your own under [ledger], for example origin = "example.com/holdfast"'
+        )
 
 
 @dataclass(slots=True)
@@ -129,6 +140,7 @@ class Session:
         """The opened workspace; opened once."""
         if self._opened.application is None:
             opened = self.wiring.open_workspace(self.workspace, None, None)
+            _require_own_name(opened)
             self._opened.application, self._opened.size = opened, opened.ledger.size()
         return self._opened.application
 
