@@ -48,9 +48,10 @@ from holdfast.ledger.facts import Fact, Recorded
 from holdfast.ledger.ledger import AlreadyFired, Draft, Ledger
 from holdfast.ledger.outbox import MessageQueued
 from holdfast.ledger.projections import Scratch, rebuild
-from holdfast.prepare.terms import Category, Severity
+from holdfast.people import IncidentRole
+from holdfast.prepare.terms import Authority, Category, Severity
 from holdfast.problems import NotAllowed
-from support.company import AISHA, HELEN, INES, MAYA, PRIYA, TOMAS, WORKER
+from support.company import AISHA, HELEN, INES, MAYA, PRIYA, SAMUEL, TOMAS, WORKER
 
 MINUTE = timedelta(minutes=1)
 BROKERS, ONLINE, OFF = "broker-to-review", "online-to-review", "loan-approval-off"
@@ -252,6 +253,47 @@ class TestTheWholeWay:
         queued = of_type(ledger, MessageQueued)[before:]
         assert told <= {one.to for one in queued if isinstance(one, MessageQueued)}
         assert all("contained" in one.subject for one in queued if isinstance(one, MessageQueued))
+
+    def asked(self, ledger: Ledger) -> dict[str, str]:
+        """Receivers of questions whether to contain, and what was written to them."""
+        mails = (one for one in of_type(ledger, MessageQueued) if isinstance(one, MessageQueued))
+        return {one.to: f"{one.subject}\n{one.text}" for one in mails if "your decision" in one.subject}
+
+    def test_whoever_may_approve_a_proposed_containment_is_told_by_mail_once(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        for _ in range(2):
+            steps.propose(incident, BROKERS, "brokers sent a faulty batch", by=AISHA, at=now)
+        asked = self.asked(ledger)
+        playbook = steps.ground_of(incident_state(ledger, incident)).playbook
+        holders = {"incident_commander": MAYA, "technical_lead": TOMAS, "security_lead": SAMUEL}
+        able = {holders[role.value].id for role in playbook.roles_with(Authority.CONTAIN)}
+        assert set(asked) == able == {MAYA.id, TOMAS.id, SAMUEL.id}
+        text = asked[TOMAS.id]
+        for said in (
+            "INC-1: a containment waits for your decision: Broker applications to human review",
+            "Aisha Rahman proposes",
+            "Why: brokers sent a faulty batch",
+            "Nothing is switched before it is approved.",
+            "Decide as technical lead:\nhttps://holdfast.example/INC-1/containment",
+        ):
+            assert said in text
+        assert len([one for one in of_type(ledger, MessageQueued) if "your decision" in one.subject]) == 3  # type: ignore[attr-defined]
+
+    def test_whoever_proposes_is_not_asked_and_a_role_that_was_handed_over_is_asked_where_it_went(
+        self, steps: Containing, desk: Desk, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        desk.classify(incident, Category.DATA_QUALITY, Severity.CRITICAL, "grave", by=HELEN, at=now)
+        desk.hand_over(incident, IncidentRole.TECHNICAL_LEAD, PRIYA.id, "on leave", by=TOMAS, at=now)
+        steps.propose(incident, BROKERS, "brokers sent a faulty batch", by=MAYA, at=now)
+        assert set(self.asked(ledger)) == {PRIYA.id, SAMUEL.id}
+
+    def test_a_proposal_that_is_refused_asks_nobody(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        with pytest.raises(NotAllowed):
+            steps.propose(incident, "pull-the-plug", "at once", by=AISHA, at=now)
+        assert self.asked(ledger) == {}
 
     def test_rebuilding_gives_the_same_rows(
         self, steps: Containing, ledger: Ledger, incident: str, now: datetime, watch: Watch

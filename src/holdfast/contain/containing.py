@@ -116,14 +116,15 @@ class Containing:
         return offering.offers(ground.playbook, ground.system, state.category) if ground.system else ()
 
     def propose(self, incident: str, option: str, reason: str, *, by: Actor, at: datetime) -> str:
-        """Put an offered action up for approval; returns its number. The same option twice is one.
+        """Put an offered action up for approval, and tell whoever may approve it; returns its number. The
+        same option twice is one.
 
         Raises NotAllowed for a closed incident, one without a system, or an option that is not offered.
         """
         for _ in range(_ATTEMPTS):
             loaded = loading.load(self.ledger, incident)
             loaded.state.require_running()
-            offer = self._offered(loaded.state, option)
+            ground, offer = self.ground_of(loaded.state), self._offered(loaded.state, option)
             with self.ledger.reading() as conn:
                 known = reading.containments_of(conn, incident)
             for one in known:
@@ -132,12 +133,28 @@ class Containing:
             number = f"{incident}-C{len(known) + 1}"
             facts = propose(incident, number, loaded.state.system, offer, reason)
             draft = Draft(reading.stream_of(number), 0, facts)
+            asked = self._asked(loaded.state, ground, offer, reason, by)
             try:
-                self.ledger.append(draft, loaded.draft([]), by=by, at=at)
+                self.ledger.append(draft, loaded.draft([]), *asked, by=by, at=at)
                 return number
             except Conflict:
                 continue  # somebody took this number, or the incident moved on: look again
         raise Conflict(f"{incident} kept changing; try again")
+
+    def _asked(self, state: Incident, ground: Ground, offer: Offer, reason: str, by: Actor) -> list[Draft]:
+        """Messages to everybody else who may approve it."""
+        deciders = roles.deciders(state, ground.playbook, ground.roster, offer.authority)
+        return communication.waits_for_approval(
+            state,
+            [one for one in deciders if one.person != by.id],
+            ground.roster,
+            offer.name,
+            reason.strip() or "no reason was given",
+            by.name,
+            self.link,
+            ground.system.name if ground.system else "",
+            zone=ground.zone,
+        )
 
     def _offered(self, state: Incident, option: str) -> Offer:
         system = self._system(state)

@@ -195,6 +195,34 @@ def proposal(
     return drafts
 
 
+def waits_for_approval(
+    state: Incident,
+    to: Iterable[Member],
+    roster: Roster,
+    what: str,
+    reason: str,
+    by: str,
+    link: LinkTo,
+    system: str = "",
+    *,
+    zone: str = "UTC",
+) -> list[Draft]:
+    """Tells whoever may approve a containment that one is proposed. In the product's own words: see
+    `proposal`."""
+    drafts = []
+    subject = " ".join(f"{state.id}: a containment waits for your decision: {what}".split())
+    for member in to:
+        reads = _Reading(member, zone_of(roster, member.person, zone), link)
+        words = _words(state, reads, reason, system)
+        text = (
+            f"{words['person']},\n\n{by} proposes a containment of {state.id} ({words['system']}: "
+            f"{words['title']}): {what}.\n\nWhy: {reason}\n\nNothing is switched before it is approved. "
+            f"Decide as {words['role']}:\n{words['link']}/containment\n"
+        )
+        drafts.append(_queued("email", state, reads, subject, text, "containment proposed"))
+    return drafts
+
+
 def tier_left(
     state: Incident,
     lowered: TierLowered,
