@@ -349,6 +349,32 @@ def test_a_backtest_is_what_production_would_have_on_record(trouble: Callable[[s
     assert replayed.as_of == live.as_of
 
 
+def test_a_window_that_the_log_ends_or_begins_in_is_said_to_be_of_a_part(case: Callable[..., Case]) -> None:
+    """Half a day is no drop: whatever is judged of it says of what it is, and volume says nothing."""
+    rows = [row for day in (2, 3, 4) for row in rows_of(day, 240, 1000 * day, x=lambda place: place / 240)]
+    cut = [row for row in rows if at(2, 6) <= row["time"].replace(tzinfo=UTC) < at(4, 12)]
+    mean = {"id": "mean", "metric": "mean", "column": "x", "window": "1d", "limit": {"below": 0.4}}
+    volume = {"id": "volume", "metric": "volume", "window": "1d", "limit": {"below": 200}}
+    one = case({"x": "DOUBLE"}, cut, mean, volume)
+    said = {(m.monitor, m.window_start): m for m in one.backtest()}
+    assert said["mean", at(4)].alarm
+    assert said["mean", at(4)].reason.endswith(
+        "The log ends inside this window: this is of the part that is there."
+    )
+    assert "The log begins inside this window" in said["mean", at(2)].reason
+    assert "inside this window" not in said["mean", at(3)].reason
+    assert said["volume", at(4)].reason == "Volume is not computable: the log ends inside this window."
+    assert said["volume", at(2)].reason == "Volume is not computable: the log begins inside this window."
+    assert not any(m.alarm for (monitor, _), m in said.items() if monitor == "volume")
+    # A worker knows that the day is over: what did not come by then did not come.
+    live = {(m.monitor, m.window_start): m for m in one.run(at(5)).measurements}
+    assert "ends inside" not in live["mean", at(4)].reason
+    assert live["volume", at(4)].alarm
+    assert "reference" not in live["volume", at(4)].detail, "there is none, and none is not 0"
+    whole = case({"x": "DOUBLE"}, rows, mean, volume)
+    assert not any("inside this window" in m.reason for m in whole.backtest())
+
+
 def test_drift_waits_until_the_reference_period_is_over(case: Callable[..., Case]) -> None:
     """What was frozen from half a period would be held against the other half for ever."""
     rows = [

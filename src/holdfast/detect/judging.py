@@ -80,6 +80,11 @@ def judge(
                 reader, work, reading, measurement, remembered.get(key, Series()), before
             )
             remembered[key] = after
+            if measurement.value is not None:
+                measurement = replace(
+                    measurement,
+                    reason=measurement.reason + reasons.part(reader.cut(work.monitor, work.window)),
+                )
             told[where] = Said(measurement.status, judged, measurement.alarm, _digest(measurement))
             if before is None or before.digest != told[where].digest:
                 fresh.append(measurement)
@@ -310,7 +315,7 @@ def _periods(reader: Reader, due: Due, rule: Relative) -> tuple[list[Window], li
         f"is not compared {relative.compared_with(rule)}: a window of the two periods is not complete"
     )
     for part in periods:
-        if part is None or not reader.has(monitor, part) or reader.is_cut_off(monitor, part):
+        if part is None or not reader.has(monitor, part) or reader.cut(monitor, part):
             return incomplete
         at = reader.mature_at(monitor, part)
         if at is None or at > due.as_of:

@@ -99,14 +99,17 @@ class Reader:
             return next((window for window in self.windows(monitor) if window.index == index), None)
         return window_at(index, monitor.window, self.log.table.zone)
 
-    def is_cut_off(self, monitor: Monitor, window: Window) -> bool:
-        """Whether the log begins or ends inside the window, so that its volume says nothing."""
+    def cut(self, monitor: Monitor, window: Window) -> str:
+        """What the log does inside the window: `begins`, `ends` or both; empty where it does neither.
+
+        Then its volume says nothing, and all else is of the part that is there.
+        """
         if isinstance(monitor.window, Rows):
-            return False
+            return ""
         slack = monitor.window / 20
-        begins = window.start < self.log.first - slack
-        ends = self._as_of is None and window.end > self.log.last + slack
-        return (begins and self.log.first < window.end) or (ends and self.log.last >= window.start)
+        begins = window.start < self.log.first - slack and self.log.first < window.end
+        ends = self._as_of is None and window.start <= self.log.last < window.end - slack
+        return " and ".join(does for does, so in (("begins", begins), ("ends", ends)) if so)
 
     def rows(self, monitor: Monitor, window: Window) -> int:
         return int(self._count(monitor, plan.VOLUME, [window])[0])
@@ -197,8 +200,9 @@ class Reader:
         if not monitor.metric.needs_labels:
             rows = int(self._count(monitor, plan.VOLUME, [window], group=group)[0])
             found: Measured
-            if monitor.metric is Metric.VOLUME and self.is_cut_off(monitor, window):
-                found = NotComputable("not computable: the log begins or ends inside this window", rows)
+            cut = self.cut(monitor, window)
+            if monitor.metric is Metric.VOLUME and cut:
+                found = NotComputable(f"not computable: the log {cut} inside this window", rows)
             else:
                 found = self.measure(monitor, [window], as_of, group)
             return Reading(quantity, group, found, _status(found), rows, None)
@@ -246,6 +250,8 @@ class Reader:
         """The metric over the reference; not computable where that has nothing to say, or not yet."""
         if monitor.metric in (Metric.DRIFT, Metric.UNSEEN) or monitor.metric.compares_groups:
             return NotComputable("is itself compared with the reference")
+        if monitor.metric is Metric.VOLUME:
+            return NotComputable("the rows of a reference say nothing of those of a window")
         if waits := self.frozen.waits(as_of, labelled=monitor.metric.needs_labels):
             return NotComputable(waits)
         item = main_item(monitor, self.log, self.frozen)

@@ -52,6 +52,11 @@ def lateness(rows: int) -> str:
     return f" Measured again: {what} after it had been judged."
 
 
+def part(cut: str) -> str:
+    """That a window is not all there: the log begins or ends inside it."""
+    return f" The log {cut} inside this window: this is of the part that is there." if cut else ""
+
+
 def named(monitor: Monitor, group: Group | None) -> dict[str, str] | None:
     """The group with the columns its values belong to."""
     return None if group is None else dict(zip(monitor.group_by, group, strict=True))
