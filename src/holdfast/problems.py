@@ -165,8 +165,12 @@ def _of_shape(kind: str, context: dict[str, Any], given: Any, message: str) -> t
         return f"{shown(given)} is not {noun}", fix
     if kind in ("string_too_short", "too_short"):
         least = context["min_length"]
-        what = "is empty" if not given else f"is too short ({len(given)} of at least {least})"
-        return what, "say what belongs here" if kind == "string_too_short" else f"give at least {least}"
+        what = (
+            "is empty"
+            if not given or str(given).isspace()
+            else f"is too short ({len(given)} of at least {least})"
+        )
+        return what, "say what belongs here" if isinstance(given, str) else f"give at least {least}"
     if kind in ("string_too_long", "too_long"):
         return "is too long", f"keep it within {context['max_length']}"
     if kind == "string_pattern_mismatch":

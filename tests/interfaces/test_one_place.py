@@ -174,8 +174,7 @@ def test_a_title_is_enough_on_page_api_and_terminal(company: Company) -> None:
     assert sent.status_code == 303
     assert company.ask("/incidents", {"title": "By program", "separate": True})["title"] == "By program"
     assert (
-        json.loads(company.type("incident", "declare", "By terminal", "--separate"))["incident"]["title"]
-        == "By terminal"
+        json.loads(company.type("incident", "declare", "By terminal", "--separate"))["title"] == "By terminal"
     )
     declared = [one["title"] for one in company.ask("/incidents")["incidents"]]
     assert {"By page", "By program", "By terminal"} <= set(declared)
@@ -183,9 +182,7 @@ def test_a_title_is_enough_on_page_api_and_terminal(company: Company) -> None:
 
 def test_what_is_not_known_is_a_zero_nowhere(company: Company) -> None:
     """R-XCT-11/unknown: nobody has said whom an incident touched, and nothing counted it."""
-    incident = json.loads(company.type("incident", "declare", "Letters are wrong", "--separate"))["incident"][
-        "incident"
-    ]
+    incident = json.loads(company.type("incident", "declare", "Letters are wrong", "--separate"))["incident"]
     assert company.ask(f"/incidents/{incident}")["impact"] is None
     shown = company.ask(f"/incidents/{incident}/impact")
     assert (shown["count"], shown["people"]) == (None, None)

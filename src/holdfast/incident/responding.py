@@ -553,20 +553,26 @@ class Desk:
     def classify(
         self,
         incident: str,
-        category: Category,
-        severity: Severity,
+        category: Category | None,
+        severity: Severity | None,
         reason: str,
         *,
         by: Actor,
         at: datetime,
     ) -> None:
-        """Confirm the proposal or override it; clocks, team and messages follow (R-CLS-03 to R-CLS-05)."""
+        """Confirm the proposal or override it; clocks, team and messages follow (R-CLS-03 to R-CLS-05).
+
+        What is None is as proposed.
+        """
 
         def decide(loaded: Loaded, ground: Ground) -> list[IncidentFact]:
             state = loaded.state
-            if state.overrides(severity):
+            what, how_severe = category or state.category, severity or state.severity
+            if what is None or how_severe is None:
+                raise NotAllowed("nothing is proposed; say severity and category")
+            if state.overrides(how_severe):
                 roles.require(state, ground.playbook, ground.roster, by, Authority.OVERRIDE_SEVERITY)
-            decided = state.classify(category, severity, reason, ground.limits(severity), at)
+            decided = state.classify(what, how_severe, reason, ground.limits(how_severe), at)
             return self.learn(state, decided, ground, at)
 
         self._step(incident, decide, by, at, reason.strip() or f"{by.name} classified it")

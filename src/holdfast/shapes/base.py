@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -30,6 +31,13 @@ class Shown(BaseModel):
 
 class Asked(Entry):
     """Base of everything asked: unknown keys are errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """The option that a field is typed by, where it is not called like the field."""
+
+    name: str
 
 
 def _storable(value: str) -> str:

@@ -13,7 +13,7 @@ from holdfast.incident.incident import Incident, Phase, Status
 from holdfast.incident.register import Entry
 from holdfast.incident.responding import Answer, Declared
 from holdfast.prepare.terms import Category, Severity
-from holdfast.shapes.base import Asked, Seconds, Shown, Storable, Text, Time, Title, Values, Word
+from holdfast.shapes.base import Asked, Flag, Seconds, Shown, Storable, Text, Time, Title, Values, Word
 
 # Shown -----------------------------------------------------------------------------------------
 
@@ -253,21 +253,31 @@ class Declaration(Asked):
     """What somebody says went wrong; only a title is required."""
 
     title: Title
+    """One line that says what went wrong."""
     description: Text = ""
+    """What is known so far."""
     system: Word = ""
+    """The AI system, as the inventory calls it."""
     model_version: Word = ""
-    began_at: Time | None = None
+    """The version in production."""
+    began_at: Annotated[Time | None, Flag("--began")] = None
+    """When the harm is thought to have begun; UTC unless it says otherwise."""
     severity: Severity | None = None
+    """What you think; the rules propose too."""
     category: Category | None = None
+    """What you think; the rules propose too."""
     join: Word = ""
-    """The running incident that it is about. Without it a report joins what a monitor has opened on the
-    system it names."""
+    """The running incident that it is about, INC-1. Without it a report joins what a monitor has opened on
+    the system it names."""
     separate: bool = False
     """It is an incident of its own, although a monitor has opened one on the same system."""
 
 
 class Dismissal(Asked):
+    """It was not an incident."""
+
     reason: Text
+    """Why; it becomes part of the record."""
     false_alarm: bool = False
     """Nothing was wrong: its alerts count as false alarms of their monitors."""
 
@@ -276,60 +286,83 @@ class Merger(Asked):
     """Two incidents are one."""
 
     into: Word
-    """The incident in which the response goes on."""
+    """The incident in which the response goes on, INC-1."""
     reason: Text
+    """Why; it becomes part of the record."""
 
 
 class Classification(Asked):
     """Confirms what the rules propose, or decides otherwise with a reason."""
 
-    category: Category
-    severity: Severity
+    severity: Severity | None = None
+    """As proposed unless given."""
+    category: Category | None = None
+    """As proposed unless given."""
     reason: Text = ""
+    """Required when it differs from the proposal."""
 
 
 class NoteAsked(Asked):
     """An entry for the timeline; with `occurred_at` it is back-filled, and marked as such."""
 
     text: Annotated[Text, Field(min_length=1)]
-    occurred_at: Time | None = None
+    """What happened, or what you found."""
+    occurred_at: Annotated[Time | None, Flag("--at")] = None
+    """When it happened; the entry is then marked as back-filled."""
     evidence: tuple[Word, ...] = Field((), max_length=50)
+    """Items it rests on, EV-1."""
 
 
 class Beginning(Asked):
     """When the harm began; a reason where it corrects what was known."""
 
     began_at: Time
+    """When the harm began; UTC unless it says otherwise."""
     reason: Text = ""
+    """Required where it corrects what was known."""
 
 
 class SystemAsked(Asked):
     """Which AI system it is about; a reason where it corrects another."""
 
     system: Annotated[Word, Field(min_length=1)]
+    """As the inventory calls it."""
     model_version: Word = ""
+    """The version in production."""
     reason: Text = ""
+    """Required where it corrects another system."""
 
 
 class HandOver(Asked):
     """Gives a role to somebody else of the roster."""
 
     person: Word
+    """Who fills it from now on, by e-mail address."""
     reason: Text
+    """Why; it becomes part of the record."""
 
 
 class Reason(Asked):
+    """Why."""
+
     reason: Text
+    """Why; it becomes part of the record."""
 
 
 class Resolution(Asked):
+    """The harm is over."""
+
     resolution: Text
+    """What resolved it."""
     unverified_because: Text = ""
     """Why it is resolved although no remediation is verified."""
 
 
 class Closure(Asked):
+    """How it ended."""
+
     summary: Text
+    """How it ended."""
 
 
 class Closed(Shown):

@@ -1,1 +1,14 @@
-"""Every step that a person can take, declared once for all interfaces."""
+"""Every step that a person can take, declared once for pages, API and terminal (steps/step.py).
+
+The tuple is the table: nothing registers itself. What is listed here has a route, a command, a line in the
+reference, and is walked by a test.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from holdfast.steps import incidents
+from holdfast.steps.step import Step
+
+STEPS: tuple[Step[Any, Any, Any], ...] = (*incidents.STEPS,)

@@ -77,10 +77,10 @@ def test_from_the_alert_to_the_archive(watched: Any) -> None:
     assert "INC-1" in shell.table("alert", "list")
 
     shell.done("incident", "acknowledge", incident)
-    assert shell.done("incident", "classify", incident)["incident"]["status"] == "open"
+    assert shell.done("incident", "classify", incident)["status"] == "open"
     shell.done("incident", "hand-over", incident, "technical_lead", PRIYA.id, "-r", "Tomas is travelling")
     noted = shell.done("incident", "note", incident, "The broker called", "--at", "2026-11-23 08:00")
-    assert [one["title"] for one in noted["timeline"] if one["back_filled"]] == ["The broker called"]
+    assert [one["title"] for one in noted["entries"] if one["back_filled"]] == ["The broker called"]
 
     assert shell.done("impact", "show", incident)["count"]["exposed"]["users"] > 0
     counted = shell.done(
@@ -149,10 +149,13 @@ def test_a_title_is_enough_and_the_evidence_is_frozen(company: Any) -> None:
     assert "INC-1 is open" in said
     assert "Evidence frozen" in said
     assert company("incident", "declare").code == 2
-    assert "title" in company("incident", "declare", " ").sentence
+    assert company("incident", "declare", " ").sentence == "TITLE: is empty; say what belongs here"
     assert "did you mean loan-approval" in company("incident", "declare", "x", "--system", "loan").sentence
     assert company("incident", "declare", "x", "--began", "yesterday").code == 2
-    assert company("incident", "declare", "x", "--severity", "sev1").code == 2
+    wrong = company("incident", "declare", "x", "--severity", "critcal")
+    assert wrong.code == 2
+    assert "--severity" in wrong.sentence
+    assert "did you mean critical?" in wrong.sentence
 
 
 def test_a_containment_that_is_not_proven_is_told_and_fails(company: Any) -> None:
@@ -388,7 +391,7 @@ def test_alerts_are_handled_together_at_a_terminal(shell: Any, database_url: str
     assert refused.code == 1
     assert "there is no alert ALR-999" in refused.sentence
     assert shell("alert", "attach", *names, "--incident", "INC-9").code == 1
-    incident = shell.done("incident", "declare", "Gaps")["incident"]["incident"]
+    incident = shell.done("incident", "declare", "Gaps")["incident"]
     shell.done("alert", "attach", *names[:20], "--incident", incident)
     inside = ("--monitor", "loan-approval/missing-values", "--incident", incident)
     assert len(shell.done("alert", "acknowledge", *inside)["alerts"]) == 20

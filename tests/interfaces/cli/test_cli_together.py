@@ -30,7 +30,7 @@ def test_whoever_acknowledges_second_is_told_who_was_first(company: Any) -> None
     assert "INC-1 is acknowledged." in company.table("incident", "acknowledge", "INC-1")
     second = company.table("incident", "acknowledge", "INC-1", person=TOMAS.id)
     assert "Maya Okafor acknowledged INC-1 first" in second
-    assert company.done("incident", "acknowledge", "INC-1", person=PRIYA.id)["incident"]["first"] is False
+    assert company.done("incident", "acknowledge", "INC-1", person=PRIYA.id)["first"] is False
 
 
 def test_two_are_related_and_merged_and_a_false_alarm_dismissed(company: Any) -> None:
@@ -50,6 +50,6 @@ def test_what_joins_names_the_system_or_is_refused(company: Any) -> None:
     company.done("incident", "declare", "Odd letters")
     declare = ("incident", "declare", "Letters", "--join", "INC-1", "--system")
     assert "did you mean loan-approval" in company(*declare, "loan-aproval").sentence
-    joined = company.done(*declare, "loan-approval", "--model-version", "7")["incident"]
+    joined = company.done(*declare, "loan-approval", "--model-version", "7")
     assert (joined["system"], joined["model_version"]) == ("loan-approval", "7")
     assert "one record speaks of one system" in company(*declare, "customer-assistant").sentence

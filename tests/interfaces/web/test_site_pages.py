@@ -91,14 +91,15 @@ def test_a_system_is_chosen_before_where_the_address_names_it(maya: Reader) -> N
 @pytest.mark.parametrize(
     ("sent", "sentence"),
     [
-        ({"title": "  "}, "Give the incident a title"),
+        ({"title": "  "}, "Title: is empty; say what belongs here"),
         ({"title": "x", "system": "loans"}, "No AI system is called 'loans'"),
-        ({"title": "x", "severity": "dreadful"}, "is no severity; choose one of critical"),
-        ({"title": "x", "began_at": "yesterday"}, "is not a date and time"),
-        ({"title": "x", "began_at": "2026-11-23T10:42", "zone": "Mars/Base"}, "is not a date and time"),
+        ({"title": "x", "severity": "dreadful"}, "is not one of critical, high"),
+        ({"title": "x", "began_at": "yesterday"}, "is not a date or time"),
+        ({"title": "x", "began_at": "2026-11-23T10:42", "zone": "Mars/Base"}, "cannot be read in the time zone"),
+        ({"title": "x", "began_at": "2026-03-29T02:30", "zone": "Europe/Berlin"}, "clocks went forward"),
         ({"title": "x", "began_at": "2027-01-01T00:00"}, "cannot have begun in the future"),
-        ({"title": "x" * 301}, "301 characters long, 300 fit"),
-        ({"title": "a\x00b"}, "character that is none (NUL)"),
+        ({"title": "x" * 301}, "keep it within 300"),
+        ({"title": "a\x00b"}, "holds a NUL character"),
     ],
 )
 def test_what_cannot_be_declared_is_said_and_nothing_typed_is_lost(
@@ -106,7 +107,8 @@ def test_what_cannot_be_declared_is_said_and_nothing_typed_is_lost(
 ) -> None:
     before = application.ledger.size()
     answer = maya.post("/declare", {"description": "All I know so far.", **sent})
-    assert answer.status_code == 409
+    refused = sentence in ("No AI system is called 'loans'", "cannot have begun in the future")
+    assert answer.status_code == (409 if refused else 422)
     page = Page(answer.text)
     assert sentence in page.text
     assert "Nothing was recorded" in page.text
@@ -198,7 +200,7 @@ def test_a_note_stands_in_the_timeline_and_a_back_filled_one_is_marked(
 @pytest.mark.parametrize(
     ("sent", "sentence"),
     [
-        ({"note": " "}, "The note is empty"),
+        ({"note": " "}, "Note: is empty; say what belongs here"),
         ({"note": "x", "occurred_at": "2030-01-01T00:00"}, "which is in the future"),
         ({"note": "x", "evidence": "EV-99"}, "has no evidence called EV-99"),
     ],
@@ -208,7 +210,7 @@ def test_a_note_that_cannot_be_kept_is_refused_with_a_sentence(
 ) -> None:
     before = application.ledger.size()
     answer = maya.post(f"/incidents/{incident}/notes", sent)
-    assert answer.status_code in (404, 409)
+    assert answer.status_code in (409, 422)
     assert sentence in Page(answer.text).text
     assert application.ledger.size() == before
 

@@ -28,6 +28,7 @@ from holdfast.interfaces.api import (
     packs,
     playbook,
     refusals,
+    steps,
 )
 from holdfast.interfaces.api.bodies import Bodies
 
@@ -84,6 +85,7 @@ def _served(application: Application) -> FastAPI:
     served.middleware("http")(_not_kept)
     for noun in _NOUNS:
         served.include_router(noun)
+    served.include_router(steps.router())
     # Written when it is first asked for: it takes longer than everything else that starting does.
     described = cache(lambda: describe(served))
 

@@ -29,8 +29,9 @@ from holdfast.prepare.starting import AlreadyThere
 from holdfast.problems import Fault, NotAllowed
 from holdfast.settings import SettingsError
 from holdfast.shapes.record import NotThere
+from holdfast.steps.asking import Misread
 
-REFUSED = 1
+REFUSED, NOT_UNDERSTOOD = 1, 2
 
 _SENTENCES: tuple[type[Exception], ...] = (
     NotAllowed,
@@ -64,6 +65,10 @@ def spoken(warn: Callable[[str], None]) -> Iterator[None]:
     except Conflict as conflict:
         warn(f"somebody else was faster: {conflict}. Nothing was changed; look again and try again")
         raise typer.Exit(REFUSED) from None
+    except Misread as misread:
+        for one in misread.misplaced:
+            warn(f"{one.place}: {one.sentence}")
+        raise typer.Exit(NOT_UNDERSTOOD) from None
     except _SENTENCES as refused:
         for line in (str(refused) or type(refused).__name__).splitlines():
             warn(line)

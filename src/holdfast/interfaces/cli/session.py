@@ -261,7 +261,7 @@ Person = Annotated[
     str | None,
     typer.Option("--as", metavar="EMAIL", help=f"Who acts; or set {PERSON}.", rich_help_panel=_PANEL),
 ]
-_EVERYWHERE = {"as_json": Json, "workspace": Folder, "person": Person}
+_EVERYWHERE = {"as_json": Json, "in_workspace": Folder, "as_person": Person}
 
 
 def noun(name: str, help_: str) -> typer.Typer:
@@ -323,13 +323,13 @@ def _help(function: Callable[..., None]) -> str:
 
 
 def session_of(
-    ctx: typer.Context, as_json: bool | None, workspace: Path | None, person: str | None
+    ctx: typer.Context, as_json: bool | None, in_workspace: Path | None, as_person: str | None
 ) -> Session:
     """The session of the call, with the options given behind the command on top of those before it."""
     known: Session = ctx.find_root().obj
     return replace(
         known,
-        folder=workspace or known.folder,
+        folder=in_workspace or known.folder,
         json=known.json if as_json is None else as_json,
-        person=person or known.person or os.environ.get(PERSON, ""),
+        person=as_person or known.person or os.environ.get(PERSON, ""),
     )

@@ -6,9 +6,9 @@ unsafe request is checked against forgery before any view runs (`unforged`, on t
 A view reads:
 
     @router.post("/incidents/{incident}/notes")
-    def add_note(visit: visit, incident: str, note: Annotated[str, Form()]) -> Response:
-        visit.require(Permission.RESPOND)
-        visit.application.desk.note(incident, note, by=visit.actor, at=visit.now)
+    def add_note(visit: visit, incident: IncidentNumber, form: typed) -> Response:
+        note = visit.taking(steps.note)
+        note(visit.call, incident, form.read(NoteAsked))
         visit.notice("Note added.")
         return visit.back(f"/incidents/{incident}")
 
@@ -25,7 +25,7 @@ import json
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request, Response
@@ -39,6 +39,9 @@ from holdfast.interfaces.web import rendering, shell
 from holdfast.interfaces.web.rendering import Notice, Shell, Tone
 from holdfast.people import Actor, Permission
 from holdfast.prepare.accounts import SignedIn
+from holdfast.steps.step import Call, Step
+
+StepT = TypeVar("StepT", bound=Step[..., Any, Any])
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _LONGEST_NOTICE = 700
@@ -255,6 +258,21 @@ class Visit:
         reason = self.signed_in.refusal(permission)
         if reason:
             raise Forbidden(reason)
+
+    @property
+    def call(self) -> Call:
+        """What a step is handed."""
+        return Call(self.application, self.signed_in, self.now)
+
+    def taking(self, step: StepT) -> StepT:
+        """The step, when this person may take it: to be asked before anything they typed is read.
+
+        Raises Forbidden with a sentence for the person.
+        """
+        reason = step.refusal(self.signed_in)
+        if reason:
+            raise Forbidden(reason)
+        return step
 
     def notice(self, title: str, text: str = "", tone: Tone = "good") -> None:
         """Tell the reader something on the page they see next."""

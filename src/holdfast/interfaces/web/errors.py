@@ -22,6 +22,7 @@ from holdfast.interfaces.web.access import Forbidden, Forged, SignInFirst, Visit
 from holdfast.interfaces.web.rendering import fragment, sentence
 from holdfast.ledger.ledger import Conflict
 from holdfast.problems import NoAuthority, NotAllowed
+from holdfast.steps.asking import Misread
 
 _log = structlog.get_logger("holdfast.web")
 
@@ -50,6 +51,7 @@ def handle_errors(app: FastAPI, headers: Mapping[str, str]) -> None:
     app.add_exception_handler(Forbidden, _refused(403, "You may not do this"))
     app.add_exception_handler(Forged, _refused(403, "This was not carried out"))
     app.add_exception_handler(NoAuthority, _refused(403, "Somebody else has to decide this"))
+    app.add_exception_handler(Misread, _refused(422, "The form cannot be read as it is"))
     app.add_exception_handler(NotAllowed, _refused(409, "Not done"))
     app.add_exception_handler(Conflict, _conflict)
     for missing in (NoSuchIncident, NoSuchContainment, NoSuchItem):
@@ -57,8 +59,10 @@ def handle_errors(app: FastAPI, headers: Mapping[str, str]) -> None:
     app.add_exception_handler(Exception, failed)
 
 
-def status_of(refused: NotAllowed) -> int:
-    """403 where somebody else may decide it, 409 where nobody may at the moment."""
+def status_of(refused: Exception) -> int:
+    """403 where somebody else may decide it, 422 for what cannot be read, 409 where nobody may now."""
+    if isinstance(refused, Misread):
+        return 422
     return 403 if isinstance(refused, NoAuthority) else 409
 
 

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query, Response
+from fastapi import APIRouter, Query, Response
 
 from holdfast.evidence import custody
 from holdfast.incident import register
 from holdfast.incident.incident import Incident
 from holdfast.incident.loading import NoSuchIncident
-from holdfast.incident.responding import Report
 from holdfast.interfaces.web import fields
 from holdfast.interfaces.web.access import Visit, visit
+from holdfast.interfaces.web.errors import status_of
 from holdfast.interfaces.web.rendering import sentence
-from holdfast.interfaces.web.typed import Said
+from holdfast.interfaces.web.typed import typed
 from holdfast.people import Permission
 from holdfast.prepare import versions
 from holdfast.prepare.terms import Severity
 from holdfast.problems import NotAllowed
+from holdfast.shapes.incidents import Declaration
+from holdfast.steps import incidents as steps
 
 router = APIRouter()
 _NEW = "new"
@@ -38,43 +40,19 @@ def form(
 
 
 @router.post("/declare")
-def declare(
-    visit: visit,
-    title: Said = "",
-    system: Annotated[str, Form()] = "",
-    description: Said = "",
-    severity: Annotated[str, Form()] = "",
-    began_at: Annotated[str, Form()] = "",
-    zone: Annotated[str, Form()] = "UTC",
-    join: Annotated[str, Form()] = "",
-) -> Response:
-    visit.require(Permission.DECLARE)
-    given = {
-        "join": join,
-        "title": title,
-        "system": system,
-        "description": description,
-        "severity": severity,
-        "began_at": began_at,
-        "zone": zone,
-    }
+def declare(visit: visit, form: typed) -> Response:
+    declare = visit.taking(steps.declare)
+    apart = form.text("join") == _NEW
+    meant = form.saying(join="", separate="yes") if apart else form
     try:
-        report = Report(
-            title=fields.text(title, fields.LONGEST_TITLE, "title"),
-            description=fields.text(description, fields.LONGEST_TEXT, "description"),
-            system=system,
-            began_at=fields.moment(began_at, zone),
-            severity=fields.word(Severity, severity, "severity") if severity else None,
-        )
-        into, separate = ("", True) if join == _NEW else (join, False)
-        what = visit.application.desk.declare(report, into, separate, by=visit.actor, at=visit.now)
+        what = declare(visit.call, meant.read(Declaration))
     except (NotAllowed, NoSuchIncident) as refused:
-        return _form(visit, given, error=sentence(str(refused)), status=409)
+        return _form(visit, form.values, error=sentence(str(refused)), status=status_of(refused))
     if what.joined:
-        apart = "" if join else " If it is something else, declare it again and choose so."
+        otherwise = "" if form.text("join") else " If it is something else, declare it again and choose so."
         visit.notice(
             f"Your report joined {what.incident}.",
-            f"It was running already; your words are on its record.{apart}",
+            f"It was running already; your words are on its record.{otherwise}",
         )
     else:
         visit.notice(
@@ -87,7 +65,7 @@ def declare(
     return visit.back(f"/incidents/{what.incident}")
 
 
-def _form(visit: Visit, given: dict[str, str], error: str = "", status: int = 200) -> Response:
+def _form(visit: Visit, given: Mapping[str, str], error: str = "", status: int = 200) -> Response:
     systems = versions.active_systems(visit.application.ledger)
     options = [("", "not sure, or none of these")]
     options += [(name, f"{applied.model.name} ({name})") for name, applied in sorted(systems.items())]

@@ -12,6 +12,8 @@ from fastapi import APIRouter, Response
 from holdfast.evidence import custody
 from holdfast.incident import loading
 from holdfast.interfaces.web.access import Visit, visit
+from holdfast.interfaces.web.errors import status_of
+from holdfast.interfaces.web.fields import IncidentNumber
 from holdfast.interfaces.web.rendering import sentence
 from holdfast.interfaces.web.typed import NOTHING, Typed, Wrong, local_moment, refuse, typed
 from holdfast.investigate import assessing
@@ -29,6 +31,8 @@ from holdfast.investigate.impact import Assessment, known_period
 from holdfast.people import Permission
 from holdfast.prepare import versions
 from holdfast.problems import NotAllowed, shown
+from holdfast.shapes.incidents import Beginning, SystemAsked
+from holdfast.steps import incidents as steps
 
 router = APIRouter()
 
@@ -147,38 +151,28 @@ def _value(text: str) -> str:
 
 
 @router.post("/incidents/{incident}/beginning")
-def state_beginning(visit: visit, incident: str, form: typed) -> Response:
+def state_beginning(visit: visit, incident: IncidentNumber, form: typed) -> Response:
     """Say when the harm began, or correct it."""
-    visit.require(Permission.RESPOND)
+    state = visit.taking(steps.state_beginning)
     try:
-        began_at = form.required_moment("began")
-        visit.application.desk.state_beginning(
-            incident, began_at, form.text("began-reason"), by=visit.actor, at=visit.now
-        )
+        state(visit.call, incident, form.read(Beginning, began_at="began", reason="began-reason"))
     except NotAllowed as refused:
-        return _impact(visit, incident, refuse(visit, form, "beginning", refused), 422)
+        return _impact(visit, incident, refuse(visit, form, "beginning", refused), status_of(refused))
     visit.notice("The beginning is on the record.", "The worker counts in the log what was served since.")
-    return visit.back(f"/incidents/{quote(incident)}/impact")
+    return visit.back(f"/incidents/{incident}/impact")
 
 
 @router.post("/incidents/{incident}/system")
-def name_system(visit: visit, incident: str, form: typed) -> Response:
+def name_system(visit: visit, incident: IncidentNumber, form: typed) -> Response:
     """Say which AI system it is about, or correct it."""
-    visit.require(Permission.RESPOND)
+    name = visit.taking(steps.name_system)
+    called = {"model_version": "model-version", "reason": "system-reason"}
     try:
-        assessing.name_system(
-            visit.application.desk,
-            incident,
-            form.text("system"),
-            form.text("model-version"),
-            form.text("system-reason"),
-            by=visit.actor,
-            at=visit.now,
-        )
+        name(visit.call, incident, form.read(SystemAsked, **called))
     except NotAllowed as refused:
-        return _impact(visit, incident, refuse(visit, form, "system", refused), 422)
+        return _impact(visit, incident, refuse(visit, form, "system", refused), status_of(refused))
     visit.notice("The system is on the record.", custody.frozen_said(visit.application.ledger, incident))
-    return visit.back(f"/incidents/{quote(incident)}/impact")
+    return visit.back(f"/incidents/{incident}/impact")
 
 
 @router.post("/incidents/{incident}/impact/assessments")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -12,6 +12,7 @@ from fastapi import APIRouter, Form, Response
 from holdfast import wording
 from holdfast.contain.reading import containments_of
 from holdfast.evidence import custody
+from holdfast.evidence.custody import NoSuchItem
 from holdfast.evidence.events import EvidenceVerified, Gap, Item
 from holdfast.incident.events import CANNOT_MEASURE, AlertFacts, ClassificationProposed, Classified, Clock
 from holdfast.incident.incident import Incident, Phase, Status
@@ -19,21 +20,24 @@ from holdfast.incident.loading import NoSuchIncident, load
 from holdfast.incident.register import record as record_of
 from holdfast.incident.register import unresolved
 from holdfast.incident.responding import Ground
-from holdfast.interfaces.web import clocks, fields, storyline
+from holdfast.interfaces.web import clocks, storyline
 from holdfast.interfaces.web.access import Visit, visit
 from holdfast.interfaces.web.errors import status_of
 from holdfast.interfaces.web.fields import IncidentNumber
 from holdfast.interfaces.web.rendering import sentence
 from holdfast.interfaces.web.steps import Situation, next_actions
-from holdfast.interfaces.web.typed import Said
+from holdfast.interfaces.web.typed import NOTHING, Typed, typed
 from holdfast.investigate import assessing
 from holdfast.investigate.impact import Impact
 from holdfast.learn import closing, remedying, reviewing
 from holdfast.ledger import outbox, timers
 from holdfast.ledger.facts import Fact, Recorded
 from holdfast.people import IncidentRole, Permission
-from holdfast.prepare.terms import Authority, Category, Severity
+from holdfast.prepare.terms import Authority
 from holdfast.problems import NotAllowed
+from holdfast.shapes import incidents as asked
+from holdfast.steps import incidents as steps
+from holdfast.steps.asking import named
 
 router = APIRouter(prefix="/incidents/{incident}")
 
@@ -49,8 +53,8 @@ class Refused:
     """A form of the page that was refused, as it was sent."""
 
     form: str
-    why: NotAllowed
-    given: Mapping[str, str]
+    why: Exception
+    typed: Typed
 
 
 def _incident(
@@ -67,7 +71,7 @@ def _incident(
         status=status_of(refused.why) if refused else 200,
         refused=refused.form if refused else "",
         error=sentence(str(refused.why)) if refused else "",
-        given=defaultdict(str, refused.given if refused else {}),
+        given=defaultdict(str, refused.typed.values if refused else {}),
         state=state,
         under=_under(state, situation, visit),
         phases=_phases(state),
@@ -330,97 +334,59 @@ def _home(incident: str) -> str:
 
 @router.post("/acknowledgement")
 def acknowledge(visit: visit, incident: IncidentNumber) -> Response:
-    visit.require(Permission.RESPOND)
-    answer = visit.application.desk.acknowledge(incident, by=visit.actor, at=visit.now)
+    answer = steps.acknowledge(visit.call, incident)
     stopped = "The escalation has stopped."
     visit.notice("Acknowledged." if answer.first else f"{answer.sentence}.", stopped if answer.first else "")
     return visit.back(_home(incident))
 
 
 @router.post("/notes")
-def add_note(
-    visit: visit,
-    incident: IncidentNumber,
-    note: Said = "",
-    occurred_at: Annotated[str, Form()] = "",
-    zone: Annotated[str, Form()] = "UTC",
-    evidence: Annotated[list[str] | None, Form()] = None,
-) -> Response:
-    visit.require(Permission.RESPOND)
+def add_note(visit: visit, incident: IncidentNumber, form: typed) -> Response:
+    note = visit.taking(steps.note)
     try:
-        visit.application.desk.note(
-            incident,
-            fields.text(note, fields.LONGEST_TEXT, "note"),
-            by=visit.actor,
-            at=visit.now,
-            occurred_at=fields.moment(occurred_at, zone),
-            evidence=tuple(item for item in evidence or () if item),
-        )
-    except NotAllowed as why:
-        chosen = next(iter(evidence or ()), "")
-        given = {"note": note, "occurred_at": occurred_at, "zone": zone, "evidence": chosen}
-        return _incident(visit, incident, Refused("note", why, given))
+        note(visit.call, incident, form.read(asked.NoteAsked, text="note"))
+    except (NotAllowed, NoSuchItem) as why:
+        return _incident(visit, incident, Refused("note", why, form))
     visit.notice("Note added.", "It stands in the timeline and can no longer be changed.")
     return visit.back(_home(incident))
 
 
 @router.post("/team")
-def hand_over(
-    visit: visit,
-    incident: IncidentNumber,
-    role: Annotated[str, Form()] = "",
-    to: Annotated[str, Form()] = "",
-    because: Said = "",
-) -> Response:
-    visit.require(Permission.RESPOND)
+def hand_over(visit: visit, incident: IncidentNumber, form: typed) -> Response:
+    hand_over = visit.taking(steps.hand_over)
     try:
-        which = fields.word(IncidentRole, role, "role")
-        reason = fields.text(because, fields.LONGEST_TEXT, "reason")
-        visit.application.desk.hand_over(incident, which, to, reason, by=visit.actor, at=visit.now)
+        role = named(IncidentRole, "role", form.text("role"))
+        hand_over(visit.call, incident, role, form.read(asked.HandOver, person="to", reason="because"))
     except NotAllowed as why:
-        given = {"role": role, "to": to, "because": because}
-        return _incident(visit, incident, Refused("team", why, given))
-    visit.notice(f"{which.value.replace('_', ' ').capitalize()} handed over.")
+        return _incident(visit, incident, Refused("team", why, form))
+    visit.notice(f"{role.value.replace('_', ' ').capitalize()} handed over.")
     return visit.back(_home(incident))
 
 
 @router.post("/dismissal")
-def dismiss(
-    visit: visit, incident: IncidentNumber, reason: Said = "", false_alarm: Annotated[str, Form()] = ""
-) -> Response:
-    visit.require(Permission.RESPOND)
+def dismiss(visit: visit, incident: IncidentNumber, form: typed) -> Response:
+    dismiss = visit.taking(steps.dismiss)
     try:
-        because = fields.text(reason, fields.LONGEST_TEXT, "reason")
-        desk = visit.application.desk
-        closing.dismiss(desk, incident, because, bool(false_alarm), by=visit.actor, at=visit.now)
+        dismiss(visit.call, incident, form.read(asked.Dismissal))
     except NotAllowed as why:
-        given = {"reason": reason, "false_alarm": false_alarm}
-        return _incident(visit, incident, Refused("dismissal", why, given))
+        return _incident(visit, incident, Refused("dismissal", why, form))
     visit.notice(f"{incident} is dismissed.", "Its record and the reason are kept.")
     return visit.back(_home(incident))
 
 
 @router.post("/together")
-def together(
-    visit: visit,
-    incident: IncidentNumber,
-    other: Annotated[str, Form()] = "",
-    how: Annotated[str, Form()] = "",
-    why: Said = "",
-) -> Response:
+def together(visit: visit, incident: IncidentNumber, form: typed) -> Response:
     """Two incidents have to do with one another, or are one."""
-    visit.require(Permission.RESPOND)
-    desk, given = visit.application.desk, {"other": other, "how": how, "why": why}
+    relate, merge = visit.taking(steps.relate), visit.taking(steps.merge)
+    one, other = form.text("how") == "merge", form.text("other")
     try:
-        because = fields.text(why, fields.LONGEST_TEXT, "reason")
-        if how == "merge":
-            closing.merge(desk, incident, other, because, by=visit.actor, at=visit.now)
+        if one:
+            merge(visit.call, incident, form.read(asked.Merger, into="other", reason="why"))
         else:
-            desk.relate(incident, other, because, by=visit.actor, at=visit.now)
+            relate(visit.call, incident, other, form.read(asked.Reason, reason="why"))
     except (NotAllowed, NoSuchIncident) as refused:
-        why_not = refused if isinstance(refused, NotAllowed) else NotAllowed(str(refused))
-        return _incident(visit, incident, Refused("together", why_not, given))
-    if how == "merge":
+        return _incident(visit, incident, Refused("together", refused, form))
+    if one:
         visit.notice(f"{incident} is merged into {other}.", "The response goes on here.")
         return visit.back(_home(other))
     visit.notice(f"{incident} is related to {other}.", "It stands on both records.")
@@ -448,43 +414,22 @@ def retry_messages(
 
 @router.get("/classification")
 def classification(visit: visit, incident: IncidentNumber) -> Response:
-    situation = _situation(visit, incident)
-    state = situation.state
-    given = {
-        "severity": state.severity.value if state.severity else "",
-        "category": state.category.value if state.category else "",
-        "reason": "",
-    }
-    return _classification(visit, situation, given)
+    return _classification(visit, _situation(visit, incident), NOTHING)
 
 
 @router.post("/classification")
-def classify(
-    visit: visit,
-    incident: IncidentNumber,
-    severity: Annotated[str, Form()] = "",
-    category: Annotated[str, Form()] = "",
-    reason: Said = "",
-) -> Response:
-    visit.require(Permission.RESPOND)
+def classify(visit: visit, incident: IncidentNumber, form: typed) -> Response:
+    classify = visit.taking(steps.classify)
     try:
-        visit.application.desk.classify(
-            incident,
-            fields.word(Category, category, "category"),
-            fields.word(Severity, severity, "severity"),
-            fields.text(reason, fields.LONGEST_TEXT, "reason"),
-            by=visit.actor,
-            at=visit.now,
-        )
+        classify(visit.call, incident, form.read(asked.Classification))
     except NotAllowed as refused:
-        given = {"severity": severity, "category": category, "reason": reason}
-        return _classification(visit, _situation(visit, incident), given, refused)
+        return _classification(visit, _situation(visit, incident), form, refused)
     visit.notice("Classified.", "Clocks, team and messages follow the severity.")
     return visit.back(_home(incident))
 
 
 def _classification(
-    visit: Visit, situation: Situation, given: dict[str, str], refused: NotAllowed | None = None
+    visit: Visit, situation: Situation, form: Typed, refused: NotAllowed | None = None
 ) -> Response:
     playbook, state = situation.ground.playbook, situation.state
     severities = [
@@ -492,6 +437,11 @@ def _classification(
         for level, entry in playbook.severities.items()
     ]
     categories = [(one.value, one.label, entry.means) for one, entry in playbook.categories.items()]
+    given = {
+        "severity": form.value("severity", state.severity.value if state.severity else ""),
+        "category": form.value("category", state.category.value if state.category else ""),
+        "reason": form.value("reason"),
+    }
     return visit.page(
         "pages/classification.html",
         "incidents",
@@ -519,42 +469,29 @@ def _promises(limits: object) -> str:
 
 @router.get("/resolution")
 def resolution(visit: visit, incident: IncidentNumber) -> Response:
-    return _resolution(visit, _situation(visit, incident), {"resolution": "", "because": ""})
+    return _resolution(visit, _situation(visit, incident), NOTHING)
 
 
 @router.post("/resolution")
-def resolve(
-    visit: visit,
-    incident: IncidentNumber,
-    resolution: Said = "",
-    because: Said = "",
-) -> Response:
-    visit.require(Permission.RESPOND)
+def resolve(visit: visit, incident: IncidentNumber, form: typed) -> Response:
+    resolve = visit.taking(steps.resolve)
     try:
-        closing.resolve(
-            visit.application.desk,
-            incident,
-            fields.text(resolution, fields.LONGEST_TEXT, "resolution"),
-            fields.text(because, fields.LONGEST_TEXT, "reason"),
-            by=visit.actor,
-            at=visit.now,
-        )
+        resolve(visit.call, incident, form.read(asked.Resolution, unverified_because="because"))
     except NotAllowed as refused:
-        given = {"resolution": resolution, "because": because}
-        return _resolution(visit, _situation(visit, incident), given, refused)
+        return _resolution(visit, _situation(visit, incident), form, refused)
     visit.notice(f"{incident} is resolved.", "What remains stands under Next.")
     return visit.back(_home(incident))
 
 
 def _resolution(
-    visit: Visit, situation: Situation, given: dict[str, str], refused: NotAllowed | None = None
+    visit: Visit, situation: Situation, form: Typed, refused: NotAllowed | None = None
 ) -> Response:
     return visit.page(
         "pages/resolution.html",
         "incidents",
         status=status_of(refused) if refused else 200,
         state=situation.state,
-        given=given,
+        typed=form,
         error=sentence(str(refused)) if refused else "",
         remediations=situation.remediations,
         containments=[one for one in situation.containments if one.in_force],
@@ -564,37 +501,29 @@ def _resolution(
 
 @router.get("/closure")
 def closure(visit: visit, incident: IncidentNumber) -> Response:
-    return _closure(visit, _situation(visit, incident), {"summary": ""})
+    return _closure(visit, _situation(visit, incident), NOTHING)
 
 
 @router.post("/closure")
-def close(visit: visit, incident: IncidentNumber, summary: Said = "") -> Response:
-    visit.require(Permission.RESPOND)
+def close(visit: visit, incident: IncidentNumber, form: typed) -> Response:
+    close = visit.taking(steps.close)
     try:
-        digest = closing.close(
-            visit.application.desk,
-            incident,
-            fields.text(summary, fields.LONGEST_TEXT, "summary"),
-            by=visit.actor,
-            at=visit.now,
-        )
+        digest = close(visit.call, incident, form.read(asked.Closure))
     except NotAllowed as refused:
-        return _closure(visit, _situation(visit, incident), {"summary": summary}, refused)
+        return _closure(visit, _situation(visit, incident), form, refused)
     visit.notice(
         f"{incident} is closed and archived.", f"Its record has the digest {wording.short_hash(digest)}."
     )
     return visit.back(_home(incident))
 
 
-def _closure(
-    visit: Visit, situation: Situation, given: dict[str, str], refused: NotAllowed | None = None
-) -> Response:
+def _closure(visit: Visit, situation: Situation, form: Typed, refused: NotAllowed | None = None) -> Response:
     return visit.page(
         "pages/closure.html",
         "incidents",
         status=status_of(refused) if refused else 200,
         state=situation.state,
-        given=given,
+        typed=form,
         error=sentence(str(refused)) if refused else "",
         checks=_before_closing(situation),
         authority=situation.whose(Authority.CLOSE),
