@@ -95,7 +95,10 @@ def test_a_system_is_chosen_before_where_the_address_names_it(maya: Reader) -> N
         ({"title": "x", "system": "loans"}, "No AI system is called 'loans'"),
         ({"title": "x", "severity": "dreadful"}, "is not one of critical, high"),
         ({"title": "x", "began_at": "yesterday"}, "is not a date or time"),
-        ({"title": "x", "began_at": "2026-11-23T10:42", "zone": "Mars/Base"}, "cannot be read in the time zone"),
+        (
+            {"title": "x", "began_at": "2026-11-23T10:42", "zone": "Mars/Base"},
+            "cannot be read in the time zone",
+        ),
         ({"title": "x", "began_at": "2026-03-29T02:30", "zone": "Europe/Berlin"}, "clocks went forward"),
         ({"title": "x", "began_at": "2027-01-01T00:00"}, "cannot have begun in the future"),
         ({"title": "x" * 301}, "keep it within 300"),

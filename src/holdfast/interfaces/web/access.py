@@ -5,10 +5,9 @@ unsafe request is checked against forgery before any view runs (`unforged`, on t
 
 A view reads:
 
-    @router.post("/incidents/{incident}/notes")
+    @router.post("/incidents/{incident}/notes", **takes(steps.note))
     def add_note(visit: visit, incident: IncidentNumber, form: typed) -> Response:
-        note = visit.taking(steps.note)
-        note(visit.call, incident, form.read(NoteAsked))
+        steps.note(visit.call, incident, form.read(NoteAsked))
         visit.notice("Note added.")
         return visit.back(f"/incidents/{incident}")
 
@@ -25,7 +24,7 @@ import json
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, cast
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request, Response
@@ -40,8 +39,6 @@ from holdfast.interfaces.web.rendering import Notice, Shell, Tone
 from holdfast.people import Actor, Permission
 from holdfast.prepare.accounts import SignedIn
 from holdfast.steps.step import Call, Step
-
-StepT = TypeVar("StepT", bound=Step[..., Any, Any])
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _LONGEST_NOTICE = 700
@@ -264,16 +261,6 @@ class Visit:
         """What a step is handed."""
         return Call(self.application, self.signed_in, self.now)
 
-    def taking(self, step: StepT) -> StepT:
-        """The step, when this person may take it: to be asked before anything they typed is read.
-
-        Raises Forbidden with a sentence for the person.
-        """
-        reason = step.refusal(self.signed_in)
-        if reason:
-            raise Forbidden(reason)
-        return step
-
     def notice(self, title: str, text: str = "", tone: Tone = "good") -> None:
         """Tell the reader something on the page they see next."""
         self._told.append(Notice(title=title, text=text, tone=tone))
@@ -347,3 +334,21 @@ def visiting(
 
 visit = Annotated[Visit, Depends(visiting)]
 """What a view declares as its first parameter."""
+
+
+def takes(*steps: Step[..., Any, Any]) -> dict[str, Any]:
+    """What a form's route says of itself: the steps it takes, which a person may take or is refused first.
+
+    Raises Forbidden before anything that was typed is read.
+    """
+
+    def may(visit: visit) -> None:
+        refused = [step.refusal(visit.signed_in) for step in steps]
+        if all(refused):
+            raise Forbidden(refused[0])
+
+    return {"dependencies": [Depends(may)], "openapi_extra": {TAKEN: [step.key for step in steps]}}
+
+
+TAKEN = "x-steps"
+"""Under which word a route names its steps."""

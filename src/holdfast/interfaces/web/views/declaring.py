@@ -12,7 +12,7 @@ from holdfast.incident import register
 from holdfast.incident.incident import Incident
 from holdfast.incident.loading import NoSuchIncident
 from holdfast.interfaces.web import fields
-from holdfast.interfaces.web.access import Visit, visit
+from holdfast.interfaces.web.access import Visit, takes, visit
 from holdfast.interfaces.web.errors import status_of
 from holdfast.interfaces.web.rendering import sentence
 from holdfast.interfaces.web.typed import typed
@@ -39,13 +39,12 @@ def form(
     return _form(visit, {"title": title, "system": system})
 
 
-@router.post("/declare")
+@router.post("/declare", **takes(steps.declare))
 def declare(visit: visit, form: typed) -> Response:
-    declare = visit.taking(steps.declare)
     apart = form.text("join") == _NEW
     meant = form.saying(join="", separate="yes") if apart else form
     try:
-        what = declare(visit.call, meant.read(Declaration))
+        what = steps.declare(visit.call, meant.read(Declaration))
     except (NotAllowed, NoSuchIncident) as refused:
         return _form(visit, form.values, error=sentence(str(refused)), status=status_of(refused))
     if what.joined:

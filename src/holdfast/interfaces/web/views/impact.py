@@ -11,7 +11,7 @@ from fastapi import APIRouter, Response
 
 from holdfast.evidence import custody
 from holdfast.incident import loading
-from holdfast.interfaces.web.access import Visit, visit
+from holdfast.interfaces.web.access import Visit, takes, visit
 from holdfast.interfaces.web.errors import status_of
 from holdfast.interfaces.web.fields import IncidentNumber
 from holdfast.interfaces.web.rendering import sentence
@@ -150,25 +150,25 @@ def _value(text: str) -> str:
     return read if isinstance(read, str) else text
 
 
-@router.post("/incidents/{incident}/beginning")
+@router.post("/incidents/{incident}/beginning", **takes(steps.state_beginning))
 def state_beginning(visit: visit, incident: IncidentNumber, form: typed) -> Response:
     """Say when the harm began, or correct it."""
-    state = visit.taking(steps.state_beginning)
     try:
-        state(visit.call, incident, form.read(Beginning, began_at="began", reason="began-reason"))
+        steps.state_beginning(
+            visit.call, incident, form.read(Beginning, began_at="began", reason="began-reason")
+        )
     except NotAllowed as refused:
         return _impact(visit, incident, refuse(visit, form, "beginning", refused), status_of(refused))
     visit.notice("The beginning is on the record.", "The worker counts in the log what was served since.")
     return visit.back(f"/incidents/{incident}/impact")
 
 
-@router.post("/incidents/{incident}/system")
+@router.post("/incidents/{incident}/system", **takes(steps.name_system))
 def name_system(visit: visit, incident: IncidentNumber, form: typed) -> Response:
     """Say which AI system it is about, or correct it."""
-    name = visit.taking(steps.name_system)
     called = {"model_version": "model-version", "reason": "system-reason"}
     try:
-        name(visit.call, incident, form.read(SystemAsked, **called))
+        steps.name_system(visit.call, incident, form.read(SystemAsked, **called))
     except NotAllowed as refused:
         return _impact(visit, incident, refuse(visit, form, "system", refused), status_of(refused))
     visit.notice("The system is on the record.", custody.frozen_said(visit.application.ledger, incident))

@@ -21,7 +21,7 @@ from holdfast.incident.register import record as record_of
 from holdfast.incident.register import unresolved
 from holdfast.incident.responding import Ground
 from holdfast.interfaces.web import clocks, storyline
-from holdfast.interfaces.web.access import Visit, visit
+from holdfast.interfaces.web.access import Visit, takes, visit
 from holdfast.interfaces.web.errors import status_of
 from holdfast.interfaces.web.fields import IncidentNumber
 from holdfast.interfaces.web.rendering import sentence
@@ -332,7 +332,7 @@ def _home(incident: str) -> str:
     return f"/incidents/{incident}"
 
 
-@router.post("/acknowledgement")
+@router.post("/acknowledgement", **takes(steps.acknowledge))
 def acknowledge(visit: visit, incident: IncidentNumber) -> Response:
     answer = steps.acknowledge(visit.call, incident)
     stopped = "The escalation has stopped."
@@ -340,50 +340,46 @@ def acknowledge(visit: visit, incident: IncidentNumber) -> Response:
     return visit.back(_home(incident))
 
 
-@router.post("/notes")
+@router.post("/notes", **takes(steps.note))
 def add_note(visit: visit, incident: IncidentNumber, form: typed) -> Response:
-    note = visit.taking(steps.note)
     try:
-        note(visit.call, incident, form.read(asked.NoteAsked, text="note"))
+        steps.note(visit.call, incident, form.read(asked.NoteAsked, text="note"))
     except (NotAllowed, NoSuchItem) as why:
         return _incident(visit, incident, Refused("note", why, form))
     visit.notice("Note added.", "It stands in the timeline and can no longer be changed.")
     return visit.back(_home(incident))
 
 
-@router.post("/team")
+@router.post("/team", **takes(steps.hand_over))
 def hand_over(visit: visit, incident: IncidentNumber, form: typed) -> Response:
-    hand_over = visit.taking(steps.hand_over)
     try:
         role = named(IncidentRole, "role", form.text("role"))
-        hand_over(visit.call, incident, role, form.read(asked.HandOver, person="to", reason="because"))
+        steps.hand_over(visit.call, incident, role, form.read(asked.HandOver, person="to", reason="because"))
     except NotAllowed as why:
         return _incident(visit, incident, Refused("team", why, form))
     visit.notice(f"{role.value.replace('_', ' ').capitalize()} handed over.")
     return visit.back(_home(incident))
 
 
-@router.post("/dismissal")
+@router.post("/dismissal", **takes(steps.dismiss))
 def dismiss(visit: visit, incident: IncidentNumber, form: typed) -> Response:
-    dismiss = visit.taking(steps.dismiss)
     try:
-        dismiss(visit.call, incident, form.read(asked.Dismissal))
+        steps.dismiss(visit.call, incident, form.read(asked.Dismissal))
     except NotAllowed as why:
         return _incident(visit, incident, Refused("dismissal", why, form))
     visit.notice(f"{incident} is dismissed.", "Its record and the reason are kept.")
     return visit.back(_home(incident))
 
 
-@router.post("/together")
+@router.post("/together", **takes(steps.relate, steps.merge))
 def together(visit: visit, incident: IncidentNumber, form: typed) -> Response:
     """Two incidents have to do with one another, or are one."""
-    relate, merge = visit.taking(steps.relate), visit.taking(steps.merge)
     one, other = form.text("how") == "merge", form.text("other")
     try:
         if one:
-            merge(visit.call, incident, form.read(asked.Merger, into="other", reason="why"))
+            steps.merge(visit.call, incident, form.read(asked.Merger, into="other", reason="why"))
         else:
-            relate(visit.call, incident, other, form.read(asked.Reason, reason="why"))
+            steps.relate(visit.call, incident, other, form.read(asked.Reason, reason="why"))
     except (NotAllowed, NoSuchIncident) as refused:
         return _incident(visit, incident, Refused("together", refused, form))
     if one:
@@ -417,11 +413,10 @@ def classification(visit: visit, incident: IncidentNumber) -> Response:
     return _classification(visit, _situation(visit, incident), NOTHING)
 
 
-@router.post("/classification")
+@router.post("/classification", **takes(steps.classify))
 def classify(visit: visit, incident: IncidentNumber, form: typed) -> Response:
-    classify = visit.taking(steps.classify)
     try:
-        classify(visit.call, incident, form.read(asked.Classification))
+        steps.classify(visit.call, incident, form.read(asked.Classification))
     except NotAllowed as refused:
         return _classification(visit, _situation(visit, incident), form, refused)
     visit.notice("Classified.", "Clocks, team and messages follow the severity.")
@@ -472,11 +467,10 @@ def resolution(visit: visit, incident: IncidentNumber) -> Response:
     return _resolution(visit, _situation(visit, incident), NOTHING)
 
 
-@router.post("/resolution")
+@router.post("/resolution", **takes(steps.resolve))
 def resolve(visit: visit, incident: IncidentNumber, form: typed) -> Response:
-    resolve = visit.taking(steps.resolve)
     try:
-        resolve(visit.call, incident, form.read(asked.Resolution, unverified_because="because"))
+        steps.resolve(visit.call, incident, form.read(asked.Resolution, unverified_because="because"))
     except NotAllowed as refused:
         return _resolution(visit, _situation(visit, incident), form, refused)
     visit.notice(f"{incident} is resolved.", "What remains stands under Next.")
@@ -504,11 +498,10 @@ def closure(visit: visit, incident: IncidentNumber) -> Response:
     return _closure(visit, _situation(visit, incident), NOTHING)
 
 
-@router.post("/closure")
+@router.post("/closure", **takes(steps.close))
 def close(visit: visit, incident: IncidentNumber, form: typed) -> Response:
-    close = visit.taking(steps.close)
     try:
-        digest = close(visit.call, incident, form.read(asked.Closure))
+        digest = steps.close(visit.call, incident, form.read(asked.Closure))
     except NotAllowed as refused:
         return _closure(visit, _situation(visit, incident), form, refused)
     visit.notice(
