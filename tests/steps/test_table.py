@@ -119,7 +119,7 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> Doors:
 def test_whoever_may_not_is_refused_in_one_sentence_before_what_they_said_is_read(
     taken: AnyStep, doors: Doors
 ) -> None:
-    """R-XCT-07/doors: the auditor writes nowhere, and each door says so alike."""
+    """The auditor writes nowhere (R-AUD-07), and each door says so alike."""
     before = doors.application.ledger.size()
     answered = doors.ask(taken, {"no such": 1} if taken.asked else None, VICTOR)
     assert answered.status_code == 403
