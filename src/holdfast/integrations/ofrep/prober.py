@@ -16,30 +16,36 @@ from holdfast.integrations.deadline import Deadline, DeadlinePassed
 class OfrepProber:
     """`holdfast.contain.probing.Prober` over HTTP.
 
-    `address` is what applications are configured with: everything before `/ofrep/v1`.
+    `address` is what applications are configured with: everything before `/ofrep/v1`. A question has
+    `timeout_seconds`, all of a probe together `whole_seconds`; what is not answered by then is no answer.
     """
 
     def __init__(
-        self, address: str, headers: Mapping[str, str] | None = None, timeout_seconds: float = 5.0
+        self,
+        address: str,
+        headers: Mapping[str, str] | None = None,
+        timeout_seconds: float = 5.0,
+        whole_seconds: float = 20.0,
     ) -> None:
         self.address = address.rstrip("/")
         self.headers = dict(headers or {})
         self.timeout_seconds = timeout_seconds
+        self.whole_seconds = whole_seconds
 
     def ask(self, questions: Sequence[Question]) -> Sequence[Answer]:
+        whole = Deadline(self.whole_seconds)
         # Proxies of the environment are not used: what must be asked is this address and no other.
         with httpx.Client(
             headers=self.headers, timeout=self.timeout_seconds, trust_env=False, follow_redirects=False
         ) as client:
-            return [self._ask(client, question) for question in questions]
+            return [self._ask(client, question, whole) for question in questions]
 
-    def _ask(self, client: httpx.Client, question: Question) -> Answer:
+    def _ask(self, client: httpx.Client, question: Question, whole: Deadline) -> Answer:
         started = time.perf_counter()
         address = f"{self.address}/ofrep/v1/evaluate/flags/{quote(question.flag, safe='')}"
-        deadline = Deadline(self.timeout_seconds)
         try:
             # The client's own limit counts anew with every byte: this one holds for the whole answer.
-            response = deadline.wait_for(
+            response = Deadline(min(self.timeout_seconds, whole.left)).wait_for(
                 lambda: client.post(address, json={"context": dict(question.context)})
             )
         except (httpx.HTTPError, httpx.InvalidURL, DeadlinePassed) as error:
