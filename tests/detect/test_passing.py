@@ -119,6 +119,25 @@ def test_what_a_person_has_dealt_with_meanwhile_is_not_told(company: Application
     company.alerting.set_aside("ALR-1", "a holiday", False, by=INES, at=now)
     work(company, now + MINUTE)
     assert messages(company) == []
+    (passed,) = [one.fact for one in company.ledger.facts() if isinstance(one.fact, AlertsBundled)]
+    line = passed.line()
+    assert "queued" not in line.title + line.detail
+    assert "nobody is told" in line.title
+
+
+@pytest.mark.usefixtures("no_trigger")
+def test_only_alerts_that_are_told_are_counted_as_told(company: Application, now: datetime) -> None:
+    for number in (1, 2, 3):
+        raised(company, number, now, ("technical_lead",))
+    work(company, now)
+    company.alerting.set_aside("ALR-1", "a holiday", False, by=INES, at=now)
+    work(company, now + MINUTE)
+    (passed,) = [one.fact for one in company.ledger.facts() if isinstance(one.fact, AlertsBundled)]
+    assert passed.line().title == "2 alerts: messages queued"
+    (told,) = messages(company)
+    assert told.subject == "loan-approval: 2 alerts"
+    work(company, now + 2 * MINUTE)
+    assert len(messages(company)) == 1, "nothing waits any more"
 
 
 def rename(folder: Path, there: str, here: str) -> None:

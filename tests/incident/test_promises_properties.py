@@ -205,12 +205,12 @@ class Promises(RuleBasedStateMachine):
             self.tier = max(self.oracle.tier(), called)
 
     def settle_overdue(self, severity: Severity) -> None:
-        """A promise that has run out is broken, whatever is promised from now on."""
+        """A promise that has run out is broken when a later one takes its place, or none."""
         after = Oracle(severity)
         for clock in (Clock.ACKNOWLEDGE, Clock.CONTAIN):
             due, later = self.oracle.due(clock), after.due(clock)
             running = clock in self.state.clocks and self.state.clocks[clock].running
-            if running and due and due <= self.now and (later is None or later > self.now):
+            if running and due and due <= self.now and (later is None or later > due):
                 self.oracle.broken.add(clock)
 
     @precondition(lambda self: not self.oracle.resolved)
@@ -274,7 +274,7 @@ class Promises(RuleBasedStateMachine):
         within = ground().playbook.review_within(severity)
         if review and review.running and review.due <= self.now:
             assert self.state.resolved_at is not None
-            if within is None or self.state.resolved_at + within > self.now:
+            if within is None or self.state.resolved_at + within > review.due:
                 self.oracle.broken.add(Clock.REVIEW)
         limits = ground().limits(severity)
         facts = self.state.classify(Category.UNEXPECTED_BEHAVIOUR, severity, "again", limits, self.now)

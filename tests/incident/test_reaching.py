@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from holdfast.incident.events import Merged
+from holdfast.incident.loading import load
 from holdfast.incident.reaching import tell_next
 from holdfast.incident.responding import Desk, Report
 from holdfast.ledger import outbox
@@ -137,3 +139,28 @@ def test_an_old_failure_is_not_followed_up_when_an_older_ledger_meets_this_relea
     size = ledger.size()
     tell_next(ledger, recorded, now + timedelta(days=2))
     assert ledger.size() == size
+
+
+def test_a_refusal_is_followed_up_where_the_response_goes_on(
+    desk: Desk, ledger: Ledger, opened: str, now: datetime
+) -> None:
+    """Merging ends a record, not what had to be done: also over two steps."""
+    for _ in range(2):
+        other = desk.open(Report("The same", system="loan-approval", severity=Severity.HIGH), by=INES, at=now)
+        ended = load(ledger, opened)
+        merged = Merged(incident=opened, into=other, reason="one cause")
+        ledger.append(ended.draft([merged]), by=MAYA, at=now)
+        opened = other
+    post = Post(MAYA.id)
+    send(ledger, post, now)
+    instead = [one for one in to(post, TOMAS.id) if "Maya Okafor was not reached" in one.text]
+    assert {one.incident for one in instead} == {"INC-1", "INC-2", "INC-3"}
+
+
+def test_nobody_is_called_in_anothers_place_for_what_is_over(
+    desk: Desk, ledger: Ledger, opened: str, now: datetime
+) -> None:
+    desk.dismiss(opened, "a test message", True, by=MAYA, at=now)
+    post = Post(MAYA.id)
+    send(ledger, post, now)
+    assert not [one for one in post.taken if "was not reached" in one.text]

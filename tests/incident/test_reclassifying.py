@@ -445,6 +445,20 @@ class TestClocks:
         assert clock.missed == now + 2 * HOUR
         assert told(ledger, "time is up")
 
+    def test_lateness_counts_from_the_first_promise_also_where_the_new_one_has_passed_as_well(
+        self, desk: Desk, ledger: Ledger, by_alert: str, now: datetime
+    ) -> None:
+        """Nobody fired the timer meanwhile: the first due time is on the record all the same."""
+        first = state(ledger).clocks[Clock.ACKNOWLEDGE].due
+        at = now + 2 * DAY
+        desk.classify(by_alert, PERFORMANCE, MEDIUM, "one branch", by=MAYA, at=at)
+        fire(desk, ledger, at)
+        desk.acknowledge(by_alert, by=MAYA, at=at)
+        clock = state(ledger).clocks[Clock.ACKNOWLEDGE]
+        assert clock.missed == first
+        assert clock.late_by == at - first
+        assert [one.due for one in clock.breaches] == [first, now + DAY]
+
     def test_a_clock_that_is_stopped_and_started_keeps_its_breach(
         self, desk: Desk, ledger: Ledger, by_alert: str, now: datetime
     ) -> None:

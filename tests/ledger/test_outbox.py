@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from sqlalchemy import delete, insert, select, update
 from holdfast.ledger import outbox, tables
 from holdfast.ledger.database import Database
 from holdfast.ledger.ledger import Ledger
-from holdfast.ledger.outbox import MessageSent, Outbox, QueuedMessage
+from holdfast.ledger.outbox import MessageQueued, MessageSent, Outbox, QueuedMessage
 from holdfast.ledger.sealing import Anchor, Sealer
 from holdfast.ledger.timers import Timers
 from holdfast.people import Actor
@@ -151,3 +153,20 @@ def test_time_that_passed_since_the_lease_counts_whatever_moment_is_passed(
     assert post.taken == [], "somebody else holds it by now"
     outbox.deliver(ledger, {"email": post}, again, WORKER, now + outbox.LEASE)
     assert len(post.taken) == 1
+
+
+@pytest.mark.parametrize(
+    "title", ["Letters\nBcc: all@example.com", "Letters\r\n", "Letters\x00\u2028s", "a\tb"]
+)
+def test_a_subject_is_one_line_whatever_it_is_made_of(title: str) -> None:
+    """What would not be a header is no reason that a message never leaves."""
+    queued = outbox.queue("email", "a@example.com", f"INC-1: {title}", "text", zone="UTC").facts[0]
+    assert isinstance(queued, MessageQueued)
+    assert not re.search(r"[\x00-\x1f\u2028]", queued.subject)
+    instead = outbox.queue_instead(queued, "b@example.com", "B", "text", zone="UTC").facts[0]
+    assert isinstance(instead, MessageQueued)
+    assert instead.subject == queued.subject
+    older = replace(queued, subject=f"INC-1: {title}")
+    instead = outbox.queue_instead(older, "b@example.com", "B", "text", zone="UTC").facts[0]
+    assert isinstance(instead, MessageQueued)
+    assert instead.subject == queued.subject

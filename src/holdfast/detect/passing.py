@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from holdfast import wording
 from holdfast.detect import records
 from holdfast.detect.records import Alert
 from holdfast.incident.communication import zone_of
 from holdfast.ledger import outbox, timers
-from holdfast.ledger.facts import Arm, Disarm, Fact, Line, fact
+from holdfast.ledger.facts import Arm, Disarm, Fact, Line, fact, upcast
 from holdfast.ledger.ledger import Draft, Ledger, Timer
 from holdfast.people import Actor
 from holdfast.prepare import versions
@@ -42,12 +43,15 @@ class AlertQueued(Fact):
         yield Arm(f"{_timers_of(self.system)}{self.alert}", PASS_ON_TIMER, self.due, data)
 
 
-@fact("alerts.bundled")
+@fact("alerts.bundled", version=2)
 class AlertsBundled(Fact):
     """Messages about these alerts were queued; what became of each message is its own fact."""
 
     system: str
     alerts: tuple[str, ...]
+    """Those that waited."""
+    passed_on: tuple[str, ...]
+    """Those of them that messages speak of: nobody had dealt with them."""
     told: tuple[str, ...]
     """Addresses."""
 
@@ -56,7 +60,15 @@ class AlertsBundled(Fact):
             yield Disarm(f"{_timers_of(self.system)}{alert}")
 
     def line(self) -> Line:
-        return Line(f"{wording.plural(len(self.alerts), 'alert')}: messages queued", ", ".join(self.told))
+        if not self.told:
+            return Line(f"{wording.plural(len(self.alerts), 'alert')}: nobody is told any more")
+        return Line(f"{wording.plural(len(self.passed_on), 'alert')}: messages queued", ", ".join(self.told))
+
+
+@upcast("alerts.bundled", 1)
+def _all_passed_on(data: dict[str, Any]) -> dict[str, Any]:
+    """Before version 2 it did not say of which alerts people were told."""
+    return {**data, "passed_on": data["alerts"] if data["told"] else []}
 
 
 def to_pass_on(alert: str, system: str, tells: Sequence[str], at: datetime) -> list[Fact]:
@@ -83,7 +95,10 @@ def pass_on(ledger: Ledger, inbox: str, zone: str, timer: Timer, by: Actor, at: 
     ]
     stream = ledger.stream(f"passed-on/{system}")
     passed = AlertsBundled(
-        system=system, alerts=tuple(found), told=tuple(dict.fromkeys(person for person, _ in told))
+        system=system,
+        alerts=tuple(found),
+        passed_on=tuple(dict.fromkeys(alert.alert for mine in told.values() for alert in mine)),
+        told=tuple(dict.fromkeys(person for person, _ in told)),
     )
     ledger.append(Draft(stream.name, stream.version, [passed]), *messages, by=by, at=at, fires=timer)
 
@@ -120,7 +135,7 @@ def _message(
     there = zone_of(roster, person, zone)
     lines += _lines(alerts, there)
     lines += ["", f"You are told as {role.replace('_', ' ')}, as the monitor asks.", inbox, ""]
-    subject = " ".join(f"{system}: {what}".split())
+    subject = f"{system}: {what}"
     return outbox.queue(
         "email", person, subject, "\n".join(lines), zone=there, name=name, role=role, about="alert"
     )

@@ -234,7 +234,7 @@ def tier_left(
 ) -> list[Draft]:
     """Tells whom the fact names that a tier they were called for is left. In the product's own words: see
     `proposal`."""
-    subject = " ".join(f"{state.id} is lowered to tier {lowered.tier}: {state.title}".split())
+    subject = f"{state.id} is lowered to tier {lowered.tier}: {state.title}"
     severity = f", and stays {state.severity.label}" if state.severity and not state.status.over else ""
     text = (
         f"{state.id} is at tier {lowered.tier} again{severity}: {reason}. "

@@ -664,8 +664,8 @@ class Incident:
             return [
                 ClockStarted(incident=self.id, clock=clock, due=due, limit_seconds=seconds, missed=missed)
             ]
-        # A promise that is moved beyond now was broken all the same when its time had come.
-        broken = self.breach(clock, now) if due > now else []
+        # A promise that is moved to a later time was broken all the same when its own had come.
+        broken = self.breach(clock, now) if due > state.due else []
         moved = ClockMoved(incident=self.id, clock=clock, due=due, limit_seconds=seconds, missed=missed)
         return [*broken, moved]
 

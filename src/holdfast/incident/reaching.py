@@ -32,7 +32,7 @@ def tell_next(ledger: Ledger, recorded: Recorded, at: datetime, zone: str = "UTC
         return
     if at - recorded.at > _NEWS_FOR or ledger.stream(f"message/{outbox.instead_of(failed.message)}").facts:
         return
-    state = load(ledger, failed.incident).state if failed.incident else Incident()
+    state = _goes_on(ledger, failed.incident) if failed.incident else Incident()
     roster = versions.active_roster(ledger)
     if state.status.over or roster is None:
         return
@@ -75,6 +75,12 @@ class NextTold:
         for message, (seq, failed) in self._failed.items():
             if message not in self._answered and failed.incident not in self._over:
                 yield seq, f"nobody was told in place of {failed.to}"
+
+
+def _goes_on(ledger: Ledger, incident: str) -> Incident:
+    """The incident in which the response goes on, once it was merged into another."""
+    state = load(ledger, incident).state
+    return _goes_on(ledger, state.merged_into) if state.merged_into else state
 
 
 def in_line(roster: Roster, state: Incident, role: str) -> Iterator[Person]:

@@ -6,6 +6,7 @@ was sent. Nobody is said to have been told by a message that did not leave.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -61,14 +62,18 @@ def told(queued: Sequence[MessageQueued], record: Iterable[Recorded], name_of: N
                 stands.pop(message, None)
             case _:
                 pass
-    sent = [one for one in queued if one.message in stands and stands[one.message] is None]
-    waiting = [one for one in queued if one.message not in stands]
-    missed = {name_of(one.to): why for one in queued if (why := stands.get(one.message)) is not None}
-    return Told(_names(sent, name_of), _names(waiting, name_of), tuple(missed.items()))
+    called = names((one.to for one in queued), name_of)
+    sent = {one.to: called[one.to] for one in queued if stands.get(one.message, "") is None}
+    waiting = {one.to: called[one.to] for one in queued if one.message not in stands}
+    missed = {one.to: (called[one.to], why) for one in queued if (why := stands.get(one.message))}
+    return Told(tuple(sent.values()), tuple(waiting.values()), tuple(missed.values()))
 
 
-def _names(queued: Iterable[MessageQueued], name_of: Name) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name_of(one.to) for one in queued))
+def names(people: Iterable[str], name_of: Name) -> dict[str, str]:
+    """Each of these people once, by address: the name, with the address where another bears it as well."""
+    called = {person: name_of(person) for person in people}
+    borne = Counter(called.values())
+    return {person: name if borne[name] == 1 else f"{name} ({person})" for person, name in called.items()}
 
 
 def _who(names: Sequence[str]) -> str:

@@ -149,7 +149,7 @@ def _share(desk: Desk, person: str, state: Incident, review: Review) -> Draft:
     )
     subject = f"{state.id}: post-incident review, {state.title}"
     text = f"{subject}\n\n{answers}\n\nTook part: {', '.join(review.attendees)}\n\n{desk.link(state.id)}"
-    return outbox.queue("email", person, " ".join(subject.split()), text, state.id, zone=desk.zone_of(person))
+    return outbox.queue("email", person, subject, text, state.id, zone=desk.zone_of(person))
 
 
 def _step(

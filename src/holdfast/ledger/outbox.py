@@ -211,13 +211,18 @@ def queue(
         incident=incident,
         channel=channel,
         to=to,
-        subject=wording.where_read(subject, zone),
+        subject=wording.where_read(_one_line(subject), zone),
         text=wording.where_read(text, zone),
         name=name,
         role=role,
         about=about,
     )
     return Draft(_stream(message), 0, [queued])
+
+
+def _one_line(subject: str) -> str:
+    """Made of titles that people typed, it is a header all the same, and keeps no message from leaving."""
+    return wording.visible(" ".join(subject.split()))
 
 
 def queue_instead(of: MessageQueued, to: str, name: str, text: str, *, zone: str) -> Draft:
@@ -228,7 +233,7 @@ def queue_instead(of: MessageQueued, to: str, name: str, text: str, *, zone: str
         incident=of.incident,
         channel=of.channel,
         to=to,
-        subject=wording.where_read(of.subject, zone),
+        subject=wording.where_read(_one_line(of.subject), zone),
         text=wording.where_read(text, zone),
         name=name,
         role=of.role,

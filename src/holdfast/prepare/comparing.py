@@ -65,7 +65,7 @@ def alternatives(rule: str) -> list[set[int]]:
     """The columns of each part of a rule in which everything must hold together.
 
     Parts lie between the outermost `||`. One that holds a choice or a denial is left out: what is named in
-    it need not be so.
+    it need not be so. A choice between names of one fact alone is a list of them: it stays.
     """
     parts: list[list[_Token]] = [[]]
     depth = 0
@@ -77,8 +77,36 @@ def alternatives(rule: str) -> list[set[int]]:
             parts[-1].append(token)
     if any(token.text == "?" for part in parts for token in part):
         return []
-    plain = [part for part in parts if not any(token.text in ("||", "!", "true", "false") for token in part)]
+    plain = [
+        part
+        for part in parts
+        if not any(token.text in ("!", "true", "false") for token in part) and _only_names(part)
+    ]
     return [{token.start + 1 for token in part} for part in plain]
+
+
+def _only_names(part: Sequence[_Token]) -> bool:
+    """Whether each choice in it is between texts that one fact may be: `(a == "x" || a == "y")`."""
+    return all(_names_one(_around(part, place)) for place, token in enumerate(part) if token.text == "||")
+
+
+def _around(part: Sequence[_Token], place: int) -> Sequence[_Token]:
+    """What stands in the same brackets."""
+    first, last = place, place
+    for step, opens, closes in ((-1, "(", ")"), (1, ")", "(")):
+        at, depth = place + step, 0
+        while 0 <= at < len(part) and not (part[at].text == opens and depth == 0):
+            depth += {closes: 1, opens: -1}.get(part[at].text, 0)
+            at += step
+        first, last = (at + 1, last) if step < 0 else (first, at)
+    return part[first:last]
+
+
+def _names_one(choice: Sequence[_Token]) -> bool:
+    facts = {token.text for token in choice if token.kind == "name" and token.text != "in"}
+    signs = {token.text for token in choice if token.kind == "sign"}
+    plain = all(token.kind in ("name", "sign", "text") for token in choice)
+    return plain and len(facts) == 1 and signs <= {"||", "==", "(", ")", "[", "]", ","}
 
 
 def _tokens(rule: str) -> list[_Token]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import smtplib
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from email import message_from_bytes
 from email.message import Message
@@ -17,7 +18,7 @@ from pydantic import SecretStr
 from holdfast.integrations.smtp.channel import EmailChannel
 from holdfast.ledger import outbox
 from holdfast.ledger.database import Database
-from holdfast.ledger.ledger import Ledger
+from holdfast.ledger.ledger import Draft, Ledger
 from holdfast.ledger.outbox import Outbox
 from holdfast.ledger.timers import Timers
 from holdfast.people import Actor
@@ -168,11 +169,22 @@ def test_two_workers_do_not_send_the_same_message(ledger: Ledger, now: datetime)
 def test_a_title_cannot_smuggle_in_a_header(
     ledger: Ledger, server: MailSettings, receiver: Receiver, now: datetime
 ) -> None:
-    ledger.append(
-        outbox.queue("email", "ana@example.com", "x\r\nBcc: eve@example.com", "y", zone="UTC"),
-        by=WORKER,
-        at=now,
-    )
+    draft = outbox.queue("email", "ana@example.com", "x\r\nBcc: eve@example.com", "y", zone="UTC")
+    ledger.append(draft, by=WORKER, at=now)
+    send_due(ledger, server, now)
+    (mail,) = receiver.mails
+    assert mail["Bcc"] is None
+    assert mail["Subject"] == "x Bcc: eve@example.com"
+
+
+def test_a_subject_of_an_older_record_cannot_either(
+    ledger: Ledger, server: MailSettings, receiver: Receiver, now: datetime
+) -> None:
+    """Before, a line break in a subject was kept, and no such message left."""
+    (queued,) = outbox.queue("email", "ana@example.com", "x", "y", zone="UTC").facts
+    assert isinstance(queued, outbox.MessageQueued)
+    older = replace(queued, subject="x\r\nBcc: eve@example.com")
+    ledger.append(Draft(f"message/{older.message}", 0, [older]), by=WORKER, at=now)
     send_due(ledger, server, now)
     assert receiver.mails == []
     assert types(ledger) == ["message.queued", "message.failed"]

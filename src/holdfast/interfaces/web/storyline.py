@@ -14,7 +14,7 @@ from holdfast.detect.events import AlertCleared, AlertRaised
 from holdfast.evidence.events import EvidenceAccessed, EvidenceAdded, EvidenceFrozen, EvidenceVerified
 from holdfast.incident import register
 from holdfast.incident.events import AlertJoined, IncidentOpened, NoteAdded, Reviewed
-from holdfast.incident.telling import told
+from holdfast.incident.telling import names, told
 from holdfast.interfaces.web.rendering import TimelineEntry
 from holdfast.ledger.facts import Fact, Recorded
 from holdfast.ledger.outbox import MessageFailed, MessageQueued, MessageRetried, MessageSent
@@ -111,7 +111,9 @@ def _quieter(
             said = ". ".join(filter(None, (detail, found.names)))
             yield replace(same[0], title=found.title, text="", detail=said)
         elif kind == "given up":
-            whom = list(dict.fromkeys(name_of(str(getattr(facts[one.seq].fact, "to", ""))) for one in same))
+            whom = list(
+                names((str(getattr(facts[one.seq].fact, "to", "")) for one in same), name_of).values()
+            )
             who = whom[0] if len(whom) == 1 else wording.plural(len(whom), "person", "people")
             again = f"{detail}; given up, try again under Messages"
             yield replace(same[0], title=f"Not delivered to {who}", text="", detail=again)
