@@ -198,7 +198,7 @@ def open_workspace(
     if clock is None:
         # The machine's own is watched; whoever passes another one tells a story, or tests.
         clock = watched = LedgerClock(ledger, settings.workspace / CLOCK)
-        ledger.require_steady = watched.require_steady
+        ledger.require_steady, ledger.evenly = watched.require_steady, watched.evenly
     key = keys.load(settings.ledger.key)
     anchor, memory = anchor_of(settings), memory_of(settings)
     vault = Vault(settings.vault.path, private_of(settings), lambda: custody.any_held(ledger))

@@ -16,11 +16,14 @@ from sqlalchemy import select
 from holdfast.ledger import tables
 from holdfast.ledger.ledger import Ledger
 from holdfast.ledger.projections import rebuild
+from holdfast.ledger.timekeeping import ClockStepped, LedgerClock
 from holdfast.people import AccessRole, Actor, Permission
 from holdfast.prepare.accounts import HASHED_AT_ONCE, Accounts, Limits
+from holdfast.prepare.inspecting import Access
 from holdfast.prepare.versions import apply_workspace
 from holdfast.prepare.workspace import Workspace, load_workspace
 from holdfast.problems import NotAllowed
+from support.machines import Machine
 
 MAYA = "maya.okafor@harbourstreet.example"
 VICTOR = "victor.chen@harbourstreet.example"
@@ -384,3 +387,60 @@ def test_many_who_sign_in_at_once_take_the_memory_of_two(
     with ThreadPoolExecutor(20) as pool:
         list(pool.map(knock, range(20)))
     assert hasher.most == HASHED_AT_ONCE
+
+
+@pytest.mark.parametrize("step", [timedelta(days=10), -timedelta(days=10)])
+def test_whoever_signs_out_or_revokes_a_token_is_not_held_up_by_a_clock_that_stepped(
+    accounts: Accounts, ledger: Ledger, tmp_path: Path, now: datetime, step: timedelta
+) -> None:
+    """What takes access away goes on, at the time it would be: neither ends a session before its time, nor
+    makes one last. What gives access waits until a person has confirmed the step (R-EVD-04)."""
+    machine = Machine(now)
+    clock = LedgerClock(ledger, tmp_path / "clock.json", machine, machine.ticks)
+    ledger.require_steady, ledger.evenly = clock.require_steady, clock.evenly
+    maya = Actor(MAYA, "Maya Okafor")
+    secret, _ = accounts.sign_in(MAYA, PASSWORD, ORIGIN, now)
+    expires = now + timedelta(hours=5)
+    token, issued = accounts.issue_token(MAYA, "export", [Permission.READ], expires, maya, now)
+    machine.pass_(timedelta(minutes=20))
+    machine.clock += step
+    assert accounts.session(secret, clock.now()) is not None, "twenty minutes have passed, and no ten days"
+    assert accounts.by_token(token, clock.now()) is not None
+    with pytest.raises(ClockStepped, match="signing out and revoking a token go on"):
+        accounts.sign_in(MAYA, PASSWORD, ORIGIN, clock.now())
+    with pytest.raises(ClockStepped):
+        accounts.set_password(MAYA, "other plain words together", maya, clock.now())
+    accounts.sign_out(secret, clock.now())
+    assert accounts.revoke_token(issued.token, maya, clock.now())
+    assert accounts.session(secret, clock.now()) is None
+    assert accounts.by_token(token, clock.now()) is None
+    ended, revoked = list(ledger.facts())[-2:]
+    assert (ended.fact.type, revoked.fact.type) == ("session.ended", "token.revoked")
+    assert ended.at == revoked.at == now + timedelta(minutes=20)
+    inspection = Access(now + timedelta(minutes=20))
+    for recorded in ledger.facts():
+        inspection.see(recorded)
+    with ledger.reading() as conn:
+        assert not list(inspection.problems(conn))
+    machine.clock -= step
+    accounts.sign_in(MAYA, PASSWORD, ORIGIN, clock.now())
+
+
+@pytest.mark.parametrize("step", [timedelta(days=10), -timedelta(days=10)])
+def test_a_token_expires_by_the_time_that_passes_whatever_the_clock_says(
+    accounts: Accounts, ledger: Ledger, tmp_path: Path, now: datetime, step: timedelta
+) -> None:
+    machine = Machine(now)
+    clock = LedgerClock(ledger, tmp_path / "clock.json", machine, machine.ticks)
+    ledger.require_steady, ledger.evenly = clock.require_steady, clock.evenly
+    expires = now + timedelta(hours=5)
+    token, _ = accounts.issue_token(
+        MAYA, "export", [Permission.READ], expires, Actor(MAYA, "Maya Okafor"), now
+    )
+    machine.pass_(timedelta(hours=6))
+    machine.clock += step
+    assert accounts.by_token(token, clock.now()) is None
+
+
+def test_revoking_a_token_that_is_not_there_says_so(accounts: Accounts, nadia: Actor, now: datetime) -> None:
+    assert not accounts.revoke_token("0123456789abcdef", nadia, now)

@@ -63,6 +63,8 @@ class Fact:
     version: ClassVar[int]
     longest: ClassVar[int] = LONGEST_TEXT
     """Characters that one text in it may have."""
+    takes_access_away: ClassVar[bool] = False
+    """Whether that is all it ever does: then a clock that stepped holds it up no more than anything else."""
 
     def line(self) -> Line | None:
         """How this reads in a timeline; None for facts no person needs to see there."""

@@ -106,7 +106,10 @@ class Ledger:
         self.database = database
         self.projections = tuple(projections)
         self.require_steady: Callable[[], None] = lambda: None
-        """Raises where the clock that times come from is not to be believed; nothing is appended then."""
+        """Raises where the clock that times come from is not to be believed; nothing is appended then that
+        gives anybody anything."""
+        self.evenly: Callable[[datetime], datetime] = lambda at: at
+        """What a moment of that clock would be had it not stepped."""
         self.appended_at: datetime | None = None
         """Time of the newest fact that was appended here; other processes may have appended since."""
 
@@ -195,7 +198,11 @@ class Ledger:
         part from these facts. When this returns, the facts are committed and ordered; when it raises or the
         process dies, nothing has happened.
         """
-        self.require_steady()
+        given = [one for draft in drafts for one in draft.facts]
+        if given and drafting is None and all(one.takes_access_away for one in given):
+            at = self.evenly(at)
+        else:
+            self.require_steady()
         if by.kind != "system":
             for written_ in (one for draft in drafts for one in draft.facts):
                 require_bounds(written_)

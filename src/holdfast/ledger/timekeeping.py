@@ -68,7 +68,7 @@ class Step:
         return (
             f"the machine's clock stepped by {_spoken(self.by)}: it says {utc(self.machine)}, {self.why} "
             f"{utc(self.expected)}. Nothing is recorded, sent or fired until it is set right, or confirmed "
-            "with `holdfast ledger clock --confirm`"
+            "with `holdfast ledger clock --confirm`; signing out and revoking a token go on"
         )
 
 
@@ -124,6 +124,14 @@ class LedgerClock:
         step = self.step
         if step is not None:
             raise ClockStepped(str(step))
+
+    def evenly(self, at: datetime) -> datetime:
+        """`at`, which this clock gave; while nobody has confirmed its step, what it would be without it."""
+        if self.step is None:
+            return at
+        reference = self._reference()
+        known = (None if reference is None else reference + self._ahead, self._newest())
+        return max(filter(None, known), default=at)
 
     def confirm(self, reason: str, by: Actor) -> ClockConfirmed:
         """Go on from what the machine's clock says now, on the record.

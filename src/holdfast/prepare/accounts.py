@@ -245,7 +245,7 @@ class Accounts:
         rows = self._rows(select(_SESSIONS).where(_SESSIONS.c.token_hash == _digest(secret)))
         if not rows:
             return None
-        row = rows[0]
+        row, at = rows[0], self._ledger.evenly(at)
         if self._expired(row, at):
             self._end(row, "expired", _ACCOUNTS, at)
             return None
@@ -313,6 +313,7 @@ class Accounts:
         """Who an API token speaks for; None when unknown, expired or revoked, or they left the roster."""
         if not secret.startswith(TOKEN_PREFIX):
             return None
+        at = self._ledger.evenly(at)
         rows = self._rows(select(_TOKENS).where(_TOKENS.c.token_hash == _digest(secret)))
         if not rows or clock.parse(rows[0].expires_at) <= at:
             return None
@@ -333,9 +334,10 @@ class Accounts:
             _token(row) for row in self._rows(query.order_by(_TOKENS.c.created_at.desc(), _TOKENS.c.token))
         ]
 
-    def revoke_token(self, token: str, by: Actor, at: datetime) -> None:
-        """End a token at once; its owner or an administrator may. Nothing when it is gone already."""
-        for row in self._rows(select(_TOKENS).where(_TOKENS.c.token == token)):
+    def revoke_token(self, token: str, by: Actor, at: datetime) -> bool:
+        """End a token at once; its owner or an administrator may. False when there is none, or no longer."""
+        found = self._rows(select(_TOKENS).where(_TOKENS.c.token == token))
+        for row in found:
             _, access = self._listed(by.id)
             if (
                 by.kind != "system"
@@ -347,6 +349,7 @@ class Accounts:
                 )
             revoked = TokenRevoked(token=token, person=row.person, name=row.name)
             self._tell(row.person, revoked, by, at, _gone(delete(_TOKENS).where(_TOKENS.c.token == token)))
+        return bool(found)
 
     # Inside ------------------------------------------------------------------------------------
 

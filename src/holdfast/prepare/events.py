@@ -282,6 +282,7 @@ class SessionRefused(Fact):
 
 @fact("session.ended")
 class SessionEnded(Fact):
+    takes_access_away: ClassVar[bool] = True
     person: str
     session: str
     reason: Literal["signed out", "expired", "password changed"]
@@ -310,6 +311,7 @@ class TokenIssued(Fact):
 
 @fact("token.revoked")
 class TokenRevoked(Fact):
+    takes_access_away: ClassVar[bool] = True
     token: str
     person: str
     name: str

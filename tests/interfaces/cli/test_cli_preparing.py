@@ -236,4 +236,6 @@ def test_a_token_is_shown_once(company: Any) -> None:
     assert (beyond.code, "may not manage accounts" in beyond.sentence) == (1, True)
     assert company("people", "token", "x", "--scope", "everything").code == 2
     company.done("people", "revoke", made["token"])
+    again = company("people", "revoke", made["token"])
+    assert (again.code, "none was revoked" in again.sentence) == (1, True)
     assert company.done("people", "tokens")["tokens"] == []

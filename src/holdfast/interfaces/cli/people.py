@@ -134,7 +134,10 @@ def revoke(
 ) -> None:
     """End a token at once."""
     by = session.acting(Permission.READ)
-    session.application.accounts.revoke_token(handle, by, session.now)
+    if not session.application.accounts.revoke_token(handle, by, session.now):
+        raise NotAllowed(
+            f"no token {handle} is valid, so none was revoked; `holdfast people tokens` lists yours"
+        )
     found = session.application.accounts.tokens(by.id)
     session.answer(
         lambda: Tokens(tokens=tuple(shapes.token(one) for one in found)),
