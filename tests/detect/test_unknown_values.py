@@ -93,8 +93,8 @@ def unknown() -> AlertFacts:
 def as_of_before(fact: facts.Fact, value: str) -> facts.Fact:
     """The fact as the version before stored it, read today."""
     document = json.loads(facts.encode(fact, SYSTEM))
-    document["v"] -= 1
     data = document["data"]
+    document["v"] = 1 if "alerts" in data else document["v"] - 1
     for alert in data["alerts"] if "alerts" in data else [data["alert"]]:
         alert["value"] = value
     return facts.decode(type(fact).type, document)[1]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from sqlalchemy import select
 
 from holdfast.app import projections
 from holdfast.detect import records
@@ -739,6 +740,28 @@ class TestWhatJoinsIsPreserved:
         assert {clock: one.started for clock, one in found.clocks.items()} == {
             clock: one.started for clock, one in before.items()
         }
+
+    def test_alerts_of_another_system_stay_so_in_whatever_their_incident_is_merged_into(
+        self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime
+    ) -> None:
+        """An alert opened it, a person said that it is about another system, and that one has an incident."""
+        alarm(alerting, now)
+        desk.open(Report("Answers", system=ASSISTANT), by=INES, at=now)
+        desk.name_system(
+            "INC-1", ASSISTANT, "", "the answers were wrong, not the letters", by=MAYA, at=now + MINUTE
+        )
+        assert state(ledger).own_alerts == ()
+        closing.merge(desk, "INC-1", "INC-2", "the same letters", by=MAYA, at=now + 2 * MINUTE)
+        found = state(ledger, "INC-2")
+        assert [alert.alert for alert in found.alerts] == ["ALR-1"]
+        assert (found.system, found.own_alerts) == (ASSISTANT, ())
+        causes = register.incident_causes
+        with ledger.reading() as conn:
+            of = conn.execute(select(causes.c.incident, causes.c.system)).all()
+        assert [tuple(row) for row in of] == [("INC-2", LOANS)]
+        desk.open(Report("Answers again", system=ASSISTANT), by=INES, at=now + 3 * MINUTE)
+        closing.merge(desk, "INC-2", "INC-3", "and these", by=MAYA, at=now + 4 * MINUTE)
+        assert state(ledger, "INC-3").own_alerts == ()
 
     def test_a_merged_incident_on_the_same_system_freezes_what_the_other_lacks(
         self, desk: Desk, ledger: Ledger, now: datetime

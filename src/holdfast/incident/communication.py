@@ -274,7 +274,7 @@ def _words(
 
 def _summary(state: Incident) -> str:
     parts = [state.description] if state.description else []
-    parts += [alert.reason for alert in state.alerts]
+    parts += [alert.reason for alert in state.own_alerts]
     if state.impact and state.impact.users is not None:
         parts.append(f"{state.impact.users:,} people affected, as known so far.")
     if state.impact and state.impact.exposed_users is not None:

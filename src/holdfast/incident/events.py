@@ -222,7 +222,7 @@ class Merged(Fact):
         return Line(f"Merged into {self.into}", self.reason, "act")
 
 
-@fact("incident.absorbed", version=2)
+@fact("incident.absorbed", version=3)
 class Absorbed(Fact):
     """Another incident was merged into this one, with its alerts and the severity it had."""
 
@@ -234,6 +234,8 @@ class Absorbed(Fact):
     began_at: datetime | None
     alerts: tuple[AlertFacts, ...]
     reason: str
+    foreign_alerts: tuple[str, ...] = ()
+    """Those of them that came from another system than the two are about."""
 
     def line(self) -> Line:
         severity = f", {self.severity.label}" if self.severity else ""
@@ -243,6 +245,12 @@ class Absorbed(Fact):
 @upcast("incident.absorbed", 1)
 def _with_values_as_known(data: dict[str, Any]) -> dict[str, Any]:
     return {**data, "alerts": [alert_as_known(alert) for alert in data["alerts"]]}
+
+
+@upcast("incident.absorbed", 2)
+def _of_one_system(data: dict[str, Any]) -> dict[str, Any]:
+    """Version 2 did not say which alerts were another system's."""
+    return {**data, "foreign_alerts": []}
 
 
 @fact("incident.classification_proposed", version=2)

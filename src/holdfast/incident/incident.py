@@ -281,6 +281,7 @@ class Incident:
                     self,
                     absorbed=(*self.absorbed, fact.other),
                     alerts=_with(self.alerts, fact.alerts),
+                    foreign_alerts=tuple(dict.fromkeys((*self.foreign_alerts, *fact.foreign_alerts))),
                     began_at=self.began_at if self.began_said else _earliest(self.began_at, fact.began_at),
                     severity=gravest(self.severity, fact.severity),
                     category=self.category or fact.category,
@@ -915,6 +916,7 @@ class Incident:
             began_at=other.began_at,
             alerts=other.alerts,
             reason=reason.strip(),
+            foreign_alerts=other.foreign_alerts,
         )
         return [
             *self._named_by(other.system, other.model_version, f"as {other.id}, merged into it"),

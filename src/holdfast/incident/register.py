@@ -95,8 +95,9 @@ class Register:
         if isinstance(fact, (IncidentOpened, AlertJoined)) and fact.alert:
             _link(conn, state, fact.alert)
         elif isinstance(fact, Absorbed):
-            for alert in fact.alerts:
-                _link(conn, state, alert)
+            alerts = [alert.alert for alert in fact.alerts]  # of whichever system each of them came from
+            moved = update(incident_causes).where(incident_causes.c.alert.in_(alerts))
+            conn.execute(moved.values(incident=state.id))
 
 
 def _store(conn: Connection, state: Incident) -> None:
