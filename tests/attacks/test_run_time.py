@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
@@ -16,11 +18,13 @@ from holdfast.clock import stamp
 from holdfast.evidence.events import EvidenceAdded, Item
 from holdfast.evidence.inspecting import Preserved
 from holdfast.evidence.vault import Vault
+from holdfast.incident.responding import Report
 from holdfast.interfaces.worker.worker import Worker
 from holdfast.ledger import outbox
 from holdfast.ledger.facts import Recorded
 from holdfast.ledger.ledger import Draft
 from holdfast.ledger.outbox import MessageFailed, MessageQueued
+from holdfast.ledger.projections import rebuild
 from holdfast.people import SYSTEM, Permission
 from holdfast.prepare.accounts import Accounts
 from holdfast.prepare.versions import apply_workspace
@@ -383,3 +387,68 @@ def test_reactions_that_are_handed_everything_again_do_nothing_twice(
         settle(made)
     again = [one.fact.type for one in made.ledger.facts()][size:]
     assert again == []
+
+
+def _change_state(application: Application, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change what is stored of the incident's state."""
+    with application.ledger.database.writing() as conn:
+        document = json.loads(conn.execute(text("SELECT state FROM incidents")).scalar_one())
+        change(document)
+        conn.execute(text("UPDATE incidents SET state = :state"), {"state": json.dumps(document)})
+
+
+def _without_fields(document: dict[str, Any]) -> None:
+    document.pop("foreign_alerts")
+    for clock_ in document["clocks"].values():
+        clock_.pop("breaches")
+
+
+def test_rows_that_an_older_program_wrote_are_no_tampering_and_the_command_is_named(
+    application: Application,
+) -> None:
+    """A field that a later release added is not there before the facts are added up again: it cannot be said
+    that it holds, and how to go on is."""
+    application.desk.declare(Report("Rude", system="loan-approval"), by=MAYA, at=NOW)
+    assert application.check().holds
+    _change_state(application, _without_fields)
+    report = application.check()
+    assert (report.verdict, report.problems) == ("cannot say", [])
+    (why,) = report.unknown
+    assert "projection incidents: 1 row without breaches, foreign_alerts, which this program writes" in why
+    assert "`holdfast ledger rebuild`" in why
+    rebuild(application.ledger)
+    assert application.check().holds
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda document: document.update(title="All is well"),
+        lambda document: document["clocks"]["acknowledge"].update(met_at="2026-11-23T10:42:07.123456Z"),
+        lambda document: document.update(further=1),
+        lambda document: document.update(reports=["one"]),
+        lambda document: document.update(opened_at=1),
+        lambda document: document.update(rung=False),
+    ],
+)
+def test_what_was_edited_beside_fields_that_are_missing_is_tampering(
+    application: Application, edit: Callable[[dict[str, Any]], object]
+) -> None:
+    application.desk.declare(Report("Rude", system="loan-approval"), by=MAYA, at=NOW)
+
+    def change(document: dict[str, Any]) -> None:
+        document.pop("foreign_alerts")
+        edit(document)
+
+    _change_state(application, change)
+    assert application.check().verdict == "does not hold"
+
+
+def test_a_field_that_stands_twice_is_tampering(application: Application) -> None:
+    application.desk.declare(Report("Rude", system="loan-approval"), by=MAYA, at=NOW)
+    with application.ledger.database.writing() as conn:
+        state = conn.execute(text("SELECT state FROM incidents")).scalar_one()
+        assert '"foreign_alerts":[],"' in state
+        doubled = state.replace('"foreign_alerts":[],"', '"title":"x","')
+        conn.execute(text("UPDATE incidents SET state = :state"), {"state": doubled})
+    assert application.check().verdict == "does not hold"

@@ -24,6 +24,7 @@ from holdfast.ledger.events import LedgerChecked
 from holdfast.ledger.facts import Recorded
 from holdfast.ledger.ledger import Ledger, recorded_from
 from holdfast.ledger.projections import Scratch
+from holdfast.wording import plural
 from holdfast_verify import note
 from holdfast_verify.tree import CompactRange, leaf_hash
 
@@ -358,6 +359,12 @@ class _Checker:
             yield "projections were not compared, because a fact above could not be read"
             return
         yield from self.scratch.differences(self.conn)
+        self.report.unknown += [
+            f"projection {name}: {plural(rows, 'row')} without {', '.join(fields)}, which this program "
+            "writes: an older one wrote them, or they were taken out. Everything else there is as the facts say. "
+            "`holdfast ledger rebuild` adds the facts up again; then check again"
+            for (name, fields), rows in sorted(self.scratch.older.items())
+        ]
         self.report.projection_tables = sum(len(p.tables) for p in self.scratch.projections)
 
     def _damage(self) -> Iterator[str]:

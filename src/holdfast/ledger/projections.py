@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from sqlalchemy import Connection, Table, create_engine, delete, select, type_coerce
 from sqlalchemy.pool import StaticPool
@@ -35,6 +38,9 @@ class Scratch:
         self.engine = create_engine("sqlite://", poolclass=StaticPool)
         metadata.create_all(self.engine, tables=[t for p in projections for t in p.tables])
         self.conn = self.engine.connect()
+        self.older: Counter[tuple[str, tuple[str, ...]]] = Counter()
+        """Rows that lack nothing but fields this program writes, by projection and fields: an older one wrote
+        them, or the fields were taken out. Known once `differences` has run."""
 
     def apply(self, recorded: Recorded) -> None:
         for projection in self.projections:
@@ -44,27 +50,29 @@ class Scratch:
         """A sentence for every row that differs from what the facts say."""
         for projection in self.projections:
             for table in projection.tables:
-                yield from _differences(projection.name, table, self.conn, stored)
+                yield from self._differences(projection.name, table, stored)
+
+    def _differences(self, name: str, table: Table, stored: Connection) -> Iterator[str]:
+        raw = stored.dialect.name == self.conn.dialect.name
+        should, found = _rows(self.conn, table, raw), _rows(stored, table, raw)
+        for key in sorted(should.keys() | found.keys(), key=repr):
+            where = f"projection {name}, table {table.name}, row {'/'.join(map(str, key))}"
+            expected, stands = should.get(key, []), found.get(key, [])
+            if not stands:
+                yield f"{where}: missing, the facts say it exists"
+            elif not expected:
+                yield f"{where}: no fact tells of it"
+            elif len(stands) > len(expected):
+                yield f"{where}: stands {len(stands)} times"
+            elif _typed(stands[0]) != _typed(expected[0]):
+                if lacking := _lacking(expected[0], stands[0]):
+                    self.older[name, lacking] += 1
+                else:
+                    yield f"{where}: {_columns(table, expected[0], stands[0])}"
 
     def close(self) -> None:
         self.conn.close()
         self.engine.dispose()
-
-
-def _differences(name: str, table: Table, right: Connection, stored: Connection) -> Iterator[str]:
-    raw = stored.dialect.name == right.dialect.name
-    should, found = _rows(right, table, raw), _rows(stored, table, raw)
-    for key in sorted(should.keys() | found.keys(), key=repr):
-        where = f"projection {name}, table {table.name}, row {'/'.join(map(str, key))}"
-        expected, stands = should.get(key, []), found.get(key, [])
-        if not stands:
-            yield f"{where}: missing, the facts say it exists"
-        elif not expected:
-            yield f"{where}: no fact tells of it"
-        elif len(stands) > len(expected):
-            yield f"{where}: stands {len(stands)} times"
-        elif _typed(stands[0]) != _typed(expected[0]):
-            yield f"{where}: {_columns(table, expected[0], stands[0])}"
 
 
 def _rows(conn: Connection, table: Table, raw: bool) -> dict[tuple[object, ...], list[tuple[object, ...]]]:
@@ -80,6 +88,48 @@ def _rows(conn: Connection, table: Table, raw: bool) -> dict[tuple[object, ...],
 
 def _typed(row: tuple[object, ...]) -> tuple[tuple[type, object], ...]:
     return tuple((type(value), value) for value in row)
+
+
+def _lacking(should: tuple[object, ...], found: tuple[object, ...]) -> tuple[str, ...]:
+    """Fields of JSON that a row lacks, where nothing else in it differs; empty where anything does."""
+    lacking: set[str] = set()
+    for expected, stands in zip(should, found, strict=True):
+        if _typed((expected,)) == _typed((stands,)):
+            continue
+        if not isinstance(expected, str) or not isinstance(stands, str):
+            return ()
+        try:
+            fields = set(_fields_lacking(_json(expected), _json(stands)))
+        except (ValueError, RecursionError):
+            return ()
+        if not fields:  # the same in another spelling, which no program of ours writes
+            return ()
+        lacking |= fields
+    return tuple(sorted(lacking))
+
+
+def _fields_lacking(should: Any, found: Any) -> Iterator[str]:
+    """Raises ValueError where anything else differs."""
+    if isinstance(should, dict) and isinstance(found, dict) and not found.keys() - should.keys():
+        yield from should.keys() - found.keys()
+        for name, value in found.items():
+            yield from _fields_lacking(should[name], value)
+    elif isinstance(should, list) and isinstance(found, list) and len(should) == len(found):
+        for expected, stands in zip(should, found, strict=True):
+            yield from _fields_lacking(expected, stands)
+    elif _typed((should,)) != _typed((found,)):
+        raise ValueError("differs")
+
+
+def _json(text: str) -> Any:
+    """Raises ValueError for what is none, and for what says a thing twice."""
+    return json.loads(text, object_pairs_hook=_once)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) != len(dict(pairs)):
+        raise ValueError("a field stands twice")
+    return dict(pairs)
 
 
 def _columns(table: Table, should: tuple[object, ...], found: tuple[object, ...]) -> str:
