@@ -361,7 +361,7 @@ class _Checker:
         yield from self.scratch.differences(self.conn)
         self.report.unknown += [
             f"projection {name}: {plural(rows, 'row')} without {', '.join(fields)}, which this program "
-            "writes: an older one wrote them, or they were taken out. Everything else there is as the facts say. "
+            "writes: an older one wrote them, or they were taken out. All else is as the facts say. "
             "`holdfast ledger rebuild` adds the facts up again; then check again"
             for (name, fields), rows in sorted(self.scratch.older.items())
         ]
