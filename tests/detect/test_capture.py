@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -152,6 +153,84 @@ def test_the_reference_is_frozen_as_data_and_as_the_monitors_carry_it(
     )
     assert company.vault.path_of(data.sha256).read_bytes() == measured_against
     assert b"employment_years/10" in company.vault.path_of(carried.sha256).read_bytes()
+
+
+def of_a_file(folder: Path) -> str:
+    return "path: reference/loan-approval.parquet"
+
+
+def of_a_folder(folder: Path) -> str:
+    (folder / "second.parquet").write_bytes((folder / "loan-approval.parquet").read_bytes())
+    (folder / ".unfinished.parquet").write_bytes(b"half")
+    return "path: reference"
+
+
+def of_a_pattern(folder: Path) -> str:
+    for name in ("2026-09.parquet", "2026-10.parquet"):
+        (folder / name).write_bytes((folder / "loan-approval.parquet").read_bytes())
+    return "path: reference/2026-*.parquet"
+
+
+def of_a_csv(folder: Path) -> str:
+    rows = f"SELECT * FROM read_parquet('{folder / 'loan-approval.parquet'}')"
+    duckdb.connect().execute(f"COPY ({rows}) TO '{folder / 'normal.csv'}' (HEADER)")
+    return "path: reference/normal.csv"
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        (of_a_file, {"loan-approval.parquet"}),
+        (of_a_folder, {"loan-approval.parquet", "second.parquet"}),
+        (of_a_pattern, {"2026-09.parquet", "2026-10.parquet"}),
+        (of_a_csv, {"normal.csv"}),
+    ],
+)
+def test_each_kind_of_reference_is_frozen_whole_and_outlives_its_file(
+    company: Application,
+    frozen: Callable[[], Listing],
+    now: datetime,
+    kind: Callable[[Path], str],
+    names: set[str],
+) -> None:
+    """What a drift was measured against: every file of it, byte for byte, and the form the monitors carry."""
+    folder = company.workspace / "reference"
+    written = kind(folder)
+    if written != of_a_file(folder):
+        change(company, of_a_file(folder), written)
+    company.monitoring.run(LOANS, by=HELEN, at=now)
+    contents = {name: (folder / name).read_bytes() for name in names}
+    held = frozen()
+    items = {item.name: item for item in held.items if item.title.startswith("Reference")}
+    assert set(items) == {*names, "reference.json"}
+    for name in names:
+        (folder / name).unlink()
+        assert company.vault.path_of(items[name].sha256).read_bytes() == contents[name]
+    carried = json.loads(company.vault.path_of(items["reference.json"].sha256).read_bytes())
+    assert "employment_years/10" in json.dumps(carried)
+    assert not [gap for gap in held.gaps if gap.title == "Reference"]
+
+
+def test_the_reference_of_a_measured_drift_is_frozen_in_the_form_it_was_measured_against(
+    company: Application, frozen: Callable[[], Listing], now: datetime
+) -> None:
+    """The file may be another by then: what the monitors carry is what they compared with."""
+    company.monitoring.run(LOANS, by=HELEN, at=now)
+    path = company.workspace / "reference" / "loan-approval.parquet"
+    first = {item.name: item.sha256 for item in frozen().items}
+    path.unlink()
+    held = frozen()
+    carried = next(item for item in held.items if item.name == "reference.json")
+    assert carried.sha256 == first["reference.json"]
+    (gap,) = (gap for gap in held.gaps if gap.title == "Reference")
+    assert "is not there" in gap.reason
+
+
+def test_a_system_without_a_reference_says_that_it_has_none(
+    company: Application, frozen: Callable[[], Listing]
+) -> None:
+    (gap,) = (gap for gap in frozen("customer-assistant").gaps if gap.title == "Reference")
+    assert "has no prediction log" in gap.reason
 
 
 def test_a_reference_that_is_a_period_of_the_log_is_copied_out_of_it(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,41 +11,7 @@ import pytest
 from holdfast.app import open_workspace
 from holdfast.interfaces.standing import standing_of
 from support.company import HELEN
-
-SYSTEM = """\
-id: letters
-name: Letters
-purpose: Decides which letters are read first
-owner: tomas.lind@harbourstreet.example
-subject: letter
-models:
-  - {name: letters, version: 1.0.0, in_production_since: 2026-01-05}
-data_used: [letters]
-depends_on_it: [the mail room]
-business_impact: Letters wait
-compliance_risk: Letters with deadlines wait
-priority: 3
-prediction_log:
-  path: logs/letters
-  columns: {id: id, time: time, prediction: urgent, label: was_urgent}
-monitors:
-  - id: precision
-    name: Precision of urgent letters
-    metric: precision
-    window: 1d
-    limit: {below: 0.5}
-    min_n: 1
-    reason: Agreed with the mail room
-    tells: [technical_lead]
-  - id: recall
-    name: Recall of urgent letters
-    metric: recall
-    window: 1d
-    limit: {below: 0.1}
-    min_n: 1
-    reason: Agreed with the mail room
-    tells: [technical_lead]
-"""
+from support.letters import begin, write_day
 
 
 class Letters:
@@ -54,22 +20,11 @@ class Letters:
     def __init__(self, shell: Any) -> None:
         self.shell = shell
         self.folder: Path = shell.folder
-        (self.folder / "systems" / "letters.yaml").write_text(SYSTEM, encoding="utf-8")
-        (self.folder / "logs" / "letters").mkdir(parents=True)
-        self.start: datetime = shell.clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
-        self.start -= timedelta(days=10)
+        self.start = begin(self.folder, shell.clock.now())
         shell.done("apply", person=HELEN.id)
 
     def day(self, number: int, urgent: int, name: str = "") -> None:
-        """Sixty letters; the truth is that every third is urgent."""
-        day = self.start + timedelta(days=number)
-        lines = ["id,time,urgent,was_urgent"]
-        for place in range(60):
-            at = day + timedelta(minutes=20 * place)
-            said = urgent if place % 2 else 0
-            lines.append(f"{name}{number}-{place},{at:%Y-%m-%dT%H:%M:%SZ},{said},{int(place % 3 == 0)}")
-        path = self.folder / "logs" / "letters" / f"{number:02d}{name}.csv"
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        write_day(self.folder, self.start, number, urgent, name)
 
     def run(self) -> Any:
         said = self.shell("monitor", "run", "letters", "--json")
