@@ -79,7 +79,7 @@ def labels_in_the_log(company: Application) -> None:
 def test_a_folder_with_links_and_strange_names_opens_an_incident_and_the_rest_is_taken(
     company: Application, frozen: Callable[[], Listing]
 ) -> None:
-    """R-EVD-02: a link is a gap, symbolic or hard, to a file or to a folder."""
+    """R-EVD-02/hostile: a link is a gap, symbolic or hard, to a file or to a folder."""
     folder = company.workspace / MODEL
     folder.unlink()
     (folder / "sub").mkdir(parents=True)
@@ -266,7 +266,7 @@ def test_a_log_that_never_rests_is_a_gap_and_not_half_a_copy(
 
 
 def test_what_the_playbook_lists_and_nothing_freezes_is_a_stated_gap(frozen: Callable[[], Listing]) -> None:
-    """R-EVD-02: what is missing is listed, with its reason."""
+    """R-EVD-02/missing."""
     gaps = {gap.title: gap.reason for gap in frozen().gaps}
     assert "people collect it" in gaps["Mails, chat and minutes of calls about the incident"]
     assert "Log archive" in gaps["Logs of the scoring service and of access to it"]

@@ -306,7 +306,7 @@ def test_too_few_rows_are_shown_and_not_judged(loans: Loans) -> None:
 
 
 def test_small_groups_are_shown_and_not_judged(loans: Loans) -> None:
-    """R-DET-05/small."""
+    """R-DET-05/small, R-DET-05/performance."""
     loans.day(2, n=400, right=0.5, sex=lambda place: "x" if place < 20 else "fm"[place // 2 % 2])
     loans.save()
     found, _ = loans.run(loans.system({**ACCURACY, "group_by": ["sex"]}), at(3))

@@ -127,7 +127,7 @@ class TestOpening:
     def test_evidence_stands_in_the_transaction_that_opens(
         self, ledger: Ledger, tmp_path: Path, now: datetime
     ) -> None:
-        """R-EVD-02: frozen in the same breath, and what is missing is listed."""
+        """R-EVD-02/first: frozen in the same breath, before anybody can contain anything."""
 
         class Log:
             kind, title = Kind.LOGS_AND_TRACES, "prediction log"

@@ -118,7 +118,7 @@ def test_a_person_declares_in_under_a_minute_with_the_keyboard_alone(office: Off
 
 
 def test_everything_reads_and_an_incident_is_declared_without_scripts(office: Office) -> None:
-    """Also on a phone, where nothing may stick out of the screen."""
+    """R-XCT-02/phone: also on a phone, where nothing may stick out of the screen."""
     give_accounts(office, MAYA)
     office.morning(SEEN)
     page = office.windows.open(scripts=False)

@@ -97,6 +97,23 @@ def test_an_item_has_cause_action_person_deadline_and_what_will_prove_it(workspa
     assert plan(workspace, PLAN) == [planned()]
 
 
+def test_each_of_the_five_kinds_can_be_planned_and_is_kept(workspace: Workspace) -> None:
+    """R-REM-02/five."""
+    assert [kind.value for kind in RemediationKind] == [
+        "retraining",
+        "data_cleaning",
+        "code_fix",
+        "process_improvement",
+        "infrastructure_improvement",
+    ]
+    for kind in RemediationKind:
+        (fact,) = plan(workspace, replace(PLAN, kind=kind))
+        assert isinstance(fact, RemediationPlanned)
+        assert fact.kind is kind
+        assert after(fact).items[ITEM].kind is kind
+        assert workspace.playbook.model.remediation.kinds[kind].verified_by
+
+
 def test_items_are_numbered_within_the_incident(workspace: Workspace) -> None:
     (fact,) = plan(workspace, PLAN, planned(), WITHDRAWN)
     assert fact.item == "INC-1-R2"

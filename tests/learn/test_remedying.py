@@ -275,6 +275,22 @@ class TestVerificationByPeople:
         with pytest.raises(NotAllowed, match="somebody who did not do the work"):
             remedying.verify(desk, incident, item, True, "fine", by=TOMAS, at=later)
 
+    def test_a_review_by_somebody_else_verifies_it_and_its_word_is_kept(
+        self, desk: Desk, ledger: Ledger, incident: str, later: datetime
+    ) -> None:
+        """R-REM-03/review."""
+        item = remedying.plan(desk, incident, plan(later, Method.REVIEW), by=TOMAS, at=later)
+        with pytest.raises(NotAllowed):
+            remedying.verify(desk, incident, item, True, "not even done", by=PRIYA, at=later)
+        remedying.finish(desk, incident, item, "instruction changed", by=AISHA, at=later)
+        found = remedying.remediations_of(ledger, incident).items[item]
+        assert found.standing is not Standing.VERIFIED
+        remedying.verify(desk, incident, item, True, "read it with two teams", by=PRIYA, at=later)
+        found = remedying.remediations_of(ledger, incident).items[item]
+        assert (found.standing, found.result) == (Standing.VERIFIED, "read it with two teams")
+        verified = [one for one in ledger.facts() if isinstance(one.fact, RemediationVerified)]
+        assert [(one.by.id, one.fact.method) for one in verified] == [(PRIYA.id, Method.REVIEW)]  # type: ignore[attr-defined]
+
 
 def test_the_tracker_rebuilds_to_the_same_rows(
     desk: Desk, ledger: Ledger, item: str, later: datetime

@@ -133,7 +133,7 @@ def test_the_playbook_lists_every_fact_that_rules_can_speak_of() -> None:
 
 
 def test_the_example_system_is_watched_in_every_way_the_product_can(workspace: Workspace) -> None:
-    """R-DET-01, R-DET-03, R-DET-05, R-DET-08: each monitor states its reason and whom it tells."""
+    """R-PRG-05/monitors: each monitor states its reason and whom it tells."""
     system = workspace.systems["loan-approval"].model
     metrics = {monitor.metric for monitor in system.monitors}
     assert metrics >= {

@@ -133,7 +133,7 @@ def test_a_page_of_a_list_knows_its_neighbours_and_keeps_its_filters() -> None:
 def test_many_alerts_of_one_monitor_are_one_line_with_a_count_handled_at_once(
     lender: Application, maya: Reader
 ) -> None:
-    """R-DET-09."""
+    """R-DET-09/grouped."""
     alerts = [waiting_alert(lender, number) for number in range(100, 130)]
     inbox = maya.page("/alerts")
     assert "30 alerts" in inbox.text

@@ -161,8 +161,12 @@ def test_the_list_offered_where_a_cause_is_written_is_a_look_r_evd_06(
 
 
 def test_an_auditor_reads_and_verifies_evidence_and_adds_none_r_aud_07(lender: Application) -> None:
+    """R-AUD-07/logged."""
     auditor = signed_in(lender, VICTOR)
     assert auditor.get(f"{PLACE}/EV-1").status_code == 200
+    assert auditor.get(PLACE).status_code == 200
+    looked = lender.ledger.stream("custody/INC-1").facts
+    assert [one.by.id for one in looked[-2:]] == [VICTOR.id, VICTOR.id]
     assert auditor.post(f"{PLACE}/verification").status_code == 303
     assert "Add a file" not in auditor.page(PLACE).text
     held = len(items(lender))
@@ -302,6 +306,27 @@ def test_a_file_is_taken_in_under_its_hash_r_evd_01(lender: Application, maya: R
     assert (item.name, item.title, item.source) == ("mail.eml", "Mail of the broker", "The broker's IT desk")
     assert lender.vault.verify(item.sha256, item.size) is None
     assert f"{item.item} is in the vault." in maya.page(PLACE).text
+
+
+def test_all_six_kinds_of_evidence_are_held(lender: Application, maya: Reader) -> None:
+    """R-EVD-01/model, R-EVD-01/data, R-EVD-01/logs, R-EVD-01/monitoring, R-EVD-01/communication,
+    R-EVD-01/notes: frozen when the incident opened, or taken in from a person; each is told by its kind."""
+    frozen = {item.kind for item in items(lender)}
+    assert frozen >= {
+        Kind.MODEL_ARTEFACTS,
+        Kind.DATA_SNAPSHOTS,
+        Kind.LOGS_AND_TRACES,
+        Kind.MONITORING_DATA,
+    }
+    for number, kind in enumerate(Kind):
+        assert send(maya, f"file-{number}.txt", b"x" * (number + 1), kind=kind.value)[0] == 303
+        taken = items(lender)[-1]
+        assert (taken.kind, taken.name) == (kind, f"file-{number}.txt")
+        assert lender.vault.verify(taken.sha256, taken.size) is None
+    assert {item.kind for item in items(lender)} == set(Kind)
+    page = maya.page(PLACE).text.lower()
+    assert all(kind.value.replace("_", " ") in page for kind in Kind)
+    assert len(Kind) == 6
 
 
 @pytest.mark.parametrize(

@@ -82,10 +82,7 @@ def test_a_blind_monitor_is_said_on_every_page_that_speaks_of_it_until_it_sees_a
         room.day(number, urgent=0)
     said = room.run()
     assert "1 monitor could not measure." in said
-    assert (
-        "precision: blind for 3 windows or more: Precision is not computable: nothing labelled was predicted positive"
-        in said
-    )
+    assert "precision: blind for 3 windows or more: Precision is not computable: nothing labelled" in said
     assert "could not compute the newest window" not in said, "said once, and by the graver word"
     system = room.page("/systems/letters").text
     assert "Some monitors cannot measure: no alarm can come from them." in system

@@ -44,6 +44,7 @@ def _contrast(one: str, other: str) -> float:
     ],
 )
 def test_text_contrasts_at_least_4_5_to_1_r_xct_02(scheme: charts.Scheme, text: str, surface: str) -> None:
+    """R-XCT-02/contrast."""
     colours = charts.palette(scheme)
     assert _contrast(colours[text], colours[surface]) >= 4.5
 
