@@ -152,11 +152,16 @@ class Proposal(Asked):
     """Puts an offered option up for approval."""
 
     option: Word
+    """As `contain offers` calls it."""
     reason: Text = ""
+    """Why; it becomes part of the record."""
 
 
 class Approval(Asked):
+    """Says yes."""
+
     reason: Text = ""
+    """Why; it becomes part of the record."""
 
 
 def shown(state: Containment) -> ContainmentShown:

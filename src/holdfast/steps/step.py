@@ -80,7 +80,7 @@ class Step(Generic[P, AnswerT, ShownT]):
     agents: bool
     """Whether a token that acts for a person, such as an assistant's, may take it too."""
     does: Callable[Concatenate[Call, P], AnswerT]
-    shows: Callable[[Call, str, AnswerT], ShownT]
+    shows: Callable[[Call, str, Any], ShownT]
     """How things stand afterwards, from what it was taken on (empty where on nothing) and its answer."""
     names: tuple[tuple[str, type, Named], ...]
     """What stands in the address: (name, type, how it looks)."""
@@ -134,7 +134,7 @@ def step(
     address: str,
     *,
     may: Permission,
-    shows: Callable[[Call, str, AnswerT], ShownT],
+    shows: Callable[[Call, str, Any], ShownT],
     verb: str = "",
     agents: bool = False,
 ) -> Callable[[Callable[Concatenate[Call, P], AnswerT]], Step[P, AnswerT, ShownT]]:

@@ -120,7 +120,7 @@ def test_the_effect_is_shown_as_counted_and_unknown_is_said_r_con_09(
 def test_undoing_needs_a_reason_and_is_seen_to_be_back_r_con_07(lender: Application, maya: Reader) -> None:
     contain(maya)
     refused = maya.post(f"{CONSOLE}/{FIRST}/reversal", {f"revert-{FIRST}": " "})
-    assert refused.status_code == 422
+    assert refused.status_code == 409
     page = Page(refused.text)
     assert "may be undone; the reason is part of the record." in page.text
     assert re.search(r'<details class="confirm"[^>]* open>', page.html)
@@ -148,7 +148,7 @@ def test_who_has_no_authority_is_told_whose_decision_it_is_and_what_was_typed_st
 
 def test_deciding_against_it_is_a_decision_with_a_reason_r_con_08(lender: Application, maya: Reader) -> None:
     refused = maya.post(f"{CONSOLE}/refusal", {"against": ""})
-    assert refused.status_code == 422
+    assert refused.status_code == 409
     assert "the reason is part of the record" in Page(refused.text).text
     assert maya.post(f"{CONSOLE}/refusal", {"against": "The harm is over."}).status_code == 303
     assert load(lender.ledger, "INC-1").state.containment_decided
@@ -158,7 +158,7 @@ def test_an_option_that_is_not_offered_is_refused_with_those_that_are(
     lender: Application, maya: Reader
 ) -> None:
     answer = maya.post(f"{CONSOLE}/proposals", {"option": "<b>off</b>", "reason-<b>off</b>": "x"})
-    assert answer.status_code == 422
+    assert answer.status_code == 409
     assert "offered are: broker-to-review" in Page(answer.text).text
     assert "<b>off</b>" not in answer.text
 

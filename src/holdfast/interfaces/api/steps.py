@@ -14,7 +14,7 @@ from holdfast.steps import STEPS
 from holdfast.steps.addresses import Named
 from holdfast.steps.step import Call, Step
 
-TAGS = {"incident": "incidents"}
+TAGS = {"incident": "incidents", "contain": "containment"}
 """Under which heading the steps of a noun are described."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import RenderableType
@@ -13,13 +13,12 @@ from holdfast.contain import reading
 from holdfast.incident.loading import load
 from holdfast.interfaces.cli.output import cell, facts, listed, table, words_of
 from holdfast.interfaces.cli.session import Session, command, noun
-from holdfast.interfaces.cli.typed import ContainmentId, IncidentId, Reason
-from holdfast.people import Permission
+from holdfast.interfaces.cli.steps import Taken, Words, stepped
+from holdfast.interfaces.cli.typed import IncidentId
 from holdfast.shapes import containment as shapes
-from holdfast.shapes import incidents
+from holdfast.steps import containment as steps
 
 app = noun("contain", "Containment: stop the harm, and prove that it stopped.")
-Why = Annotated[str, typer.Option("--reason", "-r", help="Why; it becomes part of the record.")]
 
 
 @command(app, "offers")
@@ -49,99 +48,50 @@ def list_(
     session.answer(document, lambda made: _listed(made, incident))
 
 
-@command(app, "propose")
-def propose(
-    session: Session,
-    incident: IncidentId,
-    option: Annotated[str, typer.Argument(metavar="OPTION", help="As `contain offers` calls it.")],
-    reason: Why = "",
-) -> None:
-    """Put an offer up for approval. The same one twice is one."""
-    by = session.acting(Permission.CONTAIN)
-    number = session.application.containing.propose(incident, option, reason, by=by, at=session.now)
-    _answer(session, number, lambda made: [f"Approve it: holdfast contain approve {number} --as EMAIL"])
-
-
-@command(app, "approve")
-def approve(session: Session, containment: ContainmentId, reason: Why = "") -> None:
-    """Say yes, with the authority to; this meets the containment clock."""
-    by = session.acting(Permission.CONTAIN)
-    session.application.containing.approve(containment, reason, by=by, at=session.now)
-    _answer(session, containment, lambda made: [f"Apply it: holdfast contain apply {containment} --as EMAIL"])
-
-
-@command(app, "apply")
-def apply(session: Session, containment: ContainmentId) -> None:
-    """Set the switch and ask the flag address. Exits 1 while it does not answer by the switch."""
-    by = session.acting(Permission.CONTAIN)
-    proven = session.application.containing.carry_out(containment, by=by, at=session.now)
-    _answer(session, containment, _checks)
-    _require(session, containment, proven)
-
-
-@command(app, "probe")
-def probe(session: Session, containment: ContainmentId) -> None:
-    """Ask the flag address again. Exits 1 when it does not answer as it should."""
-    by = session.acting(Permission.CONTAIN)
-    proven = session.application.containing.probe(containment, by=by, at=session.now)
-    _answer(session, containment, _checks)
-    _require(session, containment, proven)
-
-
-@command(app, "effect")
-def effect(session: Session, containment: ContainmentId) -> None:
-    """Say whether the harm stopped, going by the prediction log and the monitors."""
-    by = session.acting(Permission.CONTAIN)
-    observed = session.application.containing.observe_effect(containment, by=by, at=session.now)
-    words = {"stopped": "The harm stopped", "continuing": "The harm continues", "unknown": "Not known yet"}
-    session.answer(lambda: shapes.effect(observed), lambda made: [f"{words[made.effect]}: {made.sentence}."])
-
-
-@command(app, "revert")
-def revert(session: Session, containment: ContainmentId, reason: Reason) -> None:
-    """Set the switch back and ask the flag address. Exits 1 while it is not seen to be back."""
-    by = session.acting(Permission.CONTAIN)
-    back = session.application.containing.revert(containment, reason, by=by, at=session.now)
-    _answer(session, containment, _checks)
-    _require(session, containment, back)
-
-
-@command(app, "against")
-def against(session: Session, incident: IncidentId, reason: Reason) -> None:
-    """Decide not to contain, with a reason: a decision too, and it meets the clock."""
-    by = session.acting(Permission.CONTAIN)
-    session.application.containing.decide_against(incident, reason, by=by, at=session.now)
-
-    def document() -> incidents.IncidentShown:
-        return incidents.shown(load(session.application.ledger, incident).state)
-
-    session.answer(document, lambda made: [f"{incident} is not contained, by decision: {reason}"])
-
-
 # Words -----------------------------------------------------------------------------------------
 
 
-def _answer(
-    session: Session,
-    containment: str,
+_Taken = Taken[Any, shapes.ContainmentShown]
+
+
+def _then(
     also: Callable[[shapes.ContainmentShown], Iterable[RenderableType]],
-) -> None:
-    def words(made: shapes.ContainmentShown) -> Iterable[RenderableType]:
+) -> Words[Any, shapes.ContainmentShown]:
+    """Words that say how a containment stands, and what follows."""
+
+    def words(taken: _Taken) -> Iterable[RenderableType]:
+        made = taken.shown
         yield cell(f"{made.containment}  {made.name}: {made.standing}", "bold")
         yield from also(made)
 
-    ledger = session.application.ledger
-    session.answer(lambda: shapes.shown(reading.load(ledger, containment).state), words)
+    return words
 
 
-def _require(session: Session, containment: str, proven: bool) -> None:
-    if not proven:
-        address = session.application.settings.web.public_url
-        session.warn(
+def _require_proven(taken: Taken[bool, shapes.ContainmentShown]) -> None:
+    if not taken.answer:
+        address = taken.session.application.settings.web.public_url
+        taken.session.warn(
             f"not proven. Applications ask {address}: is `holdfast serve` running there? Ask again with "
-            f"`holdfast contain probe {containment}`"
+            f"`holdfast contain probe {taken.on}`"
         )
         raise typer.Exit(1)
+
+
+def _approve(made: shapes.ContainmentShown) -> Iterable[RenderableType]:
+    yield f"Approve it: holdfast contain approve {made.containment} --as EMAIL"
+
+
+def _apply(made: shapes.ContainmentShown) -> Iterable[RenderableType]:
+    yield f"Apply it: holdfast contain apply {made.containment} --as EMAIL"
+
+
+def _seen(taken: Taken[Any, shapes.EffectShown]) -> Iterable[RenderableType]:
+    words = {"stopped": "The harm stopped", "continuing": "The harm continues", "unknown": "Not known yet"}
+    yield f"{words[taken.shown.effect]}: {taken.shown.sentence}."
+
+
+def _against(taken: Taken[Any, Any]) -> Iterable[RenderableType]:
+    yield f"{taken.on} is not contained, by decision: {taken.said.reason}"
 
 
 def _offered(made: shapes.Offers) -> Iterable[RenderableType]:
@@ -195,3 +145,12 @@ def _checks(made: shapes.ContainmentShown) -> Iterable[RenderableType]:
         yield f"holdfast contain effect {made.containment} --as EMAIL"
     if made.not_preserved:
         yield f"Not preserved beforehand: {listed(made.not_preserved)}"
+
+
+stepped(app, steps.propose, _then(_approve))
+stepped(app, steps.approve, _then(_apply))
+stepped(app, steps.carry_out, _then(_checks), _require_proven)
+stepped(app, steps.probe, _then(_checks), _require_proven)
+stepped(app, steps.observe, _seen)
+stepped(app, steps.revert, _then(_checks), _require_proven)
+stepped(app, steps.decide_against, _against)

@@ -44,15 +44,23 @@ class Taken(Generic[AnswerT, ShownT]):
         return self.names[0] if self.names else ""
 
 
+Words = Callable[[Taken[AnswerT, ShownT]], Iterable[RenderableType]]
+"""What follows on a terminal."""
+
+
 def stepped(
     app: typer.Typer,
     step: Step[..., AnswerT, ShownT],
-    words: Callable[[Taken[AnswerT, ShownT]], Iterable[RenderableType]],
+    words: Words[AnswerT, ShownT],
+    then: Callable[[Taken[AnswerT, ShownT]], None] = lambda taken: None,
 ) -> None:
-    """Make the command of a step. `words` follow on a terminal; in a pipe follows what the API answers."""
+    """Make the command of a step. `words` follow on a terminal; in a pipe follows what the API answers.
+
+    `then` may still say that it failed, and exit.
+    """
 
     def run(session: Session, **typed: Any) -> None:
-        take(session, step, typed, words)
+        then(take(session, step, typed, words))
 
     parameters = [
         inspect.Parameter("session", _NAMED, annotation=Session),
@@ -69,7 +77,7 @@ def take(
     session: Session,
     step: Step[..., AnswerT, ShownT],
     typed: dict[str, Any],
-    words: Callable[[Taken[AnswerT, ShownT]], Iterable[RenderableType]],
+    words: Words[AnswerT, ShownT],
 ) -> Taken[AnswerT, ShownT]:
     """Take a step with what was typed, let it take its course, and say how things stand."""
     call = Call(session.application, session.asking(), session.now)

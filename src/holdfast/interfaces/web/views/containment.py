@@ -20,12 +20,16 @@ from holdfast.incident.events import Clock
 from holdfast.incident.incident import Incident
 from holdfast.incident.responding import Ground
 from holdfast.interfaces.web import clocks
-from holdfast.interfaces.web.access import Visit, visit
+from holdfast.interfaces.web.access import Visit, takes, visit
+from holdfast.interfaces.web.errors import status_of
 from holdfast.interfaces.web.typed import NOTHING, Typed, refuse, typed
 from holdfast.people import Permission
 from holdfast.prepare import versions
 from holdfast.prepare.terms import Authority
 from holdfast.problems import NotAllowed
+from holdfast.shapes.containment import Approval, Proposal
+from holdfast.shapes.incidents import Reason
+from holdfast.steps import containment as steps
 
 router = APIRouter()
 
@@ -122,50 +126,47 @@ def _preserved(ground: Ground, offer: Offer) -> list[str]:
 # Steps -------------------------------------------------------------------------------------------
 
 
-@router.post("/incidents/{incident}/containment/proposals")
+@router.post("/incidents/{incident}/containment/proposals", **takes(steps.propose))
 def propose(visit: visit, incident: str, form: typed) -> Response:
     option = form.text("option")
-    reason = form.text(f"reason-{option}")
 
     def step() -> None:
-        number = visit.application.containing.propose(incident, option, reason, by=visit.actor, at=visit.now)
+        number = steps.propose(visit.call, incident, form.read(Proposal, reason=f"reason-{option}"))
         visit.notice(f"{number} is proposed.", "It waits for approval; nothing is switched yet.")
 
     return _take(visit, incident, form, f"reason-{option}", step)
 
 
-@router.post("/incidents/{incident}/containment/refusal")
+@router.post("/incidents/{incident}/containment/refusal", **takes(steps.decide_against))
 def decide_against(visit: visit, incident: str, form: typed) -> Response:
     """Decide not to contain; the containment clock is met by that too."""
 
     def step() -> None:
-        visit.application.containing.decide_against(
-            incident, form.text("against"), by=visit.actor, at=visit.now
-        )
+        steps.decide_against(visit.call, incident, form.read(Reason, reason="against"))
         visit.notice("Decided: not to contain.", "The reason is part of the record.")
 
     return _take(visit, incident, form, "against", step)
 
 
-@router.post("/incidents/{incident}/containment/{containment}/approval")
+@router.post("/incidents/{incident}/containment/{containment}/approval", **takes(steps.approve))
 def approve(visit: visit, incident: str, containment: str, form: typed) -> Response:
     _require_part(visit, incident, containment)
     about = f"approve-{containment}"
 
     def step() -> None:
-        visit.application.containing.approve(containment, form.text(about), by=visit.actor, at=visit.now)
+        steps.approve(visit.call, containment, form.read(Approval, reason=about))
         visit.notice(f"{containment} is approved.", "Carry it out to switch it on.")
 
     return _take(visit, incident, form, about, step)
 
 
-@router.post("/incidents/{incident}/containment/{containment}/application")
+@router.post("/incidents/{incident}/containment/{containment}/application", **takes(steps.carry_out))
 def carry_out(visit: visit, incident: str, containment: str, form: typed) -> Response:
     """Set the switch, and ask the flag address whether it answers by it."""
     _require_part(visit, incident, containment)
 
     def step() -> None:
-        proven = visit.application.containing.carry_out(containment, by=visit.actor, at=visit.now)
+        proven = steps.carry_out(visit.call, containment)
         _tell(
             visit,
             containment,
@@ -178,41 +179,39 @@ def carry_out(visit: visit, incident: str, containment: str, form: typed) -> Res
     return _take(visit, incident, form, f"carry-{containment}", step)
 
 
-@router.post("/incidents/{incident}/containment/{containment}/probe")
+@router.post("/incidents/{incident}/containment/{containment}/probe", **takes(steps.probe))
 def probe(visit: visit, incident: str, containment: str, form: typed) -> Response:
     """Ask the flag address again."""
     _require_part(visit, incident, containment)
 
     def step() -> None:
-        proven = visit.application.containing.probe(containment, by=visit.actor, at=visit.now)
+        proven = steps.probe(visit.call, containment)
         _tell(visit, containment, proven, "As it should be.", "Holdfast's own address answers as it should.")
 
     return _take(visit, incident, form, f"probe-{containment}", step)
 
 
-@router.post("/incidents/{incident}/containment/{containment}/effect")
+@router.post("/incidents/{incident}/containment/{containment}/effect", **takes(steps.observe))
 def observe(visit: visit, incident: str, containment: str, form: typed) -> Response:
     """Look in the prediction log whether the harm stopped (R-CON-09)."""
     _require_part(visit, incident, containment)
 
     def step() -> None:
-        seen = visit.application.containing.observe_effect(containment, by=visit.actor, at=visit.now)
+        seen = steps.observe(visit.call, containment)
         tone, words = EFFECTS[seen.effect]
         visit.notice(f"Effect of {containment}: {words}.", tone=tone)  # type: ignore[arg-type]
 
     return _take(visit, incident, form, f"effect-{containment}", step)
 
 
-@router.post("/incidents/{incident}/containment/{containment}/reversal")
+@router.post("/incidents/{incident}/containment/{containment}/reversal", **takes(steps.revert))
 def revert(visit: visit, incident: str, containment: str, form: typed) -> Response:
     """Set the switch back, and ask the flag address whether it is."""
     _require_part(visit, incident, containment)
     about = f"revert-{containment}"
 
     def step() -> None:
-        back = visit.application.containing.revert(
-            containment, form.text(about), by=visit.actor, at=visit.now
-        )
+        back = steps.revert(visit.call, containment, form.read(Reason, reason=about))
         _tell(
             visit,
             containment,
@@ -226,11 +225,10 @@ def revert(visit: visit, incident: str, containment: str, form: typed) -> Respon
 
 def _take(visit: Visit, incident: str, form: Typed, about: str, step: Callable[[], Any]) -> Response:
     """One step of the console; a refusal stands where the button was pressed, with what was typed."""
-    visit.require(Permission.CONTAIN)
     try:
         step()
     except NotAllowed as refused:
-        return _console(visit, incident, refuse(visit, form, about, refused), 422)
+        return _console(visit, incident, refuse(visit, form, about, refused), status_of(refused))
     return visit.back(f"/incidents/{quote(incident)}/containment")
 
 
@@ -246,8 +244,7 @@ def _tell(visit: Visit, containment: str, proven: bool, title: str, text: str) -
 
 
 def _require_part(visit: Visit, incident: str, containment: str) -> Containment:
-    """The containment, which must be one of this incident's. Raises Forbidden, NoSuchContainment."""
-    visit.require(Permission.CONTAIN)
+    """The containment, which must be one of this incident's. Raises NoSuchContainment."""
     found = reading.load(visit.application.ledger, containment).state
     if found.incident != incident:
         raise NoSuchContainment(f"{incident} has no containment {containment}")
