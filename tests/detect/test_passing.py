@@ -51,7 +51,7 @@ def raised(application: Application, number: int, now: datetime, tells: tuple[st
         group={"channel": f"branch {number}"},
         window_start=now - timedelta(days=1),
         window_end=now,
-        reason="40 rows, limit 100",
+        reason="40 rows, limit 100.",
     )
     fact = AlertRaised(system="loan-approval", series=f"volume/{number}", tells=tells, alert=told)
     application.ledger.append(Draft(f"alert/{told.alert}", 0, [fact]), by=SYSTEM, at=now)
@@ -85,6 +85,7 @@ def test_an_alert_that_opens_no_incident_reaches_whom_its_monitor_names(
     told = messages(company)
     assert {one.to for one in told} == {TOMAS.id, PRIYA.id}
     assert "ALR-1, Volume, channel=branch 1: 40 rows, limit 100" in told[0].text
+    assert "It opened no incident." in told[0].text
     assert "/alerts" in told[0].text
     work(company, now + 2 * MINUTE)
     assert len(messages(company)) == 2, "told once"
@@ -110,6 +111,8 @@ def test_an_alert_that_joins_an_incident_reaches_them_as_well(company: Applicati
     work(company, now + MINUTE)
     (told,) = messages(company)
     assert f"It belongs to {incident}." in told.text
+    assert "no incident" not in told.text
+    assert ".." not in told.text
 
 
 @pytest.mark.usefixtures("no_trigger")

@@ -171,8 +171,12 @@ def test_when_it_was_is_told_with_durations_and_the_first_containment() -> None:
 @pytest.mark.parametrize(
     ("measurements", "sentence"),
     [
-        ([measured(BEGAN - DAY, 0.87)], "No measurement before the incident opened was out of bounds"),
-        ([measured(BEGAN, 0.6, alarm=True, known_after=2 * HOUR)], "No measurement before"),
+        ([], "No monitor's alert belongs to it, so there is no measurement to tell"),
+        (
+            [measured(BEGAN - DAY, 0.87)],
+            "No measurement of the monitors that alarmed was out of bounds before",
+        ),
+        ([measured(BEGAN, 0.6, alarm=True, known_after=2 * HOUR)], "No measurement of the monitors"),
         (
             [measured(BEGAN, 0.71, alarm=True, known_after=HOUR)],
             "The first window out of bounds ended 23 Nov 2026, 00:00 UTC (accuracy) and was judged "
@@ -189,7 +193,13 @@ def test_when_it_was_is_told_with_durations_and_the_first_containment() -> None:
             "opened 1 d 1 h later.",
         ),
     ],
-    ids=["nothing to see", "only seen afterwards", "seen at once", "labels came late and nobody looked"],
+    ids=[
+        "nothing measured",
+        "nothing to see",
+        "only seen afterwards",
+        "seen at once",
+        "labels came late and nobody looked",
+    ],
 )
 def test_whether_it_could_be_sooner_is_read_from_the_measurements(
     measurements: list[Measurement], sentence: str

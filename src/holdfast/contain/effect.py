@@ -78,7 +78,7 @@ def _missing(traffic: Traffic, requests: int, targeted: bool) -> str:
         return f"too early: nothing can be told before {utc(traffic.since)}"
     if traffic.expected < ENOUGH:
         return (
-            f"no request of the contained scope was answered since {utc(traffic.since)}, but only "
+            f"the model answered no request of the contained scope since {utc(traffic.since)}, but only "
             f"{_about(traffic.expected)} were to be expected, going by the day before"
         )
     if not traffic.others and (targeted or not requests):

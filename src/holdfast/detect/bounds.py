@@ -61,6 +61,11 @@ class Bounds:
         """Monitors out of bounds, those set aside included."""
         return self.number(Known.OUT) + self.number(Known.ASIDE)
 
+    @property
+    def figure(self) -> int | str:
+        """How many are out of bounds; not known where no monitor has measured anything yet."""
+        return self.out if self.out or self.computed else "not known"
+
     def number(self, known: Known) -> int:
         return self.counted.get(known, 0)
 

@@ -131,7 +131,7 @@ def _message(
         if len(alerts) == 1
         else wording.plural(len(alerts), "alert")
     )
-    lines = [f"{name},", "", f"Monitors of {system} raised alerts; no incident was opened for this:", ""]
+    lines = [f"{name},", "", f"Monitors of {system} raised alerts:", ""]
     there = zone_of(roster, person, zone)
     lines += _lines(alerts, there)
     lines += ["", f"You are told as {role.replace('_', ' ')}, as the monitor asks.", inbox, ""]
@@ -144,9 +144,10 @@ def _message(
 def _lines(alerts: Sequence[Alert], zone: str) -> Iterator[str]:
     for alert in alerts[:_LISTED]:
         group = f", {wording.group(alert.facts.group)}" if alert.facts.group else ""
-        led = f" It belongs to {alert.incident}." if alert.incident else ""
+        led = f"It belongs to {alert.incident}." if alert.incident else "It opened no incident."
+        reason = alert.facts.reason.rstrip(".")
         when = wording.utc_and_local(alert.raised_at, zone)
-        yield f"{alert.alert}, {alert.facts.monitor_name}{group}: {alert.facts.reason}. Raised {when}.{led}"
+        yield f"{alert.alert}, {alert.facts.monitor_name}{group}: {reason}. Raised {when}. {led}"
     for monitor, number in Counter(alert.facts.monitor_name for alert in alerts[_LISTED:]).items():
         yield f"And {wording.plural(number, 'further alert')} of {monitor}."
 

@@ -91,11 +91,13 @@ def could_be_sooner(material: Material) -> str:
     """Whether the measurements could have opened the incident sooner, as a sentence."""
     opened = material.state.opened_at
     assert opened is not None
+    if not material.measurements:
+        return "No monitor's alert belongs to it, so there is no measurement to tell whether it could be."
     alarms = [one for one in material.measurements if one.alarm and one.as_of <= opened]
     if not alarms:
         return (
-            "No measurement before the incident opened was out of bounds: the monitors of that day could not "
-            "have shown it sooner."
+            "No measurement of the monitors that alarmed was out of bounds before the incident opened: they "
+            "could not have shown it sooner."
         )
     first = min(alarms, key=lambda one: (one.as_of, one.window_end))
     said = [

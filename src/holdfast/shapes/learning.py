@@ -149,7 +149,7 @@ def shown_review(incident: str, questions: Mapping[ReviewQuestion, str], state: 
         version=newest.number if newest else 0,
         questions=dict(questions),
         answers={question: state.answers[question] for question in ReviewQuestion},
-        from_record=newest.from_record if newest else (),
+        from_record=tuple(one for one in newest.from_record if state.answers[one].strip()) if newest else (),
         unanswered=state.unanswered,
         attendees=state.attendees,
         completed_at=completed.at if completed else None,

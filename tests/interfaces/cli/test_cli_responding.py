@@ -158,6 +158,24 @@ def test_a_title_is_enough_and_the_evidence_is_frozen(company: Any) -> None:
     assert "did you mean critical?" in wrong.sentence
 
 
+def test_what_a_person_reported_is_not_called_a_proposal_of_the_rules(company: Any) -> None:
+    company.done("incident", "declare", "Applicants complain", "--severity", "critical")
+    said = " ".join(company.table("incident", "show", "INC-1").split())
+    assert "proposed by the rules" not in said
+    assert "SEV-1 critical, unexpected behaviour (not confirmed; the rules propose SEV-3 medium" in said
+    company.done("incident", "declare", "Refusals without reasons", "--separate")
+    said = " ".join(company.table("incident", "show", "INC-2").split())
+    assert "(proposed by the rules; confirm with classify)" in said
+
+
+def test_a_review_names_as_known_from_the_record_only_what_the_record_answers(company: Any) -> None:
+    company.done("incident", "declare", "Applicants complain")
+    drafted = company.done("review", "draft", "INC-1")
+    assert "root_cause" in drafted["unanswered"]
+    assert "what_happened" in drafted["from_record"]
+    assert not set(drafted["unanswered"]) & set(drafted["from_record"])
+
+
 def test_a_containment_that_is_not_proven_is_told_and_fails(company: Any) -> None:
     company.done("incident", "declare", "Approvals fell", "--system", "loan-approval")
     company.done("contain", "propose", "INC-1", "loan-approval-off")

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+import structlog
 
 from holdfast import app
 from holdfast.application import Application
@@ -23,6 +24,7 @@ from holdfast.ledger.timekeeping import LedgerClock
 from holdfast.ledger.timers import armed
 from holdfast.people import SYSTEM
 from holdfast.prepare.starting import write_workspace
+from holdfast.problems import NotAllowed
 from holdfast.rehearse.clock import StoryClock
 from holdfast.settings import Settings
 from support.company import HELEN, INES, MAYA, put_in_force
@@ -70,6 +72,21 @@ def test_silence_escalates_by_the_worker_alone(opened: Opened, now: datetime) ->
     rungs = [r.fact.rung for r in application.ledger.facts() if isinstance(r.fact, Escalated)]
     assert rungs == [1, 2, 3]
     assert armed(application.ledger, "INC-1/escalation") == []
+
+
+@pytest.mark.parametrize(("error", "traced"), [(NotAllowed("sign it first"), False), (KeyError("x"), True)])
+def test_the_log_traces_faults_and_not_refusals_that_say_what_to_do(
+    opened: Opened, now: datetime, error: Exception, traced: bool
+) -> None:
+    def broken(recorded: Recorded, at: datetime) -> None:
+        raise error
+
+    reaction = Reaction("break", (type(next(iter(opened.application.ledger.facts())).fact),), broken)
+    with structlog.testing.capture_logs() as said:
+        Worker(replace(opened.application, reactions=(reaction,))).round(now)
+    (failed,) = [one for one in said if one["event"] == "a step failed"]
+    assert failed["reason"] == str(error)
+    assert bool(failed["exc_info"]) is traced
 
 
 def test_a_reaction_that_fails_is_said_and_tried_again_and_the_others_go_on(

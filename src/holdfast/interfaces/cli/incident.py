@@ -147,8 +147,21 @@ def _shown(made: IncidentWithTimeline, session: Session) -> Iterable[RenderableT
     )
 
 
+def _whence(one: shapes.IncidentShown) -> str:
+    """Where a classification comes from that nobody has confirmed."""
+    if one.proposed is None:
+        return "not confirmed"
+    if (one.proposed.severity, one.proposed.category) == (one.severity, one.category):
+        return "proposed by the rules"
+    return f"not confirmed; the rules propose {_named(one.proposed)}"
+
+
+def _named(proposed: shapes.ProposalShown) -> str:
+    return f"{proposed.severity.label}, {proposed.category.label.lower()}"
+
+
 def _standing(one: shapes.IncidentShown) -> Iterable[tuple[str, object]]:
-    proposal = "" if one.confirmed else "  (proposed by the rules; confirm with classify)"
+    proposal = "" if one.confirmed else f"  ({_whence(one)}; confirm with classify)"
     category = f", {one.category.label.lower()}" if one.category else ""
     label = one.severity.label if one.severity else "not known"
     yield "Severity", f"{label}{category}{proposal}"
@@ -219,8 +232,7 @@ def _declared(taken: Taken[Declared, shapes.DeclaredShown]) -> Iterable[Renderab
 
 def _proposed(one: shapes.IncidentShown) -> Iterable[RenderableType]:
     if one.proposed:
-        said = f"{one.proposed.severity.label}, {one.proposed.category.label.lower()}"
-        yield facts(("Proposed", said), ("Because", one.proposed.reason))
+        yield facts(("Proposed", _named(one.proposed)), ("Because", one.proposed.reason))
 
 
 def _stands(session: Session, incident: str, sentence: str) -> Iterable[RenderableType]:

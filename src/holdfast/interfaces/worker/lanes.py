@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from holdfast.ledger.pulse import Beat
+from holdfast.problems import NotAllowed
 
 _log = structlog.get_logger("holdfast.worker")
 _PAUSE = timedelta(seconds=30)
@@ -91,7 +92,9 @@ class Lane:
     def _failed(self, what: str, error: Exception, now: datetime) -> None:
         reason = str(error) or type(error).__name__
         if self.failing.get(what) != reason:
-            _log.error("a step failed", lane=self.name, step=what, reason=reason, exc_info=error)
+            # What is refused says why and what to do; where in the code it was is for faults.
+            trace = None if isinstance(error, NotAllowed) else error
+            _log.error("a step failed", lane=self.name, step=what, reason=reason, exc_info=trace)
         # New dictionaries each time: the pulse reads them from another thread.
         self.failing = {**self.failing, what: reason}
         self._not_before[what] = now + _PAUSE

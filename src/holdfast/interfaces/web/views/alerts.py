@@ -33,6 +33,9 @@ SHOWN: dict[str, tuple[str, Sequence[str]]] = {
 _TO_CHOOSE = 200
 """Unresolved incidents that alerts can be attached to: those on their system, and those that name none."""
 
+_TRIAGED = "Being triaged: the playbook's triggers decide in a moment."
+_UNTRIAGED = "Not triaged: no playbook is in force. The triggers of the one that comes into force decide."
+
 
 @router.get("/alerts")
 def alerts(visit: visit, shown: str = "", system: str = "", page: int = 1) -> Response:
@@ -70,6 +73,7 @@ def _inbox(
         silent=silent,
         bounds=bounds,
         typed=form,
+        being_triaged=_TRIAGED if versions.active_playbook(ledger) else _UNTRIAGED,
         handled={"", *(one.id for one in running)},
         running={
             name: [("", "choose one")]

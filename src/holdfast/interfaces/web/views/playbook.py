@@ -50,6 +50,7 @@ def _playbook(visit: Visit, version: str, form: Typed, status: int = 200) -> Res
         playbook=document,
         unreadable=unreadable,
         mine=_mine(visit, shown),
+        signers=_signers(visit),
         changes=[(one, _mine_of(visit, one.proposed.sign_off, one.signed)) for one in _waiting(visit)],
         reviews=[one for one in versions.reviews_of(ledger) if shown and _is_of(one, shown)],
         reviewing=_reviewing(visit, shown, document),
@@ -96,6 +97,12 @@ def _mine_of(
     if roster is None or already or not visit.may(Permission.APPROVE_PLAYBOOK):
         return []
     return [one for one in wanted if one not in signed and roster.model.may_sign(visit.actor.id, one)]
+
+
+def _signers(visit: Visit) -> Mapping[Function, list[str]]:
+    """Who of the roster in force may sign for each function, by name."""
+    roster = versions.active_roster(visit.application.ledger)
+    return {one: [who.name for who in roster.model.signers(one)] if roster else [] for one in Function}
 
 
 def _waiting(visit: Visit) -> list[Change]:

@@ -118,6 +118,7 @@ def one_system(visit: visit, system: str, version: int = 0) -> Response:
         coverage=gauges.coverage(
             active.playbook if active else None, applied.model, [gauge.monitor for gauge in found]
         ),
+        asked=active is not None,
         run=run,
         state=(tone, word),
         standing=standing,

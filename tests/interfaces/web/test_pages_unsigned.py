@@ -1,0 +1,102 @@
+"""Pages of a workspace whose playbook nobody has signed yet: what is waited for, and for whom."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from holdfast.app import initialise, open_workspace
+from holdfast.application import Application
+from holdfast.detect.events import AlertRaised
+from holdfast.incident.events import AlertFacts
+from holdfast.ledger.ledger import Draft
+from holdfast.people import SYSTEM
+from holdfast.prepare.starting import write_workspace
+from holdfast.prepare.versions import apply_workspace, approve_playbook, playbook_versions_of
+from holdfast.prepare.workspace import load_workspace
+from holdfast.settings import Settings
+from support.company import HELEN, MAYA, SIGNATURES
+from support.pages import PASSWORD, START, Reader, SetClock, signed_in
+
+
+@pytest.fixture
+def unsigned(tmp_path: Path) -> Application:
+    write_workspace(tmp_path)
+    initialise(Settings.load(tmp_path, {}))
+    application = open_workspace(tmp_path, {"HOLDFAST_WEB_PUBLIC_URL": "http://testserver"}, SetClock())
+    apply_workspace(application.ledger, load_workspace(tmp_path), HELEN, START)
+    for person in (HELEN, MAYA):
+        application.accounts.create(person.id, PASSWORD, person, START)
+    return application
+
+
+@pytest.fixture
+def helen(unsigned: Application) -> Reader:
+    return signed_in(unsigned, HELEN)
+
+
+def _alert(application: Application) -> None:
+    facts = AlertFacts(
+        alert="ALR-1",
+        monitor="accuracy",
+        monitor_name="Accuracy",
+        dimension="performance",
+        metric="accuracy",
+        value=0.7,
+        lower=0.6,
+        upper=0.75,
+        limit=0.8,
+        n=400,
+        drop=None,
+        group={},
+        window_start=START,
+        window_end=START,
+        reason="Accuracy 0.7 lies under the limit 0.8",
+    )
+    raised = AlertRaised(system="loan-approval", series="accuracy", tells=("technical_lead",), alert=facts)
+    application.ledger.append(Draft("alert/ALR-1", 0, [raised]), by=SYSTEM, at=START)
+
+
+def test_a_missing_signature_names_who_gives_it(unsigned: Application, helen: Reader) -> None:
+    card = helen.page("/playbook").text
+    assert "Engineering not signed yet Maya Okafor" in card
+    assert "Security not signed yet Samuel Adeyemi" in card
+    content = playbook_versions_of(unsigned.ledger)[0].content
+    approve_playbook(unsigned.ledger, content, "engineering", MAYA, START)
+    assert "Engineering Maya Okafor 2" in helen.page("/playbook").text
+
+
+def test_an_alert_that_no_playbook_decides_on_is_not_said_to_be_decided_in_a_moment(
+    unsigned: Application, helen: Reader
+) -> None:
+    _alert(unsigned)
+    said = helen.page("/alerts").text
+    assert "no playbook is in force" in said
+    assert "in a moment" not in said
+
+
+def test_gaps_are_not_known_while_no_playbook_asks_for_anything(helen: Reader) -> None:
+    """0 would say that nothing is missing."""
+    said = helen.page("/systems").text
+    assert "Gaps not known no playbook is in force" in said
+    assert "not asked for" not in said
+    assert "as the playbook asks" not in helen.page("/systems/loan-approval").text
+
+
+def test_every_place_of_the_playbook_page_has_a_name_of_its_own(unsigned: Application, helen: Reader) -> None:
+    """A link of its contents leads to one place, also beside the regular review of the version in force."""
+    content = playbook_versions_of(unsigned.ledger)[0].content
+    for function, signer in SIGNATURES.items():
+        approve_playbook(unsigned.ledger, content, function, signer, START)
+    assert "Regular review" in helen.page("/playbook").text
+    names = re.findall(r'\bid="([^"]+)"', helen.page("/playbook").html)
+    assert sorted(names) == sorted(set(names))
+
+
+def test_how_many_monitors_are_out_of_bounds_is_not_known_before_one_has_measured(helen: Reader) -> None:
+    for address in ("/", "/systems"):
+        said = helen.page(address).text
+        assert "Monitors out of bounds not known" in said, address
+        assert "0 of 9" not in said
