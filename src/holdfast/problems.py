@@ -165,14 +165,12 @@ def _of_shape(kind: str, context: dict[str, Any], given: Any, message: str) -> t
         return f"{shown(given)} is not {noun}", fix
     if kind in ("string_too_short", "too_short"):
         least = context["min_length"]
-        what = (
-            "is empty"
-            if not given or str(given).isspace()
-            else f"is too short ({len(given)} of at least {least})"
-        )
+        empty = not given or str(given).isspace()
+        what = "is empty" if empty else f"is too short ({len(given)} of at least {least})"
         return what, "say what belongs here" if isinstance(given, str) else f"give at least {least}"
     if kind in ("string_too_long", "too_long"):
-        return "is too long", f"keep it within {context['max_length']}"
+        what = "characters long" if isinstance(given, str) else "long"
+        return f"is {len(given):,} {what}, {context['max_length']:,} fit", "shorten it"
     if kind == "string_pattern_mismatch":
         return f"{shown(given)} does not have the right form", f"it must match {context['pattern']}"
     return message[:1].lower() + message[1:], ""

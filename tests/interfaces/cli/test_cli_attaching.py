@@ -24,7 +24,7 @@ def alerts(shell: Any, database_url: str) -> list[str]:
 @pytest.fixture
 def incident(shell: Any, alerts: list[str]) -> str:
     declared = shell.done("incident", "declare", "Approvals fell", "--system", "loan-approval")
-    return str(declared["incident"]["incident"])
+    return str(declared["incident"])
 
 
 def waiting(shell: Any) -> set[str]:

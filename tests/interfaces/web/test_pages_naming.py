@@ -65,7 +65,7 @@ def test_a_correction_needs_a_reason_and_what_was_typed_stays(lender: Applicatio
     maya.post(f"{WHERE}/system", {"system": LOANS})
     size = lender.ledger.size()
     answer = maya.post(f"{WHERE}/system", {"system": ASSISTANT, "model-version": "2 (beta)"})
-    assert answer.status_code == 422
+    assert answer.status_code == 409
     page = Page(answer.text)
     assert f"INC-2 is about {LOANS} so far; say why it is {ASSISTANT} instead" in page.text
     assert 'value="2 (beta)"' in page.html
@@ -80,9 +80,12 @@ def test_a_correction_needs_a_reason_and_what_was_typed_stays(lender: Applicatio
 
 
 def test_a_system_that_is_not_known_is_refused_with_those_that_are(lender: Application, maya: Reader) -> None:
-    for unknown in ("", "toaster", "<script>"):
+    empty = maya.post(f"{WHERE}/system", {"system": ""})
+    assert empty.status_code == 422
+    assert "Is empty; say what belongs here" in Page(empty.text).text
+    for unknown in ("toaster", "<script>"):
         answer = maya.post(f"{WHERE}/system", {"system": unknown})
-        assert answer.status_code == 422
+        assert answer.status_code == 409
         assert f"known here: {ASSISTANT}, {LOANS}" in Page(answer.text).text
     assert named(lender) == []
     assert state(lender).system == ""
@@ -100,5 +103,5 @@ def test_an_incident_that_is_over_takes_no_other_system(lender: Application, may
     maya.post(f"{WHERE}/dismissal", {"dismissal-reason": "a trial", "reason": "a trial"})
     assert state(lender).status.over
     assert f'action="{WHERE}/system"' not in maya.page(f"{WHERE}/impact").html
-    assert maya.post(f"{WHERE}/system", {"system": LOANS}).status_code == 422
+    assert maya.post(f"{WHERE}/system", {"system": LOANS}).status_code == 409
     assert named(lender) == []

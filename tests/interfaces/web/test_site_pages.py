@@ -101,7 +101,7 @@ def test_a_system_is_chosen_before_where_the_address_names_it(maya: Reader) -> N
         ),
         ({"title": "x", "began_at": "2026-03-29T02:30", "zone": "Europe/Berlin"}, "clocks went forward"),
         ({"title": "x", "began_at": "2027-01-01T00:00"}, "cannot have begun in the future"),
-        ({"title": "x" * 301}, "keep it within 300"),
+        ({"title": "x" * 301}, "is 301 characters long, 300 fit"),
         ({"title": "a\x00b"}, "holds a NUL character"),
     ],
 )

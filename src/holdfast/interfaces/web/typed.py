@@ -67,7 +67,7 @@ class Typed:
         """The same form with the sentence next to the field it names, or else to `about`."""
         told = {about: sentence(str(why))}
         if isinstance(why, Misread):
-            told = {one.place.partition("[")[0]: sentence(one.sentence) for one in why.misplaced}
+            told |= {one.place.partition("[")[0]: sentence(one.sentence) for one in why.misplaced}
         return replace(self, errors={**self.errors, **told})
 
     # For handlers ------------------------------------------------------------------------------
