@@ -680,7 +680,7 @@ class TestEffectInARealLog:
         later = now + timedelta(hours=9)
         stopped = watched.observe_effect(number, by=MAYA, at=later)
         assert stopped.effect is Effect.STOPPED, stopped.sentence
-        assert "where about 9 were to be expected; 8 others were" in stopped.sentence
+        assert "where about 9 were to be expected; of other requests it answered 8" in stopped.sentence
         self.write(tmp_path, [*before, *branch, (now + timedelta(hours=8), "broker")])
         again = watched.observe_effect(number, by=WORKER, at=later)
         assert again.effect is Effect.CONTINUING

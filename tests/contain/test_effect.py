@@ -31,7 +31,7 @@ def window(alarm: bool, day: int = 24) -> SeenWindow:
             [],
             Effect.STOPPED,
             "the model answered 0 requests of the contained scope between 23 Nov 2026, 10:45 UTC and "
-            "23 Nov 2026, 12:45 UTC, where about 42 were to be expected; 120 others were",
+            "23 Nov 2026, 12:45 UTC, where about 42 were to be expected; of other requests it answered 120",
         ),
         (traffic(), [window(False)], Effect.STOPPED, "accuracy: 1 window since, 1 in bounds"),
         (traffic(answered=1), [], Effect.CONTINUING, "the model still answered 1 request of the contained"),

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from holdfast.detect.bounds import Bounds, Known, known_of
-from holdfast.detect.measurement import COVERAGE, Measurement, Status
+from holdfast.detect.measurement import Measurement, Status
 from holdfast.detect.records import OpenAlert
+from holdfast.prepare.terms import COVERAGE
 
 DAY = datetime(2026, 5, 4, tzinfo=UTC)
 

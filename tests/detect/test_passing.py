@@ -12,7 +12,7 @@ import pytest
 from holdfast.application import Application
 from holdfast.detect.events import AlertRaised, MonitorFailed
 from holdfast.detect.passing import AlertsBundled
-from holdfast.incident.events import CANNOT_MEASURE, AlertFacts
+from holdfast.incident.events import AlertFacts
 from holdfast.incident.responding import Report
 from holdfast.incident.triage import Trigger
 from holdfast.interfaces.worker.worker import Worker
@@ -20,6 +20,7 @@ from holdfast.ledger.ledger import Draft
 from holdfast.ledger.outbox import MessageQueued
 from holdfast.people import SYSTEM
 from holdfast.prepare import versions
+from holdfast.prepare.terms import CANNOT_MEASURE
 from support.company import INES, PRIYA, TOMAS
 from support.workspaces import HandClock, opened, with_log
 

@@ -97,7 +97,7 @@ def _still(traffic: Traffic) -> str:
 
 
 def _counted(traffic: Traffic) -> str:
-    others = f"; {traffic.others:,} others were" if traffic.others else ""
+    others = f"; of other requests it answered {traffic.others:,}" if traffic.others else ""
     return (
         f"the model answered 0 requests of the contained scope between {utc(traffic.since)} and "
         f"{utc(traffic.until)}, where {_about(traffic.expected)} were to be expected{others}"

@@ -17,8 +17,8 @@ from sqlalchemy import Connection
 from holdfast.detect import records, watched
 from holdfast.detect.measurement import Measurement, Status
 from holdfast.detect.records import OpenAlert
-from holdfast.incident.events import CANNOT_MEASURE
 from holdfast.prepare.systems import System
+from holdfast.prepare.terms import CANNOT_MEASURE
 from holdfast.wording import plural
 
 

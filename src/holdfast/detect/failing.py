@@ -19,13 +19,11 @@ from holdfast.detect.measurement import series_key
 from holdfast.detect.monitors import Failure
 from holdfast.detect.records import Alert
 from holdfast.incident import register
-from holdfast.incident.events import CANNOT_MEASURE, AlertFacts
+from holdfast.incident.events import AlertFacts
 from holdfast.ledger.facts import Fact
 from holdfast.prepare.systems import System
+from holdfast.prepare.terms import CANNOT_MEASURE, MONITORING
 
-MONITORING = "monitoring"
-"""A dimension of its own: whether a monitor measures says nothing of the system, and opens no incident by a
-trigger that speaks of the system."""
 WHOLE_SYSTEM = ""
 """In place of a monitor's id, when none of a system's monitors can measure."""
 

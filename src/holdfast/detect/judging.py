@@ -15,11 +15,12 @@ from holdfast.detect import maturity, reasons
 from holdfast.detect.alarms import Period, Verdict, e_detector, hysteresis, relative, threshold
 from holdfast.detect.alarms.hysteresis import Series
 from holdfast.detect.cells import Group, Window
-from holdfast.detect.measurement import COVERAGE, Measurement, Status, shown
+from holdfast.detect.measurement import Measurement, Status, shown
 from holdfast.detect.metrics.intervals import NotComputable, Value
 from holdfast.detect.reading import Reader, Reading
 from holdfast.detect.reasons import named
 from holdfast.prepare.systems import MIN_N, DriftMethod, Limit, Metric, Monitor, Relative, Rows
+from holdfast.prepare.terms import COVERAGE
 
 TEN_YEARS = timedelta(days=3650)
 DEFAULT_ARL = 3650

@@ -12,9 +12,7 @@ from math import isfinite
 from typing import Any
 
 from holdfast.clock import stamp
-
-COVERAGE = "coverage"
-"""The quantity of a monitor with groups that is no metric: the share of rows whose group is known."""
+from holdfast.prepare.terms import COVERAGE
 
 
 class Status(StrEnum):

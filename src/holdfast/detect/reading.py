@@ -12,12 +12,13 @@ from holdfast.detect.cells import MISSING_GROUP, WHOLE, Cell, Group, Index, Wind
 from holdfast.detect.comparing import Comparison
 from holdfast.detect.frozen import Frozen
 from holdfast.detect.log import Log
-from holdfast.detect.measurement import COVERAGE, Status
+from holdfast.detect.measurement import Status
 from holdfast.detect.metrics import drift, estimate, intervals, performance, quality
 from holdfast.detect.metrics.intervals import Measured, NotComputable, Value
 from holdfast.detect.plan import Counts, Item
 from holdfast.detect.wants import main_item, moments, scores
 from holdfast.prepare.systems import LABELS_WITHIN, MIN_N, PSI_ROWS, DriftMethod, Metric, Monitor, Rows
+from holdfast.prepare.terms import COVERAGE
 
 MOST_SILENT = 1000
 """Windows without rows, one after another, that are measured: by then it has been noticed."""

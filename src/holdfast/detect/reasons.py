@@ -8,10 +8,11 @@ from holdfast import wording
 from holdfast.detect.alarms import Period, Verdict
 from holdfast.detect.cells import Group
 from holdfast.detect.comparing import Comparison
-from holdfast.detect.measurement import COVERAGE, shown
+from holdfast.detect.measurement import shown
 from holdfast.detect.metrics.intervals import Value
 from holdfast.detect.reading import Reading
 from holdfast.prepare.systems import DriftMethod, Metric, Monitor
+from holdfast.prepare.terms import COVERAGE
 
 _NAMES = {
     DriftMethod.PSI: "PSI",

@@ -40,10 +40,11 @@ from holdfast.detect.events import (
     MonitorMeasured,
 )
 from holdfast.detect.measurement import Measurement, Status
-from holdfast.incident.events import CANNOT_MEASURE, AlertFacts
+from holdfast.incident.events import AlertFacts
 from holdfast.ledger.facts import Recorded
 from holdfast.ledger.tables import metadata
 from holdfast.prepare.systems import System
+from holdfast.prepare.terms import CANNOT_MEASURE
 
 measurements = Table(
     "measurements",

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from holdfast.ledger.facts import Arm, Disarm, Fact, Line, fact, upcast
-from holdfast.prepare.terms import Category, Severity
+from holdfast.prepare.terms import CANNOT_MEASURE, Category, Severity
 
 
 class Clock(StrEnum):
@@ -26,10 +26,6 @@ class Clock(StrEnum):
     @property
     def due_word(self) -> str:
         return {"acknowledge": "Acknowledge", "contain": "Decide containment", "review": "Review"}[self]
-
-
-CANNOT_MEASURE = "cannot measure"
-"""The metric of an alert that says that a monitor does not measure."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import takewhile
 
 Literal = str | float
 
@@ -35,6 +36,8 @@ class Comparison:
     """The literal as written."""
     column: int
     """Where it begins in the rule, from 1."""
+    or_other: bool = False
+    """Whether it is one of a list that holds something besides values: then it may be anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +150,10 @@ def _is_literal(token: _Token) -> bool:
 
 
 def _listed(tokens: Sequence[_Token], place: int) -> Iterator[Comparison]:
-    for token in tokens[place + 1 :]:
-        if token.text == "]":
-            return
-        if _is_literal(token):
-            yield _comparison(tokens[place - 1].text, "==", token)
+    listed = list(takewhile(lambda token: token.text != "]", tokens[place + 1 :]))
+    other = any(not _is_literal(token) and token.text not in ("[", ",") for token in listed)
+    for token in filter(_is_literal, listed):
+        yield replace(_comparison(tokens[place - 1].text, "==", token), or_other=other)
 
 
 def _comparison(fact: str, sign: str, literal: _Token) -> Comparison:

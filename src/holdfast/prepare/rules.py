@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
@@ -28,7 +28,7 @@ from cel_expr_python import cel
 from holdfast.prepare.comparing import TEXT, Comparison, alternatives, comparisons
 from holdfast.prepare.grouped import mapped
 from holdfast.prepare.systems import DriftMethod, Metric
-from holdfast.prepare.terms import Category, Dimension, Severity
+from holdfast.prepare.terms import CANNOT_MEASURE, COVERAGE, MONITORING, Category, Dimension, Severity
 from holdfast.problems import did_you_mean
 
 LONGEST = 1_000
@@ -95,9 +95,14 @@ METRICS = (*(metric for metric in Metric if metric is not Metric.DRIFT), *DriftM
 """What an alert calls its metric: drift by the method that measures it."""
 
 VARIABLES: tuple[Variable, ...] = (
-    Variable("alert.dimension", str, "what the monitor watches", tuple(Dimension)),
+    Variable("alert.dimension", str, "what the monitor watches", (*Dimension, MONITORING)),
     Variable("alert.monitor", str, "id of the monitor that raised the alert"),
-    Variable("alert.metric", str, "name of the measured metric, for example accuracy or psi", METRICS),
+    Variable(
+        "alert.metric",
+        str,
+        "name of the measured metric, for example accuracy or psi; coverage is the share of rows whose group is known",
+        (*METRICS, COVERAGE, CANNOT_MEASURE),
+    ),
     Variable("alert.value", float, "the measured value"),
     Variable("alert.limit", float, "the limit the monitor states"),
     Variable("alert.drop", float, "relative change for the worse against the reference; 0.15 is 15%"),
@@ -304,9 +309,10 @@ class Rules:
 
     def _impossible(self, text: str) -> list[RuleProblem]:
         """What type-checks and can never hold: a text the fact never is, a number out of its range."""
-        problems = []
+        problems: list[RuleProblem] = []
         made = list(comparisons(text, self._variables))
         parts = alternatives(text)
+        problems += _contradictions(text, made, parts)
         for found in made:
             together = [one for part in parts if found.column in part for one in made if one.column in part]
             variable = _narrowed(self._variables[found.fact], together)
@@ -321,25 +327,46 @@ class Rules:
         return problems
 
 
+def _contradictions(
+    text: str, made: Sequence[Comparison], parts: Sequence[Collection[int]]
+) -> Iterator[RuleProblem]:
+    """Parts of a rule that name a metric and a dimension which no alert has together."""
+    for part in parts:
+        named = [one for one in made if one.column in part and one.sign == "==" and one.fact in _OF_WHAT]
+        if named and _measured(named) == set():
+            last = max(one.column for one in named)
+            cause = (
+                "no alert has this metric and this dimension, so this is decided before anything is measured"
+            )
+            yield _problem(text, last, cause, "leave one of the two out")
+
+
 def _narrowed(variable: Variable, together: Sequence[Comparison]) -> Variable:
     """A fact of an alert beside the metrics that the same part of the rule names: their range is its own.
 
     Not how much worse it is: a monitor may say that a metric gets worse upwards, and then nothing bounds it.
     """
-    measured = [
-        {metric for metric in METRICS if _named(metric, found)}
-        for found in together
-        if found.sign == "==" and found.fact in ("alert.metric", "alert.dimension")
-    ]
-    metrics = set().union(*measured)
-    if not metrics or variable.name not in ("alert.value", "alert.limit"):
-        return variable
-    return variable.within([metric.range for metric in metrics])
+    metrics = _measured(together) if variable.name in ("alert.value", "alert.limit") else None
+    return variable.within([metric.range for metric in metrics]) if metrics else variable
 
 
-def _named(metric: Metric | DriftMethod, found: Comparison) -> bool:
-    dimension = metric.dimension if isinstance(metric, Metric) else Dimension.DRIFT
-    return found.literal in (metric.value, dimension.value)
+_OF_WHAT = ("alert.metric", "alert.dimension")
+
+
+def _measured(together: Sequence[Comparison]) -> set[Metric | DriftMethod] | None:
+    """The metrics that an alert may be of where all of this holds; None where nothing says."""
+    said: dict[str, set[Metric | DriftMethod]] = {}
+    for one in together:
+        if one.sign == "==" and one.fact in _OF_WHAT:
+            known = {metric for metric in METRICS if one.literal == _called(metric, one.fact)}
+            said.setdefault(one.fact, set()).update(METRICS if one.or_other or not known else known)
+    return set.intersection(*said.values()) if said else None
+
+
+def _called(metric: Metric | DriftMethod, fact: str) -> str:
+    if fact == "alert.metric":
+        return metric.value
+    return (metric.dimension if isinstance(metric, Metric) else Dimension.DRIFT).value
 
 
 _ENVIRONMENT = """\

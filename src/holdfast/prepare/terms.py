@@ -174,6 +174,15 @@ class Dimension(StrEnum):
     SECURITY = "security"
 
 
+MONITORING = "monitoring"
+"""The dimension of an alert about monitoring itself: whether a monitor measures says nothing of the system,
+and opens no incident by a trigger that speaks of the system."""
+COVERAGE = "coverage"
+"""The quantity of a monitor with groups that is no metric: the share of rows whose group is known."""
+CANNOT_MEASURE = "cannot measure"
+"""The metric of an alert that says that a monitor does not measure."""
+
+
 class Moment(StrEnum):
     """When the communication protocol has a message leave by itself."""
 

@@ -91,8 +91,9 @@ def clock_(
 ) -> None:
     """Say whether the machine's clock has stepped; with --confirm, go on from what it says now.
 
-    After a step of more than two minutes nothing is recorded, sent or fired. First look whether the clock is
-    right, and set it where it is not: then nothing needs to be confirmed. Exits 1 while a step waits.
+    After a step of more than two minutes nothing is recorded, sent or fired; only signing out and revoking a
+    token go on. First look whether the clock is right, and set it where it is not: then nothing needs to be
+    confirmed. Exits 1 while a step waits.
     """
     watched = session.application.clock
     if not isinstance(watched, LedgerClock):

@@ -14,7 +14,7 @@ from holdfast.contain.reading import containments_of
 from holdfast.evidence import custody
 from holdfast.evidence.custody import NoSuchItem
 from holdfast.evidence.events import EvidenceVerified, Gap, Item
-from holdfast.incident.events import CANNOT_MEASURE, AlertFacts, ClassificationProposed, Classified, Clock
+from holdfast.incident.events import AlertFacts, ClassificationProposed, Classified, Clock
 from holdfast.incident.incident import Incident, Phase, Status
 from holdfast.incident.loading import NoSuchIncident, load
 from holdfast.incident.register import record as record_of
@@ -33,7 +33,7 @@ from holdfast.learn import closing, remedying, reviewing
 from holdfast.ledger import outbox, timers
 from holdfast.ledger.facts import Fact, Recorded
 from holdfast.people import IncidentRole, Permission
-from holdfast.prepare.terms import Authority
+from holdfast.prepare.terms import CANNOT_MEASURE, Authority
 from holdfast.problems import NotAllowed
 from holdfast.shapes import incidents as asked
 from holdfast.steps import incidents as steps
