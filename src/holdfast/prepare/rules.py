@@ -100,7 +100,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "alert.metric",
         str,
-        "name of the measured metric, for example accuracy or psi; coverage is the share of rows whose group is known",
+        "name of the measured metric, for example accuracy or psi; coverage: rows whose group is known",
         (*METRICS, COVERAGE, CANNOT_MEASURE),
     ),
     Variable("alert.value", float, "the measured value"),
