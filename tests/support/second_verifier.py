@@ -468,6 +468,8 @@ def evidence(facts, packed, listed):
     """Where assembling the pack began."""
     incident, items = packed["incident"], {}
     for fact in facts:
+        own = fact["type"] == "message.queued" or incident in fact["stream"].split("/")
+        need(not own or fact["data"].get("incident", "") in (incident, ""), "another incident")
         if not fact["type"].startswith("evidence."):
             continue
         need(fact["data"]["incident"] == incident, "another incident")

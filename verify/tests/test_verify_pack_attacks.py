@@ -517,6 +517,26 @@ def test_evidence_of_another_incident_on_this_incidents_stream(
     failed(story.verified(), "facts.jsonl", f"({type_}) is not about INC-1")
 
 
+@pytest.mark.parametrize("incident", ["\u0406NC-1", "INC-2", "inc-1", "INC-1 ", None, ["INC-1"]])
+@pytest.mark.parametrize(
+    ("stream", "type_"),
+    [
+        ("incident/INC-1", "incident.noted"),
+        ("impact/INC-1", "impact.assessed"),
+        ("message/m2", "message.queued"),
+    ],
+)
+def test_a_fact_of_another_incident_on_this_incidents_streams(
+    untold, incident: object, stream: str, type_: str
+) -> None:
+    """What the record then tells would read as this incident's."""
+    story = untold()
+    story.ledger.append(stream, type_, {"incident": incident})
+    story.streams = sorted({*story.streams, stream})
+    story.assemble()
+    failed(story.verified(), "facts.jsonl", f"({type_}) is not about INC-1")
+
+
 def test_evidence_of_this_incident_on_another_stream(untold) -> None:
     story = untold()
     hidden = {"incident": "INC-1", "items": [], "missing": []}

@@ -258,7 +258,7 @@ def _words(
     return {
         "incident": state.id,
         "title": state.title,
-        "severity": state.severity.label if state.severity else "not classified",
+        "severity": _severity(state),
         "category": state.category.label if state.category else "not classified",
         "system": system or state.system or "no system named",
         "summary": _summary(state),
@@ -270,6 +270,13 @@ def _words(
         "link": reads.link(state.merged_into or state.id),
         "into": state.merged_into or "no other incident",
     }
+
+
+def _severity(state: Incident) -> str:
+    """As pages say it: what the rules propose, or somebody reported, is not a person's classification yet."""
+    if state.severity is None:
+        return "not classified"
+    return state.severity.label if state.classified_at else f"{state.severity.label} (not confirmed)"
 
 
 def _summary(state: Incident) -> str:

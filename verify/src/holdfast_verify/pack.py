@@ -127,6 +127,8 @@ class _Verification:
         self.hashes: dict[int, bytes] = {}
         """Leaf hash of every fact in the pack, by entry."""
         self.telling: list[_Fact] = []
+        self.naming: list[tuple[Header, object]] = []
+        """Messages, and facts whose stream does not name the incident that they name."""
         """The facts that say what the pack must hold."""
         self.history: list[tuple[Header, bytes]] = []
         """Header and leaf hash of every entry of the incident's streams."""
@@ -217,6 +219,9 @@ class _Verification:
             self.hashes[last] = fact.leaf_hash
             if fact.header.type == layout.ASSEMBLED or fact.header.type.startswith("evidence."):
                 self.telling.append(fact)
+            named = fact.payload.data.get("incident", "")
+            if fact.header.type == record.QUEUED or named not in (*fact.header.stream.split("/"), ""):
+                self.naming.append((fact.header, named))
         self.assembled = self._last_assembled()
         self.incident = self.assembled.incident
         return f"{len(self.hashes):,} facts are in the tree, word for word as recorded."
@@ -352,8 +357,17 @@ class _Verification:
 
     # 8 ------------------------------------------------------------------------------------------
 
+    def _require_own(self) -> None:
+        """No fact of the incident's own streams, and no message told of it, names another incident."""
+        incident = self.assembled.incident
+        for header, named in self.naming:
+            own = header.type == record.QUEUED or incident in header.stream.split("/")
+            if own and named not in (incident, ""):
+                raise PackError(FACTS, f"entry {header.seq} ({header.type}) is not about {incident}")
+
     def check_evidence(self) -> str:
         """The pack holds exactly the evidence that was taken in, as it was taken in and under its name."""
+        self._require_own()
         files, items, gaps = self.assembled.evidence, dict[str, Item](), 0
         for fact in self.telling:
             if fact.header.type == layout.ASSEMBLED:
