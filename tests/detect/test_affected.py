@@ -15,6 +15,7 @@ from holdfast.detect.engines.duckdb import DuckDB
 from holdfast.detect.marks import Tally
 from holdfast.detect.tables import LogError
 from holdfast.incident.events import AlertFacts
+from support.alerted import alert_facts
 
 from .conftest import at, system_with
 
@@ -49,21 +50,17 @@ MONITORS = (
 
 
 def alert(name: str, group: Mapping[str, str] | None = None, value: float = 0.5) -> AlertFacts:
-    return AlertFacts(
+    return alert_facts(
+        at(3),
         alert=f"ALR-{name}",
         monitor=name,
         monitor_name=name,
         dimension="quality",
         metric="missing",
         value=value,
-        lower=None,
-        upper=None,
         limit=0.1,
         n=100,
-        drop=None,
         group=dict(group or {}),
-        window_start=at(2),
-        window_end=at(3),
         reason="out of bounds",
     )
 

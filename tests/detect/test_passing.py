@@ -12,7 +12,6 @@ import pytest
 from holdfast.application import Application
 from holdfast.detect.events import AlertRaised, MonitorFailed
 from holdfast.detect.passing import AlertsBundled
-from holdfast.incident.events import AlertFacts
 from holdfast.incident.responding import Report
 from holdfast.incident.triage import Trigger
 from holdfast.interfaces.worker.worker import Worker
@@ -21,6 +20,7 @@ from holdfast.ledger.outbox import MessageQueued
 from holdfast.people import SYSTEM
 from holdfast.prepare import versions
 from holdfast.prepare.terms import CANNOT_MEASURE
+from support.alerted import alert_facts
 from support.company import INES, PRIYA, TOMAS
 from support.workspaces import HandClock, opened, with_log
 
@@ -37,21 +37,17 @@ def company(database_url: str, tmp_path: Path, now: datetime) -> Application:
 
 def raised(application: Application, number: int, now: datetime, tells: tuple[str, ...]) -> None:
     """An alert that no trigger of the starter's playbook opens an incident for."""
-    told = AlertFacts(
+    told = alert_facts(
+        now,
         alert=f"ALR-{number}",
         monitor="volume",
         monitor_name="Volume",
         dimension="operations",
         metric="volume",
         value=0.0,
-        lower=None,
-        upper=None,
         limit=None,
         n=0,
-        drop=None,
         group={"channel": f"branch {number}"},
-        window_start=now - timedelta(days=1),
-        window_end=now,
         reason="40 rows, limit 100.",
     )
     fact = AlertRaised(system="loan-approval", series=f"volume/{number}", tells=tells, alert=told)

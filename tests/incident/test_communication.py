@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from holdfast import wording
-from holdfast.incident.events import AlertFacts, Clock, Escalated, TierRaised
+from holdfast.incident.events import Clock, Escalated, TierRaised
 from holdfast.incident.loading import load
 from holdfast.incident.responding import Desk, Ground, Report
 from holdfast.ledger import outbox, timers
@@ -21,6 +21,7 @@ from holdfast.prepare.documents import parse_document, understand
 from holdfast.prepare.playbook import Playbook, Protocol
 from holdfast.prepare.starting import write_workspace
 from holdfast.prepare.terms import Category, Moment, Severity
+from support.alerted import alert_facts
 from support.company import HELEN, INES, MAYA, PRIYA, SAMUEL, WORKER
 
 
@@ -246,21 +247,14 @@ def test_times_within_a_measured_reason_are_told_where_each_receiver_is(
     """Whatever leaves: what opens an incident, what is proposed, what is contained or late."""
     monkeypatch.setattr(desk, "zone", "Asia/Kolkata")
     start = now.replace(hour=0, minute=0) - timedelta(days=1)
-    alert = AlertFacts(
-        alert="ALR-1",
+    alert = alert_facts(
+        start + timedelta(days=1),
         monitor="drift",
         monitor_name="Drift of income",
-        dimension="drift",
-        metric="psi",
-        value=1.9,
         lower=1.7,
         upper=2.1,
         limit=0.2,
         n=4_000,
-        drop=None,
-        group={},
-        window_start=start,
-        window_end=start + timedelta(days=1),
         reason=OVER,
     )
     incident = desk.open(Report("Drift", system="loan-approval", alert=alert), by=WORKER, at=now)

@@ -36,6 +36,7 @@ from holdfast.people import Actor
 from holdfast.prepare.starting import write_workspace
 from holdfast.prepare.terms import Category, Severity
 from holdfast.prepare.workspace import Workspace, load_workspace
+from support.alerted import alert_facts
 
 OPENED = datetime(2026, 11, 23, 10, 42, 0, 123_457, tzinfo=UTC)
 ANA = Actor("ana@example.com", "Ana Reyes")
@@ -55,22 +56,15 @@ def ground() -> Ground:
 
 
 def drift(number: int, value: float) -> AlertFacts:
-    return AlertFacts(
+    return alert_facts(
+        OPENED,
         alert=f"ALR-{number}",
         monitor="m",
         monitor_name="Drift",
-        dimension="drift",
-        metric="psi",
         value=value,
-        lower=None,
-        upper=None,
-        limit=0.25,
         n=400,
-        drop=None,
-        group={},
-        window_start=OPENED,
-        window_end=OPENED,
         reason="",
+        window_start=OPENED,
     )
 
 

@@ -44,6 +44,7 @@ from holdfast.prepare.roster import Person
 from holdfast.prepare.terms import Category, Severity
 from holdfast.problems import NoAuthority, NotAllowed
 from holdfast.shapes.incidents import shown
+from support.alerted import alert_facts
 from support.company import AISHA, HELEN, INES, MAYA, PRIYA, TOMAS, WORKER, person
 from support.opened import tell
 
@@ -55,21 +56,11 @@ CRITICAL, HIGH, MEDIUM, LOW = Severity
 
 def drift(now: datetime, value: float, number: int = 1) -> AlertFacts:
     """Drift of 0.5 and more is high by the starter's rules, less is medium."""
-    return AlertFacts(
+    return alert_facts(
+        now,
         alert=f"ALR-{number}",
         monitor=f"drift-{number}",
-        monitor_name="Drift of employment years",
-        dimension="drift",
-        metric="psi",
         value=value,
-        lower=None,
-        upper=None,
-        limit=0.25,
-        n=402,
-        drop=None,
-        group={},
-        window_start=now - DAY,
-        window_end=now,
         reason=f"PSI {value}",
     )
 

@@ -27,27 +27,20 @@ from holdfast.prepare.terms import Category, Severity
 from holdfast.prepare.versions import apply_workspace, approve_playbook
 from holdfast.prepare.workspace import load_workspace
 from holdfast.problems import NotAllowed
+from support.alerted import alert_facts
 from support.company import AISHA, HELEN, INES, MAYA, PRIYA, SIGNATURES, TOMAS, WORKER
 
 MINUTE = timedelta(minutes=1)
 
 
 def alert(now: datetime, dimension: str = "drift", value: float = 1.9, alert_id: str = "ALR-1") -> AlertFacts:
-    return AlertFacts(
+    return alert_facts(
+        now,
         alert=alert_id,
-        monitor="employment-years-drift",
-        monitor_name="Drift of employment years",
         dimension=dimension,
-        metric="psi",
         value=value,
         lower=1.6,
         upper=2.2,
-        limit=0.25,
-        n=402,
-        drop=None,
-        group={},
-        window_start=now - timedelta(days=1),
-        window_end=now,
         reason="PSI 1.90 (1.60 to 2.20), limit 0.25, n 402",
     )
 

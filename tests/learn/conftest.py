@@ -25,6 +25,7 @@ from holdfast.prepare.records import Preparation
 from holdfast.prepare.starting import write_workspace
 from holdfast.prepare.terms import Category, FactorGroup, Severity
 from holdfast.prepare.workspace import Workspace, load_workspace
+from support.alerted import alert_facts
 from support.company import MAYA, PRIYA, WORKER, put_in_force
 
 CAUSE = "the employment feed changed from years to months"
@@ -54,7 +55,8 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 
 def alert(window_end: datetime) -> AlertFacts:
-    return AlertFacts(
+    return alert_facts(
+        window_end,
         alert="AL-1",
         monitor="accuracy",
         monitor_name="Accuracy",
@@ -64,11 +66,7 @@ def alert(window_end: datetime) -> AlertFacts:
         lower=0.66,
         upper=0.76,
         limit=0.8,
-        n=402,
         drop=0.19,
-        group={},
-        window_start=window_end - timedelta(days=1),
-        window_end=window_end,
         reason="accuracy 0.71 (0.66 to 0.76), limit 0.80, n 402",
     )
 

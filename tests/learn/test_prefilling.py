@@ -10,7 +10,7 @@ import pytest
 from holdfast.detect.marks import Tally
 from holdfast.detect.measurement import Measurement, Status
 from holdfast.evidence.events import Gap, Kind
-from holdfast.incident.events import AlertFacts, Clock
+from holdfast.incident.events import Clock
 from holdfast.incident.incident import Breach, ClockState, Incident
 from holdfast.incident.register import Entry
 from holdfast.investigate.cause import Cause
@@ -39,6 +39,7 @@ from holdfast.learn.prefilling import Material, could_be_sooner, prefill
 from holdfast.learn.remediation import Remediations, fold
 from holdfast.ledger.facts import Line
 from holdfast.prepare.terms import FactorGroup, RemediationKind, ReviewQuestion
+from support.alerted import alert_facts
 from support.company import AISHA
 from support.measured import DAY, measured
 
@@ -48,7 +49,8 @@ HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 PROOF = (Link(LinkKind.EVIDENCE, "EV-2"),)
 
-ALERT = AlertFacts(
+ALERT = alert_facts(
+    BEGAN + DAY,
     alert="AL-1",
     monitor="accuracy",
     monitor_name="Accuracy",
@@ -58,11 +60,6 @@ ALERT = AlertFacts(
     lower=0.66,
     upper=0.76,
     limit=0.8,
-    n=402,
-    drop=None,
-    group={},
-    window_start=BEGAN,
-    window_end=BEGAN + DAY,
     reason="accuracy 0.71",
 )
 KEPT = ClockState(Clock.ACKNOWLEDGE, OPENED, OPENED + 15 * MINUTE, 15 * MINUTE, met_at=OPENED + 4 * MINUTE)

@@ -49,6 +49,7 @@ from holdfast.ledger.outbox import MessageQueued
 from holdfast.ledger.projections import rebuild
 from holdfast.prepare.terms import Category, Severity
 from holdfast.problems import NoAuthority, NotAllowed
+from support.alerted import alert_facts
 from support.company import INES, MAYA, PRIYA, WORKER, put_in_force
 from support.opened import tell
 
@@ -91,21 +92,12 @@ def alerting(ledger: Ledger, desk: Desk) -> Alerting:
 
 
 def facts(now: datetime, number: int, value: float, dimension: str = "drift") -> AlertFacts:
-    return AlertFacts(
+    return alert_facts(
+        now,
         alert=f"ALR-{number}",
         monitor=f"drift-{number}",
-        monitor_name="Drift of employment years",
         dimension=dimension,
-        metric="psi",
         value=value,
-        lower=None,
-        upper=None,
-        limit=0.25,
-        n=402,
-        drop=None,
-        group={},
-        window_start=now - DAY,
-        window_end=now,
         reason=f"PSI {value}",
     )
 

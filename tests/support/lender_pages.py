@@ -18,13 +18,13 @@ from holdfast.application import Application
 from holdfast.contain.probing import Answer, Question
 from holdfast.contain.switches import Switches, evaluate
 from holdfast.detect.events import AlertRaised, AlertTriaged
-from holdfast.incident.events import AlertFacts
 from holdfast.interfaces.worker.worker import Worker
 from holdfast.ledger.ledger import Draft
 from holdfast.people import SYSTEM
 from holdfast.prepare.accounts import Accounts
 from holdfast.rehearse.lending import SYSTEM as LOANS
 from holdfast.rehearse.lending import Lender, midnight
+from support.alerted import alert_facts
 from support.pages import START, SetClock, open_company
 
 FAULT = date(2026, 11, 21)
@@ -82,7 +82,8 @@ def waiting_alert(
     """An alert that opened no incident by itself and waits for a person."""
     alert, at = f"ALR-{number}", application.clock.now()
     start = midnight(FAULT)
-    facts = AlertFacts(
+    facts = alert_facts(
+        start + timedelta(days=1),
         alert=alert,
         monitor=monitor,
         monitor_name="Decisions a day",
@@ -93,10 +94,6 @@ def waiting_alert(
         upper=55.0,
         limit=100.0,
         n=41,
-        drop=None,
-        group={},
-        window_start=start,
-        window_end=start + timedelta(days=1),
         reason=reason,
     )
     raised = AlertRaised(system=LOANS, series=f"{monitor}||volume", tells=("technical_lead",), alert=facts)

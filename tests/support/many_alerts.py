@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from holdfast.application import Application
 from holdfast.detect.events import AlertRaised, AlertTriaged
-from holdfast.incident.events import AlertFacts
 from holdfast.ledger.ledger import Draft
 from holdfast.people import SYSTEM
 from holdfast.rehearse.lending import SYSTEM as LOANS
+from support.alerted import alert_facts
 
 NOW = datetime(2026, 11, 24, 9, 0, 0, 123456, tzinfo=UTC)
 
 
 def raise_many(application: Application, count: int, first: int = 100) -> list[str]:
     """Alerts of one monitor that the playbook's triggers leave to a person, one for each column."""
-    made = AlertFacts(
+    made = alert_facts(
+        NOW,
         alert="",
         monitor="missing-values",
         monitor_name="Missing values",
@@ -28,10 +29,6 @@ def raise_many(application: Application, count: int, first: int = 100) -> list[s
         upper=0.45,
         limit=0.02,
         n=200,
-        drop=None,
-        group={},
-        window_start=NOW - timedelta(days=1),
-        window_end=NOW,
         reason="Missing lies over the limit.",
     )
     drafts, names = [], []

@@ -18,6 +18,7 @@ from holdfast.incident.loading import load, stream_of
 from holdfast.ledger.ledger import Draft, Ledger
 from holdfast.people import Actor
 from holdfast.prepare.terms import Category, Severity
+from support.alerted import alert_facts
 
 MAYA = Actor("maya@example.com", "Maya Okafor")
 TOMAS = Actor("tomas@example.com", "Tomas Lind")
@@ -27,7 +28,8 @@ MONITOR = "accuracy"
 
 
 def alert(window_end: datetime) -> AlertFacts:
-    return AlertFacts(
+    return alert_facts(
+        window_end,
         alert="AL-1",
         monitor=MONITOR,
         monitor_name="Accuracy",
@@ -39,9 +41,6 @@ def alert(window_end: datetime) -> AlertFacts:
         limit=0.8,
         n=500,
         drop=0.2,
-        group={},
-        window_start=window_end - timedelta(days=1),
-        window_end=window_end,
         reason="accuracy 0.71 (0.66 to 0.76), limit 0.80",
     )
 
