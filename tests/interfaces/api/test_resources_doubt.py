@@ -117,6 +117,20 @@ def test_where_they_disagree_page_health_and_metrics_say_so(
         assert "the ledger does not check out" in reader.page(page).text
 
 
+def test_a_check_that_passed_elsewhere_since_takes_back_what_the_file_keeps(
+    checked: Application, client: TestClient
+) -> None:
+    last = checked.checks.last()
+    assert last is not None
+    DISAGREE["the file has one that failed"][0](checked)
+    assert client.get("/healthz").json()["ledger"] == "does not hold"
+    stream = checked.ledger.stream(STREAM)
+    at = checked.clock.now() + timedelta(seconds=1)
+    checked.ledger.append(Draft(STREAM, stream.version, [last.found]), by=SYSTEM, at=at)
+    assert client.get("/healthz").json()["ledger"] == "holds"
+    assert doubt(client, checked) == 0
+
+
 def test_a_failure_in_an_older_fact_stays_until_a_check_passes(
     checked: Application, client: TestClient, clock: HandClock
 ) -> None:
