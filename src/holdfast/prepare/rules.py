@@ -333,7 +333,7 @@ def _contradictions(
     """Parts of a rule that name a metric and a dimension which no alert has together."""
     for part in parts:
         named = [one for one in made if one.column in part and one.sign == "==" and one.fact in _OF_WHAT]
-        if named and _measured(named) == set():
+        if _measured(named) == set():
             last = max(one.column for one in named)
             cause = (
                 "no alert has this metric and this dimension, so this is decided before anything is measured"

@@ -45,6 +45,15 @@ class Who(Protocol):
         ...
 
 
+def refusal(who: Who, may: Permission, *, agents: bool) -> str:
+    """Why they may not, in a sentence for them; empty when they may. `agents`: whether a token that acts for
+    a person may too."""
+    refused = who.refusal(may)
+    if not refused and who.actor.kind != "person" and not agents:
+        return f"{who.actor.name} is no person, and a person must decide this"
+    return refused
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """Who takes a step, where, and when."""
@@ -95,10 +104,7 @@ class Step(Generic[P, AnswerT, ShownT]):
 
     def refusal(self, who: Who) -> str:
         """Why they may not, in a sentence for them; empty when they may."""
-        refused = who.refusal(self.may)
-        if not refused and who.actor.kind != "person" and not self.agents:
-            return f"{who.actor.name} is no person, and a person must decide this"
-        return refused
+        return refusal(who, self.may, agents=self.agents)
 
     def require(self, who: Who) -> None:
         """Raises NoAuthority."""

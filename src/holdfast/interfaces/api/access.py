@@ -18,6 +18,7 @@ from starlette.datastructures import Headers
 from holdfast.application import Application
 from holdfast.people import Permission
 from holdfast.prepare.accounts import SignedIn
+from holdfast.steps.step import refusal
 
 _bearer = HTTPBearer(
     auto_error=False, description="An API token; `holdfast people token` issues one, with scope and expiry."
@@ -75,21 +76,16 @@ class May:
         self.agents = agents
 
     def __call__(self, who: Caller) -> SignedIn:
-        if not who.may(self.permission):
-            raise HTTPException(403, who.refusal(self.permission))
-        if who.actor.kind != "person" and not self.agents:
-            raise HTTPException(403, f"{who.actor.name} is no person, and a person must decide this")
+        refused = refusal(who, self.permission, agents=self.agents)
+        if refused:
+            raise HTTPException(403, refused)
         return who
 
 
 Reads = Annotated[SignedIn, Depends(May(Permission.READ, agents=True))]
 ReadsLedger = Annotated[SignedIn, Depends(May(Permission.READ_LEDGER, agents=True))]
 # Agents may read, declare, note and propose; everything else a person must do (R-XCT-09).
-Declares = Annotated[SignedIn, Depends(May(Permission.DECLARE, agents=True))]
-Notes = Annotated[SignedIn, Depends(May(Permission.RESPOND, agents=True))]
 Responds = Annotated[SignedIn, Depends(May(Permission.RESPOND))]
-Proposes = Annotated[SignedIn, Depends(May(Permission.CONTAIN, agents=True))]
-Contains = Annotated[SignedIn, Depends(May(Permission.CONTAIN))]
 Signs = Annotated[SignedIn, Depends(May(Permission.APPROVE_PLAYBOOK))]
 
 

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Path, Query
 
 from holdfast.shapes.base import Storable
+from holdfast.steps import addresses
+from holdfast.steps.addresses import Named
 
-IncidentId = Annotated[str, Path(pattern=r"^INC-[1-9][0-9]{0,8}$", examples=["INC-1"])]
-AlertId = Annotated[str, Path(pattern=r"^ALR-[1-9][0-9]{0,8}$", examples=["ALR-1"])]
-ContainmentId = Annotated[str, Path(pattern=r"^INC-[1-9][0-9]{0,8}-C[1-9][0-9]{0,5}$", examples=["INC-1-C1"])]
-ItemId = Annotated[str, Path(pattern=r"^INC-[1-9][0-9]{0,8}-R[1-9][0-9]{0,5}$", examples=["INC-1-R1"])]
+
+def in_address(how: Named) -> Any:
+    """How a name in an address looks, as a route takes it."""
+    return Path(pattern=how.pattern or None, examples=[how.example] if how.example else None)
+
+
+IncidentId = Annotated[str, in_address(addresses.INCIDENT)]
+AlertId = Annotated[str, in_address(addresses.ALERT)]
+ContainmentId = Annotated[str, in_address(addresses.CONTAINMENT)]
+ItemId = Annotated[str, in_address(addresses.ITEM)]
+MessageId = Annotated[str, in_address(addresses.MESSAGE)]
+Name = Annotated[str, in_address(addresses.NAME)]
 EvidenceId = Annotated[str, Path(pattern=r"^EV-[1-9][0-9]{0,5}$", examples=["EV-1"])]
-Name = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,120}$")]
 Seq = Annotated[int, Path(ge=0, le=2**53)]
 
 Limit = Annotated[int, Query(ge=1, le=200)]

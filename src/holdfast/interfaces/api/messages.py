@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 
 from holdfast.incident.loading import load
 from holdfast.interfaces.api.access import App, Now, Reads, Responds
-from holdfast.interfaces.api.addresses import IncidentId, Limit
+from holdfast.interfaces.api.addresses import IncidentId, Limit, MessageId
 from holdfast.ledger import outbox
 from holdfast.shapes import messages as shapes
 
 router = APIRouter(tags=["messages"])
-MessageId = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$")]
 
 
 @router.get("/messages", summary="Messages, the newest first")

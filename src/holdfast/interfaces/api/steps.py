@@ -5,13 +5,13 @@ from __future__ import annotations
 import inspect
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends
 
 from holdfast.application import Application
 from holdfast.interfaces.api.access import App, Caller, Now
+from holdfast.interfaces.api.addresses import in_address
 from holdfast.prepare.accounts import SignedIn
 from holdfast.steps import STEPS
-from holdfast.steps.addresses import Named
 from holdfast.steps.step import Call, Step
 
 TAGS = {"incident": "incidents", "contain": "containment"}
@@ -41,7 +41,7 @@ def _add(router: APIRouter, step: Step[Any, Any, Any]) -> None:
         _parameter("app", App),
         _parameter("who", Annotated[SignedIn, Depends(may)]),
         _parameter("now", Now),
-        *(_parameter(name, Annotated[kind, _in_address(how)]) for name, kind, how in step.names),
+        *(_parameter(name, Annotated[kind, in_address(how)]) for name, kind, how in step.names),
         *([_parameter("said", step.asked)] if step.asked else []),
     ]
     take.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -60,7 +60,3 @@ def _add(router: APIRouter, step: Step[Any, Any, Any]) -> None:
 
 def _parameter(name: str, annotation: Any) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation)
-
-
-def _in_address(how: Named) -> Any:
-    return Path(pattern=how.pattern or None, examples=[how.example])

@@ -214,10 +214,8 @@ def _declared(taken: Taken[Declared, shapes.DeclaredShown]) -> Iterable[Renderab
         yield "If it is something else, declare it with --separate."
     else:
         yield cell(f"{one.incident} is open: {one.title}", "bold")
-        entries = shapes.timeline(
-            one.incident, register.timeline(register.record(ledger, one.incident))
-        ).entries
-        yield from (entry.title for entry in entries if entry.type == "evidence.frozen")
+        entries = register.timeline(register.record(ledger, one.incident))
+        yield from (entry.line.title for entry in entries if entry.type == "evidence.frozen")
     if one.running:
         yield "Also running, perhaps the same:"
         for other in one.running:

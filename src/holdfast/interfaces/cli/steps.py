@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 from rich.console import RenderableType
 
 from holdfast.interfaces.cli.session import Session, command
+from holdfast.interfaces.cli.typed import in_order
 from holdfast.shapes.base import Flag
 from holdfast.steps.asking import Misread, kind_of, named, read
 from holdfast.steps.step import Call, Step
@@ -63,8 +64,8 @@ def stepped(
         then(take(session, step, typed, words))
 
     parameters = [
-        inspect.Parameter("session", _NAMED, annotation=Session),
-        *(_name(*one) for one in step.names),
+        _named("session", Session),
+        *(_named(name, Annotated[str, in_order(how)]) for name, _, how in step.names),
         *(_field(name, field) for name, field in (step.asked.model_fields if step.asked else {}).items()),
     ]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -114,12 +115,8 @@ def _flag(model: type[BaseModel], place: str) -> str:
     return _metavar(name, field) if _in_order(name, field) else _option(name, field)
 
 
-_NAMED = inspect.Parameter.KEYWORD_ONLY
-
-
-def _name(name: str, _: type, how: Any) -> inspect.Parameter:
-    hint = Annotated[str, typer.Argument(metavar=how.metavar, help=how.help)]
-    return inspect.Parameter(name, _NAMED, annotation=hint)
+def _named(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
 
 
 def _field(name: str, field: FieldInfo) -> inspect.Parameter:
@@ -128,14 +125,14 @@ def _field(name: str, field: FieldInfo) -> inspect.Parameter:
         help_ += " Required."
     if _in_order(name, field):
         word: Any = Annotated[str, typer.Argument(metavar=_metavar(name, field), help=help_)]
-        return inspect.Parameter(name, _NAMED, annotation=word)
+        return _named(name, word)
     short = ["-r"] if name == "reason" else []
     if kind is bool:
         flag = typer.Option(_option(name, field), help=help_)
-        return inspect.Parameter(name, _NAMED, annotation=Annotated[bool, flag], default=False)
+        return _named(name, Annotated[bool, flag], False)
     option = typer.Option(_option(name, field), *short, metavar=_metavar(name, field), help=help_)
     hint = list[str] | None if kind is tuple else str | None
-    return inspect.Parameter(name, _NAMED, annotation=Annotated[hint, option], default=None)
+    return _named(name, Annotated[hint, option], None)
 
 
 def _in_order(name: str, field: FieldInfo) -> bool:

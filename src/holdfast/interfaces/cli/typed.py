@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 from pydantic import BaseModel, ValidationError
@@ -13,13 +13,20 @@ from holdfast.prepare import durations
 from holdfast.prepare.documents import parse_document, read_document, understand
 from holdfast.problems import Fault, explain
 from holdfast.shapes.base import moment
+from holdfast.steps import addresses
+from holdfast.steps.addresses import Named
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
-IncidentId = Annotated[str, typer.Argument(metavar="INCIDENT", help="Its number: INC-1.")]
-ContainmentId = Annotated[str, typer.Argument(metavar="CONTAINMENT", help="Its number: INC-1-C1.")]
-ItemId = Annotated[str, typer.Argument(metavar="ITEM", help="Its number: INC-1-R1.")]
-AlertId = Annotated[str, typer.Argument(metavar="ALERT", help="Its number: ALR-1.")]
+
+def in_order(how: Named) -> Any:
+    """A name that is said without a flag."""
+    return typer.Argument(metavar=how.metavar, help=how.help)
+
+
+IncidentId = Annotated[str, in_order(addresses.INCIDENT)]
+ItemId = Annotated[str, in_order(addresses.ITEM)]
+AlertId = Annotated[str, in_order(addresses.ALERT)]
 YamlFile = Annotated[Path, typer.Argument(metavar="FILE", help="A file in YAML; - reads standard input.")]
 Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; it becomes part of the record.")]
 
