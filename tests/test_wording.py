@@ -167,6 +167,12 @@ def test_counts_are_grouped_and_agree_with_their_noun() -> None:
     assert wording.plural(4180, "entry", "entries") == "4,180 entries"
 
 
+def test_what_somebody_wrote_ends_with_one_full_stop() -> None:
+    assert wording.sentence("Only broker batches") == "Only broker batches."
+    assert wording.sentence("Only broker batches. ") == "Only broker batches."
+    assert wording.sentence("Is it all of them?") == "Is it all of them?"
+
+
 def test_a_hash_is_shortened_in_the_middle() -> None:
     assert wording.short_hash("9f3c" + "0" * 56 + "71ae") == "9f3c…71ae"
     assert wording.short_hash("9f3c71ae") == "9f3c71ae"

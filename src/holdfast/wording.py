@@ -263,6 +263,12 @@ def filesize(size: int) -> str:
     return f"{value:.{1 if value < 9.95 else 0}f} {units[power - 1]}"
 
 
+def sentence(text: str) -> str:
+    """What somebody wrote, ended as a sentence: with the full stop it has, or with one of ours."""
+    text = text.rstrip()
+    return text if not text or text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
 def plural(number: int, one: str, many: str = "") -> str:
     """`1 incident`, `2 incidents`, `4,180 entries`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -19,6 +19,7 @@ from holdfast.incident.responding import Report
 from holdfast.prepare.versions import apply_workspace
 from holdfast.prepare.workspace import load_workspace
 from support.company import HELEN, INES
+from support.many_alerts import raise_many
 from support.workspaces import HandClock, opened, with_log
 
 LOANS = "loan-approval"
@@ -282,3 +283,11 @@ def test_a_vault_that_was_lost_keeps_no_incident_from_opening_and_is_said(
     assert held.items == ()
     assert "mount its disk or restore it" in held.gaps[0].reason
     assert not company.vault.folder.exists()
+
+
+def test_every_alert_of_the_system_is_captured_however_many_there_are_r_evd_01(
+    company: Application, frozen: Callable[[], Listing]
+) -> None:
+    raise_many(company, 1_005)
+    (item,) = [one for one in frozen().items if one.name == "measurements.json"]
+    assert item.title.endswith("1,005 alerts")

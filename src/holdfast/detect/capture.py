@@ -112,7 +112,7 @@ class Measurements(_OfASystem):
             return
         with self.ledger.reading() as conn:
             measured = records.measurements_of(conn, scene.system)
-            alerts = records.find_alerts(conn, system=scene.system, limit=1000)
+            alerts = records.find_alerts(conn, system=scene.system, limit=None)
         document = {
             "system": scene.system,
             "measurements": [one.as_dict() for one in measured],

@@ -119,7 +119,7 @@ class Handling:
             found = (
                 reversed(records.alerts_of(conn, incident))
                 if incident
-                else records.find_alerts(conn, waiting=True, system=system, limit=MOST)
+                else records.find_alerts(conn, waiting=True, system=system, limit=None)
             )
         return [
             one.alert

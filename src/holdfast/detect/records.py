@@ -413,9 +413,9 @@ def find_alerts(
     system: str = "",
     state: str = "",
     waiting: bool = False,
-    limit: int = 100,
+    limit: int | None = 100,
 ) -> list[Alert]:
-    """Alerts, the newest first; `waiting` are those that wait for a person."""
+    """Alerts, the newest first, all of them with `limit=None`; `waiting` are those that wait for a person."""
     query = select(alerts)
     if waiting:
         query = query.where(alerts.c.outcome.in_(WAITING))
@@ -445,8 +445,10 @@ def grouped(found: Iterable[Alert], inventory: Mapping[str, System]) -> list[Ale
     return [AlertGroup(key[0], key[1], own) for key, own in groups.items()]
 
 
-def count_alerts(conn: Connection, *, system: str = "", waiting: bool = False) -> int:
+def count_alerts(conn: Connection, *, system: str = "", state: str = "", waiting: bool = False) -> int:
     query = select(func.count()).select_from(alerts)
+    if state:
+        query = query.where(alerts.c.state == state)
     if system:
         query = query.where(alerts.c.system == system)
     if waiting:

@@ -15,6 +15,7 @@ from holdfast.ledger.ledger import Draft
 from holdfast.prepare.playbook import Playbook, Template
 from holdfast.prepare.roster import Roster, Who
 from holdfast.prepare.terms import Moment, Severity
+from holdfast.wording import sentence
 
 LinkTo = Callable[[str], str]
 """The address of an incident's page."""
@@ -237,8 +238,8 @@ def tier_left(
     subject = f"{state.id} is lowered to tier {lowered.tier}: {state.title}"
     severity = f", and stays {state.severity.label}" if state.severity and not state.status.over else ""
     text = (
-        f"{state.id} is at tier {lowered.tier} again{severity}: {reason}. "
-        f"Why: {lowered.reason}.\n\nYou were called for the tier that is left:\n{link(state.id)}\n"
+        f"{state.id} is at tier {lowered.tier} again{severity}: {sentence(reason)} "
+        f"Why: {sentence(lowered.reason)}\n\nYou were called for the tier that is left:\n{link(state.id)}\n"
     )
     people = {one.person: one for one in lowered.told}.values()
     readers = [_Reading(one, zone_of(roster, one.person, zone), link) for one in people]

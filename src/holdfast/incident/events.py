@@ -10,6 +10,7 @@ from typing import Any
 
 from holdfast.ledger.facts import Arm, Disarm, Fact, Line, fact, upcast
 from holdfast.prepare.terms import CANNOT_MEASURE, Category, Severity
+from holdfast.wording import sentence
 
 
 class Clock(StrEnum):
@@ -235,7 +236,9 @@ class Absorbed(Fact):
 
     def line(self) -> Line:
         severity = f", {self.severity.label}" if self.severity else ""
-        return Line(f"{self.other} merged into this{severity}", f"{self.title}. {self.reason}", "act")
+        return Line(
+            f"{self.other} merged into this{severity}", f"{sentence(self.title)} {self.reason}", "act"
+        )
 
 
 @upcast("incident.absorbed", 1)
@@ -429,7 +432,7 @@ class Escalated(Fact):
     def line(self) -> Line:
         whom = ", ".join(member.name for member in self.told) or "nobody: the roster names no one"
         where = "the deputy" if self.to_deputies else f"tier {self.tier}"
-        return Line(f"Escalated to {where}", f"{self.reason}. To be told: {whom}", "alarm")
+        return Line(f"Escalated to {where}", f"{sentence(self.reason)} To be told: {whom}", "alarm")
 
     @property
     def to_deputies(self) -> bool:
@@ -471,7 +474,8 @@ class TierLowered(Fact):
     def line(self) -> Line:
         whom = ", ".join(member.name for member in self.told)
         return Line(
-            f"Lowered to tier {self.tier}", f"{self.reason}. To be told: {whom}" if whom else self.reason
+            f"Lowered to tier {self.tier}",
+            f"{sentence(self.reason)} To be told: {whom}" if whom else self.reason,
         )
 
 
@@ -492,7 +496,7 @@ class TierRaised(Fact):
 
     def line(self) -> Line:
         whom = ", ".join(member.name for member in self.told) or "nobody: the roster names no one"
-        return Line(f"Raised to tier {self.tier}", f"{self.reason}. To be told: {whom}", "alarm")
+        return Line(f"Raised to tier {self.tier}", f"{sentence(self.reason)} To be told: {whom}", "alarm")
 
 
 @fact("incident.beginning_stated")

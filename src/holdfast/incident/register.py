@@ -154,8 +154,8 @@ class Filter:
     """Only incidents that are not closed or dismissed."""
 
 
-def find(conn: Connection, wanted: Filter, limit: int = 50, offset: int = 0) -> list[Incident]:
-    """Incidents, most severe running ones first, then the newest."""
+def find(conn: Connection, wanted: Filter, limit: int | None = 50, offset: int = 0) -> list[Incident]:
+    """Incidents, most severe running ones first, then the newest; all of them with `limit=None`."""
     query = _matching(wanted).order_by(
         incidents.c.status.in_([status.value for status in Status if status.over]),
         incidents.c.severity_rank,

@@ -20,6 +20,7 @@ from holdfast.investigate.events import Statement
 from holdfast.investigate.impact import Impact
 from holdfast.learn.remediation import Item, Remediations, Standing
 from holdfast.prepare.terms import ReviewQuestion
+from holdfast.wording import sentence
 
 _TOLD = ("alarm", "act", "note")
 """Tones of the timeline's entries that make the story; plain ones are machinery."""
@@ -127,11 +128,13 @@ def _later(length: timedelta) -> str:
 
 
 def _impact(impact: Impact) -> str:
-    lines = [f"{said[:1].upper()}{said[1:]}." for said in (impact.newest.said() if impact.newest else [])]
+    lines = [
+        sentence(f"{said[:1].upper()}{said[1:]}") for said in (impact.newest.said() if impact.newest else [])
+    ]
     lines += [f"The number of people affected: {'; '.join(impact.said())}."] if impact.said() else []
     if impact.count:
         line = impact.count.line()
-        lines.append(f"{line.title}; {line.detail}.")
+        lines.append(sentence(f"{line.title}; {line.detail}"))
     return "\n".join(lines)
 
 

@@ -270,8 +270,7 @@ def _diff_lines(
 
 def sentence(text: str) -> str:
     """A refusal as it stands on a page: it begins with a capital and ends with a full stop."""
-    text = text.strip()
-    ended = text if not text or text[-1] in ".!?" else f"{text}."
+    ended = wording.sentence(text.strip())
     return ended[:1].upper() + ended[1:]
 
 

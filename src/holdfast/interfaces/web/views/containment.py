@@ -30,6 +30,7 @@ from holdfast.problems import NotAllowed
 from holdfast.shapes.containment import Approval, Proposal
 from holdfast.shapes.incidents import Reason
 from holdfast.steps import containment as steps
+from holdfast.wording import sentence
 
 router = APIRouter()
 
@@ -199,7 +200,7 @@ def observe(visit: visit, incident: str, containment: str, form: typed) -> Respo
     def step() -> None:
         seen = steps.observe(visit.call, containment)
         tone, words = EFFECTS[seen.effect]
-        visit.notice(f"Effect of {containment}: {words}.", tone=tone)  # type: ignore[arg-type]
+        visit.notice(f"Effect of {containment}: {sentence(words)}", tone=tone)  # type: ignore[arg-type]
 
     return _take(visit, incident, form, f"effect-{containment}", step)
 

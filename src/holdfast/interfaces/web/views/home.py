@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Response
@@ -42,9 +43,10 @@ def home(visit: visit) -> Response:
     standing = standing_of(application)
     systems = {name: applied.model for name, applied in versions.active_systems(application.ledger).items()}
     with application.ledger.reading() as conn:
-        running = register.find(conn, Filter(running=True), limit=500)
-        alerts = records.find_alerts(conn, state="open", limit=500)
-        failing = [_failing(conn, alert, now) for alert in alerts[:_SHOWN]]
+        running = register.find(conn, Filter(running=True), limit=None)
+        alerts = records.find_alerts(conn, state="open", limit=_SHOWN)
+        failing = [_failing(conn, alert, now) for alert in alerts]
+        open_alerts = records.count_alerts(conn, state="open")
     return visit.page(
         "pages/home.html",
         "home",
@@ -56,6 +58,8 @@ def home(visit: visit) -> Response:
         ticking=sum(clock.running for state in running for clock in state.clocks.values()),
         by_severity=_by_severity(running),
         failing=failing,
+        further=_Further(open_alerts - len(failing), max(0, len(standing.not_watched) - _SHOWN)),
+        shown=_SHOWN,
         standing=standing,
         heard=_heard(standing),
         answered=measures.measures_of(application.ledger, now).answered_in_time,
@@ -64,6 +68,16 @@ def home(visit: visit) -> Response:
         in_force=versions.active_playbook(application.ledger) is not None,
         systems=systems,
     )
+
+
+class _Further(NamedTuple):
+    """What the list of monitors leaves to its own page."""
+
+    alerts: int
+    systems: int
+
+    def __bool__(self) -> bool:
+        return bool(self.alerts or self.systems)
 
 
 # Incidents -------------------------------------------------------------------------------------

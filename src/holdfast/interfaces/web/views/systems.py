@@ -23,7 +23,7 @@ from holdfast.people import Permission
 from holdfast.prepare import versions
 from holdfast.prepare.systems import System
 from holdfast.prepare.versions import Applied
-from holdfast.wording import plural
+from holdfast.wording import plural, sentence
 
 router = APIRouter()
 
@@ -163,7 +163,7 @@ def run(visit: visit, system: str) -> Response:
     if ran.failed:
         visit.notice("Nothing could be measured.", ran.failed, "bad")
     elif ran.failing:
-        said = " ".join(f"{name}: {reason}." for name, reason in ran.failing.items())
+        said = " ".join(sentence(f"{name}: {reason}") for name, reason in ran.failing.items())
         visit.notice(f"{plural(len(ran.failing), 'monitor')} could not measure.", said, "bad")
     else:
         visit.notice(
