@@ -116,7 +116,7 @@ def test_an_alert_that_joins_an_incident_reaches_them_as_well(company: Applicati
 def test_what_a_person_has_dealt_with_meanwhile_is_not_told(company: Application, now: datetime) -> None:
     raised(company, 1, now, ("technical_lead",))
     work(company, now)
-    company.alerting.set_aside("ALR-1", "a holiday", False, by=INES, at=now)
+    company.handling.set_aside(["ALR-1"], "a holiday", False, by=INES, at=now)
     work(company, now + MINUTE)
     assert messages(company) == []
     (passed,) = [one.fact for one in company.ledger.facts() if isinstance(one.fact, AlertsBundled)]
@@ -130,7 +130,7 @@ def test_only_alerts_that_are_told_are_counted_as_told(company: Application, now
     for number in (1, 2, 3):
         raised(company, number, now, ("technical_lead",))
     work(company, now)
-    company.alerting.set_aside("ALR-1", "a holiday", False, by=INES, at=now)
+    company.handling.set_aside(["ALR-1"], "a holiday", False, by=INES, at=now)
     work(company, now + MINUTE)
     (passed,) = [one.fact for one in company.ledger.facts() if isinstance(one.fact, AlertsBundled)]
     assert passed.line().title == "2 alerts: messages queued"

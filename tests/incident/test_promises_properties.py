@@ -178,7 +178,7 @@ class Promises(RuleBasedStateMachine):
     def set_aside(self) -> None:
         """The newest alert turns out to be none of it."""
         self.oracle.alerts.pop()
-        self.judged(self.state.set_alert_aside(self.state.alerts[-1].alert, "a test", True))
+        self.judged(self.state.set_alerts_aside([self.state.alerts[-1].alert], "a test", True))
 
     def judged(self, facts: list[IncidentFact]) -> None:
         """Learned from a person: what the ladder called stays until somebody answers."""

@@ -330,9 +330,8 @@ class TestTiers:
             desk.join(by_person, drift(now, 0.9, number), by=WORKER, at=now)
         assert state(ledger).tier == 2
         for number, tier in ((1, 2), (2, 1)):
-            desk.set_alert_aside(
-                by_person, f"ALR-{number}", "a test", True, by=PRIYA, at=now, together=lambda incident: ()
-            )
+            aside = desk.set_alerts_aside(by_person, [f"ALR-{number}"], "a test", True, by=PRIYA, at=now)
+            ledger.append(*aside, by=PRIYA, at=now)
             assert state(ledger).tier == tier
 
     def test_a_milder_count_of_a_machine_lowers_nothing_until_a_person_judges_it(

@@ -399,7 +399,7 @@ class TestDismissing:
         alarm(alerting, now, 1, value=0.3)
         alarm(alerting, now, 2, value=1.9)
         assert state(ledger).severity is Severity.HIGH
-        alerting.set_aside("ALR-2", "a test feed", True, by=MAYA, at=now + MINUTE)
+        Handling(ledger, desk).set_aside(["ALR-2"], "a test feed", True, by=MAYA, at=now + MINUTE)
         found = state(ledger)
         assert [one.alert for one in found.alerts] == ["ALR-1"]
         # The rules propose without it; what is in force, a person lowers.
@@ -414,7 +414,7 @@ class TestDismissing:
         alarm(alerting, now)
         before = ledger.size()
         with pytest.raises(NotAllowed, match="dismiss the incident, and the alert is set aside with it"):
-            alerting.set_aside("ALR-1", "noise", True, by=MAYA, at=now)
+            Handling(ledger, desk).set_aside(["ALR-1"], "noise", True, by=MAYA, at=now)
         assert ledger.size() == before
 
 

@@ -19,6 +19,7 @@ from holdfast.application import Application
 from holdfast.interfaces.api.resources import PREFIX
 from holdfast.interfaces.cli.main import build
 from holdfast.interfaces.cli.session import Wiring
+from holdfast.interfaces.cli.steps import _in_order
 from holdfast.interfaces.web.access import TAKEN
 from holdfast.interfaces.web.site import VIEWS
 from holdfast.interfaces.worker.worker import Worker
@@ -106,7 +107,7 @@ def words(taken: AnyStep) -> list[str]:
     """The command with what it cannot do without."""
     said = [how.example for _, _, how in taken.names]
     fields = taken.asked.model_fields if taken.asked else {}
-    said += ["x" for name, field in fields.items() if field.is_required() and name != "reason"]
+    said += ["x" for name, field in fields.items() if _in_order(name, field)]
     return [taken.noun, taken.verb, *said]
 
 

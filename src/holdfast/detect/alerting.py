@@ -20,14 +20,12 @@ from holdfast.detect.passing import to_pass_on
 from holdfast.detect.records import Alert
 from holdfast.incident import register
 from holdfast.incident.events import AlertFacts
-from holdfast.incident.incident import Incident, NoLongerOpen, OtherSystem, Status
-from holdfast.incident.loading import load
+from holdfast.incident.incident import Incident, NoLongerOpen, OtherSystem
 from holdfast.incident.responding import NEAR, Desk, Report
 from holdfast.ledger.facts import Fact, Recorded
 from holdfast.ledger.ledger import Conflict, Draft, Ledger
 from holdfast.people import SYSTEM, Actor
 from holdfast.prepare import versions
-from holdfast.problems import NotAllowed
 
 _ATTEMPTS = 20
 _LOOKED_AT = 200
@@ -152,35 +150,10 @@ class Alerting:
         if found.incident and found.outcome != "set aside":
             self.desk.worsen(found.incident, fact.alert, by=SYSTEM, at=at)
 
-    def set_aside(self, alert: str, reason: str, false_alarm: bool, *, by: Actor, at: datetime) -> None:
-        """A person decides that an alert is no incident, and whether it was a false alarm (R-DET-09).
-
-        An alert of a running incident leaves it: the rules no longer count it. The only alert of an incident
-        that it opened goes with the incident, when that is dismissed.
-        """
-        found = self.require(alert)
-        if not reason.strip():
-            raise NotAllowed("say why this is no incident; the reason is part of the record")
-
-        def aside(incident: str) -> list[Draft]:
-            return [set_aside_draft(self.ledger, found, reason, false_alarm, incident)]
-
-        if not found.incident:
-            self.ledger.append(*aside(""), by=by, at=at)
-            return
-        state = load(self.ledger, found.incident).state
-        if state.status is Status.DISMISSED:
-            self.ledger.append(*aside(state.id), by=by, at=at)
-            return
-        self.desk.set_alert_aside(found.incident, alert, reason, false_alarm, by=by, at=at, together=aside)
-
     def require(self, alert: str) -> Alert:
-        """The alert. Raises NotAllowed where there is none."""
+        """The alert. Raises NoSuchAlert."""
         with self.ledger.reading() as conn:
-            found = records.alert(conn, alert)
-        if found is None:
-            raise NotAllowed(f"there is no alert {alert}; the inbox shows all")
-        return found
+            return records.require_alert(conn, alert)
 
     def _report(self, fact: AlertRaised) -> Report:
         system = versions.active_systems(self.ledger).get(fact.system)

@@ -107,6 +107,22 @@ class Handling:
             drafts.append(self._in_hand(one, aside))
         return drafts
 
+    def chosen(
+        self, alerts: Sequence[str], monitor: str = "", up_to: int | None = None, incident: str = ""
+    ) -> list[str]:
+        """The alerts that are named, and those of the monitor that is (`system/monitor`): of the incident, or
+        waiting. Raises NotAllowed where that names none."""
+        if not monitor:
+            if incident:
+                raise NotAllowed(f"which alerts of {incident} are meant? Name their monitor with it")
+            return list(alerts)
+        system, _, of = monitor.partition("/")
+        own = self.of_monitor(system, of, up_to, incident)
+        if not own:
+            where = f"belongs to {incident}" if incident else "waits for a person"
+            raise NotAllowed(f"no alert of {monitor} {where}; the list of alerts shows all")
+        return [*alerts, *own]
+
     def of_monitor(
         self, system: str, monitor: str, up_to: int | None = None, incident: str = ""
     ) -> list[str]:

@@ -307,6 +307,10 @@ class Run:
         return self.state == "failing" or overdue
 
 
+class NoSuchAlert(LookupError):
+    """No alert has this number."""
+
+
 def measurements_of(
     conn: Connection, system: str, monitor: str = "", since: datetime | None = None
 ) -> list[Measurement]:
@@ -354,6 +358,14 @@ def newest(conn: Connection, system: str) -> dict[str, Newest]:
 def alert(conn: Connection, alert_id: str) -> Alert | None:
     row = conn.execute(select(alerts).where(alerts.c.alert == alert_id)).first()
     return _alert(row) if row else None
+
+
+def require_alert(conn: Connection, alert_id: str) -> Alert:
+    """One alert. Raises NoSuchAlert."""
+    found = alert(conn, alert_id)
+    if found is None:
+        raise NoSuchAlert(f"there is no alert {alert_id}; the list of alerts shows all")
+    return found
 
 
 def open_alert(conn: Connection, system: str, series: str) -> Alert | None:

@@ -512,10 +512,6 @@ class Incident:
             return self.name_system(self.system, model_version, reason)
         return []
 
-    def set_alert_aside(self, alert: str, reason: str, false_alarm: bool) -> list[IncidentFact]:
-        """An alert turns out not to belong here, while the incident goes on."""
-        return self.set_alerts_aside([alert], reason, false_alarm)
-
     def set_alerts_aside(self, alerts: Collection[str], reason: str, false_alarm: bool) -> list[IncidentFact]:
         """Alerts turn out not to belong here, while the incident goes on; others are left out."""
         self.require_running()

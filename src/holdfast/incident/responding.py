@@ -325,25 +325,6 @@ class Desk:
 
         self._step(incident, decide, by, at, f"{by.name} reported it as well", frozen)
 
-    def set_alert_aside(
-        self,
-        incident: str,
-        alert: str,
-        reason: str,
-        false_alarm: bool,
-        *,
-        by: Actor,
-        at: datetime,
-        together: Together,
-    ) -> None:
-        """An alert turns out not to belong to an incident that goes on: the rules no longer count it."""
-
-        def decide(loaded: Loaded, ground: Ground) -> list[IncidentFact]:
-            aside = loaded.state.set_alert_aside(alert, reason, false_alarm)
-            return self.learn(loaded.state, aside, ground, at)
-
-        self._step(incident, decide, by, at, f"{by.name} set {alert} aside", together)
-
     def set_alerts_aside(
         self,
         incident: str,
@@ -354,7 +335,8 @@ class Desk:
         by: Actor,
         at: datetime,
     ) -> list[Draft]:
-        """Drafts of the same for several: the rules are asked once, when all have left.
+        """Drafts of alerts that turn out not to belong to an incident: the rules no longer count them, and
+        are asked once, when all have left.
 
         To be appended in the transaction that sets the alerts aside.
         """

@@ -15,6 +15,8 @@ from holdfast.prepare.documents import Entry
 from holdfast.problems import Fault, shown
 from holdfast.wording import visible
 
+INCIDENT_NUMBER = r"^INC-[1-9][0-9]{0,8}$"
+ALERT_NUMBER = r"^ALR-[1-9][0-9]{0,8}$"
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 """Times outside are slips of the pen, and some of them have no moment in UTC at all."""
 LARGEST_NUMBER = 2**53 - 1
@@ -38,6 +40,16 @@ class Flag:
     """The option that a field is typed by, where it is not called like the field."""
 
     name: str
+    metavar: str = ""
+    """What stands for its value; empty: told from its type."""
+    short: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InOrder:
+    """A field that is typed without a flag although it may be left out, after those that may not."""
+
+    metavar: str
 
 
 def _storable(value: str) -> str:

@@ -9,13 +9,25 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from holdfast.detect import monitoring, records
+from holdfast.detect.handling import MOST
 from holdfast.detect.measurement import Status
 from holdfast.detect.records import Alert, Newest, Run
 from holdfast.detect.watched import limits_said, window_said
 from holdfast.prepare.systems import Metric, Monitor, System
 from holdfast.prepare.terms import ContainmentKind, Dimension
 from holdfast.prepare.versions import Applied
-from holdfast.shapes.base import Asked, Seconds, Shown, Text
+from holdfast.shapes.base import (
+    ALERT_NUMBER,
+    INCIDENT_NUMBER,
+    Asked,
+    Flag,
+    InOrder,
+    Number,
+    Seconds,
+    Shown,
+    Text,
+    Word,
+)
 from holdfast.shapes.incidents import AlertFactsShown
 
 
@@ -215,35 +227,42 @@ class AlertGroups(Shown):
     groups: tuple[AlertGroup, ...]
 
 
-Several = Annotated[
-    tuple[Annotated[str, Field(pattern=r"^ALR-[1-9][0-9]{0,8}$")], ...], Field(min_length=1, max_length=1000)
-]
+class Chosen(Asked):
+    """Which alerts: each by its number, or those of one monitor."""
+
+    alerts: Annotated[
+        tuple[Annotated[str, Field(pattern=ALERT_NUMBER)], ...],
+        Field(max_length=MOST),
+        InOrder("ALERT"),
+    ] = ()
+    """Their numbers: ALR-1 ALR-2."""
+    monitor: Annotated[Word, Field(pattern=r"^[^/]+/[^/]+$|^$"), Flag("--monitor", "SYSTEM/MONITOR")] = ""
+    """All alerts of this monitor that wait for a person."""
+    up_to: Number | None = None
+    """With a monitor: none that were raised after the alert of this number."""
 
 
-class Acknowledging(Asked):
-    alerts: Several
+class Acknowledging(Chosen):
+    """Which alerts somebody looks into."""
+
+    incident: Annotated[Word, Field(pattern=rf"^$|{INCIDENT_NUMBER}"), Flag("--incident", short="-i")] = ""
+    """With a monitor: those that belong to this incident, instead of those that wait."""
 
 
-class Attaching(Asked):
-    """To which incident the alerts belong."""
+class Attaching(Chosen):
+    """To which incident which alerts belong."""
 
-    alerts: Several
-    incident: Annotated[str, Field(pattern=r"^INC-[1-9][0-9]{0,8}$")]
+    incident: Annotated[str, Field(pattern=INCIDENT_NUMBER), Flag("--incident", short="-i")]
+    """Its number: INC-1."""
 
 
-class SettingAllAside(Asked):
-    """Why the alerts are no incident; false alarms count against their monitor."""
+class SettingAside(Acknowledging):
+    """Which alerts are no incident, and why; false alarms count against their monitor."""
 
-    alerts: Several
     reason: Text
+    """Why they are no incident, or do not belong to the one they are in."""
     false_alarm: bool = False
-
-
-class SettingAside(Asked):
-    """Why an alert is no incident; a false alarm counts against its monitor."""
-
-    reason: Text
-    false_alarm: bool = False
+    """Nothing was wrong; counts against the monitor."""
 
 
 # Building --------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from holdfast.steps import containment, incidents
+from holdfast.steps import alerts, containment, incidents
 from holdfast.steps.step import Step
 
-STEPS: tuple[Step[Any, Any, Any], ...] = (*incidents.STEPS, *containment.STEPS)
+STEPS: tuple[Step[Any, Any, Any], ...] = (*alerts.STEPS, *incidents.STEPS, *containment.STEPS)

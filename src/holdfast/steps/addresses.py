@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from holdfast.people import IncidentRole
+from holdfast.shapes.base import ALERT_NUMBER, INCIDENT_NUMBER
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +20,8 @@ class Named:
     """Empty where the type says it all."""
 
 
-INCIDENT = Named("INCIDENT", "Its number: INC-1.", "INC-1", r"^INC-[1-9][0-9]{0,8}$")
-ALERT = Named("ALERT", "Its number: ALR-1.", "ALR-1", r"^ALR-[1-9][0-9]{0,8}$")
+INCIDENT = Named("INCIDENT", "Its number: INC-1.", "INC-1", INCIDENT_NUMBER)
+ALERT = Named("ALERT", "Its number: ALR-1.", "ALR-1", ALERT_NUMBER)
 CONTAINMENT = Named(
     "CONTAINMENT", "Its number: INC-1-C1.", "INC-1-C1", r"^INC-[1-9][0-9]{0,8}-C[1-9][0-9]{0,5}$"
 )
@@ -28,6 +29,7 @@ ITEM = Named("ITEM", "Its number: INC-1-R1.", "INC-1-R1", r"^INC-[1-9][0-9]{0,8}
 MESSAGE = Named("MESSAGE", "Its number, as the list shows it.", pattern=r"^[0-9a-f]{16}$")
 NAME = Named("NAME", "As the lists call it.", pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,120}$")
 
+AlertId = Annotated[str, ALERT]
 IncidentId = Annotated[str, INCIDENT]
 ContainmentId = Annotated[str, CONTAINMENT]
 Role = Annotated[

@@ -196,10 +196,9 @@ def test_an_alert_that_opened_nothing_is_decided_by_a_person(
     """R-PRE-07/elsewhere."""
     raised = maya.done("POST", "/systems/loan-approval/runs")["raised"]
     assert maya("GET", "/alerts/ALR-999").status_code == 404
-    assert maya("PUT", "/alerts/ALR-999/setting-aside", {"reason": "x"}).status_code == 404
-    aside = maya.done(
-        "PUT", f"/alerts/{raised[0]}/setting-aside", {"reason": "A planned load test", "false_alarm": True}
-    )
+    assert maya("POST", "/alerts/ALR-999/incident").status_code == 404
+    said = {"alerts": raised[:1], "reason": "A planned load test", "false_alarm": True}
+    (aside,) = maya.done("PUT", "/alert-groups/setting-aside", said)["alerts"]
     assert (aside["outcome"], aside["false_alarm"]) == ("set aside", True)
     opened = maya.done("POST", f"/alerts/{raised[-1]}/incident")
     assert opened["source"] == "alert"

@@ -417,7 +417,7 @@ def test_alerts_are_handled_together_at_a_terminal(shell: Any, database_url: str
     assert {(one["outcome"], one["false_alarm"]) for one in left} == {("set aside", True)}
     nothing = shell("alert", "acknowledge", *inside)
     assert f"no alert of loan-approval/missing-values belongs to {incident}" in nothing.sentence
-    assert "name it with --monitor" in shell("alert", "acknowledge", "--incident", incident).sentence
+    assert "Name their monitor with it" in shell("alert", "acknowledge", "--incident", incident).sentence
     names = names[20:]
     done = shell.done("alert", "set-aside", *names, "--reason", "A load test", "--false-alarm")["alerts"]
     assert {(one["outcome"], one["false_alarm"]) for one in done} == {("set aside", True)}

@@ -38,6 +38,18 @@ def stored(application: Application, alert: str) -> Alert:
     return found
 
 
+def on(alert: str) -> dict[str, str]:
+    """What the form of one alert sends along."""
+    return {"card": alert, "alerts": alert}
+
+
+def all_of(monitor: str, incident: str = "") -> dict[str, str]:
+    """What the form of a monitor's alerts sends along: those that wait, or those of an incident."""
+    card = "-".join(filter(None, (LOANS, monitor, incident)))
+    tab = "incidents" if incident else ""
+    return {"card": card, "monitor": f"{LOANS}/{monitor}", "in": incident, "tab": tab}
+
+
 def test_what_waits_for_a_person_comes_first_and_an_alert_in_an_incident_links_it(
     lender: Application, maya: Reader
 ) -> None:
@@ -60,8 +72,8 @@ def test_an_empty_inbox_says_what_belongs_there(maya: Reader) -> None:
 
 def test_setting_aside_needs_a_reason_and_keeps_the_tick(lender: Application, maya: Reader) -> None:
     alert = waiting_alert(lender)
-    answer = maya.post(f"/alerts/{alert}/dismissal", {f"false-{alert}": "yes"})
-    assert answer.status_code == 422
+    answer = maya.post("/alerts/setting-aside", {**on(alert), f"false-{alert}": "yes"})
+    assert answer.status_code == 409
     page = Page(answer.text)
     assert "Say why this is no incident; the reason is part of the record." in page.text
     assert f'name="false-{alert}" value="yes" checked' in page.html
@@ -71,8 +83,8 @@ def test_setting_aside_needs_a_reason_and_keeps_the_tick(lender: Application, ma
 def test_a_false_alarm_is_counted_against_its_monitor_r_det_09(lender: Application, maya: Reader) -> None:
     """R-DET-09/false-alarms."""
     alert = waiting_alert(lender)
-    sent = {f"reason-{alert}": "A holiday", f"false-{alert}": "yes"}
-    assert maya.post(f"/alerts/{alert}/dismissal", sent).headers["location"] == "/alerts"
+    sent = {**on(alert), f"reason-{alert}": "A holiday", f"false-{alert}": "yes"}
+    assert maya.post("/alerts/setting-aside", sent).headers["location"] == "/alerts"
     assert stored(lender, alert).false_alarm
     assert f"{alert} is set aside." in maya.page("/alerts").text
     assert "Set aside: A holiday" in maya.page("/alerts?shown=aside").text
@@ -87,8 +99,8 @@ def test_a_person_opens_an_incident_for_an_alert(lender: Application, maya: Read
 
 
 def test_an_alert_of_an_incident_cannot_be_set_aside(lender: Application, maya: Reader) -> None:
-    answer = maya.post("/alerts/ALR-1/dismissal", {"reason-ALR-1": "noise"})
-    assert answer.status_code == 422
+    answer = maya.post("/alerts/setting-aside", {**on("ALR-1"), "reason-ALR-1": "noise"})
+    assert answer.status_code == 409
     assert "dismiss the incident, and the alert is set aside with it" in Page(answer.text).text
 
 
@@ -98,7 +110,7 @@ def test_an_auditor_reads_the_inbox_and_sends_nothing_r_aud_07(lender: Applicati
     assert "Set aside" not in auditor.page("/alerts").html.split('id="inbox"')[1].replace("Set aside:", "")
     before = lender.ledger.size()
     assert auditor.post(f"/alerts/{alert}/incident").status_code == 403
-    assert auditor.post(f"/alerts/{alert}/dismissal", {f"reason-{alert}": "x"}).status_code == 403
+    assert auditor.post("/alerts/setting-aside", {**on(alert), f"reason-{alert}": "x"}).status_code == 403
     assert lender.ledger.size() == before
 
 
@@ -138,16 +150,15 @@ def test_many_alerts_of_one_monitor_are_one_line_with_a_count_handled_at_once(
     inbox = maya.page("/alerts")
     assert "30 alerts" in inbox.text
     assert inbox.html.count("<article") == 1
-    seen = {"up-to": "129"}
-    start = f"/systems/{LOANS}/alerts/volume"
-    assert maya.post(f"{start}/acknowledgement", seen).status_code == 303
+    seen = {**all_of("volume"), "up-to": "129"}
+    assert maya.post("/alerts/acknowledgement", seen).status_code == 303
     assert "30 alerts of volume are acknowledged." in maya.page("/alerts").text
-    refused = maya.post(f"{start}/dismissal", seen)
-    assert refused.status_code == 422
+    refused = maya.post("/alerts/setting-aside", seen)
+    assert refused.status_code == 409
     assert "Say why this is no incident" in Page(refused.text).text
     late = waiting_alert(lender, 140)
     sent = {**seen, f"reason-{LOANS}-volume": "A holiday", f"false-{LOANS}-volume": "yes"}
-    assert maya.post(f"{start}/dismissal", sent).status_code == 303
+    assert maya.post("/alerts/setting-aside", sent).status_code == 303
     assert {(stored(lender, alert).outcome, stored(lender, alert).false_alarm) for alert in alerts} == {
         ("set aside", True)
     }
@@ -157,8 +168,8 @@ def test_many_alerts_of_one_monitor_are_one_line_with_a_count_handled_at_once(
 def test_many_alerts_are_attached_to_a_running_incident_at_once(lender: Application, maya: Reader) -> None:
     alerts = [waiting_alert(lender, number) for number in range(100, 105)]
     assert "Attach 5 alerts" in maya.page("/alerts").text
-    sent = {"up-to": "104", f"incident-{LOANS}-volume": "INC-1"}
-    assert maya.post(f"/systems/{LOANS}/alerts/volume/incident", sent).status_code == 303
+    sent = {**all_of("volume"), "up-to": "104", f"incident-{LOANS}-volume": "INC-1"}
+    assert maya.post("/alerts/attachment", sent).status_code == 303
     assert {stored(lender, alert).incident for alert in alerts} == {"INC-1"}
 
 
@@ -170,14 +181,14 @@ def test_alerts_can_be_attached_to_a_report_that_names_no_system(lender: Applica
     inbox = maya.page("/alerts").html
     assert '<option value="INC-2">INC-2 Letters are wrong</option>' in inbox
     assert "INC-3 Rude answers" not in inbox
-    sent = {f"incident-{LOANS}-missing-values": "INC-2"}
-    answer = maya.post(f"/systems/{LOANS}/alerts/missing-values/incident", sent)
+    sent = {**all_of("missing-values"), f"incident-{LOANS}-missing-values": "INC-2"}
+    answer = maya.post("/alerts/attachment", sent)
     assert answer.headers["location"] == "/alerts"
     assert load(lender.ledger, "INC-2").state.system == LOANS
     raise_many(lender, 2, first=200)
-    sent = {f"incident-{LOANS}-missing-values": "INC-3"}
-    refused = maya.post(f"/systems/{LOANS}/alerts/missing-values/incident", sent)
-    assert refused.status_code == 422
+    sent = {**all_of("missing-values"), f"incident-{LOANS}-missing-values": "INC-3"}
+    refused = maya.post("/alerts/attachment", sent)
+    assert refused.status_code == 409
     assert "one record speaks of one system" in refused.text
 
 
@@ -188,19 +199,16 @@ def test_alerts_of_an_incident_are_acknowledged_and_set_aside_together_on_the_pa
     names = raise_many(lender, 3)
     lender.handling.attach(names, "INC-1", by=MAYA, at=NOW)
     raise_many(lender, 1, first=200)
-    address = f"/systems/{LOANS}/alerts/missing-values"
-    page = maya.page("/alerts?shown=incidents")
-    assert f'action="{address}/dismissal"' in page.html
-    assert "Why do they not belong to INC-1?" in page.text
-    group = {"up-to": "102", "in": "INC-1"}
-    assert maya.post(f"{address}/acknowledgement", group).headers["location"] == "/alerts?shown=incidents"
+    assert "Why do they not belong to INC-1?" in maya.page("/alerts?shown=incidents").text
+    group = {**all_of("missing-values", "INC-1"), "up-to": "102"}
+    assert maya.post("/alerts/acknowledgement", group).headers["location"] == "/alerts?shown=incidents"
     assert {stored(lender, name).acknowledged_by for name in names} == {MAYA.name}
-    refused = maya.post(f"{address}/dismissal", group)
-    assert refused.status_code == 422
+    refused = maya.post("/alerts/setting-aside", group)
+    assert refused.status_code == 409
     assert "Say why this is no incident; the reason is part of the record." in refused.text
     key = f"{LOANS}-missing-values-INC-1"
     said = {**group, f"reason-{key}": "a planned test", f"false-{key}": "yes"}
-    assert maya.post(f"{address}/dismissal", said).headers["location"] == "/alerts?shown=incidents"
+    assert maya.post("/alerts/setting-aside", said).headers["location"] == "/alerts?shown=incidents"
     assert {(stored(lender, n).outcome, stored(lender, n).false_alarm) for n in names} == {
         ("set aside", True)
     }

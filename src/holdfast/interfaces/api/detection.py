@@ -9,7 +9,6 @@ from fastapi import APIRouter, Query
 from holdfast.application import Application
 from holdfast.detect import records, watched
 from holdfast.detect.records import Run
-from holdfast.incident.loading import load
 from holdfast.interfaces.api.access import App, Now, Reads, Responds
 from holdfast.interfaces.api.addresses import AlertId, Filter, Limit, Name
 from holdfast.interfaces.api.refusals import Missing
@@ -18,7 +17,6 @@ from holdfast.prepare.systems import System
 from holdfast.prepare.versions import Applied
 from holdfast.problems import did_you_mean
 from holdfast.shapes import detection as shapes
-from holdfast.shapes import incidents
 from holdfast.shapes.base import Time
 
 router = APIRouter()
@@ -105,48 +103,10 @@ def list_alert_groups(
     return shapes.alert_groups(found, inventory)
 
 
-@router.put(
-    "/alert-groups/acknowledgement", tags=["alerts"], summary="Somebody looks into these, all or none"
-)
-def acknowledge_alerts(app: App, who: Responds, now: Now, said: shapes.Acknowledging) -> shapes.AlertList:
-    return shapes.alert_list(app.handling.acknowledge(said.alerts, by=who.actor, at=now))
-
-
-@router.put("/alert-groups/incident", tags=["alerts"], summary="These belong to an incident, all or none")
-def attach_alerts(app: App, who: Responds, now: Now, said: shapes.Attaching) -> shapes.AlertList:
-    return shapes.alert_list(app.handling.attach(said.alerts, said.incident, by=who.actor, at=now))
-
-
-@router.put("/alert-groups/setting-aside", tags=["alerts"], summary="These are no incident, and why")
-def set_alerts_aside(app: App, who: Responds, now: Now, said: shapes.SettingAllAside) -> shapes.AlertList:
-    found = app.handling.set_aside(said.alerts, said.reason, said.false_alarm, by=who.actor, at=now)
-    return shapes.alert_list(found)
-
-
 @router.get("/alerts/{alert}", tags=["alerts"], summary="One alert")
 def show_alert(app: App, who: Reads, alert: AlertId) -> shapes.AlertShown:
     with app.ledger.reading() as conn:
-        found = records.alert(conn, alert)
-    if found is None:
-        raise Missing(f"there is no alert {alert}; /alerts lists all")
-    return shapes.alert(found)
-
-
-@router.post("/alerts/{alert}/incident", status_code=201, tags=["alerts"], summary="Open an incident for it")
-def open_incident(app: App, who: Responds, now: Now, alert: AlertId) -> incidents.IncidentShown:
-    """The one it belongs to already, where it does."""
-    show_alert(app, who, alert)
-    incident = app.alerting.open_incident(alert, by=who.actor, at=now)
-    return incidents.shown(load(app.ledger, incident).state)
-
-
-@router.put("/alerts/{alert}/setting-aside", tags=["alerts"], summary="It is no incident, and why")
-def set_aside(
-    app: App, who: Responds, now: Now, alert: AlertId, said: shapes.SettingAside
-) -> shapes.AlertShown:
-    show_alert(app, who, alert)
-    app.alerting.set_aside(alert, said.reason, said.false_alarm, by=who.actor, at=now)
-    return show_alert(app, who, alert)
+        return shapes.alert(records.require_alert(conn, alert))
 
 
 def _system(app: Application, system: str) -> Applied[System]:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
 from holdfast.contain.reading import NoSuchContainment
+from holdfast.detect.records import NoSuchAlert
 from holdfast.evidence.custody import NoSuchItem
 from holdfast.evidence.vault import VaultProblem
 from holdfast.incident.loading import NoSuchIncident
@@ -55,6 +56,7 @@ class Problem(BaseModel):
 _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (NoSuchIncident, 404),
     (NoSuchContainment, 404),
+    (NoSuchAlert, 404),
     (NoSuchItem, 404),
     (NotThere, 404),
     (Missing, 404),

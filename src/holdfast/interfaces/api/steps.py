@@ -14,7 +14,7 @@ from holdfast.prepare.accounts import SignedIn
 from holdfast.steps import STEPS
 from holdfast.steps.step import Call, Step
 
-TAGS = {"incident": "incidents", "contain": "containment"}
+TAGS = {"alert": "alerts", "incident": "incidents", "contain": "containment"}
 """Under which heading the steps of a noun are described."""
 
 

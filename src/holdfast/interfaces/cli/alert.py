@@ -10,39 +10,15 @@ from rich.console import RenderableType
 
 from holdfast import wording
 from holdfast.detect import records
-from holdfast.incident.loading import load
 from holdfast.interfaces.cli.output import cell, table
 from holdfast.interfaces.cli.session import Session, command, noun
-from holdfast.interfaces.cli.typed import AlertId, Reason
+from holdfast.interfaces.cli.steps import Words, stepped
 from holdfast.interfaces.standing import standing_of
-from holdfast.people import Permission
 from holdfast.prepare import versions
-from holdfast.problems import NotAllowed
 from holdfast.shapes import detection as shapes
-from holdfast.shapes import incidents
+from holdfast.steps import alerts as steps
 
 app = noun("alert", "Alerts that monitors raised.")
-
-
-Alerts = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="ALERT...", help="Their numbers: ALR-1 ALR-2.", show_default=False),
-]
-OfMonitor = Annotated[
-    str,
-    typer.Option(
-        "--monitor", metavar="SYSTEM/MONITOR", help="All alerts of this monitor that wait for a person."
-    ),
-]
-InIncident = Annotated[
-    str,
-    typer.Option(
-        "--incident",
-        "-i",
-        metavar="INCIDENT",
-        help="With --monitor: those that belong to this incident, instead of those that wait.",
-    ),
-]
 
 
 @command(app, "list")
@@ -79,79 +55,22 @@ def list_(
     session.answer(lambda: shapes.alert_list(found), said)
 
 
-@command(app, "acknowledge")
-def acknowledge(
-    session: Session, alerts: Alerts = None, monitor: OfMonitor = "", incident: InIncident = ""
-) -> None:
-    """Say that you look into alerts."""
-    by = session.acting(Permission.RESPOND)
-    handling = session.application.handling
-    found = handling.acknowledge(_named(session, alerts, monitor, incident), by=by, at=session.now)
-    session.answer(lambda: shapes.alert_list(found), lambda made: [_done(made, "acknowledged")])
+def _are(done: str) -> Words[list[records.Alert], shapes.AlertList]:
+    return lambda taken: [_done(taken.shown, done)]
 
 
-@command(app, "attach")
-def attach(
-    session: Session,
-    incident: Annotated[str, typer.Option("--incident", "-i", metavar="INCIDENT", help="Its number: INC-1.")],
-    alerts: Alerts = None,
-    monitor: OfMonitor = "",
-) -> None:
-    """Say that alerts belong to an incident that is running."""
-    by = session.acting(Permission.RESPOND)
-    handling = session.application.handling
-    found = handling.attach(_named(session, alerts, monitor), incident, by=by, at=session.now)
-    session.answer(lambda: shapes.alert_list(found), lambda made: [_done(made, f"attached to {incident}")])
-
-
-@command(app, "open")
-def open_(session: Session, alert: AlertId) -> None:
-    """Open an incident for an alert that did not open one itself."""
-    by = session.acting(Permission.RESPOND)
-    incident = session.application.alerting.open_incident(alert, by=by, at=session.now)
-
-    def document() -> incidents.IncidentShown:
-        return incidents.shown(load(session.application.ledger, incident).state)
-
-    session.answer(document, lambda made: [f"{alert} belongs to {made.incident}: {made.title}"])
-
-
-@command(app, "set-aside")
-def set_aside(
-    session: Session,
-    reason: Reason,
-    alerts: Alerts = None,
-    monitor: OfMonitor = "",
-    incident: InIncident = "",
-    false_alarm: Annotated[
-        bool, typer.Option("--false-alarm", help="Nothing was wrong; counts against the monitor.")
-    ] = False,
-) -> None:
-    """Decide that alerts are no incident, or do not belong to the one they are in."""
-    by = session.acting(Permission.RESPOND)
-    named = _named(session, alerts, monitor, incident)
-    handling = session.application.handling
-    found = handling.set_aside(named, reason, false_alarm, by=by, at=session.now)
-    done = f"set aside{', as a false alarm' if false_alarm else ''}"
-    session.answer(lambda: shapes.alert_list(found), lambda made: [_done(made, done)])
-
-
-def _named(session: Session, alerts: Sequence[str] | None, monitor: str, incident: str = "") -> list[str]:
-    """The alerts that were typed, and those of the monitor that was: in that incident, or waiting."""
-    named = list(alerts or ())
-    if incident and not monitor:
-        raise NotAllowed("--incident says which alerts of a monitor are meant; name it with --monitor")
-    if monitor:
-        system, _, of = monitor.partition("/")
-        if not of:
-            raise NotAllowed("--monitor takes a system and a monitor: loan-approval/missing-values")
-        own = session.application.handling.of_monitor(system, of, incident=incident)
-        if not own and incident:
-            raise NotAllowed(f"no alert of {monitor} belongs to {incident}; `holdfast alert list` shows all")
-        if not own:
-            raise NotAllowed(f"no alert of {monitor} waits for a person; `holdfast alert list` shows all")
-        named += own
-    return named
+stepped(app, steps.acknowledge, _are("acknowledged"))
+stepped(app, steps.attach, lambda taken: [_done(taken.shown, f"attached to {taken.said.incident}")])
+stepped(
+    app,
+    steps.open_incident,
+    lambda taken: [f"{taken.on} belongs to {taken.shown.incident}: {taken.shown.title}"],
+)
+stepped(
+    app,
+    steps.set_aside,
+    lambda taken: [_done(taken.shown, f"set aside{', as a false alarm' if taken.said.false_alarm else ''}")],
+)
 
 
 def _done(made: shapes.AlertList, done: str) -> str:

@@ -14,6 +14,7 @@ import typer
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from holdfast.contain.reading import NoSuchContainment
+from holdfast.detect.records import NoSuchAlert
 from holdfast.detect.tables import LogError
 from holdfast.evidence.custody import NoSuchItem
 from holdfast.evidence.vault import VaultProblem
@@ -37,6 +38,7 @@ _SENTENCES: tuple[type[Exception], ...] = (
     NotAllowed,
     NoSuchIncident,
     NoSuchContainment,
+    NoSuchAlert,
     NoSuchItem,
     NotThere,
     HeadMissing,

@@ -20,7 +20,7 @@ from rich.console import RenderableType
 
 from holdfast.interfaces.cli.session import Session, command
 from holdfast.interfaces.cli.typed import in_order
-from holdfast.shapes.base import Flag
+from holdfast.shapes.base import Flag, InOrder
 from holdfast.steps.asking import Misread, kind_of, named, read
 from holdfast.steps.step import Call, Step
 
@@ -123,10 +123,13 @@ def _field(name: str, field: FieldInfo) -> inspect.Parameter:
     kind, help_ = kind_of(field.annotation), field.description or ""
     if field.is_required() and not _in_order(name, field):
         help_ += " Required."
+    if several := next((word for word in field.metadata if isinstance(word, InOrder)), None):
+        names: Any = Annotated[list[str] | None, typer.Argument(metavar=several.metavar, help=help_)]
+        return _named(name, names, None)
     if _in_order(name, field):
         word: Any = Annotated[str, typer.Argument(metavar=_metavar(name, field), help=help_)]
         return _named(name, word)
-    short = ["-r"] if name == "reason" else []
+    short = ["-r"] if name == "reason" else [one.short for one in _flags(field) if one.short]
     if kind is bool:
         flag = typer.Option(_option(name, field), help=help_)
         return _named(name, Annotated[bool, flag], False)
@@ -149,6 +152,8 @@ def _flags(field: FieldInfo) -> list[Flag]:
 
 
 def _metavar(name: str, field: FieldInfo) -> str:
+    if own := next((one.metavar for one in _flags(field) if one.metavar), ""):
+        return own
     kind = kind_of(field.annotation)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return "|".join(str(one.value) for one in kind)

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from holdfast.contain.reading import NoSuchContainment
+from holdfast.detect.records import NoSuchAlert
 from holdfast.evidence.custody import NoSuchItem
 from holdfast.incident.loading import NoSuchIncident
 from holdfast.interfaces.web import access
@@ -54,7 +55,7 @@ def handle_errors(app: FastAPI, headers: Mapping[str, str]) -> None:
     app.add_exception_handler(Misread, _refused(422, "The form cannot be read as it is"))
     app.add_exception_handler(NotAllowed, _refused(409, "Not done"))
     app.add_exception_handler(Conflict, _conflict)
-    for missing in (NoSuchIncident, NoSuchContainment, NoSuchItem):
+    for missing in (NoSuchIncident, NoSuchContainment, NoSuchAlert, NoSuchItem):
         app.add_exception_handler(missing, _refused(404, "Not found"))
     app.add_exception_handler(Exception, failed)
 

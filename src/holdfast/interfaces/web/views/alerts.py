@@ -15,11 +15,13 @@ from holdfast.evidence import custody
 from holdfast.incident import register
 from holdfast.interfaces.standing import silent_systems, working_of
 from holdfast.interfaces.web import lists
-from holdfast.interfaces.web.access import Visit, visit
-from holdfast.interfaces.web.typed import NOTHING, Typed, refuse, typed
-from holdfast.people import Permission
+from holdfast.interfaces.web.access import Visit, takes, visit
+from holdfast.interfaces.web.errors import status_of
+from holdfast.interfaces.web.typed import NOTHING, Typed, Wrong, refuse, typed
 from holdfast.prepare import versions
 from holdfast.problems import NotAllowed
+from holdfast.shapes.detection import Acknowledging, Attaching, SettingAside
+from holdfast.steps import alerts as steps
 
 router = APIRouter()
 
@@ -38,7 +40,7 @@ _UNTRIAGED = "Not triaged: no playbook is in force. The triggers of the one that
 
 
 @router.get("/alerts")
-def alerts(visit: visit, shown: str = "", system: str = "", page: int = 1) -> Response:
+def inbox(visit: visit, shown: str = "", system: str = "", page: int = 1) -> Response:
     return _inbox(visit, NOTHING, shown, system, page)
 
 
@@ -90,107 +92,70 @@ def _address(shown: str, system: str) -> str:
     return f"/alerts?{asked}" if asked else "/alerts"
 
 
-@router.post("/alerts/{alert}/incident")
+@router.post("/alerts/{alert}/incident", **takes(steps.open_incident))
 def open_incident(visit: visit, alert: str) -> Response:
     """Open an incident for an alert that opened none by itself."""
-    visit.require(Permission.DECLARE)
-    incident = visit.application.alerting.open_incident(alert, by=visit.actor, at=visit.now)
+    incident = steps.open_incident(visit.call, alert)
     frozen = custody.frozen_said(visit.application.ledger, incident)
     visit.notice(f"{incident} is open.", f"It was opened for {alert}. {frozen}")
     return visit.back(f"/incidents/{quote(incident)}")
 
 
-@router.post("/alerts/{alert}/dismissal")
-def set_aside(visit: visit, alert: str, form: typed) -> Response:
-    """Decide that an alert is no incident, and whether it was a false alarm."""
-    visit.require(Permission.RESPOND)
-    false_alarm = form.ticked(f"false-{alert}")
-    try:
-        visit.application.alerting.set_aside(
-            alert, form.text(f"reason-{alert}"), false_alarm, by=visit.actor, at=visit.now
-        )
-    except NotAllowed as refused:
-        return _inbox(visit, refuse(visit, form, f"reason-{alert}", refused), _tab(form), status=422)
-    counted = "It counts as a false alarm of its monitor." if false_alarm else ""
-    visit.notice(f"{alert} is set aside.", counted)
-    return visit.back(_address(_tab(form), ""))
+# A form names an alert, or a monitor, the incident its alerts are in if any, and the newest that was seen;
+# and the card that it stands on, by which its fields are told from those of the other cards.
 
 
-@router.post("/alerts/{alert}/acknowledgement")
-def acknowledge(visit: visit, alert: str, form: typed) -> Response:
-    """Somebody looks into an alert."""
-    visit.require(Permission.RESPOND)
-    visit.application.handling.acknowledge([alert], by=visit.actor, at=visit.now)
-    visit.notice(f"{alert} is acknowledged.")
-    return visit.back(_address(_tab(form), ""))
+@router.post("/alerts/acknowledgement", **takes(steps.acknowledge))
+def acknowledge(visit: visit, form: typed) -> Response:
+    """Somebody looks into alerts."""
+
+    def step() -> Sequence[Alert]:
+        return steps.acknowledge(visit.call, form.read(Acknowledging, up_to="up-to", incident="in"))
+
+    return _handle(visit, form, "card", "acknowledged", step)
 
 
-def _tab(form: Typed) -> str:
-    """The tab that the form stood on: an alert of an incident names it."""
-    return "incidents" if form.text("in") else ""
+@router.post("/alerts/attachment", **takes(steps.attach))
+def attach(visit: visit, form: typed) -> Response:
+    """Alerts belong to an incident that is running."""
+    about = f"incident-{form.text('card')}"
+
+    def step() -> Sequence[Alert]:
+        if not form.text(about):
+            raise Wrong(about, "choose the incident that they belong to")
+        return steps.attach(visit.call, form.read(Attaching, up_to="up-to", incident=about))
+
+    return _handle(visit, form, about, f"attached to {form.text(about)}", step)
 
 
-# Many at once: the form names a monitor, the incident they are in if any, and the newest that the person saw.
+@router.post("/alerts/setting-aside", **takes(steps.set_aside))
+def set_aside(visit: visit, form: typed) -> Response:
+    """Decide that alerts are no incident, and whether they were false alarms."""
+    card = form.text("card")
+    about, false_alarm = f"reason-{card}", f"false-{card}"
+    called = {"up_to": "up-to", "incident": "in", "reason": about, "false_alarm": false_alarm}
+
+    def step() -> Sequence[Alert]:
+        return steps.set_aside(visit.call, form.read(SettingAside, **called))
+
+    counted = "Counted as false alarms of their monitor." if form.ticked(false_alarm) else ""
+    return _handle(visit, form, about, "set aside", step, counted)
 
 
-@router.post("/systems/{system}/alerts/{monitor}/acknowledgement")
-def acknowledge_all(visit: visit, system: str, monitor: str, form: typed) -> Response:
-    return _together(
-        visit,
-        (system, monitor),
-        form,
-        "incident",
-        lambda ids: visit.application.handling.acknowledge(ids, by=visit.actor, at=visit.now),
-        "acknowledged",
-    )
-
-
-@router.post("/systems/{system}/alerts/{monitor}/incident")
-def attach_all(visit: visit, system: str, monitor: str, form: typed) -> Response:
-    key = f"incident-{system}-{monitor}"
-    incident = form.text(key)
-    return _together(
-        visit,
-        (system, monitor),
-        form,
-        key,
-        lambda ids: visit.application.handling.attach(ids, incident, by=visit.actor, at=visit.now),
-        f"attached to {incident}",
-    )
-
-
-@router.post("/systems/{system}/alerts/{monitor}/dismissal")
-def set_aside_all(visit: visit, system: str, monitor: str, form: typed) -> Response:
-    group = "-".join(filter(None, (system, monitor, form.text("in"))))
-    key, false_alarm = f"reason-{group}", form.ticked(f"false-{group}")
-    return _together(
-        visit,
-        (system, monitor),
-        form,
-        key,
-        lambda ids: visit.application.handling.set_aside(
-            ids, form.text(key), false_alarm, by=visit.actor, at=visit.now
-        ),
-        "set aside",
-    )
-
-
-def _together(
+def _handle(
     visit: Visit,
-    of: tuple[str, str],
     form: Typed,
-    key: str,
-    step: Callable[[list[str]], list[Alert]],
+    about: str,
     done: str,
+    step: Callable[[], Sequence[Alert]],
+    counted: str = "",
 ) -> Response:
-    visit.require(Permission.RESPOND)
-    number = form.text("up-to")
+    shown = form.text("tab")
     try:
-        up_to = int(number) if number.isdecimal() else None
-        handled = step(visit.application.handling.of_monitor(*of, up_to, form.text("in")))
+        handled = step()
     except NotAllowed as refused:
-        return _inbox(visit, refuse(visit, form, key, refused), _tab(form), status=422)
-    visit.notice(
-        f"{wording.plural(len(handled), 'alert')} of {of[1]} {'is' if len(handled) == 1 else 'are'} {done}."
-    )
-    return visit.back(_address(_tab(form), ""))
+        return _inbox(visit, refuse(visit, form, about, refused), shown, status=status_of(refused))
+    of = f" of {form.text('monitor').partition('/')[2]}" if form.text("monitor") else ""
+    named = handled[0].alert if len(handled) == 1 else f"{wording.plural(len(handled), 'alert')}{of}"
+    visit.notice(f"{named} {'is' if len(handled) == 1 else 'are'} {done}.", counted)
+    return visit.back(_address(shown if shown in SHOWN else "", ""))
