@@ -16,6 +16,10 @@ class NotAllowed(Exception):
     """A decision or step is refused; the message says why and what to do instead."""
 
 
+class NotThere(LookupError):
+    """What an address or a command names is not there; the message says so, and what is or where to look."""
+
+
 class NoAuthority(NotAllowed):
     """Refused because of who asks: somebody else may. The message says who."""
 

@@ -105,7 +105,7 @@ def address(taken: AnyStep) -> str:
 
 def words(taken: AnyStep) -> list[str]:
     """The command with what it cannot do without."""
-    said = [how.example for _, _, how in taken.names]
+    said = [how.example for _, _, how in taken.names if not how.flag]
     fields = taken.asked.model_fields if taken.asked else {}
     said += ["x" for name, field in fields.items() if _in_order(name, field)]
     return [taken.noun, taken.verb, *said]

@@ -26,6 +26,7 @@ from holdfast.contain.events import ContainmentFact, ContainmentProposed
 from holdfast.ledger.facts import Fact, Recorded
 from holdfast.ledger.ledger import Draft, Ledger, Stream
 from holdfast.ledger.tables import metadata
+from holdfast.problems import NotThere
 
 containments = Table(
     "containments",
@@ -106,7 +107,7 @@ def _state(row: Any) -> Containment:
 # One containment to decide on ----------------------------------------------------------------------
 
 
-class NoSuchContainment(LookupError):
+class NoSuchContainment(NotThere):
     """There is no containment of this number."""
 
 

@@ -50,7 +50,7 @@ from holdfast.prepare import versions
 from holdfast.prepare.events import SystemApplied, SystemWithdrawn
 from holdfast.prepare.systems import Metric, Monitor, System
 from holdfast.prepare.versions import Applied
-from holdfast.problems import NotAllowed, did_you_mean
+from holdfast.problems import NotAllowed
 
 _log = structlog.get_logger("holdfast.monitoring")
 AGAIN = timedelta(minutes=15)
@@ -159,10 +159,7 @@ class Monitoring:
     # Measuring ---------------------------------------------------------------------------------
 
     def _covered(self, system: str) -> Applied[System]:
-        systems = versions.active_systems(self.ledger)
-        applied = systems.get(system)
-        if applied is None:
-            raise NotAllowed(f"no AI system is called {system!r}; {did_you_mean(system, sorted(systems))}")
+        applied = versions.require_system(self.ledger, system)
         if not applied.model.is_covered:
             raise NotAllowed(f"{system} has no prediction log or no monitors; add them to {applied.file}")
         return applied

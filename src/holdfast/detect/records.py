@@ -45,6 +45,7 @@ from holdfast.ledger.facts import Recorded
 from holdfast.ledger.tables import metadata
 from holdfast.prepare.systems import System
 from holdfast.prepare.terms import CANNOT_MEASURE
+from holdfast.problems import NotThere
 
 measurements = Table(
     "measurements",
@@ -307,7 +308,7 @@ class Run:
         return self.state == "failing" or overdue
 
 
-class NoSuchAlert(LookupError):
+class NoSuchAlert(NotThere):
     """No alert has this number."""
 
 

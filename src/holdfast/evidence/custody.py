@@ -33,7 +33,7 @@ from holdfast.ledger import tables
 from holdfast.ledger.facts import Fact, decode
 from holdfast.ledger.ledger import Ledger
 from holdfast.people import Actor, Permission
-from holdfast.problems import NoAuthority, NotAllowed
+from holdfast.problems import NoAuthority, NotAllowed, NotThere
 from holdfast.wording import plural
 
 WHOLE = "all items"
@@ -43,7 +43,7 @@ SAME_LOOK = timedelta(hours=1)
 """How long a page that refreshes itself goes on with the look that was recorded."""
 
 
-class NoSuchItem(Exception):
+class NoSuchItem(NotThere):
     """The incident holds no item of this number."""
 
 

@@ -9,9 +9,10 @@ from holdfast.incident.events import IncidentFact
 from holdfast.incident.incident import Incident, fold
 from holdfast.ledger.facts import Fact
 from holdfast.ledger.ledger import Draft, Ledger, Stream
+from holdfast.problems import NotThere
 
 
-class NoSuchIncident(LookupError):
+class NoSuchIncident(NotThere):
     """There is no incident of this number."""
 
 

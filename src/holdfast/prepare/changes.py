@@ -24,12 +24,16 @@ from holdfast.prepare.events import (
 from holdfast.prepare.roster import Roster
 from holdfast.prepare.systems import Monitor, System
 from holdfast.prepare.terms import Function
-from holdfast.problems import NoAuthority, NotAllowed, did_you_mean
+from holdfast.problems import NoAuthority, NotAllowed, NotThere, did_you_mean
 
 STREAM = "changes"
 State = Literal["proposed", "in force", "withdrawn"]
 _NO_LIMIT = {"id", "name", "reason", "tells"}
 """What of a monitor can be worded anew without anything alarming sooner or later for it."""
+
+
+class NoSuchChange(NotThere, NotAllowed):
+    """No change has this number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +132,15 @@ class Changes:
         known = self.of(subject)
         return [ChangeWithdrawn(change=known.id, subject=subject, reason=reason)] if known else []
 
+    def require(self, change: str) -> Change:
+        """Raises NoSuchChange."""
+        if change not in self.all:
+            raise NoSuchChange(f"there is no change {change}; {did_you_mean(change, self.all)}")
+        return self.all[change]
+
     def approve(self, change: str, function: Function, roster: Roster, by: Actor) -> list[Fact]:
         """Sign for a function; nothing when it is signed already. Raises NotAllowed."""
-        found = self.all.get(change)
-        if found is None:
-            raise NotAllowed(f"there is no change {change}; {did_you_mean(change, self.all)}")
+        found = self.require(change)
         if function not in found.proposed.sign_off:
             wanted = ", ".join(one.label.lower() for one in found.proposed.sign_off)
             raise NotAllowed(f"{change} does not ask for {function.label.lower()}; it asks for {wanted}")

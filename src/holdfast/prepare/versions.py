@@ -50,7 +50,7 @@ from holdfast.prepare.roster import Roster
 from holdfast.prepare.systems import System
 from holdfast.prepare.terms import Function
 from holdfast.prepare.workspace import Workspace, content_hash, read_playbook, read_roster, read_system
-from holdfast.problems import NoAuthority, NotAllowed, did_you_mean
+from holdfast.problems import NoAuthority, NotAllowed, NotThere, did_you_mean
 
 PLAYBOOK_STREAM, ROSTER_STREAM = "playbook", "roster"
 State = Literal["proposed", "active", "superseded", "withdrawn"]
@@ -428,6 +428,11 @@ def _brought_into_force(ledger: Ledger, change: Change) -> Draft:
     return Draft(stream.name, stream.version, [fact])
 
 
+def require_change(ledger: Ledger, change: str) -> Change:
+    """Raises NoSuchChange."""
+    return changes.folded(ledger.stream(changes.STREAM).facts).require(change)
+
+
 def changes_of(ledger: Ledger) -> tuple[Change, ...]:
     """Every change that was to be signed, the newest first."""
     return tuple(reversed(tuple(changes.folded(ledger.stream(changes.STREAM).facts).all.values())))
@@ -585,16 +590,20 @@ def playbook_version(ledger: Ledger, content: str) -> PlaybookVersion | None:
     return found[0] if found else None
 
 
+class NoSuchVersion(NotThere, NotAllowed):
+    """No version of the playbook is meant by that."""
+
+
 def find_playbook(ledger: Ledger, version: str) -> PlaybookVersion:
     """The version a person means by a hash, the beginning of one (8 characters or more), or a label.
 
-    A label names the version applied last under it. Raises NotAllowed when there is none.
+    A label names the version applied last under it. Raises NoSuchVersion.
     """
     known = playbook_versions_of(ledger)
     for one in known:
         if one.version == version or (len(version) >= 8 and one.content.startswith(version.lower())):
             return one
-    raise NotAllowed(
+    raise NoSuchVersion(
         f"there is no playbook version {version}; {did_you_mean(version, [one.version for one in known])}"
         if known
         else "no playbook was applied yet; run `holdfast apply` first"
@@ -645,6 +654,18 @@ def _version(conn: Connection, row: Any) -> PlaybookVersion:
         review_due=clock.parse(row.review_due) if row.review_due else None,
         text=row.text,
     )
+
+
+class NoSuchSystem(NotThere, NotAllowed):
+    """The inventory in force names no such AI system."""
+
+
+def require_system(ledger: Ledger, system: str) -> Applied[System]:
+    """An AI system of the inventory in force. Raises NoSuchSystem."""
+    known = active_systems(ledger)
+    if system not in known:
+        raise NoSuchSystem(f"no AI system is called {system!r}; {did_you_mean(system, known)}")
+    return known[system]
 
 
 def active_systems(ledger: Ledger) -> Mapping[str, Applied[System]]:

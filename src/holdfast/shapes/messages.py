@@ -10,8 +10,8 @@ from sqlalchemy import select
 from holdfast import clock
 from holdfast.ledger import tables
 from holdfast.ledger.ledger import Ledger
+from holdfast.problems import NotThere
 from holdfast.shapes.base import Shown
-from holdfast.shapes.record import NotThere
 
 
 class MessageShown(Shown):

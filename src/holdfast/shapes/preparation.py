@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from holdfast.ledger.facts import Recorded
 from holdfast.people import AccessRole, Permission
@@ -13,7 +15,7 @@ from holdfast.prepare.changes import Change
 from holdfast.prepare.events import PlaybookReviewed
 from holdfast.prepare.terms import Function
 from holdfast.prepare.versions import Passage, PlaybookVersion
-from holdfast.shapes.base import Shown
+from holdfast.shapes.base import Asked, Shown, Text
 
 
 class SignatureShown(Shown):
@@ -139,6 +141,13 @@ class TokenShown(Shown):
 
 class TokenIssued(TokenShown):
     secret: str
+
+
+class Reviewed(Asked):
+    """That the playbook was reviewed and stays as it is."""
+
+    note: Annotated[Text, Field(min_length=1)]
+    """What was looked at, and why nothing changes."""
 
 
 def listed_version(found: PlaybookVersion) -> VersionListed:

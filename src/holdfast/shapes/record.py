@@ -20,7 +20,7 @@ from holdfast.ledger.events import LedgerAnchored
 from holdfast.ledger.ledger import Ledger
 from holdfast.ledger.timekeeping import LedgerClock, Step
 from holdfast.ledger.verdict import Checked as LastCheck
-from holdfast.problems import NotAllowed
+from holdfast.problems import NotAllowed, NotThere
 from holdfast.shapes.base import Shown
 from holdfast_verify.tree import consistency_proof, inclusion_proof
 
@@ -131,10 +131,6 @@ class ClockShown(Shown):
     newest: datetime | None
     step: str
     """The jump that waits to be confirmed; empty while the clock goes on evenly."""
-
-
-class NotThere(LookupError):
-    """The ledger holds no such entry, or has not sealed it yet."""
 
 
 def facts(ledger: Ledger, after: int, limit: int, type_: str = "", stream: str = "") -> Facts:

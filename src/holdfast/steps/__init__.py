@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from holdfast.steps import alerts, containment, incidents
+from holdfast.steps import alerts, containment, incidents, messages, monitors, playbook
 from holdfast.steps.step import Step
 
-STEPS: tuple[Step[Any, Any, Any], ...] = (*alerts.STEPS, *incidents.STEPS, *containment.STEPS)
+STEPS: tuple[Step[Any, Any, Any], ...] = (
+    *playbook.STEPS,
+    *monitors.STEPS,
+    *alerts.STEPS,
+    *incidents.STEPS,
+    *containment.STEPS,
+    *messages.STEPS,
+)

@@ -9,13 +9,10 @@ from fastapi import APIRouter, Query
 from holdfast.application import Application
 from holdfast.detect import records, watched
 from holdfast.detect.records import Run
-from holdfast.interfaces.api.access import App, Now, Reads, Responds
+from holdfast.interfaces.api.access import App, Reads
 from holdfast.interfaces.api.addresses import AlertId, Filter, Limit, Name
-from holdfast.interfaces.api.refusals import Missing
 from holdfast.prepare import versions
-from holdfast.prepare.systems import System
-from holdfast.prepare.versions import Applied
-from holdfast.problems import did_you_mean
+from holdfast.problems import NotThere, did_you_mean
 from holdfast.shapes import detection as shapes
 from holdfast.shapes.base import Time
 
@@ -35,7 +32,7 @@ def list_systems(app: App, who: Reads) -> shapes.SystemList:
 
 @router.get("/systems/{system}", tags=["AI systems"], summary="One AI system")
 def show_system(app: App, who: Reads, system: Name) -> shapes.SystemShown:
-    applied = _system(app, system)
+    applied = versions.require_system(app.ledger, system)
     with app.ledger.reading() as conn:
         counted = len(watched.monitors_in(conn, applied.model))
     return shapes.shown_system(applied, counted, _runs(app).get(system))
@@ -43,7 +40,7 @@ def show_system(app: App, who: Reads, system: Name) -> shapes.SystemShown:
 
 @router.get("/systems/{system}/monitors", tags=["monitors"], summary="Its monitors and what they said last")
 def list_monitors(app: App, who: Reads, system: Name) -> shapes.MonitorList:
-    model = _system(app, system).model
+    model = versions.require_system(app.ledger, system).model
     with app.ledger.reading() as conn:
         newest, wrong = records.newest(conn, system), records.false_alarms(conn, system)
         monitors = watched.monitors_in(conn, model)
@@ -64,21 +61,15 @@ def measurements(
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1_000,
 ) -> shapes.Measurements:
     """The newest `limit` of those since `since`. A monitor of several columns is asked as `id.column`."""
-    known = _system(app, system).model.monitors
+    known = versions.require_system(app.ledger, system).model.monitors
     if not any(shapes.belongs(monitor, one) for one in known):
-        raise Missing(
+        raise NotThere(
             f"{system} has no monitor {monitor}; {did_you_mean(monitor, [one.id for one in known])}"
         )
     with app.ledger.reading() as conn:
         found = records.measurements_of(conn, system, monitor, since)
     shown = tuple(shapes.MeasurementShown.model_validate(one) for one in found[-limit:])
     return shapes.Measurements(system=system, monitor=monitor, measurements=shown)
-
-
-@router.post("/systems/{system}/runs", status_code=201, tags=["monitors"], summary="Run its monitors now")
-def run(app: App, who: Responds, now: Now, system: Name) -> shapes.Ran:
-    _system(app, system)
-    return shapes.ran(app.monitoring.run(system, by=who.actor, at=now))
 
 
 @router.get("/alerts", tags=["alerts"], summary="Alerts, the newest first")
@@ -107,13 +98,6 @@ def list_alert_groups(
 def show_alert(app: App, who: Reads, alert: AlertId) -> shapes.AlertShown:
     with app.ledger.reading() as conn:
         return shapes.alert(records.require_alert(conn, alert))
-
-
-def _system(app: Application, system: str) -> Applied[System]:
-    found = versions.active_systems(app.ledger)
-    if system not in found:
-        raise Missing(f"no AI system is called {system}; {did_you_mean(system, found)}")
-    return found[system]
 
 
 def _runs(app: Application) -> dict[str, Run]:

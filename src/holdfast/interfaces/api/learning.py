@@ -10,10 +10,10 @@ from holdfast.application import Application
 from holdfast.incident.loading import load
 from holdfast.interfaces.api.access import App, Now, Reads, Responds
 from holdfast.interfaces.api.addresses import Filter, IncidentId, ItemId, Limit
-from holdfast.interfaces.api.refusals import Missing
 from holdfast.learn import remedying, reviewing, tracker
 from holdfast.learn.remediation import Item
 from holdfast.learn.review import Review
+from holdfast.problems import NotThere
 from holdfast.shapes import incidents
 from holdfast.shapes import learning as shapes
 from holdfast.shapes.base import Time
@@ -131,5 +131,5 @@ def _item(app: Application, item: str) -> Item:
     with app.ledger.reading() as conn:
         found = tracker.get(conn, item)
     if found is None:
-        raise Missing(f"there is no remediation {item}; the incident lists its items")
+        raise NotThere(f"there is no remediation {item}; the incident lists its items")
     return found

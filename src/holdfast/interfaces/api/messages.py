@@ -7,9 +7,8 @@ from typing import Literal
 from fastapi import APIRouter
 
 from holdfast.incident.loading import load
-from holdfast.interfaces.api.access import App, Now, Reads, Responds
-from holdfast.interfaces.api.addresses import IncidentId, Limit, MessageId
-from holdfast.ledger import outbox
+from holdfast.interfaces.api.access import App, Reads
+from holdfast.interfaces.api.addresses import IncidentId, Limit
 from holdfast.shapes import messages as shapes
 
 router = APIRouter(tags=["messages"])
@@ -26,11 +25,3 @@ def list_messages(
 def list_of_incident(app: App, who: Reads, incident: IncidentId, limit: Limit = 50) -> shapes.Messages:
     load(app.ledger, incident)
     return shapes.messages(app.ledger, incident, limit=limit)
-
-
-@router.put("/messages/{message}/retry", summary="Try again what was given up")
-def retry(app: App, who: Responds, now: Now, message: MessageId) -> shapes.MessageShown:
-    """Does nothing for a message that was sent or is still being tried."""
-    shapes.message(app.ledger, message)
-    outbox.retry(app.ledger, message, who.actor, now)
-    return shapes.message(app.ledger, message)

@@ -14,21 +14,12 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
-from holdfast.contain.reading import NoSuchContainment
-from holdfast.detect.records import NoSuchAlert
-from holdfast.evidence.custody import NoSuchItem
 from holdfast.evidence.vault import VaultProblem
-from holdfast.incident.loading import NoSuchIncident
 from holdfast.ledger.ledger import Conflict, NotAsWritten
 from holdfast.prepare.documents import Unusable, spelled
-from holdfast.problems import Fault, NoAuthority, NotAllowed, explain
-from holdfast.shapes.record import NotThere
+from holdfast.problems import Fault, NoAuthority, NotAllowed, NotThere, explain
 
 _log = structlog.get_logger("holdfast.api")
-
-
-class Missing(LookupError):
-    """What the address names is not there; the message says what is."""
 
 
 class Misplaced(BaseModel):
@@ -54,12 +45,7 @@ class Problem(BaseModel):
 
 
 _STATUS: tuple[tuple[type[Exception], int], ...] = (
-    (NoSuchIncident, 404),
-    (NoSuchContainment, 404),
-    (NoSuchAlert, 404),
-    (NoSuchItem, 404),
     (NotThere, 404),
-    (Missing, 404),
     # Somebody was faster, or the state does not allow it: read again and decide again.
     (Conflict, 409),
     (NoAuthority, 403),

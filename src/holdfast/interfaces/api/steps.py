@@ -14,7 +14,14 @@ from holdfast.prepare.accounts import SignedIn
 from holdfast.steps import STEPS
 from holdfast.steps.step import Call, Step
 
-TAGS = {"alert": "alerts", "incident": "incidents", "contain": "containment"}
+TAGS = {
+    "playbook": "playbook",
+    "monitor": "monitors",
+    "alert": "alerts",
+    "incident": "incidents",
+    "contain": "containment",
+    "message": "messages",
+}
 """Under which heading the steps of a noun are described."""
 
 

@@ -14,9 +14,9 @@ from holdfast import wording
 from holdfast.incident.loading import load
 from holdfast.interfaces.cli.output import Style, cell, clipped, table
 from holdfast.interfaces.cli.session import Session, command, noun
-from holdfast.ledger import outbox
-from holdfast.people import Permission
+from holdfast.interfaces.cli.steps import stepped
 from holdfast.shapes import messages as shapes
+from holdfast.steps import messages as steps
 
 app = noun("message", "Messages: who was told what, and whether it arrived.")
 
@@ -43,19 +43,7 @@ def list_(
     )
 
 
-@command(app, "retry")
-def retry(
-    session: Session, message: Annotated[str, typer.Argument(metavar="MESSAGE", help="Its id.")]
-) -> None:
-    """Try again a message that was given up; a running worker sends it."""
-    by = session.acting(Permission.RESPOND)
-    ledger = session.application.ledger
-    shapes.message(ledger, message)
-    outbox.retry(ledger, message, by, session.now)
-    session.answer(
-        lambda: shapes.message(ledger, message),
-        lambda made: [f"The message to {made.recipient} is {made.state}."],
-    )
+stepped(app, steps.retry, lambda taken: [f"The message to {taken.shown.recipient} is {taken.shown.state}."])
 
 
 def _listed(made: shapes.Messages, session: Session) -> Iterable[RenderableType]:

@@ -20,14 +20,16 @@ from holdfast.detect.monitors import monitors_of
 from holdfast.interfaces.cli.output import Style, cell, clipped, facts, heading, indented, table, words_of
 from holdfast.interfaces.cli.session import Session, command, noun
 from holdfast.interfaces.standing import standing_of
-from holdfast.people import Permission
+from holdfast.ledger.ledger import Ledger
 from holdfast.prepare import versions
 from holdfast.prepare.documents import Unusable, read_document, understand
 from holdfast.prepare.systems import Metric, System
+from holdfast.prepare.versions import Applied
 from holdfast.prepare.workspace import SYSTEMS
 from holdfast.problems import NotAllowed, Problem, did_you_mean
 from holdfast.shapes import detection as shapes
 from holdfast.shapes.base import Shown
+from holdfast.steps import monitors as steps
 
 app = noun("monitor", "Monitors: what is watched, and what it says.")
 
@@ -47,7 +49,7 @@ def list_(
 ) -> None:
     """What is watched, by which threshold, what it said last, and when it ran."""
     ledger = session.application.ledger
-    systems = _chosen(versions.active_systems(ledger), system)
+    systems = _chosen(ledger, system)
 
     def document() -> Monitors:
         with ledger.reading() as conn:
@@ -78,14 +80,14 @@ def run(
     system: Annotated[str, typer.Argument(metavar="SYSTEM", help="Only of this AI system.")] = "",
 ) -> None:
     """Measure what is new in the prediction logs, and record it. Exits 1 when anything cannot be measured."""
-    by = session.acting(Permission.RESPOND)
-    application = session.application
-    systems = _chosen(versions.active_systems(application.ledger), system)
+    call = session.call()
+    steps.run.require(call.who)
+    systems = _chosen(call.ledger, system)
     covered = [id_ for id_, applied in systems.items() if applied.model.is_covered or id_ == system]
     done = []
     for id_ in covered:
         with session.progress(f"running the monitors of {id_}"):
-            done.append(application.monitoring.run(id_, by=by, at=session.now))
+            done.append(steps.run(call, id_))
 
     def document() -> Runs:
         return Runs(runs=tuple(shapes.ran(ran) for ran in done))
@@ -137,10 +139,8 @@ def backtest(
 # Which system ----------------------------------------------------------------------------------
 
 
-def _chosen(systems: Any, system: str) -> Any:
-    if system and system not in systems:
-        raise NotAllowed(f"no AI system is called {system!r}; {did_you_mean(system, systems)}")
-    return {system: systems[system]} if system else systems
+def _chosen(ledger: Ledger, system: str) -> Mapping[str, Applied[System]]:
+    return {system: versions.require_system(ledger, system)} if system else versions.active_systems(ledger)
 
 
 def _written(session: Session, system: str) -> tuple[System, Path]:

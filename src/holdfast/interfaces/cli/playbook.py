@@ -11,12 +11,12 @@ from rich.console import RenderableType
 from holdfast import wording
 from holdfast.interfaces.cli.output import Style, cell, facts, listed, table, when, words_of
 from holdfast.interfaces.cli.session import Session, command, noun
-from holdfast.people import Permission
+from holdfast.interfaces.cli.steps import stepped
 from holdfast.prepare import versions
-from holdfast.prepare.terms import Function
 from holdfast.prepare.versions import PlaybookVersion
 from holdfast.prepare.workspace import PLAYBOOK
 from holdfast.shapes import preparation as shapes
+from holdfast.steps import playbook as steps
 
 app = noun("playbook", "The playbook: how the organisation responds.")
 Version = Annotated[
@@ -49,23 +49,6 @@ def show(
     session.answer(lambda: shapes.shown_version(found), _shown)
 
 
-@command(app, "approve")
-def approve(
-    session: Session,
-    function: Annotated[Function, typer.Argument(metavar="FUNCTION", help=" | ".join(Function))],
-    version: Annotated[
-        str, typer.Option("--version", help="A label or a hash; the one applied last unless given.")
-    ] = "",
-) -> None:
-    """Sign a version for a function you hold. The last signature it asks for puts it in force."""
-    by = session.acting(Permission.APPROVE_PLAYBOOK)
-    ledger = session.application.ledger
-    newest = versions.playbook_versions_of(ledger)
-    content = _version(session, version).content if version or not newest else newest[0].content
-    versions.approve_playbook(ledger, content, function, by, session.now)
-    session.answer(lambda: shapes.shown_version(versions.find_playbook(ledger, content)), _signed)
-
-
 @command(app, "diff")
 def diff(
     session: Session,
@@ -88,33 +71,6 @@ def changes_(session: Session) -> None:
     """Changes of limits and of authority that are signed like the playbook, the newest first."""
     found = versions.changes_of(session.application.ledger)
     session.answer(lambda: shapes.changes_shown(found), _changes)
-
-
-@command(app, "approve-change")
-def approve_change(
-    session: Session,
-    change: Annotated[str, typer.Argument(metavar="CHANGE", help="Its number: CHG-1.")],
-    function: Annotated[Function, typer.Argument(metavar="FUNCTION", help=" | ".join(Function))],
-) -> None:
-    """Sign a change for a function you hold. The last signature it asks for puts it in force."""
-    by = session.acting(Permission.APPROVE_PLAYBOOK)
-    ledger = session.application.ledger
-    versions.approve_change(ledger, change, function, by, session.now)
-    session.answer(
-        lambda: shapes.change(next(one for one in versions.changes_of(ledger) if one.id == change)), _change
-    )
-
-
-@command(app, "review")
-def review(
-    session: Session,
-    note: Annotated[str, typer.Argument(metavar="NOTE", help="What was looked at; why nothing changes.")],
-) -> None:
-    """Record that the regular review left the playbook as it is. The next one is due as it says."""
-    by = session.acting(Permission.APPROVE_PLAYBOOK)
-    ledger = session.application.ledger
-    versions.review_playbook(ledger, note, by, session.now)
-    session.answer(lambda: shapes.reviews(versions.reviews_of(ledger)[:1]), _reviewed)
 
 
 def _version(session: Session, version: str) -> PlaybookVersion:
@@ -214,3 +170,8 @@ def _changed(made: shapes.Difference) -> Iterable[RenderableType]:
             shown = cell(f"{line.sign} {line.text}", colours[line.sign])
             shown.no_wrap, shown.overflow = True, "ignore"  # a file's line stays one line
             yield shown
+
+
+stepped(app, steps.sign, lambda taken: _signed(taken.shown))
+stepped(app, steps.sign_change, lambda taken: _change(taken.shown))
+stepped(app, steps.review, lambda taken: _reviewed(taken.shown))

@@ -13,12 +13,8 @@ from contextlib import contextmanager
 import typer
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
-from holdfast.contain.reading import NoSuchContainment
-from holdfast.detect.records import NoSuchAlert
 from holdfast.detect.tables import LogError
-from holdfast.evidence.custody import NoSuchItem
 from holdfast.evidence.vault import VaultProblem
-from holdfast.incident.loading import NoSuchIncident
 from holdfast.ledger.anchor import AnchorProblem
 from holdfast.ledger.database import DatabaseProblem
 from holdfast.ledger.facts import UnknownFact
@@ -27,19 +23,14 @@ from holdfast.ledger.ledger import Conflict, HeadMissing, NotALedger, NotAsWritt
 from holdfast.ledger.sealing import RefusedToSeal
 from holdfast.prepare.documents import Unusable
 from holdfast.prepare.starting import AlreadyThere
-from holdfast.problems import Fault, NotAllowed
+from holdfast.problems import Fault, NotAllowed, NotThere
 from holdfast.settings import SettingsError
-from holdfast.shapes.record import NotThere
 from holdfast.steps.asking import Misread
 
 REFUSED, NOT_UNDERSTOOD = 1, 2
 
 _SENTENCES: tuple[type[Exception], ...] = (
     NotAllowed,
-    NoSuchIncident,
-    NoSuchContainment,
-    NoSuchAlert,
-    NoSuchItem,
     NotThere,
     HeadMissing,
     NotALedger,

@@ -35,6 +35,7 @@ from holdfast.prepare.roster import Roster
 from holdfast.prepare.starting import example_origin
 from holdfast.problems import NoAuthority, NotAllowed, did_you_mean
 from holdfast.settings import FILE_NAME, Settings
+from holdfast.steps.step import Call
 from holdfast.wording import visible
 
 PERSON = "HOLDFAST_PERSON"
@@ -154,6 +155,10 @@ class Session:
         if roster is None:
             raise NoAuthority("no roster is in force, so nobody is known here yet; run `holdfast apply`")
         return Asking(*self._listed(roster.model, "the roster in force"))
+
+    def call(self) -> Call:
+        """Whoever asks, here and now, for a step. Raises NoAuthority unless they are in the roster."""
+        return Call(self.application, self.asking(), self.now)
 
     def acting(self, permission: Permission) -> Actor:
         """Who acts. Raises NoAuthority unless they are in the roster and their access allows it."""

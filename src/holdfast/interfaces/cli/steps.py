@@ -19,10 +19,10 @@ from pydantic.fields import FieldInfo
 from rich.console import RenderableType
 
 from holdfast.interfaces.cli.session import Session, command
-from holdfast.interfaces.cli.typed import in_order
+from holdfast.interfaces.cli.typed import by_name, in_order
 from holdfast.shapes.base import Flag, InOrder
 from holdfast.steps.asking import Misread, kind_of, named, read
-from holdfast.steps.step import Call, Step
+from holdfast.steps.step import Step
 
 AnswerT = TypeVar("AnswerT")
 ShownT = TypeVar("ShownT", bound=BaseModel)
@@ -65,7 +65,8 @@ def stepped(
 
     parameters = [
         _named("session", Session),
-        *(_named(name, Annotated[str, in_order(how)]) for name, _, how in step.names),
+        *(_named(name, Annotated[str, in_order(how)]) for name, _, how in step.names if not how.flag),
+        *(_named(name, Annotated[str, by_name(how)], "") for name, _, how in step.names if how.flag),
         *(_field(name, field) for name, field in (step.asked.model_fields if step.asked else {}).items()),
     ]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -81,7 +82,7 @@ def take(
     words: Words[AnswerT, ShownT],
 ) -> Taken[AnswerT, ShownT]:
     """Take a step with what was typed, let it take its course, and say how things stand."""
-    call = Call(session.application, session.asking(), session.now)
+    call = session.call()
     step.require(call.who)
     names: tuple[str, ...] = tuple(named(kind, name, typed[name]) for name, kind, _ in step.names)
     said = _said(step.asked, typed) if step.asked else None

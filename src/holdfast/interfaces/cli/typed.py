@@ -24,6 +24,11 @@ def in_order(how: Named) -> Any:
     return typer.Argument(metavar=how.metavar, help=how.help)
 
 
+def by_name(how: Named) -> Any:
+    """A name that may be left out."""
+    return typer.Option(how.flag, metavar=how.metavar, help=how.help, show_default=False)
+
+
 IncidentId = Annotated[str, in_order(addresses.INCIDENT)]
 ItemId = Annotated[str, in_order(addresses.ITEM)]
 AlertId = Annotated[str, in_order(addresses.ALERT)]

@@ -14,15 +14,11 @@ from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from holdfast.contain.reading import NoSuchContainment
-from holdfast.detect.records import NoSuchAlert
-from holdfast.evidence.custody import NoSuchItem
-from holdfast.incident.loading import NoSuchIncident
 from holdfast.interfaces.web import access
 from holdfast.interfaces.web.access import Forbidden, Forged, SignInFirst, Visit
 from holdfast.interfaces.web.rendering import fragment, sentence
 from holdfast.ledger.ledger import Conflict
-from holdfast.problems import NoAuthority, NotAllowed
+from holdfast.problems import NoAuthority, NotAllowed, NotThere
 from holdfast.steps.asking import Misread
 
 _log = structlog.get_logger("holdfast.web")
@@ -55,8 +51,7 @@ def handle_errors(app: FastAPI, headers: Mapping[str, str]) -> None:
     app.add_exception_handler(Misread, _refused(422, "The form cannot be read as it is"))
     app.add_exception_handler(NotAllowed, _refused(409, "Not done"))
     app.add_exception_handler(Conflict, _conflict)
-    for missing in (NoSuchIncident, NoSuchContainment, NoSuchAlert, NoSuchItem):
-        app.add_exception_handler(missing, _refused(404, "Not found"))
+    app.add_exception_handler(NotThere, _refused(404, "Not found"))
     app.add_exception_handler(Exception, failed)
 
 

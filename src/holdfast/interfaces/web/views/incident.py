@@ -30,13 +30,14 @@ from holdfast.interfaces.web.typed import NOTHING, Typed, typed
 from holdfast.investigate import assessing
 from holdfast.investigate.impact import Impact
 from holdfast.learn import closing, remedying, reviewing
-from holdfast.ledger import outbox, timers
+from holdfast.ledger import timers
 from holdfast.ledger.facts import Fact, Recorded
 from holdfast.people import IncidentRole, Permission
 from holdfast.prepare.terms import CANNOT_MEASURE, Authority
 from holdfast.problems import NotAllowed
 from holdfast.shapes import incidents as asked
 from holdfast.steps import incidents as steps
+from holdfast.steps import messages as message_steps
 from holdfast.steps.asking import named
 
 router = APIRouter(prefix="/incidents/{incident}")
@@ -389,18 +390,17 @@ def together(visit: visit, incident: IncidentNumber, form: typed) -> Response:
     return visit.back(_home(incident))
 
 
-@router.post("/messages/attempts")
+@router.post("/messages/attempts", **takes(message_steps.retry))
 def retry_messages(
     visit: visit, incident: IncidentNumber, message: Annotated[list[str] | None, Form()] = None
 ) -> Response:
     """Try again what was given up."""
-    visit.require(Permission.RESPOND)
     known = {one.message for one in storyline.messages(record_of(visit.application.ledger, incident))}
     again = [one for one in dict.fromkeys(message or ()) if one in known]
     if not again:
         raise NotAllowed(f"{incident} has no such message")
     for one in again:
-        outbox.retry(visit.application.ledger, one, visit.actor, visit.now)
+        message_steps.retry(visit.call, one)
     visit.notice(f"{wording.plural(len(again), 'message')} will be tried again.")
     return visit.back(_home(incident))
 

@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, HTTPException, Response
 
-from holdfast.interfaces.web.access import Visit, visit
+from holdfast.interfaces.web.access import Visit, takes, visit
+from holdfast.interfaces.web.errors import status_of
 from holdfast.interfaces.web.typed import NOTHING, Typed, refuse, typed
 from holdfast.ledger.facts import Recorded
 from holdfast.people import Permission
@@ -21,6 +22,9 @@ from holdfast.prepare.roster import Who
 from holdfast.prepare.terms import Function
 from holdfast.prepare.versions import PlaybookVersion
 from holdfast.problems import NotAllowed
+from holdfast.shapes.preparation import Reviewed
+from holdfast.steps import playbook as steps
+from holdfast.steps.asking import named
 
 router = APIRouter()
 
@@ -154,16 +158,14 @@ def history(visit: visit, version: str = "", page: int = 1) -> Response:
     )
 
 
-@router.post("/playbook/changes/{change}/approvals")
+@router.post("/playbook/changes/{change}/approvals", **takes(steps.sign_change))
 def approve_change(visit: visit, change: str, form: typed) -> Response:
     """Sign a change of limits or authority for one function; the last signature puts it in force."""
-    visit.require(Permission.APPROVE_PLAYBOOK)
-    ledger = visit.application.ledger
     try:
-        versions.approve_change(ledger, change, form.text("function"), visit.actor, visit.now)
+        steps.sign_change(visit.call, change, named(Function, "function", form.text("function")))
     except NotAllowed as refused:
-        return _playbook(visit, "", refuse(visit, form, "change", refused), 409)
-    signed = next(one for one in versions.changes_of(ledger) if one.id == change)
+        return _playbook(visit, "", refuse(visit, form, "change", refused), status_of(refused))
+    signed = versions.require_change(visit.application.ledger, change)
     missing = ", ".join(one.label.lower() for one in signed.open)
     if missing:
         visit.notice("Signed.", f"Still missing: {missing}.")
@@ -172,28 +174,25 @@ def approve_change(visit: visit, change: str, form: typed) -> Response:
     return visit.back("/playbook")
 
 
-@router.post("/playbook/reviews")
+@router.post("/playbook/reviews", **takes(steps.review))
 def review(visit: visit, form: typed) -> Response:
     """The regular review left the version in force as it is."""
-    visit.require(Permission.APPROVE_PLAYBOOK)
     try:
-        versions.review_playbook(visit.application.ledger, form.text("note"), visit.actor, visit.now)
+        steps.review(visit.call, form.read(Reviewed))
     except NotAllowed as refused:
-        return _playbook(visit, "", refuse(visit, form, "note", refused), 409)
+        return _playbook(visit, "", refuse(visit, form, "note", refused), status_of(refused))
     visit.notice("The review is on the record.")
     return visit.back("/playbook")
 
 
-@router.post("/playbook/versions/{content}/approvals")
-def approve(visit: visit, content: str, form: typed) -> Response:
+@router.post("/playbook/versions/{version}/approvals", **takes(steps.sign))
+def approve(visit: visit, version: str, form: typed) -> Response:
     """Sign a version for one function; the last required signature puts it in force."""
-    visit.require(Permission.APPROVE_PLAYBOOK)
-    ledger = visit.application.ledger
     try:
-        versions.approve_playbook(ledger, content, form.text("function"), visit.actor, visit.now)
+        content = steps.sign(visit.call, version, named(Function, "function", form.text("function")))
     except NotAllowed as refused:
-        return _playbook(visit, content, refuse(visit, form, "sign", refused), 409)
-    signed = versions.playbook_version(ledger, content)
+        return _playbook(visit, version, refuse(visit, form, "sign", refused), status_of(refused))
+    signed = versions.playbook_version(visit.application.ledger, content)
     if signed and signed.state == "active":
         visit.notice("Signed, and in force.", f"New incidents run under version {signed.version}.")
     else:

@@ -17,12 +17,12 @@ from holdfast.detect.records import Run
 from holdfast.incident import register
 from holdfast.incident.register import Filter
 from holdfast.interfaces.web import gauges, lists
-from holdfast.interfaces.web.access import Visit, visit
+from holdfast.interfaces.web.access import Visit, takes, visit
 from holdfast.interfaces.web.gauges import Coverage, Gauge
-from holdfast.people import Permission
 from holdfast.prepare import versions
 from holdfast.prepare.systems import System
 from holdfast.prepare.versions import Applied
+from holdfast.steps import monitors as steps
 from holdfast.wording import plural, sentence
 
 router = APIRouter()
@@ -154,12 +154,10 @@ def gauges_of(conn: Connection, system: System, windows: int = _COURSE) -> list[
     return sorted(found, key=lambda gauge: gauge.alerts == 0)
 
 
-@router.post("/systems/{system}/runs")
+@router.post("/systems/{system}/runs", **takes(steps.run))
 def run(visit: visit, system: str) -> Response:
     """Run the system's monitors now."""
-    visit.require(Permission.RESPOND)
-    require(visit, system)
-    ran = visit.application.monitoring.run(system, by=visit.actor, at=visit.now)
+    ran = steps.run(visit.call, system)
     if ran.failed:
         visit.notice("Nothing could be measured.", ran.failed, "bad")
     elif ran.failing:
