@@ -20,6 +20,10 @@ class NotThere(LookupError):
     """What an address or a command names is not there; the message says so, and what is or where to look."""
 
 
+class Waiting(NotAllowed):
+    """Refused until people have done what the message names. Nothing is broken: it is taken up by itself."""
+
+
 class NoAuthority(NotAllowed):
     """Refused because of who asks: somebody else may. The message says who."""
 

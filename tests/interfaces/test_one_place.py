@@ -24,6 +24,8 @@ from holdfast.audit.dossier import gather
 from holdfast.audit.report.content import content
 from holdfast.detect import records
 from holdfast.detect.bounds import Known
+from holdfast.detect.marks import Tally
+from holdfast.incident import communication
 from holdfast.incident.events import Contained, ContainmentLost, Resolved
 from holdfast.incident.loading import load
 from holdfast.interfaces.api import health
@@ -32,9 +34,14 @@ from holdfast.interfaces.cli.main import build
 from holdfast.interfaces.cli.session import Wiring
 from holdfast.interfaces.standing import standing_of
 from holdfast.interfaces.worker.worker import Worker
+from holdfast.investigate import assessing
+from holdfast.investigate.counting import Counted
+from holdfast.investigate.events import ImpactCounted, UserImpact
+from holdfast.investigate.impact import Assessment
 from holdfast.learn import reviewing
 from holdfast.learn.measures import measures_of
 from holdfast.learn.prefilling import prefill
+from holdfast.ledger.ledger import Draft
 from holdfast.ledger.outbox import MessageQueued
 from holdfast.people import Permission
 from holdfast.prepare.terms import ReviewQuestion
@@ -224,6 +231,61 @@ def test_what_was_measured_is_said_in_the_mail_as_everywhere_else(company: Compa
     for message in opened:
         assert wording.where_read(alert["reason"], "UTC") in wording.where_read(message.text, "UTC")
     assert alert["reason"] in company.report or f"{alert['value']:.2f}" in company.report
+
+
+def test_at_least_so_many_people_is_said_wherever_the_number_is(company: Company) -> None:
+    """R-IMP-02: what the rules of a count can only bound from below looks like an exact number nowhere."""
+    ledger, now = company.application.ledger, company.clock.now()
+    counted = ImpactCounted(
+        incident=INCIDENT,
+        number=len(assessing.impact_of(ledger, INCIDENT).counts) + 1,
+        system=load(ledger, INCIDENT).state.system,
+        start=now - timedelta(days=1),
+        end=now,
+        where={},
+        counted=Counted(Tally(1000, 800), Tally(400, 342), False, ("income is missing",), 4000, now),
+    )
+    stream = ledger.stream(assessing.stream_of(INCIDENT))
+    ledger.append(Draft(stream.name, stream.version, [counted]), by=MAYA, at=now)
+    impact = assessing.impact_of(ledger, INCIDENT)
+    (assessed,) = impact.assess(INCIDENT, Assessment(UserImpact(kind="applicants")))
+    stream = ledger.stream(assessing.stream_of(INCIDENT))
+    ledger.append(Draft(stream.name, stream.version, [assessed]), by=MAYA, at=now)
+    tell(ledger, INCIDENT, impact.noted(INCIDENT), at=now)
+    said = [
+        *(
+            company.read(path)
+            for path in ("/incidents", f"/incidents/{INCIDENT}", f"/incidents/{INCIDENT}/impact")
+        ),
+        company.type("incident", "show", INCIDENT, "--table"),
+        company.type("impact", "show", INCIDENT, "--table"),
+        company.report,
+        communication._summary(load(ledger, INCIDENT).state),
+        prefill(reviewing.material(ledger, load(ledger, INCIDENT).state))[ReviewQuestion.IMPACT],
+    ]
+    for one in said:
+        one = " ".join(one.split())
+        assert "342" in one, one
+        assert len(re.findall(r"\b342\b", one)) == len(re.findall(r"[Aa]t least 342\b", one)), one
+    known = company.ask(f"/incidents/{INCIDENT}")["impact"]
+    assert (known["users"], known["users_at_least"]) == (342, True)
+    shown = company.ask(f"/incidents/{INCIDENT}/impact")
+    assert (shown["people"], shown["at_least"], shown["assessment"]["at_least"]) == (342, True, True)
+
+
+def test_the_time_of_opening_is_called_so_everywhere(company: Company) -> None:
+    """An incident may open long after its alert was raised: its opening is no time of detection."""
+    page = company.read(f"/incidents/{INCIDENT}")
+    assert "opened" in page
+    assert "from an alert of" in page
+    material = reviewing.material(
+        company.application.ledger, load(company.application.ledger, INCIDENT).state
+    )
+    told = prefill(material)[ReviewQuestion.WHEN_DETECTED]
+    typed = company.type("incident", "show", INCIDENT, "--table")
+    assert '"word": "Opened"' in company.report
+    for said in (page, told, typed, company.report):
+        assert not re.search(r"\b[Dd]etected \d|Detected:|\"Detected\"|after detection", said)
 
 
 # Containment -----------------------------------------------------------------------------------

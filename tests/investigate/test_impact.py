@@ -25,6 +25,7 @@ from holdfast.investigate.events import (
 from holdfast.investigate.impact import Assessment, Impact, fold, known_period, period_to_count
 from holdfast.people import Actor
 from holdfast.problems import NotAllowed
+from holdfast.shapes.investigation import shown_impact
 from support.opened import MAYA, WORKER, alert
 
 NOW = datetime(2026, 11, 23, 10, 42, tzinfo=UTC)
@@ -317,3 +318,45 @@ def test_without_a_beginning_there_is_no_period_and_nothing_is_counted() -> None
         period_to_count(state, NOW)
     start = NOW - timedelta(hours=1)
     assert period_to_count(state, NOW, start) == (start, NOW)
+
+
+BOUNDED = replace(counted(), counted=replace(tallied(), complete=False))
+
+
+@pytest.mark.parametrize(
+    ("history", "words"),
+    [
+        ((BOUNDED,), ["at least 310 people affected", "800 people exposed"]),
+        ((counted(),), ["310 people affected", "800 people exposed"]),
+        ((counted(users=1),), ["1 person affected", "800 people exposed"]),
+        ((assessed(STATED, affected=25), (BOUNDED, WORKER)), ["25 people affected", "800 people exposed"]),
+        ((EXPOSED_ONLY,), ["800 people exposed"]),
+        ((assessed(STATED, affected=25), EXPOSED_ONLY), ["25 people affected", "800 people exposed"]),
+        ((), []),
+    ],
+)
+def test_the_incident_says_of_people_what_its_count_says(history: tuple[Told, ...], words: list[str]) -> None:
+    """R-IMP-02: a number that is known from below only is at least so many in mail, list and terminal too."""
+    impact = after(*history)
+    noted = impact.noted("INC-1")
+    assert noted.people() == words
+    assert noted.users_at_least == impact.is_at_least == any("at least" in word for word in words)
+
+
+def test_an_assessment_says_at_least_where_its_count_does() -> None:
+    (version,) = after(BOUNDED).assess("INC-1", SAID)
+    assert isinstance(version, ImpactAssessed)
+    assert version.people() == "at least 310 people affected, as count 1 says, 800 exposed"
+    (stated,) = after(BOUNDED).assess("INC-1", STATED)
+    assert isinstance(stated, ImpactAssessed)
+    assert stated.people() == "25 people affected, as stated, 800 exposed"
+
+
+def test_what_stands_beside_a_stated_number_is_at_least_where_the_count_is() -> None:
+    impact = after(assessed(STATED, affected=25), (BOUNDED, WORKER))
+    assert impact.said() == [
+        "stated by Maya Okafor, version 1, which rules",
+        "count 1 in the log says at least 310",
+    ]
+    shown = shown_impact("INC-1", after(BOUNDED))
+    assert (shown.people, shown.at_least) == (310, True)

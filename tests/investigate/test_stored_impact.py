@@ -39,8 +39,8 @@ ASSESSED: dict[str, Any] = {
 }
 
 
-def read(name: str, data: dict[str, Any]) -> Fact:
-    return decode(name, {"by": BY, "data": data, "v": 1})[1]
+def read(name: str, data: dict[str, Any], version: int = 1) -> Fact:
+    return decode(name, {"by": BY, "data": data, "v": version})[1]
 
 
 def test_what_was_counted_is_read_as_exposed_and_how_many_are_affected_as_not_known() -> None:
@@ -88,3 +88,18 @@ def test_what_the_rules_read_is_exposed_where_it_was_counted_and_affected_where_
     stated = read("incident.impact_noted", {**numbers, "users": 12, "inferences": None, "share": None})
     assert isinstance(stated, ImpactNoted)
     assert (stated.users, stated.exposed_users) == (12, None)
+
+
+def test_an_older_count_says_at_least_so_many_as_it_kept_no_word_of_more() -> None:
+    flags = dict.fromkeys(("outage", "sensitive_data", "breach", "regulatory", "external_notice"))
+    numbers = {"incident": "INC-1", "users": 310, "inferences": 400, "share": 0.1, **flags}
+    numbers |= {"exposed_users": 800, "exposed_inferences": 1000, "exposed_share": 0.25, "by_person": False}
+    noted = read("incident.impact_noted", numbers, 3)
+    assert isinstance(noted, ImpactNoted)
+    assert noted.people() == ["at least 310 people affected", "800 people exposed"]
+    stated = read("incident.impact_noted", {**numbers, "inferences": None, "share": None}, 3)
+    assert isinstance(stated, ImpactNoted)
+    assert stated.people()[0] == "310 people affected"
+    assessed = read("impact.assessed", {**ASSESSED, "exposed": 800, "affected": 310, "count": 1}, 2)
+    assert isinstance(assessed, ImpactAssessed)
+    assert assessed.people().startswith("at least 310 people affected, as count 1 says")

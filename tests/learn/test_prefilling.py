@@ -149,16 +149,16 @@ def test_when_it_was_is_told_with_durations_and_the_first_containment() -> None:
     told = answers()[ReviewQuestion.WHEN_DETECTED].split("\n")
     assert told[:5] == [
         "Began: 22 Nov 2026, 00:00 UTC.",
-        "Detected: 23 Nov 2026, 01:00 UTC, 1 d 1 h after it began.",
-        "Acknowledged: 23 Nov 2026, 01:04 UTC, 4 min after detection.",
-        "Contained: 23 Nov 2026, 02:00 UTC, 1 h after detection.",
-        "Resolved: 28 Nov 2026, 01:00 UTC, 5 d after detection.",
+        "Opened: 23 Nov 2026, 01:00 UTC, 1 d 1 h after it began.",
+        "Acknowledged: 23 Nov 2026, 01:04 UTC, 4 min after the opening.",
+        "Contained: 23 Nov 2026, 02:00 UTC, 1 h after the opening.",
+        "Resolved: 28 Nov 2026, 01:00 UTC, 5 d after the opening.",
     ]
     unknown = replace(STATE, began_at=None, acknowledged_at=None, first_contained_at=None, resolved_at=None)
     told = answers(state=unknown, timeline=[])[ReviewQuestion.WHEN_DETECTED].split("\n")
     assert told[:5] == [
         "Began: not known.",
-        "Detected: 23 Nov 2026, 01:00 UTC.",
+        "Opened: 23 Nov 2026, 01:00 UTC.",
         "Acknowledged: not so far.",
         "Contained: not so far.",
         "Resolved: not so far.",

@@ -74,7 +74,7 @@ def test_a_draft_is_filled_from_the_record(
     answers = review.answers
     assert "23 Nov 2026, 10:42 UTC  Alert: Accuracy: accuracy 0.71" in answers[ReviewQuestion.WHAT_HAPPENED]
     assert (
-        "Acknowledged: 23 Nov 2026, 10:51 UTC, 9 min after detection."
+        "Acknowledged: 23 Nov 2026, 10:51 UTC, 9 min after the opening."
         in answers[ReviewQuestion.WHEN_DETECTED]
     )
     assert (

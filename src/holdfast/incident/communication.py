@@ -283,8 +283,7 @@ def _severity(state: Incident) -> str:
 def _summary(state: Incident) -> str:
     parts = [state.description] if state.description else []
     parts += [alert.reason for alert in state.own_alerts]
-    if state.impact and state.impact.users is not None:
-        parts.append(f"{state.impact.users:,} people affected, as known so far.")
-    if state.impact and state.impact.exposed_users is not None:
-        parts.append(f"{state.impact.exposed_users:,} people were exposed, as counted so far.")
+    if state.impact and (known := state.impact.people()):
+        said = ", ".join(known)
+        parts.append(f"{said[0].upper()}{said[1:]}, as known so far.")
     return " ".join(parts) or state.title

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from holdfast import wording
 from holdfast.ledger.facts import Arm, Disarm, Fact, Line, fact, upcast
 from holdfast.prepare.terms import CANNOT_MEASURE, Category, Severity
 from holdfast.wording import sentence
@@ -533,13 +534,15 @@ class SystemNamed(Fact):
         return Line(f"It is about {self.system}", detail, "act")
 
 
-@fact("incident.impact_noted", version=3)
+@fact("incident.impact_noted", version=4)
 class ImpactNoted(Fact):
     """What is known of the impact at this moment, as the rules read it. None: not known."""
 
     incident: str
     users: int | None = None
     """People affected: touched by the fault."""
+    users_at_least: bool = False
+    """Whether more people may be affected than the rules of the count can tell."""
     inferences: int | None = None
     share: float | None = None
     """Share of the period's inferences that are affected, 0 to 1."""
@@ -561,6 +564,17 @@ class ImpactNoted(Fact):
         """What only people can say."""
         return self.outage, self.sensitive_data, self.breach, self.regulatory, self.external_notice
 
+    def people(self) -> list[str]:
+        """How many are affected, and how many were exposed, in words: what is known of the two.
+
+        `at least 342 people affected`, `1,200 people exposed`
+        """
+        counted = (
+            (self.users, self.users_at_least, "affected"),
+            (self.exposed_users, False, "exposed"),
+        )
+        return [f"{wording.people(n, at_least=least)} {word}" for n, least, word in counted if n is not None]
+
     def or_graver(self, known: ImpactNoted | None) -> ImpactNoted:
         """This, with the greater of every number: a milder count takes nothing back."""
         if known is None:
@@ -574,6 +588,12 @@ class ImpactNoted(Fact):
 
 COUNTS = ("users", "inferences", "share", "exposed_users", "exposed_inferences", "exposed_share")
 """The numbers of `ImpactNoted`."""
+
+
+@upcast("incident.impact_noted", 3)
+def _counted_from_below(data: dict[str, Any]) -> dict[str, Any]:
+    """Before version 4 it did not say whether the rules could tell all: beside a count, at least so many."""
+    return {**data, "users_at_least": data["users"] is not None and data["inferences"] is not None}
 
 
 @upcast("incident.impact_noted", 2)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, func, select
 
-from holdfast import clock
+from holdfast import clock, wording
 from holdfast.application import CLOCKS, Application
 from holdfast.detect import records
 from holdfast.detect.bounds import Bounds, bounds_of
@@ -23,9 +23,12 @@ from holdfast.ledger.ledger import Timer
 from holdfast.ledger.pulse import Beat
 from holdfast.prepare import versions
 from holdfast.prepare.systems import System
+from holdfast.problems import Waiting
 
 CLOCK_LATE = timedelta(minutes=2)
 """A worker looks every second: a clock due for so long is kept by nobody."""
+_SAID = 300
+"""Characters of a reason that anybody may read."""
 _NOT_CHECKED = "not checked"
 MESSAGE_LATE = timedelta(minutes=5)
 """A message due for so long is sent by nobody, or the mail server does not answer in time."""
@@ -102,6 +105,10 @@ class Standing:
     clocks_late: int
     messages_late: int
     vault_missing: bool
+    waiting: str
+    """What people must do before an incident can open, such as signing the playbook; empty: nothing."""
+    hidden: frozenset[str]
+    """Names of systems and people, which not everybody may read."""
     ledger: str
     """What the last check of the whole ledger found, as pages say it: `holds`, another verdict, or `not
     checked`."""
@@ -121,6 +128,16 @@ class Standing:
             and not (self.silent or self.clocks_late or self.messages_late or self.vault_missing)
             and self.ledger in (_NOT_CHECKED, "holds")
         )
+
+    def failing_for_all(self) -> list[dict[str, str]]:
+        """What keeps failing and why, as anybody may read it: no person, system, path or address."""
+        return [
+            {"step": self._for_all(what), "reason": self._for_all(why)}
+            for what, why in sorted(self.working.failing.items())
+        ]
+
+    def _for_all(self, text: str) -> str:
+        return wording.withheld(text.partition("\n")[0][:_SAID], self.hidden)
 
     @property
     def monitoring(self) -> str:
@@ -161,8 +178,26 @@ def standing_of(application: Application) -> Standing:
         clocks_late=len(clocks_late(application, now)),
         messages_late=messages,
         vault_missing=evidence and not application.settings.vault.path.is_dir(),
+        waiting=_waiting(application),
+        hidden=_hidden(application, systems),
         ledger=checked.found.verdict if (checked := application.checks.last()) else _NOT_CHECKED,
     )
+
+
+def _waiting(application: Application) -> str:
+    try:
+        versions.require_playbook(application.ledger)
+    except Waiting as waits:
+        return str(waits)
+    return ""
+
+
+def _hidden(application: Application, systems: Mapping[str, System]) -> frozenset[str]:
+    roster = versions.active_roster(application.ledger)
+    people = roster.model.people if roster else ()
+    named = [(system.id, system.name) for system in systems.values()]
+    named += [(person.id, person.name) for person in people]
+    return frozenset(name for names in named for name in names)
 
 
 def silent_systems(systems: Mapping[str, System], runs: Mapping[str, Run], now: datetime) -> list[Silent]:

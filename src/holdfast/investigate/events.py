@@ -158,7 +158,7 @@ def _exposed_with_groups_as_mappings(data: dict[str, Any]) -> dict[str, Any]:
     return {**data, "counted": now}
 
 
-@fact("impact.assessed", version=2)
+@fact("impact.assessed", version=3)
 class ImpactAssessed(Fact):
     """One version of the impact in its five dimensions (R-IMP-01)."""
 
@@ -171,6 +171,8 @@ class ImpactAssessed(Fact):
     """Whether the person named that count; otherwise it is the one that ruled."""
     affected: int | None
     """People affected, as stated or else as counted; None: not known yet."""
+    at_least: bool = False
+    """Whether more may be affected than the rules of that count can tell."""
     exposed: int | None
     """People exposed, as counted; None: not known yet."""
     users: UserImpact
@@ -206,8 +208,14 @@ class ImpactAssessed(Fact):
         known = "number of people affected not known"
         if self.affected is not None:
             source = "stated" if self.users.stated is not None else f"count {self.count} says"
-            known = f"{wording.plural(self.affected, 'person', 'people')} affected, as {source}"
+            known = f"{wording.people(self.affected, at_least=self.at_least)} affected, as {source}"
         return known if self.exposed is None else f"{known}, {self.exposed:,} exposed"
+
+
+@upcast("impact.assessed", 2)
+def _counted_from_below(data: dict[str, Any]) -> dict[str, Any]:
+    """Before version 3 it did not say whether the count could tell all: it is at least so many."""
+    return {**data, "at_least": data["affected"] is not None and data["users"]["stated"] is None}
 
 
 @upcast("impact.assessed", 1)

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import assert_never
+from typing import Any, assert_never
 
+from holdfast import wording
 from holdfast.detect.counting import Asked
 from holdfast.incident.events import ImpactNoted
 from holdfast.incident.incident import Incident
@@ -121,8 +122,14 @@ class Impact:
     @property
     def is_at_least(self) -> bool:
         """Whether that number is one that the log can only bound from below."""
-        by_count = self.people is not None and (self.stated is None or self.ruling is Ruling.COUNTED)
+        by_count = self._counted_people() is not None and (
+            self.stated is None or self.ruling is Ruling.COUNTED
+        )
         return by_count and self.count is not None and not self.count.counted.complete
+
+    def affected_people(self, unknown: str = "not known") -> str:
+        """`at least 310`: the number of people affected in words."""
+        return wording.bounded(self.people, self.is_at_least, unknown)
 
     def _counted_people(self) -> int | None:
         tally = self.count.counted.affected if self.count else None
@@ -138,9 +145,13 @@ class Impact:
         if not by_count or not by_person:
             rules = by_count or f"stated by {by_person}"
             return [rules, *self._beside()]
-        says = {by_count: counted, f"stated by {by_person}": stated}
+        from_below = self.count is not None and not self.count.counted.complete
+        says = {
+            by_count: wording.bounded(counted, from_below),
+            f"stated by {by_person}": wording.thousands(stated),
+        }
         first = f"stated by {by_person}" if self.ruling is Ruling.STATED else by_count
-        others = [f"{name} says {number:,}" for name, number in says.items() if name != first]
+        others = [f"{name} says {number}" for name, number in says.items() if name != first]
         return [f"{first}, which rules", *others, *self._beside()]
 
     def _beside(self) -> list[str]:
@@ -169,6 +180,7 @@ class Impact:
         return ImpactNoted(
             incident=incident,
             users=self.people,
+            users_at_least=self.is_at_least,
             inferences=counted.affected.inferences if counted and counted.affected else None,
             share=counted.share if counted else None,
             exposed_users=counted.exposed.users if counted else None,
@@ -219,6 +231,7 @@ class Impact:
             count=counted.number if counted else None,
             picked=counted is not None and counted.number != self.chosen,
             affected=None,
+            at_least=False,
             exposed=counted.counted.exposed.users if counted else None,
             users=said.users,
             data=said.data,
@@ -226,15 +239,10 @@ class Impact:
             reputation=said.reputation,
             finance=said.finance,
         )
-        now = replace(now, affected=self._assessed_people(now, counted))
+        now = replace(now, **_assessed_people(said, counted))
         if self.newest and replace(self.newest, number=now.number, picked=now.picked) == now:
             return []
         return [now]
-
-    def _assessed_people(self, said: ImpactAssessed, counted: ImpactCounted | None) -> int | None:
-        if said.users.stated is not None:
-            return said.users.stated
-        return counted.counted.affected.users if counted and counted.counted.affected else None
 
     def _count(self, incident: str, number: int | None) -> ImpactCounted | None:
         if number is None:
@@ -243,6 +251,14 @@ class Impact:
             if kept.fact.number == number:
                 return kept.fact
         raise NotAllowed(f"{incident} has no count number {number}; it has {len(self.counts)}")
+
+
+def _assessed_people(said: Assessment, count: ImpactCounted | None) -> dict[str, Any]:
+    """How many people are affected as an assessment says, and whether that is known from below only."""
+    if said.users.stated is not None or count is None or count.counted.affected is None:
+        return {"affected": said.users.stated, "at_least": False}
+    number = count.counted.affected.users
+    return {"affected": number, "at_least": number is not None and not count.counted.complete}
 
 
 def _require_sense(said: Assessment) -> None:

@@ -73,10 +73,10 @@ def _times(material: Material) -> list[str]:
     state = material.state
     moments: list[tuple[str, datetime | None, datetime | None, str]] = [
         ("Began", state.began_at, None, ""),
-        ("Detected", state.opened_at, state.began_at, "after it began"),
-        ("Acknowledged", state.acknowledged_at, state.opened_at, "after detection"),
-        ("Contained", state.first_contained_at, state.opened_at, "after detection"),
-        ("Resolved", state.resolved_at, state.opened_at, "after detection"),
+        ("Opened", state.opened_at, state.began_at, "after it began"),
+        ("Acknowledged", state.acknowledged_at, state.opened_at, "after the opening"),
+        ("Contained", state.first_contained_at, state.opened_at, "after the opening"),
+        ("Resolved", state.resolved_at, state.opened_at, "after the opening"),
     ]
     return [_time(*moment) for moment in moments]
 

@@ -50,7 +50,7 @@ from holdfast.prepare.roster import Roster
 from holdfast.prepare.systems import System
 from holdfast.prepare.terms import Function
 from holdfast.prepare.workspace import Workspace, content_hash, read_playbook, read_roster, read_system
-from holdfast.problems import NoAuthority, NotAllowed, NotThere, did_you_mean
+from holdfast.problems import NoAuthority, NotAllowed, NotThere, Waiting, did_you_mean
 
 PLAYBOOK_STREAM, ROSTER_STREAM = "playbook", "roster"
 State = Literal["proposed", "active", "superseded", "withdrawn"]
@@ -617,15 +617,15 @@ def active_playbook(ledger: Ledger) -> PlaybookVersion | None:
 
 
 def require_playbook(ledger: Ledger) -> PlaybookVersion:
-    """The active version. Raises NotAllowed saying what is missing until there is one."""
+    """The active version. Raises Waiting saying what is missing until there is one."""
     active = active_playbook(ledger)
     if active:
         return active
     waiting = _versions(ledger, select(playbook_versions).where(playbook_versions.c.state == "proposed"))
     if not waiting:
-        raise NotAllowed("no playbook is in force; run `holdfast apply` and have it signed")
+        raise Waiting("no playbook is in force; run `holdfast apply` and have it signed")
     missing = ", ".join(function.label.lower() for function in waiting[0].missing)
-    raise NotAllowed(
+    raise Waiting(
         f"no playbook is in force: version {waiting[0].version} waits for the signature of {missing}"
     )
 

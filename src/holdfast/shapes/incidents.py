@@ -84,6 +84,8 @@ class ImpactKnown(Shown):
 
     users: int | None
     """People affected: touched by the fault."""
+    users_at_least: bool
+    """More people may be affected than the rules of the count can tell."""
     inferences: int | None
     share: float | None
     exposed_users: int | None

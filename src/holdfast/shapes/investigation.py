@@ -212,6 +212,8 @@ class AssessedShown(Shown):
     count: int | None
     affected: int | None
     """People, as stated or else as counted."""
+    at_least: bool
+    """More may be affected than the rules of that count can tell."""
     exposed: int | None
     """People, as counted."""
     users: UsersShown
@@ -228,6 +230,8 @@ class ImpactShown(Shown):
     incident: str
     people: int | None
     """People affected, by the word that rules; null is not known."""
+    at_least: bool
+    """More may be affected than the rules of the count can tell."""
     source: tuple[str, ...]
     """Whose word rules, and what stands beside it."""
     count: CountedShown | None
@@ -244,6 +248,7 @@ def shown_impact(incident: str, state: impact.Impact) -> ImpactShown:
     return ImpactShown(
         incident=incident,
         people=state.people,
+        at_least=state.is_at_least,
         source=tuple(state.said()),
         count=next((one for one in counts if one.number == state.chosen), None),
         assessment=versions[-1] if versions else None,
@@ -276,7 +281,8 @@ def _counted(kept: Kept[ImpactCounted]) -> CountedShown:
 
 def _assessed(kept: Kept[ImpactAssessed]) -> AssessedShown:
     fact = kept.fact
-    names = ("number", "count", "affected", "exposed", "users", "data", "compliance", "reputation", "finance")
+    counts = ("number", "count", "affected", "at_least", "exposed")
+    names = (*counts, "users", "data", "compliance", "reputation", "finance")
     said = {"sentences": tuple(fact.said()), "at": kept.at, "by": kept.by.name}
     return AssessedShown.model_validate({**{name: getattr(fact, name) for name in names}, **said})
 

@@ -11,8 +11,10 @@ from fastapi.testclient import TestClient
 from holdfast.application import Application
 from holdfast.detect.monitoring import AGAIN
 from holdfast.interfaces.worker.worker import Worker
+from holdfast.ledger import pulse
 from holdfast.ledger.events import STREAM, LedgerChecked
 from holdfast.ledger.ledger import Draft
+from holdfast.ledger.pulse import Beat
 from holdfast.ledger.sealing import RefusedToSeal
 from holdfast.people import SYSTEM, Permission
 from support.company import MAYA
@@ -42,7 +44,8 @@ def test_health_needs_no_token_and_names_nobody(
         "worker": "running",
         "hanging": [],
         "last_turn": said["last_turn"],
-        "failing": 0,
+        "failing": [],
+        "waiting_for": None,
         "sealing": "not refused",
         "ledger": "holds",
         "clocks_late": 0,
@@ -171,3 +174,31 @@ def test_metrics_count_what_is_running(
     assert found["holdfast_workers"] == found["holdfast_healthy"] == 0
     Worker(company).seal(company.clock.now())
     assert samples(client, maya.token)["holdfast_facts_sealed"] == found["holdfast_facts"]
+
+
+def test_a_step_that_fails_is_named_with_its_reason_and_no_name_for_everybody(
+    client: TestClient, company: Application
+) -> None:
+    """R-XCT-07: without a token nobody reads of a person, a system, a path or a machine."""
+    now = company.clock.now()
+    why = (
+        "the log of loan-approval (Loan approval) at /srv/secret/2026.parquet cannot be read for "
+        "Maya Okafor, "
+        'maya.okafor@harbourstreet.example, by server at "db.inside" (10.0.0.7), token hf_abc, '
+        "INC-12\nSELECT 1"
+    )
+    failing = {"reaction triage alerts": "the disk is full", "timer monitoring/loan-approval": why}
+    beat = Beat("elsewhere", "clocks", now, timedelta(minutes=1), failing=failing, ended_at=now)
+    pulse.write(company.ledger, "elsewhere", [beat], now)
+    status, said = health(client)
+    assert status == 503
+    assert {"step": "reaction triage alerts", "reason": "the disk is full"} in said["failing"]
+    (other,) = (one for one in said["failing"] if one["reason"] != "the disk is full")
+    assert other["reason"].startswith("the log of … (…) at … cannot be read for …")
+    for hidden in ("loan", "Maya", "maya", "srv", "db.inside", "10.0.0.7", "hf_", "INC-12", "SELECT"):
+        assert hidden not in str(said["failing"])
+    text = client.get("/metrics", headers={"Authorization": f"Bearer {company.flags_token}"}).text
+    step, reason = "timer monitoring/loan-approval", why.replace('"', '\\"').replace("\n", "\\n")
+    assert f'holdfast_step_failing{{step="{step}",reason="{reason}"}} 1' in text
+    assert "holdfast_steps_failing 2" in text
+    assert "holdfast_playbook_in_force 1" in text

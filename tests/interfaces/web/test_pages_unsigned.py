@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from holdfast import app as joined
 from holdfast.app import initialise, open_workspace
 from holdfast.application import Application
 from holdfast.detect.events import AlertRaised
 from holdfast.incident.events import AlertFacts
+from holdfast.incident.loading import load
+from holdfast.interfaces.api import health
+from holdfast.interfaces.cli.main import build
+from holdfast.interfaces.cli.session import Wiring
+from holdfast.interfaces.worker.worker import Worker
 from holdfast.ledger.ledger import Draft
 from holdfast.people import SYSTEM
 from holdfast.prepare.starting import write_workspace
 from holdfast.prepare.versions import apply_workspace, approve_playbook, playbook_versions_of
 from holdfast.prepare.workspace import load_workspace
+from holdfast.serving import Service
 from holdfast.settings import Settings
 from support.company import HELEN, MAYA, SIGNATURES
 from support.pages import PASSWORD, START, Reader, SetClock, signed_in
@@ -100,3 +109,45 @@ def test_how_many_monitors_are_out_of_bounds_is_not_known_before_one_has_measure
         said = helen.page(address).text
         assert "Monitors out of bounds not known" in said, address
         assert "0 of 9" not in said
+
+
+def test_an_unsigned_playbook_is_waited_for_and_fails_nothing(unsigned: Application, helen: Reader) -> None:
+    """R-XCT-07: what is waited for is said once; the alert is taken up when it is signed."""
+    _alert(unsigned)
+    worker, now = Worker(unsigned), unsigned.clock.now()
+    worker.round(now)
+    assert not any("triage" in what for what in worker.failing)
+    (reason,) = {why for what, why in worker.waiting.items() if what == "reaction triage alerts"}
+    assert "waits for the signature of engineering" in reason
+    said = health.document(unsigned)
+    assert said["waiting_for"] == reason
+    assert said["failing"] == []
+    assert "holdfast_playbook_in_force 0" in "\n".join(health.exposition(unsigned))
+    page = helen.page("/").text
+    assert page.count("waits for the signature of") == 1
+    assert "keeps failing" not in page
+    content = playbook_versions_of(unsigned.ledger)[0].content
+    for function, signer in SIGNATURES.items():
+        approve_playbook(unsigned.ledger, content, function, signer, now)
+    worker.round(now + timedelta(minutes=1))
+    assert worker.waiting == {}
+    assert load(unsigned.ledger, "INC-1").state.id == "INC-1"
+    assert health.document(unsigned)["waiting_for"] is None
+
+
+def test_commands_do_not_warn_of_an_unsigned_playbook_and_the_worker_says_it_once(
+    unsigned: Application, tmp_path: Path
+) -> None:
+    _alert(unsigned)
+    wiring = Wiring(
+        lambda folder, environ, clock: open_workspace(folder, environ, SetClock()),
+        initialise,
+        Service,
+        Worker,
+        joined._engine,
+    )
+    before = ["--workspace", str(tmp_path), "--as", MAYA.id]
+    signed = CliRunner().invoke(build(wiring), [*before, "playbook", "approve", "engineering"])
+    assert (signed.exit_code, signed.stderr) == (0, "")
+    found = CliRunner().invoke(build(wiring), [*before, "worker", "--once", "--table"])
+    assert found.stdout.count("Waiting: no playbook is in force") == 1

@@ -178,7 +178,7 @@ def _count(kept: Kept[ImpactCounted]) -> list[Cell]:
 
 def _ruling(found: Impact, count: ImpactCounted) -> Iterator[tuple[str, Cell]]:
     """Whose word rules on the people affected, and by which rule rows count as touched."""
-    yield "People affected", wording.thousands(found.people, "not known")
+    yield "People affected", found.affected_people()
     yield "According to", "; ".join(found.said()) or "nobody: nothing tells which of the exposed were touched"
     yield "Rule", "; ".join(count.rules()) or "none marks a row"
     if gaps := count.gaps():

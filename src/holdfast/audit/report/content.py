@@ -121,7 +121,7 @@ def _lead(dossier: Dossier) -> Iterator[str]:
         if state.description:
             yield sentence(excerpt(state.description, 300))
     if state.began_at and state.opened_at and state.opened_at >= state.began_at:
-        yield f"It began about {wording.duration(state.opened_at - state.began_at)} before it was noticed."
+        yield f"It began about {wording.duration(state.opened_at - state.began_at)} before it was opened."
     for _, fact in dossier.of(Closed):
         yield sentence(excerpt(fact.summary, 300))
     for _, dismissed in dossier.of(Dismissed):
@@ -131,7 +131,7 @@ def _lead(dossier: Dossier) -> Iterator[str]:
 def _moments(dossier: Dossier) -> Iterator[tuple[str, datetime | None, datetime | None]]:
     state = dossier.state
     yield "Began", state.began_at, None
-    yield "Detected", state.opened_at, state.began_at
+    yield "Opened", state.opened_at, state.began_at
     yield "Acknowledged", state.acknowledged_at, state.opened_at
     yield "Contained", state.first_contained_at, state.opened_at
     yield "Resolved", state.resolved_at, state.opened_at
@@ -149,7 +149,7 @@ def _moment(word: str, at: datetime | None, since: datetime | None) -> dict[str,
 def _took(length: timedelta, word: str) -> str:
     if length < timedelta(0):
         return ""
-    return f"{wording.duration(length)} {'after it began' if word == 'Detected' else 'after detection'}"
+    return f"{wording.duration(length)} {'after it began' if word == 'Opened' else 'after the opening'}"
 
 
 def _summary_rows(dossier: Dossier) -> Iterator[tuple[str, Cell]]:
@@ -172,8 +172,7 @@ def _impact(dossier: Dossier) -> Cell:
     parts = []
     known = dossier.impact.people
     if known is not None:
-        at_least = "at least " if dossier.impact.is_at_least else ""
-        parts.append(f"{at_least}{wording.plural(known, 'person', 'people')} affected")
+        parts.append(f"{wording.people(known, at_least=dossier.impact.is_at_least)} affected")
     elif count is None or count.counted.affected is None:
         parts.append("number of people affected not known")
     if count is not None:

@@ -54,7 +54,8 @@ def document(application: Application) -> dict[str, object]:
         "worker": working.state,
         "hanging": sorted({beat.lane for beat in working.hanging}),
         "last_turn": clock.stamp(working.last_turn) if working.last_turn else None,
-        "failing": len(working.failing),
+        "failing": standing.failing_for_all(),
+        "waiting_for": standing.waiting or None,
         "sealing": "refused" if working.refused_to_seal else "not refused",
         "ledger": standing.ledger,
         "clocks_late": standing.clocks_late,
@@ -123,6 +124,16 @@ def _of_standing(standing: Standing) -> Iterable[str]:
         last = [("", working.last_turn.timestamp())]
         yield from _gauge("holdfast_last_turn_seconds", "When the slowest lane last came to its end", last)
     yield from _gauge("holdfast_steps_failing", "Steps that keep failing", [("", len(working.failing))])
+    yield from _gauge(
+        "holdfast_step_failing",
+        "A step that keeps failing, with its reason",
+        [(_labels(step=step, reason=why), 1) for step, why in sorted(working.failing.items())],
+    )
+    yield from _gauge(
+        "holdfast_playbook_in_force",
+        "0 until a playbook is applied and signed: before that no incident can open",
+        [("", not standing.waiting)],
+    )
     yield from _gauge(
         "holdfast_seal_refused",
         "1 while nothing is sealed",

@@ -114,7 +114,7 @@ def _answer(session: Session, incident: str) -> None:
 
 def _counted(made: shapes.ImpactShown, counted: shapes.CountedShown) -> Iterable[tuple[str, object]]:
     """What the count that rules says, and whose word rules on the people."""
-    yield "People affected", wording.thousands(made.people)
+    yield "People affected", wording.bounded(made.people, made.at_least)
     yield "As", "; ".join(made.source)
     yield "Affected", _tally(counted.affected, counted.share, counted.total, at_least=counted.at_least)
     yield "Because", counted.because or "; ".join(counted.rules)

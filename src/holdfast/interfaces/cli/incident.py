@@ -192,9 +192,8 @@ def _standing(one: shapes.IncidentShown) -> Iterable[tuple[str, object]]:
 def _impact(known: shapes.ImpactKnown | None) -> str:
     if known is None:
         return "not known"
-    people = [f"people affected {wording.thousands(known.users)}"]
-    people.append(f"people exposed {wording.thousands(known.exposed_users)}")
-    return ", ".join(people)
+    affected = wording.bounded(known.users, known.users_at_least)
+    return f"people affected {affected}, people exposed {wording.thousands(known.exposed_users)}"
 
 
 def _entry(entry: shapes.EntryShown) -> tuple[str, str, Text, str]:

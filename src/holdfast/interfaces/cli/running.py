@@ -28,6 +28,8 @@ class Round(Shown):
     done: int
     """How many things were done."""
     failing: dict[str, str]
+    waiting: dict[str, str]
+    """What waits until people have done something, and for what."""
     refused_to_seal: str
 
 
@@ -71,7 +73,12 @@ def worker(
         done = _until_quiet(working, session.now)
 
         def document() -> Round:
-            return Round(done=done, failing=dict(working.failing), refused_to_seal=working.refused_to_seal)
+            return Round(
+                done=done,
+                failing=dict(working.failing),
+                waiting=dict(working.waiting),
+                refused_to_seal=working.refused_to_seal,
+            )
 
         made = session.answer(document, _worked)
         if made.failing or made.refused_to_seal:
@@ -94,9 +101,13 @@ def _until_quiet(working: Working, now: datetime) -> int:
 
 
 def _worked(made: Round) -> Iterable[RenderableType]:
-    yield f"Nothing is left to do: {wording.plural(made.done, 'thing')} done."
+    first = "Nothing more can be done now" if made.failing or made.waiting else "Nothing is left to do"
+    yield f"{first}: {wording.plural(made.done, 'thing')} done."
     for step, reason in made.failing.items():
         yield f"  {step} fails: {reason}"
+    for reason in dict.fromkeys(made.waiting.values()):
+        steps = ", ".join(step for step, why in made.waiting.items() if why == reason)
+        yield f"  Waiting: {reason} (until then: {steps})"
     if made.refused_to_seal:
         yield f"  Not sealed: {made.refused_to_seal}"
 

@@ -67,6 +67,9 @@ class Working(Protocol):
     def failing(self) -> Mapping[str, str]: ...
 
     @property
+    def waiting(self) -> Mapping[str, str]: ...
+
+    @property
     def refused_to_seal(self) -> str: ...
 
 

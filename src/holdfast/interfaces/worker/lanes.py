@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from holdfast.ledger.pulse import Beat
-from holdfast.problems import NotAllowed
+from holdfast.problems import NotAllowed, Waiting
 
 _log = structlog.get_logger("holdfast.worker")
 _PAUSE = timedelta(seconds=30)
@@ -35,6 +35,8 @@ class Lane:
         self.patience = patience
         self.failing: dict[str, str] = {}
         """What keeps failing, and why."""
+        self.waiting: dict[str, str] = {}
+        """What waits until people have done something, and for what: it does not fail."""
         self.require_ready: Callable[[], None] = lambda: None
         """Raises what keeps anything from being done: a clock that jumped."""
         self._steps = steps
@@ -83,11 +85,21 @@ class Lane:
         self._began = (what, now)
         try:
             did = step(now)
+        except Waiting as waits:
+            self._held(what, str(waits), now)
+            return 0
         except Exception as error:
             self._failed(what, error, now)
             return 0
         self._recovered(what)
         return did
+
+    def _held(self, what: str, reason: str, now: datetime) -> None:
+        if self.waiting.get(what) != reason:
+            _log.info("a step waits for people", lane=self.name, step=what, reason=reason)
+        self._recovered(what)
+        self.waiting = {**self.waiting, what: reason}
+        self._not_before[what] = now + _PAUSE
 
     def _failed(self, what: str, error: Exception, now: datetime) -> None:
         reason = str(error) or type(error).__name__
@@ -101,10 +113,11 @@ class Lane:
 
     def _recovered(self, what: str) -> None:
         self.failing = {key: why for key, why in self.failing.items() if key != what}
+        self.waiting = {key: why for key, why in self.waiting.items() if key != what}
         self._not_before.pop(what, None)
 
     def _forget(self, taken: set[str], now: datetime) -> None:
-        """What failed, and is not there to be done any more: somebody else did it, or stopped it."""
-        for what in self.failing.keys() - taken:
+        """What failed or waited, and is not there to do any more: somebody else did or stopped it."""
+        for what in (self.failing.keys() | self.waiting.keys()) - taken:
             if not self.waits(what, now):
                 self._recovered(what)

@@ -72,6 +72,11 @@ class Worker:
         return {what: why for lane in lanes for what, why in lane.failing.items()}
 
     @property
+    def waiting(self) -> dict[str, str]:
+        """What waits until people have done something, and for what."""
+        return {what: why for lane in self.lanes for what, why in lane.waiting.items()}
+
+    @property
     def refused_to_seal(self) -> str:
         """Why nothing is sealed; empty while it is."""
         return next(iter(self._sealing.failing.values()), "")

@@ -65,7 +65,6 @@ def home(visit: visit) -> Response:
         answered=measures.measures_of(application.ledger, now).answered_in_time,
         due=_due(application, now)[:_SHOWN],
         failing_steps=sorted(standing.working.failing.items())[:_SHOWN],
-        in_force=versions.active_playbook(application.ledger) is not None,
         systems=systems,
     )
 

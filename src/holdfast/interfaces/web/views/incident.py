@@ -144,7 +144,7 @@ def _under(state: Incident, situation: Situation, visit: Visit) -> str:
     ]
     opened = wording.utc_short(state.opened_at, visit.now) if state.opened_at else ""
     if state.source == "alert" and state.alerts:
-        parts.append(f"detected {opened} by “{state.alerts[0].monitor_name}”")
+        parts.append(f"opened {opened} from an alert of “{state.alerts[0].monitor_name}”")
     else:
         parts.append(f"declared {opened}")
     if state.began_at and state.opened_at:
@@ -227,9 +227,7 @@ def _impact(impact: Impact, ground: Ground) -> list[tuple[str, str]]:
     """What is known of the impact, in words; what is not known is said to be."""
     people = f"{ground.system.subject.capitalize()}s" if ground.system else "People"
     count, newest = impact.count, impact.newest
-    at_least = "at least " if impact.is_at_least else ""
-    known = wording.thousands(impact.people, "not known yet")
-    pairs = [(f"{people} affected", f"{at_least}{known}")]
+    pairs = [(f"{people} affected", impact.affected_people("not known yet"))]
     if count:
         counted = count.counted
         pairs += [
