@@ -466,3 +466,56 @@ def test_a_rule_that_builds_says_where_and_what_to_do() -> None:
     )
     assert RULES.check('["accuracy", "psi"].exists(one, alert.metric == one) && alert.value < -0.1') == []
     assert RULES.check('alert.monitor == "a+b [c [d]] {e} .map(f)"') == []
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "alert.value > 5.0 && alert.value < 3.0",
+        "5.0 < alert.value && 3.0 > alert.value",
+        "alert.value > 0.5 && impact.outage && alert.value <= 0.5",
+        "impact.users > 5 && impact.users < 6",
+        "impact.users == 5 && impact.users != 5",
+        "impact.users == 5 && impact.users == 6",
+        "impact.users == 5 && impact.users > 7",
+        "impact.users >= 5 && impact.users <= 5 && impact.users != 5",
+        'incident.severity == "high" && incident.severity == "low"',
+        'incident.severity == "high" && incident.severity != "high"',
+        "impact.outage || (alert.value > 5.0 && alert.value < 3.0)",
+        "impact.outage && (alert.value > 5.0 && (alert.value < 3.0))",
+    ],
+)
+def test_conditions_that_exclude_one_another_are_refused(rule: str) -> None:
+    """R-PRE-02: a rule that can never hold would keep silent for ever."""
+    (found,) = standard_rules().check(rule)
+    assert "can never hold" in found.cause
+    assert found.fix
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "alert.value > 3.0 && alert.value < 5.0",
+        "alert.value > 5.0 || alert.value < 3.0",
+        "impact.users >= 5 && impact.users <= 5",
+        "impact.users > 5 && impact.users < 7 && impact.users != 5",
+        "impact.outage && (alert.value > 5.0 || alert.value < 3.0)",
+        "!(alert.value > 5.0 && alert.value < 3.0)",
+        "(alert.value > 5.0) == (alert.value < 3.0)",
+        "(impact.outage ? alert.value > 5.0 : alert.value < 3.0)",
+        'incident.severity in ["high", "low"]',
+        'incident.severity == "high" || incident.severity == "low"',
+        'alert.dimension == "drift" && incident.severity == "high"',
+        "alert.value > 5.0 && alert.limit < 3.0",
+    ],
+)
+def test_a_rule_that_may_hold_is_not_refused_for_what_it_names_twice(rule: str) -> None:
+    assert not [one for one in standard_rules().check(rule) if "can never hold" in one.cause]
+
+
+@pytest.mark.parametrize("rule", ["alert.value > 1e400", "alert.value < -1e999", "1e400 > alert.value"])
+def test_a_number_beyond_all_numbers_is_refused_with_a_whole_sentence(rule: str) -> None:
+    found = standard_rules().check(rule)
+    assert found
+    assert all("is ," not in one.cause and not one.fix.endswith(", ") for one in found)
+    assert any("too large for a number" in one.cause for one in found)

@@ -146,6 +146,14 @@ def _without(*names: str) -> dict[str, Any]:
             {**MONITOR, "metric": "drift", "column": "x", "relative": {"up": "20%", "against": "7d"}},
             "drift is itself a comparison",
         ),
+        (
+            {**MONITOR, "metric": "volume", "relative": {"down": "20%", "against": "reference"}},
+            "the rows of a reference say nothing of those of a window",
+        ),
+        (
+            {**MONITOR, "metric": "volume", "window": {"rows": 100}, "limit": {"below": 90}},
+            "a window of rows always has as many rows",
+        ),
     ],
 )
 def test_a_monitor_that_makes_no_sense_is_told_why(monitor: dict[str, Any], cause: str) -> None:
@@ -248,3 +256,26 @@ def test_every_metric_has_its_dimension() -> None:
         Dimension.FAIRNESS,
         Dimension.OPERATIONS,
     }
+
+
+def test_a_comparison_that_says_nothing_is_refused_at_its_place() -> None:
+    text = json.dumps(
+        {
+            **SYSTEM,
+            "monitors": [
+                {
+                    **MONITOR,
+                    "metric": "volume",
+                    "limit": None,
+                    "relative": {"down": 0.2, "against": "reference"},
+                }
+            ],
+        },
+        indent=1,
+    )
+    with pytest.raises(Unusable) as refused:
+        understand(parse_document("systems/loans.yaml", text.encode()), System)
+    line = next(n for n, one in enumerate(text.splitlines(), 1) if "against" in one)
+    column = text.splitlines()[line - 1].index('"reference"') + 1
+    assert f"systems/loans.yaml:{line}:{column}" in str(refused.value)
+    assert "say nothing of those of a window" in str(refused.value)

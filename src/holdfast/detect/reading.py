@@ -103,7 +103,8 @@ class Reader:
     def cut(self, monitor: Monitor, window: Window) -> str:
         """What the log does inside the window: `begins`, `ends` or both; empty where it does neither.
 
-        Then its volume says nothing, and all else is of the part that is there.
+        Then its volume says nothing, and all else is of the part that is there. Rows do not come at the very
+        edge: what is missing of a twentieth of the window or less is not told from a log with few rows.
         """
         if isinstance(monitor.window, Rows):
             return ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
+from itertools import pairwise, takewhile
 
 Literal = str | float
 
@@ -70,14 +70,7 @@ def alternatives(rule: str) -> list[set[int]]:
     Parts lie between the outermost `||`. One that holds a choice or a denial is left out: what is named in
     it need not be so. A choice between names of one fact alone is a list of them: it stays.
     """
-    parts: list[list[_Token]] = [[]]
-    depth = 0
-    for token in _tokens(rule):
-        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(token.text, 0)
-        if token.text == "||" and depth == 0:
-            parts.append([])
-        else:
-            parts[-1].append(token)
+    parts = _parts(rule)
     if any(token.text == "?" for part in parts for token in part):
         return []
     plain = [
@@ -86,6 +79,37 @@ def alternatives(rule: str) -> list[set[int]]:
         if not any(token.text in ("!", "true", "false") for token in part) and _only_names(part)
     ]
     return [{token.start + 1 for token in part} for part in plain]
+
+
+def conjunctions(rule: str) -> list[set[int]]:
+    """The columns of each part of a rule in which every comparison must hold: nothing but `&&` joins them.
+
+    Left out is what would need the rule to be run: a choice within brackets, a denial, a list, a call, and
+    truths compared with one another (`(a > 5) == (b < 3)`).
+    """
+    return [{token.start + 1 for token in part} for part in _parts(rule) if _only_joined(part)]
+
+
+def _only_joined(part: Sequence[_Token]) -> bool:
+    if any(token.text in ("||", "!", "?", "in", "[", "true", "false") for token in part):
+        return False
+    pairs = list(pairwise(part))
+    called = any(one.kind == "name" and other.text == "(" for one, other in pairs)
+    truths = any(one.text == ")" and other.text in _TURNED for one, other in pairs)
+    return not (called or truths or any(one.text in _TURNED and other.text == "(" for one, other in pairs))
+
+
+def _parts(rule: str) -> list[list[_Token]]:
+    """What lies between the outermost `||`."""
+    parts: list[list[_Token]] = [[]]
+    depth = 0
+    for token in _tokens(rule):
+        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(token.text, 0)
+        if token.text == "||" and depth == 0:
+            parts.append([])
+        else:
+            parts[-1].append(token)
+    return parts
 
 
 def _only_names(part: Sequence[_Token]) -> bool:

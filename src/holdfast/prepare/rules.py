@@ -25,7 +25,7 @@ from typing import Any
 
 from cel_expr_python import cel
 
-from holdfast.prepare.comparing import TEXT, Comparison, alternatives, comparisons
+from holdfast.prepare.comparing import TEXT, Comparison, alternatives, comparisons, conjunctions
 from holdfast.prepare.grouped import mapped
 from holdfast.prepare.systems import DriftMethod, Metric
 from holdfast.prepare.terms import CANNOT_MEASURE, COVERAGE, MONITORING, Category, Dimension, Severity
@@ -313,7 +313,13 @@ class Rules:
         made = list(comparisons(text, self._variables))
         parts = alternatives(text)
         problems += _contradictions(text, made, parts)
+        finite = [one for one in made if isinstance(one.literal, str) or math.isfinite(one.literal)]
+        problems += _excluding(text, finite, self._variables)
         for found in made:
+            if isinstance(found.literal, float) and math.isinf(found.literal):
+                cause = f"{found.spelled} is too large for a number, and nothing measured can reach it"
+                problems.append(_problem(text, found.column, cause, "write a number of fewer digits"))
+                continue
             together = [one for part in parts if found.column in part for one in made if one.column in part]
             variable = _narrowed(self._variables[found.fact], together)
             if isinstance(found.literal, str):
@@ -339,6 +345,39 @@ def _contradictions(
                 "no alert has this metric and this dimension, so this is decided before anything is measured"
             )
             yield _problem(text, last, cause, "leave one of the two out")
+
+
+def _excluding(
+    text: str, made: Sequence[Comparison], variables: Mapping[str, Variable]
+) -> Iterator[RuleProblem]:
+    """Parts of a rule that ask two things of one fact which exclude one another."""
+    for part in conjunctions(text):
+        together = [one for one in made if one.column in part]
+        for fact in dict.fromkeys(one.fact for one in together):
+            own = [one for one in together if one.fact == fact]
+            if not _can_hold(own, whole=variables[fact].kind is int):
+                cause = f"no {fact} fulfils all that is asked of it here, so this can never hold"
+                yield _problem(text, own[-1].column, cause, "leave one of the conditions out, or write ||")
+
+
+def _can_hold(conditions: Sequence[Comparison], *, whole: bool) -> bool:
+    """Whether one value can fulfil all of these."""
+    wanted = {one.literal for one in conditions if one.sign == "=="}
+    unwanted = {one.literal for one in conditions if one.sign == "!="}
+    if len(wanted) > 1 or wanted & unwanted:
+        return False
+    numbers = [(one.sign, one.literal) for one in conditions if isinstance(one.literal, float)]
+    lows = [(limit, sign == ">") for sign, limit in numbers if sign in (">", ">=", "==")]
+    highs = [(limit, sign == "<") for sign, limit in numbers if sign in ("<", "<=", "==")]
+    if not lows or not highs:
+        return True
+    low, beyond = max(lows)
+    high, short = min(highs, key=lambda bound: (bound[0], not bound[1]))
+    if whole:
+        first = math.floor(low) + 1 if beyond else math.ceil(low)
+        last = math.ceil(high) - 1 if short else math.floor(high)
+        return any(value not in unwanted for value in range(first, min(last, first + len(unwanted)) + 1))
+    return low < high or (low == high and not (beyond or short) and low not in unwanted)
 
 
 def _narrowed(variable: Variable, together: Sequence[Comparison]) -> Variable:

@@ -554,6 +554,12 @@ class Monitor(Entry):
             raise Fault("min_coverage is about groups, and there are none", "remove it, or add group_by")
 
     def _check_rules(self) -> None:
+        if self.metric is Metric.VOLUME and isinstance(self.window, Rows):
+            raise Fault(
+                "a window of rows always has as many rows, so its volume says nothing",
+                "give window a length, for example window: 1d",
+                ("window",),
+            )
         if not (self.limit or self.relative or self.e_detector):
             raise Fault(
                 "states no threshold", "add limit, relative or e_detector, for example limit: {below: 0.85}"
@@ -566,6 +572,12 @@ class Monitor(Entry):
         if self.relative is None:
             return
         against = self.relative.against
+        if self.metric is Metric.VOLUME and against == "reference":
+            raise Fault(
+                "the rows of a reference say nothing of those of a window",
+                "write against: previous, or a length such as against: 7d",
+                ("relative", "against"),
+            )
         if self.metric in (Metric.DRIFT, Metric.UNSEEN) or self.metric.compares_groups:
             raise Fault(f"{self.metric} is itself a comparison", "use limit instead of relative")
         if not isinstance(against, timedelta):

@@ -88,16 +88,20 @@ class EffectShown(Shown):
     traffic: TrafficShown | None
     windows: tuple[SeenWindowShown, ...]
     requests: int | None
-    """Requests of the application that the switch is known to have answered; null where nobody counted."""
+    """Requests of the application that the switch is known to have answered from its setting until this look:
+    the number so far. Null where nobody counted."""
     next_look: datetime | None
 
 
 class ObeyedShown(Shown):
-    """Requests of the application, answered by the switch: at least so many."""
+    """The fact that the application was first seen to obey. It is recorded once, and not counted on."""
 
     requests: int
+    """Requests counted by the time obedience was recorded, mostly one or a few. How many there were so far
+    is `effect.requests`."""
     first_at: datetime
     last_at: datetime
+    """The newest of those counted by then."""
 
 
 class ContainmentShown(Shown):
