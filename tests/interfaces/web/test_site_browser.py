@@ -178,6 +178,19 @@ def test_the_palette_leads_to_an_incident(application: Application, enter: Calla
     page.wait_for_url(f"**/incidents/{incident}")
 
 
+def test_the_palette_acts_on_the_incident_that_is_open(
+    application: Application, enter: Callable[..., Page]
+) -> None:
+    incident = application.desk.open(Report("Loans are declined"), by=MAYA, at=application.clock.now())
+    page = enter()
+    page.goto(f"/incidents/{incident}")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("note Brokers confirm it")
+    expect(page.locator("#found [role=option]").first).to_contain_text("Brokers confirm it")
+    page.keyboard.press("Enter")
+    expect(page.locator("#timeline")).to_contain_text("Brokers confirm it")
+
+
 def test_dismissing_asks_once_in_place(application: Application, enter: Callable[..., Page]) -> None:
     incident = application.desk.open(Report("Loans are declined"), by=MAYA, at=application.clock.now())
     page = enter()

@@ -1,4 +1,4 @@
-"""Finding: incidents, systems, people, pages and commands, from one field."""
+"""Finding, from one field: what can be done now, incidents, systems, people, pages."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from holdfast.incident import register
 from holdfast.incident.register import Filter
 from holdfast.interfaces.web.access import Visit, visit
 from holdfast.interfaces.web.rendering import NAVIGATION
+from holdfast.interfaces.web.views.deeds import deeds
 from holdfast.people import Permission
 from holdfast.prepare import versions
 
@@ -34,9 +35,10 @@ def find(visit: visit, q: Annotated[str, Query(max_length=200)] = "") -> Respons
         ("People", _people(visit, q)),
         ("Go to", _pages(visit, q)),
     ]
+    what = deeds(visit, q)
     if "hx-request" in visit.request.headers:
-        return visit.fragment("pages/found.html", groups=groups)
-    return visit.page("pages/find.html", "", q=q, groups=groups)
+        return visit.fragment("pages/found.html", groups=groups, deeds=what, csrf=visit.csrf)
+    return visit.page("pages/find.html", "", q=q, groups=groups, deeds=what)
 
 
 def _incidents(visit: Visit, q: str) -> list[Hit]:
@@ -97,10 +99,7 @@ def _people(visit: Visit, q: str) -> list[Hit]:
 
 
 def _pages(visit: Visit, q: str) -> list[Hit]:
-    hits: list[Hit] = []
-    if visit.may(Permission.DECLARE):
-        hits.append(("Declare an incident", "one sentence is enough", "/declare"))
-    hits += [(entry.label, "", entry.href) for _, entries in NAVIGATION for entry in entries]
+    hits: list[Hit] = [(entry.label, "", entry.href) for _, entries in NAVIGATION for entry in entries]
     return [hit for hit in hits if _has(q, hit[:2])]
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote
 
 from fastapi import APIRouter, HTTPException, Response
@@ -101,6 +101,16 @@ def _mine_of(
     if roster is None or already or not visit.may(Permission.APPROVE_PLAYBOOK):
         return []
     return [one for one in wanted if one not in signed and roster.model.may_sign(visit.actor.id, one)]
+
+
+def to_sign(visit: Visit) -> Iterator[tuple[str, str, list[Function]]]:
+    """What waits for signatures of the reader: its name, its address, and for which functions."""
+    known = versions.playbook_versions_of(visit.application.ledger)
+    if version := next((one for one in known if one.state == "proposed"), None):
+        yield f"version {version.version}", f"/playbook/versions/{version.content}", _mine(visit, version)
+    for one in _waiting(visit):
+        mine = _mine_of(visit, one.proposed.sign_off, one.signed)
+        yield one.id, f"/playbook/changes/{one.id}", mine
 
 
 def _signers(visit: Visit) -> Mapping[Function, list[str]]:
