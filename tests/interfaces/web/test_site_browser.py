@@ -191,6 +191,17 @@ def test_the_palette_acts_on_the_incident_that_is_open(
     expect(page.locator("#timeline")).to_contain_text("Brokers confirm it")
 
 
+def test_the_palette_does_nothing_before_a_word_is_typed(
+    application: Application, enter: Callable[..., Page]
+) -> None:
+    application.desk.open(Report("Loans are declined"), by=MAYA, at=application.clock.now())
+    page = enter()
+    page.keyboard.press("Control+k")
+    expect(page.locator("#found")).to_contain_text("Acknowledge INC-1")
+    expect(page.locator("#found [aria-selected=true]")).to_have_count(1)
+    assert page.locator("#found [aria-selected=true]").evaluate("hit => hit.tagName") == "A"
+
+
 def test_dismissing_asks_once_in_place(application: Application, enter: Callable[..., Page]) -> None:
     incident = application.desk.open(Report("Loans are declined"), by=MAYA, at=application.clock.now())
     page = enter()

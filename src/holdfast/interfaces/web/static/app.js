@@ -312,7 +312,8 @@
     document.addEventListener("toggle", (event) => !event.target.open && changed.size && mark([]), true);
     if (palette) {
       palette.addEventListener("keydown", paletteKey);
-      palette.addEventListener("htmx:afterSwap", () => choose(hits()[0]));
+      // Before a word is typed Enter opens, and does nothing: nobody acknowledges by slip.
+      palette.addEventListener("htmx:afterSwap", () => choose(hits().find((hit) => query.value.trim() || hit.matches("a"))));
     }
     const switchKeys = $("#single-keys");
     if (switchKeys) switchKeys.checked = singleKeys();
