@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.application import Application
+from holdfast.detect import watched
 from holdfast.interfaces.web import gauges
 from holdfast.prepare.playbook import Playbook
 from holdfast.prepare.systems import System
@@ -196,7 +197,7 @@ def test_a_monitor_for_several_columns_is_found_by_the_name_it_measures_under(le
 
 
 def test_limits_read_as_they_were_written(lender: Application) -> None:
-    monitors = {monitor.id: gauges.limits_said(monitor) for monitor in loans(lender).monitors}
+    monitors = {monitor.id: watched.limits_said(monitor) for monitor in loans(lender).monitors}
     assert monitors["accuracy"] == "limit below 0.80"
     assert monitors["missing-values"] == "limit above 0.02"
     assert monitors["volume"] == "limit below 100"

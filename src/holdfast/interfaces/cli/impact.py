@@ -14,10 +14,11 @@ from holdfast import wording
 from holdfast.incident.loading import load
 from holdfast.interfaces.cli.output import facts, heading, table
 from holdfast.interfaces.cli.session import Session, command, noun
-from holdfast.interfaces.cli.typed import IncidentId, YamlFile, asked, from_yaml, time_option
+from holdfast.interfaces.cli.typed import IncidentId, YamlFile, from_yaml, given, time_option
 from holdfast.investigate import assessing
 from holdfast.people import Permission
 from holdfast.shapes import investigation as shapes
+from holdfast.steps.asking import read
 
 app = noun("impact", "Impact: who and what is affected.")
 
@@ -41,7 +42,7 @@ def count(
     """Count in the prediction log who was exposed, and who of them is affected."""
     by = session.acting(Permission.RESPOND)
     application = session.application
-    said = asked(shapes.CountAsked, start=start, end=end, where=_segment(where or []), because=because)
+    said = read(shapes.CountAsked, given(start=start, end=end, where=_segment(where or []), because=because))
     with session.progress("counting in the prediction log"):
         assessing.count(
             application.ledger,

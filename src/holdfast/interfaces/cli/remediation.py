@@ -14,7 +14,7 @@ from holdfast import wording
 from holdfast.incident.loading import load
 from holdfast.interfaces.cli.output import cell, facts, table, words_of
 from holdfast.interfaces.cli.session import Session, command, noun
-from holdfast.interfaces.cli.typed import IncidentId, ItemId, Reason, asked, length_option, time_option
+from holdfast.interfaces.cli.typed import IncidentId, ItemId, Reason, given, length_option, time_option
 from holdfast.learn import remedying, tracker
 from holdfast.learn.events import Method
 from holdfast.learn.remediation import Item
@@ -23,6 +23,7 @@ from holdfast.prepare.terms import RemediationKind
 from holdfast.problems import NotAllowed
 from holdfast.shapes import learning as shapes
 from holdfast.shapes.investigation import links_of
+from holdfast.steps.asking import read
 
 app = noun("remediation", "Remediation: what is done about the cause, and whether it worked.")
 
@@ -75,13 +76,9 @@ def plan(
     by = session.acting(Permission.RESPOND)
     wanted = _verification(monitor, test, review)
     wanted |= {key: value for key, value in (("windows", windows), ("lasting", lasting)) if value is not None}
-    said = asked(
+    said = read(
         shapes.PlanAsked,
-        action=action,
-        kind=kind,
-        responsible=responsible,
-        deadline=deadline,
-        verification=wanted,
+        given(action=action, kind=kind, responsible=responsible, deadline=deadline, verification=wanted),
     )
     number = remedying.plan(session.application.desk, incident, said.plan(), by=by, at=session.now)
     _answer(session, number)

@@ -14,12 +14,13 @@ from holdfast import wording
 from holdfast.incident.loading import load
 from holdfast.interfaces.cli.output import cell, facts, heading, listed, words_of
 from holdfast.interfaces.cli.session import Session, command, noun
-from holdfast.interfaces.cli.typed import IncidentId, asked, from_yaml
+from holdfast.interfaces.cli.typed import IncidentId, from_yaml, given
 from holdfast.learn import reviewing
 from holdfast.learn.review import Review
 from holdfast.people import Permission
 from holdfast.prepare.terms import ReviewQuestion
 from holdfast.shapes import learning as shapes
+from holdfast.steps.asking import read
 
 app = noun("review", "The post-incident review.")
 
@@ -115,7 +116,7 @@ def _edited(
     answers = {question.value: answer} if question else {}
     if not answers and attendees is None:
         raise typer.BadParameter("nothing to change; give --question with --answer, --attendee, or --from")
-    return asked(shapes.ReviewAsked, answers=answers, attendees=attendees)
+    return read(shapes.ReviewAsked, given(answers=answers, attendees=attendees))
 
 
 def _shown(session: Session, incident: str, found: Review) -> shapes.ReviewShown:

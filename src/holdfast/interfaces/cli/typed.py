@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from holdfast.prepare import durations
 from holdfast.prepare.documents import parse_document, read_document, understand
-from holdfast.problems import Fault, explain
+from holdfast.problems import Fault
 from holdfast.shapes.base import moment
 from holdfast.steps import addresses
 from holdfast.steps.addresses import Named
@@ -73,11 +73,6 @@ def from_yaml(path: Path, model: type[ModelT]) -> ModelT:
     return understand(read_document(path.parent, path), model)
 
 
-def asked(model: type[ModelT], **given: object) -> ModelT:
-    """What was typed, checked like a request. Raises Fault."""
-    try:
-        return model.model_validate({key: value for key, value in given.items() if value is not None})
-    except ValidationError as error:
-        item = error.errors()[0]
-        cause, fix = explain(item)
-        raise Fault(f"{'.'.join(str(part) for part in item['loc'])}: {cause}", fix) from None
+def given(**options: object) -> dict[str, object]:
+    """What was typed of these, for `steps.asking.read`."""
+    return {name: value for name, value in options.items() if value is not None}

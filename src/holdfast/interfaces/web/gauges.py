@@ -10,12 +10,9 @@ from dataclasses import dataclass
 
 from holdfast import charts, wording
 from holdfast.detect import maturity
-from holdfast.detect.blind import series_of as series_of
 from holdfast.detect.judging import average_run_length
 from holdfast.detect.measurement import Measurement
-from holdfast.detect.watched import bound_said as bound_said
-from holdfast.detect.watched import limits_said as limits_said
-from holdfast.detect.watched import window_said as window_said
+from holdfast.detect.watched import limits_said
 from holdfast.prepare.playbook import Playbook
 from holdfast.prepare.systems import Metric, Monitor, Rows, System
 from holdfast.prepare.terms import Dimension

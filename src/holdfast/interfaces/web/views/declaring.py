@@ -11,11 +11,11 @@ from holdfast.evidence import custody
 from holdfast.incident import register
 from holdfast.incident.incident import Incident
 from holdfast.incident.loading import NoSuchIncident
-from holdfast.interfaces.web import fields
 from holdfast.interfaces.web.access import Visit, takes, visit
 from holdfast.interfaces.web.errors import status_of
 from holdfast.interfaces.web.rendering import sentence
 from holdfast.interfaces.web.typed import typed
+from holdfast.ledger.facts import LONGEST_TITLE
 from holdfast.people import Permission
 from holdfast.prepare import versions
 from holdfast.prepare.terms import Severity
@@ -33,7 +33,7 @@ _NAMED = 3
 def form(
     visit: visit,
     system: Annotated[str, Query(max_length=200)] = "",
-    title: Annotated[str, Query(max_length=fields.LONGEST_TITLE)] = "",
+    title: Annotated[str, Query(max_length=LONGEST_TITLE)] = "",
 ) -> Response:
     visit.require(Permission.DECLARE)
     return _form(visit, {"title": title, "system": system})

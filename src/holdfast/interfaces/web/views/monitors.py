@@ -9,7 +9,8 @@ from datetime import UTC, datetime, time
 from fastapi import APIRouter, HTTPException, Response
 
 from holdfast import charts, clock
-from holdfast.detect import records
+from holdfast.detect import records, watched
+from holdfast.detect.blind import series_of
 from holdfast.detect.judging import average_run_length
 from holdfast.detect.measurement import Measurement
 from holdfast.incident import register
@@ -46,7 +47,7 @@ def one_monitor(visit: visit, system: str, monitor: str, page: int = 1, window: 
     if found is None:
         raise HTTPException(404)
     with visit.application.ledger.reading() as conn:
-        series = gauges.series_of(found)
+        series = series_of(found)
         charted = lists.windows(conn, system, series, size=_CHARTED)
         listed = lists.windows(conn, system, series, lists.bounded(page), _LISTED)
         opened = lists.open_alerts(conn, system).get((system, monitor), 0)
@@ -67,6 +68,7 @@ def one_monitor(visit: visit, system: str, monitor: str, page: int = 1, window: 
         applied=applied,
         gauge=gauge,
         said=gauges,
+        watched=watched,
         charted=charted,
         listed=listed,
         turn=listed.addresses(visit.request.url.path, {"window": chosen if window else ""}),

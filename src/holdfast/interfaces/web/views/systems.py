@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from holdfast.contain import reading as containments
 from holdfast.detect import records, watched
+from holdfast.detect.blind import series_of
 from holdfast.detect.bounds import Bounds, bounds_of
 from holdfast.detect.records import Run
 from holdfast.incident import register
@@ -129,6 +130,7 @@ def one_system(visit: visit, system: str, version: int = 0) -> Response:
         history=history,
         chosen=min(max(version, 0), len(history) - 1),
         said=gauges,
+        watched=watched,
     )
 
 
@@ -146,7 +148,7 @@ def gauges_of(conn: Connection, system: System, windows: int = _COURSE) -> list[
     found = [
         Gauge(
             monitor,
-            lists.windows(conn, system.id, gauges.series_of(monitor), size=windows).entries,
+            lists.windows(conn, system.id, series_of(monitor), size=windows).entries,
             alerts.get((system.id, monitor.id), 0),
         )
         for monitor in watched.monitors_in(conn, system)
