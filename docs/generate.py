@@ -15,6 +15,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from enum import Enum
+from itertools import groupby
 from pathlib import Path
 from typing import Any, cast
 
@@ -37,6 +38,8 @@ from holdfast.prepare.schemas import schemas
 from holdfast.prepare.starting import starter_files
 from holdfast.prepare.systems import DriftMethod, Metric
 from holdfast.settings import FILE_NAME, PREFIX, Settings
+from holdfast.steps import STEPS
+from holdfast.steps.step import Step
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src"
@@ -71,6 +74,7 @@ def pages() -> dict[Path, str]:
         REFERENCE / "rule-facts.md": rule_facts_page(),
         REFERENCE / "facts.md": facts_page(),
         REFERENCE / "permissions.md": permissions_page(),
+        REFERENCE / "steps.md": steps_page(),
         REFERENCE / "commands.md": commands_page(),
         REFERENCE / "api.md": api_page(),
         ROOT / "docs" / "requirements.md": requirements_page(),
@@ -539,6 +543,47 @@ def api_page() -> str:
         for method, operation in operations.items()
     ]
     return page("JSON API", paragraph(about), table(("request", "what it does"), rows))
+
+
+# Steps ---------------------------------------------------------------------------------------------
+
+
+def steps_page() -> str:
+    about = (
+        "Everything that a person can do to the record, each declared once in `src/holdfast/steps/`. Its command, "
+        "its request to the [JSON API](api.md) and its form on a page ask the same, refuse the same in the same "
+        "words, and record the same. *Agents* says whether a token that acts for a person, such as an "
+        "assistant's, may take it too. What is asked is read before anything is done; whether somebody may is "
+        "asked before that."
+    )
+    parts = [paragraph(about)]
+    for noun, taken in groupby(STEPS, key=lambda one: one.noun):
+        parts.append(f"## {noun}")
+        for step in taken:
+            parts += _step(step)
+    return page("Steps", *parts)
+
+
+def _step(step: Step[Any, Any, Any]) -> Iterator[str]:
+    yield f"### {step.noun} {step.verb}"
+    yield paragraph(step.explanation)
+    yield table(
+        ("command", "request", "may", "agents"),
+        [
+            (
+                code(f"holdfast {step.noun} {step.verb}"),
+                code(f"{step.method} {step.path}"),
+                step.may.value,
+                "yes" if step.agents else "no",
+            )
+        ],
+    )
+    if step.asked and step.asked.model_fields:
+        rows = [
+            (code(name), "yes" if field.is_required() else "", field.description or "")
+            for name, field in step.asked.model_fields.items()
+        ]
+        yield table(("asked", "required", "what it is"), rows)
 
 
 # Requirements --------------------------------------------------------------------------------------
