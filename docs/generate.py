@@ -550,11 +550,11 @@ def api_page() -> str:
 
 def steps_page() -> str:
     about = (
-        "Everything that a person can do to the record, each declared once in `src/holdfast/steps/`. Its command, "
-        "its request to the [JSON API](api.md) and its form on a page ask the same, refuse the same in the same "
-        "words, and record the same. *Agents* says whether a token that acts for a person, such as an "
-        "assistant's, may take it too. What is asked is read before anything is done; whether somebody may is "
-        "asked before that."
+        "What a person can do in a response, each step declared once in `src/holdfast/steps/`. Its command, "
+        "its request to the [JSON API](api.md) and its form on a page ask the same, refuse the same in the "
+        "same words, and record the same. *Agents* says whether a token that acts for a person, such as an "
+        "assistant's, may take it too. Whether somebody may is asked before what they said is read. Files that "
+        "are applied, taken in or handed out have [commands](commands.md) and requests of their own."
     )
     parts = [paragraph(about)]
     for noun, taken in groupby(STEPS, key=lambda one: one.noun):
