@@ -553,8 +553,8 @@ def steps_page() -> str:
         "What a person can do in a response, each step declared once in `src/holdfast/steps/`. Its command, "
         "its request to the [JSON API](api.md) and its form on a page ask the same, refuse the same in the "
         "same words, and record the same. *Agents* says whether a token that acts for a person, such as an "
-        "assistant's, may take it too. Whether somebody may is asked before what they said is read. Files that "
-        "are applied, taken in or handed out have [commands](commands.md) and requests of their own."
+        "assistant's, may take it too. Whether somebody may is asked before what they said is read. Files "
+        "that are applied, taken in or handed out have [commands](commands.md) and requests of their own."
     )
     parts = [paragraph(about)]
     for noun, taken in groupby(STEPS, key=lambda one: one.noun):
