@@ -268,6 +268,14 @@ class TestCountingTheSameAgain:
         state = after(counted(users=5), (counted(2), WORKER))
         assert state.counted("INC-1", self.asked, tallied(), WORKER) == []
 
+    def test_until_now_is_said_once_by_two_machines_that_react_to_one_fact(self) -> None:
+        state = after((counted(), WORKER))
+        later = replace(self.asked, end=self.asked.end + timedelta(seconds=1))
+        assert state.counted("INC-1", later, tallied(), WORKER, until_now=True) == []
+        assert state.counted("INC-1", later, tallied(), WORKER), "a period that somebody named is another one"
+        assert state.counted("INC-1", later, tallied(), MAYA, until_now=True)
+        assert state.counted("INC-1", later, tallied(total=4001), WORKER, until_now=True)
+
 
 def test_the_line_says_what_is_known_and_what_is_not() -> None:
     said = replace(

@@ -77,7 +77,7 @@ def count(
     def decide(impact: Impact) -> list[ImpactFact]:
         if impact.system != state.system:
             raise NotAllowed(f"{incident} was said to be about another system meanwhile; count again")
-        return impact.counted(incident, asked, counted, by)
+        return impact.counted(incident, asked, counted, by, until_now=end is None and last == at)
 
     _step(ledger, incident, decide, reassess, by, at)
     return counted

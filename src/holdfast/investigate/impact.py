@@ -195,10 +195,13 @@ class Impact:
 
     # Deciding ----------------------------------------------------------------------------------
 
-    def counted(self, incident: str, asked: Asked, counted: Counted, by: Actor) -> list[ImpactFact]:
+    def counted(
+        self, incident: str, asked: Asked, counted: Counted, by: Actor, *, until_now: bool = False
+    ) -> list[ImpactFact]:
         """Record what the log answered; nothing when that is what the count that rules already says.
 
-        A person who counts what a machine has counted makes it theirs.
+        A person who counts what a machine has counted makes it theirs. A machine that counted until now, and
+        finds the log as it was, has nothing to say: two that react to one fact count once.
         """
         now = ImpactCounted(
             incident=incident,
@@ -212,7 +215,8 @@ class Impact:
         )
         newest = self.newest_count
         known = self.count if by.kind != "system" else newest.fact if newest else None
-        said_before = known is not None and replace(known, number=now.number) == now
+        ends = known.end if known and by.kind == "system" and until_now else now.end
+        said_before = known is not None and replace(known, number=now.number) == replace(now, end=ends)
         overrules = self.ruling is Ruling.STATED and counted.affected is not None
         takes_over = by.kind != "system" and (not self.by_person or overrules)
         return [] if said_before and not takes_over else [now]
