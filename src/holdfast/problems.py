@@ -13,7 +13,17 @@ from typing import Any
 
 
 class NotAllowed(Exception):
-    """A decision or step is refused; the message says why and what to do instead."""
+    """A decision or step is refused; the message says why and what to do instead.
+
+    `first` names the step that has to be taken before it, and what on: `("incident.acknowledge", "INC-1")`.
+    Each interface says how it is taken there.
+    """
+
+    first: tuple[str, str] | None = None
+
+    def __init__(self, *said: object, first: tuple[str, str] | None = None) -> None:
+        super().__init__(*said)
+        self.first = first
 
 
 class NotThere(LookupError):

@@ -14,8 +14,10 @@ from fastapi.testclient import TestClient
 from pydantic import BaseModel
 from typer.testing import CliRunner
 
+import holdfast
 from holdfast import app as joined
 from holdfast.application import Application
+from holdfast.incident.responding import Report
 from holdfast.interfaces.api.resources import PREFIX
 from holdfast.interfaces.cli.main import build
 from holdfast.interfaces.cli.session import Wiring
@@ -27,7 +29,7 @@ from holdfast.people import Actor, Permission, allowed
 from holdfast.prepare.versions import active_roster
 from holdfast.serving import Service, asgi
 from holdfast.shapes.incidents import Reason
-from holdfast.steps import STEPS
+from holdfast.steps import BY_KEY, STEPS
 from holdfast.steps.addresses import IncidentId
 from holdfast.steps.asking import Misread, read
 from holdfast.steps.step import Call, Step, step
@@ -183,6 +185,28 @@ def test_every_step_has_its_form_and_its_command(taken: AnyStep, doors: Doors) -
     assert taken.key in doors.routes, "no form of a page takes it"
     code, said = doors.type(taken.noun, taken.verb, "--help")
     assert code == 0, said
+
+
+def test_what_a_refusal_names_to_be_done_first_is_a_step_taken_on_one_thing() -> None:
+    named = set()
+    for path in (Path(holdfast.__file__).parent).rglob("*.py"):
+        named |= set(re.findall(r'first=\("([a-z.-]+)"', path.read_text(encoding="utf-8")))
+    assert named
+    assert {len(BY_KEY[one].names) for one in named} == {1}
+
+
+def test_a_refusal_says_on_each_interface_what_to_do_first(doors: Doors) -> None:
+    incident = doors.application.desk.open(Report("Letters are wrong"), by=MAYA, at=doors.clock.now())
+    body = {"summary": "x"}
+    path = f"{PREFIX}/incidents/{incident}/closure"
+    answered = doors.api.put(
+        path, json=body, headers={"Authorization": f"Bearer {doors.token(MAYA, 'person')}"}
+    )
+    assert answered.status_code == 409, answered.text
+    assert answered.json()["first"] == {"method": "PUT", "path": f"/incidents/{incident}/resolution"}
+    code, said = doors.type("incident", "close", incident, "x")
+    assert code == 1
+    assert f"first: holdfast incident resolve {incident}" in said
 
 
 # Declaring -------------------------------------------------------------------------------------

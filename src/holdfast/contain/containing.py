@@ -220,7 +220,8 @@ class Containing:
             if standing:
                 raise NotAllowed(
                     f"{standing[0].id} ({standing[0].name}) is in force; revert it before deciding "
-                    "not to contain"
+                    "not to contain",
+                    first=("contain.revert", standing[0].id),
                 )
             facts = loaded.state.decide_containment("not to contain", reason.strip())
             try:

@@ -254,7 +254,8 @@ class Containment:
         if self.stage is Stage.PROPOSED:
             raise NotAllowed(
                 f"{self.id} ({self.name}) is not approved yet; somebody with the authority to contain "
-                "must approve it first"
+                "must approve it first",
+                first=("contain.approve", self.id),
             )
         applied = ContainmentApplied(
             incident=self.incident,
@@ -280,7 +281,8 @@ class Containment:
             raise NotAllowed(
                 f"{self.id} ({self.name}) is reverted and was seen to be back; nothing is left to probe"
             )
-        raise NotAllowed(f"{self.id} ({self.name}) is {self.stage}; apply it before probing it")
+        said = f"{self.id} ({self.name}) is {self.stage}; apply it before probing it"
+        raise NotAllowed(said, first=("contain.apply", self.id))
 
     def heard(self, requests: int, first_at: datetime, last_at: datetime) -> list[ContainmentFact]:
         """Requests of the application were answered by the switch; said once, nothing when it is not set."""

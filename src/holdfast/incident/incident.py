@@ -828,9 +828,11 @@ class Incident:
     def _require_answered(self, before: str) -> None:
         """Somebody has answered, and a person has said what it is."""
         if not self.acknowledged_at:
-            raise NotAllowed(f"nobody has acknowledged {self.id}; acknowledge it before {before} it")
+            said = f"nobody has acknowledged {self.id}; acknowledge it before {before} it"
+            raise NotAllowed(said, first=("incident.acknowledge", self.id))
         if not self.classified_at:
-            raise NotAllowed(f"confirm category and severity of {self.id} before {before} it")
+            said = f"confirm category and severity of {self.id} before {before} it"
+            raise NotAllowed(said, first=("incident.classify", self.id))
 
     def reviewed(self, review: str) -> list[IncidentFact]:
         self.require_running()
@@ -842,7 +844,8 @@ class Incident:
         """Close and archive (R-EVD-10, R-PIR-02)."""
         self.require_running()
         if self.status is not Status.RESOLVED:
-            raise NotAllowed(f"{self.id} is {self.status.value}; resolve it before closing it")
+            said = f"{self.id} is {self.status.value}; resolve it before closing it"
+            raise NotAllowed(said, first=("incident.resolve", self.id))
         self._require_answered("closing")
         if review_required and not self.reviewed_at:
             raise NotAllowed(

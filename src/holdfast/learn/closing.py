@@ -121,7 +121,8 @@ def _require_nothing_open(state: Incident, items: Remediations, contained_by: Se
         names = ", ".join(f"{one.id} ({one.name})" for one in contained_by)
         raise NotAllowed(
             f"{names} is still in force, and after closing it could not be reverted in the record; revert it "
-            f"before closing {state.id}"
+            f"before closing {state.id}",
+            first=("contain.revert", contained_by[0].id),
         )
     if open_items := items.open_items():
         names = ", ".join(f"{item.item} ({item.standing.value})" for item in open_items)
@@ -225,7 +226,8 @@ def _require_not_contained(ledger: Ledger, incident: str) -> None:
     if in_force:
         names = ", ".join(f"{one.id} ({one.name})" for one in in_force)
         raise NotAllowed(
-            f"{names} is in force; revert it first, so that nothing stays switched without a record"
+            f"{names} is in force; revert it first, so that nothing stays switched without a record",
+            first=("contain.revert", in_force[0].id),
         )
 
 

@@ -96,7 +96,8 @@ class Review:
         if self.completed:
             return []
         if not state.resolved_at:
-            raise NotAllowed(f"{state.id} is {state.status.value}; resolve it before its review is completed")
+            said = f"{state.id} is {state.status.value}; resolve it before its review is completed"
+            raise NotAllowed(said, first=("incident.resolve", state.id))
         if self.newest is None:
             raise NotAllowed(f"the review of {state.id} is not begun; draft it first")
         if self.unanswered:

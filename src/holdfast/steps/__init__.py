@@ -19,3 +19,4 @@ STEPS: tuple[Step[Any, Any, Any], ...] = (
     *containment.STEPS,
     *messages.STEPS,
 )
+BY_KEY = {one.key: one for one in STEPS}

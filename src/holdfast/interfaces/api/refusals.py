@@ -18,6 +18,7 @@ from holdfast.evidence.vault import VaultProblem
 from holdfast.ledger.ledger import Conflict, NotAsWritten
 from holdfast.prepare.documents import Unusable, spelled
 from holdfast.problems import Fault, NoAuthority, NotAllowed, NotThere, explain
+from holdfast.steps import BY_KEY
 
 _log = structlog.get_logger("holdfast.api")
 
@@ -32,6 +33,15 @@ class Misplaced(BaseModel):
     fix: str
 
 
+class Way(BaseModel):
+    """How a step is taken here."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+    method: str
+    path: str
+    """With what it is taken on."""
+
+
 class Problem(BaseModel):
     """Why it was refused, and what to do (RFC 9457)."""
 
@@ -42,6 +52,8 @@ class Problem(BaseModel):
     detail: str
     errors: list[Misplaced] = []
     """For 422 of a malformed request: each value that cannot be accepted."""
+    first: Way | None = None
+    """For 409: the step that has to be taken before this one."""
 
 
 _STATUS: tuple[tuple[type[Exception], int], ...] = (
@@ -68,11 +80,15 @@ def install(app: FastAPI) -> None:
 
 
 def problem(
-    status: int, detail: str, errors: list[Misplaced] | None = None, headers: Mapping[str, str] | None = None
+    status: int,
+    detail: str,
+    errors: list[Misplaced] | None = None,
+    headers: Mapping[str, str] | None = None,
+    first: Way | None = None,
 ) -> Response:
     title = HTTPStatus(status).phrase
-    document = Problem(title=title, status=status, detail=detail, errors=errors or [])
-    kept = document.model_dump(exclude=None if errors else {"errors"})
+    document = Problem(title=title, status=status, detail=detail, errors=errors or [], first=first)
+    kept = document.model_dump(exclude_none=True, exclude=None if errors else {"errors"})
     return JSONResponse(kept, status, headers, media_type="application/problem+json")
 
 
@@ -80,9 +96,16 @@ def _sentence(status: int) -> Any:
     def answer(request: Request, error: Exception) -> Response:
         if isinstance(error, Conflict):
             return problem(409, f"somebody else was faster: {error}. Nothing was changed; read and try again")
-        return problem(status, str(error))
+        first = _way(*error.first) if isinstance(error, NotAllowed) and error.first else None
+        return problem(status, str(error), first=first)
 
     return answer
+
+
+def _way(key: str, on: str) -> Way:
+    step = BY_KEY[key]
+    (name, *_), *_ = step.names
+    return Way(method=step.method, path=step.path.replace(f"{{{name}}}", on))
 
 
 def _refused(request: Request, error: Exception) -> Response:

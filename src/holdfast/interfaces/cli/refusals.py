@@ -25,6 +25,7 @@ from holdfast.prepare.documents import Unusable
 from holdfast.prepare.starting import AlreadyThere
 from holdfast.problems import Fault, NotAllowed, NotThere
 from holdfast.settings import SettingsError
+from holdfast.steps import BY_KEY
 from holdfast.steps.asking import Misread
 
 REFUSED, NOT_UNDERSTOOD = 1, 2
@@ -65,6 +66,8 @@ def spoken(warn: Callable[[str], None]) -> Iterator[None]:
     except _SENTENCES as refused:
         for line in (str(refused) or type(refused).__name__).splitlines():
             warn(line)
+        if isinstance(refused, NotAllowed) and refused.first:
+            warn(f"first: {_command(*refused.first)}")
         raise typer.Exit(REFUSED) from None
     except DBAPIError as error:
         warn(_of_database(error))
@@ -82,6 +85,12 @@ def spoken(warn: Callable[[str], None]) -> Iterator[None]:
     except Exception as error:
         warn(_unforeseen(error))
         raise typer.Exit(REFUSED) from None
+
+
+def _command(key: str, on: str) -> str:
+    """How a step is taken here."""
+    step = BY_KEY[key]
+    return f"holdfast {step.noun} {step.verb} {on}"
 
 
 def _unforeseen(error: Exception) -> str:
