@@ -13,7 +13,7 @@ import pytest
 from typer.core import TyperGroup
 
 from holdfast.contain.containment import Stage
-from holdfast.detect.measurement import Status as MeasurementStatus
+from holdfast.detect.measurement import Status as WindowStatus
 from holdfast.incident.incident import Status
 from holdfast.ledger.facts import declared
 from holdfast.people import IncidentRole
@@ -215,9 +215,7 @@ def test_every_word_of_the_product_is_explained(word: str) -> None:
     assert f"**{word}**" in GLOSSARY
 
 
-@pytest.mark.parametrize(
-    "word", [*Status, *Stage, *(one.replace("_", " ") for one in MeasurementStatus)], ids=str
-)
+@pytest.mark.parametrize("word", [*Status, *Stage, *(one.replace("_", " ") for one in WindowStatus)], ids=str)
 def test_every_state_is_named_in_the_glossary(word: str) -> None:
     assert f"*{word}*" in GLOSSARY
 

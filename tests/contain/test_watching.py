@@ -15,7 +15,7 @@ from holdfast.contain.containment import Containment, Deed
 from holdfast.contain.effect import CannotCount
 from holdfast.contain.watching import LogWatch
 from holdfast.detect.engines.duckdb import DuckDB
-from holdfast.detect.measurement import Measurement, Status
+from holdfast.detect.measurement import Measurement, WindowStatus
 from holdfast.prepare.systems import Columns, Labels, Model, PredictionLog, System
 
 APPLIED = datetime(2026, 11, 23, 10, 42, tzinfo=UTC)
@@ -129,7 +129,7 @@ class TestTraffic:
 def measured(
     hours: int,
     alarm: bool = False,
-    status: Status = Status.MEASURED,
+    status: WindowStatus = WindowStatus.MEASURED,
     group: dict[str, str] | None = None,
     known: int = 30,
 ) -> Measurement:
@@ -174,7 +174,11 @@ class TestWindows:
 
     def test_what_is_not_measured_yet_says_nothing(self, tmp_path: Path) -> None:
         assert (
-            self.see(tmp_path, measured(1, status=Status.PENDING), measured(2, group={"age": "18 to 25"}))
+            self.see(
+                tmp_path,
+                measured(1, status=WindowStatus.PENDING),
+                measured(2, group={"age": "18 to 25"}),
+            )
             == []
         )
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from holdfast.detect.bounds import Bounds, Known, known_of
-from holdfast.detect.measurement import Measurement, Status
+from holdfast.detect.measurement import Measurement, WindowStatus
 from holdfast.detect.records import OpenAlert
 from holdfast.prepare.terms import COVERAGE
 
@@ -15,13 +15,13 @@ DAY = datetime(2026, 5, 4, tzinfo=UTC)
 
 
 def one(
-    status: Status = Status.MEASURED,
+    status: WindowStatus = WindowStatus.MEASURED,
     *,
     alarm: bool = False,
     group: dict[str, str] | None = None,
     quantity: str = "accuracy",
 ) -> Measurement:
-    value = None if status in (Status.PENDING, Status.NOT_COMPUTABLE) else 0.9
+    value = None if status in (WindowStatus.PENDING, WindowStatus.NOT_COMPUTABLE) else 0.9
     return Measurement(
         monitor="accuracy",
         quantity=quantity,
@@ -52,9 +52,9 @@ NORTH, SOUTH = {"region": "north"}, {"region": "south"}
     ("alerts", "newest", "silent", "known"),
     [
         ([], [one()], False, Known.MEASURED),
-        ([], [one(Status.ESTIMATED)], False, Known.ESTIMATED),
-        ([], [one(Status.PENDING)], False, Known.PENDING),
-        ([], [one(Status.NOT_COMPUTABLE)], False, Known.NOT_COMPUTABLE),
+        ([], [one(WindowStatus.ESTIMATED)], False, Known.ESTIMATED),
+        ([], [one(WindowStatus.PENDING)], False, Known.PENDING),
+        ([], [one(WindowStatus.NOT_COMPUTABLE)], False, Known.NOT_COMPUTABLE),
         ([], [], False, Known.NOT_MEASURED),
         ([], [one()], True, Known.SILENT),
         ([], [], True, Known.SILENT),
@@ -66,10 +66,10 @@ NORTH, SOUTH = {"region": "north"}, {"region": "south"}
         ([alert(aside=True), alert()], [one()], False, Known.OUT),
         ([DEAD], [one()], False, Known.FAILING),
         ([DEAD, alert(aside=True)], [one()], False, Known.FAILING),
-        ([], [one(Status.NOT_COMPUTABLE, group=NORTH), one(group=SOUTH)], False, Known.MEASURED),
-        ([], [one(Status.PENDING, group=NORTH), one(group=SOUTH)], False, Known.PENDING),
-        ([], [one(Status.NOT_COMPUTABLE, group=NORTH)], False, Known.NOT_COMPUTABLE),
-        ([], [one(), one(Status.NOT_COMPUTABLE, group=NORTH)], False, Known.MEASURED),
+        ([], [one(WindowStatus.NOT_COMPUTABLE, group=NORTH), one(group=SOUTH)], False, Known.MEASURED),
+        ([], [one(WindowStatus.PENDING, group=NORTH), one(group=SOUTH)], False, Known.PENDING),
+        ([], [one(WindowStatus.NOT_COMPUTABLE, group=NORTH)], False, Known.NOT_COMPUTABLE),
+        ([], [one(), one(WindowStatus.NOT_COMPUTABLE, group=NORTH)], False, Known.MEASURED),
         ([], [one(quantity=COVERAGE)], False, Known.NOT_MEASURED),
     ],
 )

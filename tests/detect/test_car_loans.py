@@ -21,7 +21,7 @@ from sklearn.metrics import accuracy_score, roc_auc_score
 from holdfast.detect.backtest import backtest
 from holdfast.detect.engines.duckdb import DuckDB
 from holdfast.detect.log import open_log
-from holdfast.detect.measurement import Measurement, Status
+from holdfast.detect.measurement import Measurement, WindowStatus
 from holdfast.detect.monitors import evaluate
 from holdfast.prepare.documents import read_document, understand
 from holdfast.prepare.systems import Monitor, System
@@ -67,7 +67,7 @@ def test_alarms_begin_in_the_window_of_the_published_change_and_not_before(
     assert len(found) == 10
     assert [m.alarm for m in found[: FIRST_CHANGED + 1]] == [False] * FIRST_CHANGED + [True]
     assert found[FIRST_CHANGED].window_start == datetime(2019, 3, 31, 3, tzinfo=UTC)
-    assert all(m.status is Status.MEASURED and m.n == 5000 for m in found)
+    assert all(m.status is WindowStatus.MEASURED and m.n == 5000 for m in found)
 
 
 def test_the_drift_of_car_value_goes_on_alarming(replayed: dict[str, list[Measurement]]) -> None:
@@ -158,7 +158,7 @@ def test_before_the_labels_come_performance_is_estimated_close_to_what_comes_tru
     labelled = _replayed(_with(system, kept), engine)
     for name in ("accuracy", "auc"):
         for guess, truth in zip(unlabelled[name], labelled[name], strict=True):
-            assert guess.status is Status.ESTIMATED
+            assert guess.status is WindowStatus.ESTIMATED
             assert not guess.alarm
             assert guess.labelled_share == 0
             assert guess.value == pytest.approx(truth.value, abs=0.012)

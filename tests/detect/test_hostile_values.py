@@ -14,7 +14,7 @@ from holdfast.detect.cells import Cell
 from holdfast.detect.counting import Asked, count
 from holdfast.detect.engines.duckdb import DuckDB
 from holdfast.detect.log import Log, open_log
-from holdfast.detect.measurement import Measurement, Status
+from holdfast.detect.measurement import Measurement, WindowStatus
 from holdfast.detect.plan import Histogram, Scan
 from holdfast.detect.tables import LogError
 from holdfast.prepare.systems import System
@@ -232,7 +232,7 @@ def test_a_frame_of_many_columns_is_measured_in_bounded_memory(
     with DuckDB(memory="64MB", threads=2) as small:
         found = replay(system_with(log, monitor), tmp_path, small)
     assert len(found) == 400
-    assert all(one.status is Status.MEASURED and one.value == 0 for one in found.values())
+    assert all(one.status is WindowStatus.MEASURED and one.value == 0 for one in found.values())
 
 
 def _opened(path: str, base: Path, engine: DuckDB) -> Log:

@@ -14,7 +14,7 @@ import pytest
 from holdfast.detect.backtest import backtest
 from holdfast.detect.engines.duckdb import DuckDB
 from holdfast.detect.log import open_log
-from holdfast.detect.measurement import Measurement, Status, Transition
+from holdfast.detect.measurement import Measurement, Transition, WindowStatus
 from holdfast.detect.monitors import State, evaluate, monitors_of
 from holdfast.detect.plan import scan_id
 from holdfast.detect.tables import LogError
@@ -130,7 +130,7 @@ def test_a_window_is_estimated_until_its_labels_are_mature_and_then_measured(loa
     loans.save()
     system = loans.system({**ACCURACY, "maturity": {"share": "90%"}})
     (first,), state = loans.run(system, at(3))
-    assert first.status is Status.ESTIMATED
+    assert first.status is WindowStatus.ESTIMATED
     assert first.value == pytest.approx(0.9, abs=0.01)
     assert first.labelled_share == 0
     assert not first.alarm
@@ -138,7 +138,7 @@ def test_a_window_is_estimated_until_its_labels_are_mature_and_then_measured(loa
     again, state = loans.run(system, at(4), state)
     assert again == []
     (second,), state = loans.run(system, at(5, 23.5), state)
-    assert (second.status, second.n) == (Status.MEASURED, 196)
+    assert (second.status, second.n) == (WindowStatus.MEASURED, 196)
     assert second.labelled_share == pytest.approx(0.98)
     (third,), state = loans.run(system, at(7), state)
     assert (third.value, third.n, third.labelled_share) == (0.9, 200, 1.0)
@@ -153,7 +153,7 @@ def test_without_scores_a_window_is_pending_and_says_how_much_is_labelled(loans:
     columns = {**LOG["columns"]}
     del columns["score"]
     (found,), _ = loans.run(loans.system(ACCURACY, columns=columns), at(3, 12))
-    assert (found.status, found.value, found.n) == (Status.PENDING, None, 51)
+    assert (found.status, found.value, found.n) == (WindowStatus.PENDING, None, 51)
     assert found.reason == "Accuracy is pending: 51% of the window is labelled; judged once 90% labelled."
 
 
@@ -162,7 +162,7 @@ def test_a_bad_estimate_raises_no_alarm_unless_that_is_asked_for(loans: Loans) -
     loans.save()
     (quiet,), _ = loans.run(loans.system(ACCURACY), at(3))
     (loud,), _ = loans.run(loans.system({**ACCURACY, "estimate_alarms": True}), at(3))
-    assert (quiet.status, loud.status) == (Status.ESTIMATED, Status.ESTIMATED)
+    assert (quiet.status, loud.status) == (WindowStatus.ESTIMATED, WindowStatus.ESTIMATED)
     assert quiet.value == loud.value == pytest.approx(0.6, abs=0.01)
     assert (quiet.alarm, loud.alarm) == (False, True)
 
@@ -185,7 +185,7 @@ def test_maturity_may_also_wait_for_days(loans: Loans) -> None:
     system = loans.system({**ACCURACY, "maturity": {"after": "2d"}})
     (early,), state = loans.run(system, at(4, 23))
     (later,), _ = loans.run(system, at(5), state)
-    assert (early.status, later.status) == (Status.ESTIMATED, Status.MEASURED)
+    assert (early.status, later.status) == (WindowStatus.ESTIMATED, WindowStatus.MEASURED)
 
 
 def test_labels_that_never_come_are_not_waited_for_for_ever(loans: Loans) -> None:
@@ -301,7 +301,7 @@ def test_too_few_rows_are_shown_and_not_judged(loans: Loans) -> None:
     loans.day(2, n=20, right=0.1)
     loans.save()
     (found,), _ = loans.run(loans.system(ACCURACY), at(3))
-    assert (found.status, found.value, found.alarm) == (Status.MEASURED, 0.1, False)
+    assert (found.status, found.value, found.alarm) == (WindowStatus.MEASURED, 0.1, False)
     assert "20 rows, and 30 are needed" in found.reason
 
 
@@ -454,7 +454,7 @@ def test_a_day_without_rows_is_a_day(loans: Loans) -> None:
     found, _ = loans.run(system, at(5))
     told = {(m.monitor, m.window_start.day): m for m in found}
     assert told["volume", 3].alarm
-    assert told["accuracy", 3].status is Status.NOT_COMPUTABLE
+    assert told["accuracy", 3].status is WindowStatus.NOT_COMPUTABLE
 
 
 def test_a_window_in_which_the_log_begins_says_nothing_of_volume(loans: Loans) -> None:
@@ -462,7 +462,7 @@ def test_a_window_in_which_the_log_begins_says_nothing_of_volume(loans: Loans) -
     loans.day(3)
     loans.save()
     found, _ = loans.run(loans.system(daily("volume", limit={"below": 50})), at(4))
-    assert [m.status for m in found] == [Status.NOT_COMPUTABLE, Status.MEASURED]
+    assert [m.status for m in found] == [WindowStatus.NOT_COMPUTABLE, WindowStatus.MEASURED]
 
 
 def test_rows_written_late_are_waited_for(loans: Loans) -> None:

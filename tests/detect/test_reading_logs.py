@@ -14,7 +14,7 @@ import pytest
 from holdfast.detect.backtest import backtest
 from holdfast.detect.engines.duckdb import DuckDB
 from holdfast.detect.log import Log, open_log
-from holdfast.detect.measurement import Measurement, Status
+from holdfast.detect.measurement import Measurement, WindowStatus
 from holdfast.detect.monitors import evaluate, monitors_of
 from holdfast.detect.tables import Kind, LogError
 from holdfast.prepare.systems import System
@@ -340,7 +340,7 @@ class TestLabels:
         columns = {"prediction": "said", "label": "truth", "positive": positive}
         recall = self.ACCURACY | {"id": "r", "metric": "recall"}
         found = written.replayed(self.ACCURACY, recall, columns=columns)
-        assert [(one.value, one.status) for one in found] == [(1.0, Status.MEASURED)] * 2
+        assert [(one.value, one.status) for one in found] == [(1.0, WindowStatus.MEASURED)] * 2
 
 
 class TestRepeatedIds:

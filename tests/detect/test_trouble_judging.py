@@ -20,7 +20,7 @@ from scipy.stats import wasserstein_distance
 from holdfast.detect.backtest import backtest
 from holdfast.detect.engines.duckdb import DuckDB
 from holdfast.detect.log import open_log
-from holdfast.detect.measurement import Measurement, Status, Transition
+from holdfast.detect.measurement import Measurement, Transition, WindowStatus
 from holdfast.detect.metrics import drift, intervals
 from holdfast.detect.metrics.intervals import Value
 from holdfast.detect.monitors import Evaluation, State, evaluate
@@ -107,7 +107,7 @@ def only(measurements: list[Measurement], monitor: str, quantity: str | None = N
 @pytest.mark.parametrize("name", ["min/d2", "accuracy_zero_one_class/system"])
 def test_all_wrong_is_an_accuracy_of_nothing_and_an_alarm(trouble: Callable[[str], Case], name: str) -> None:
     found = trouble(name).backtest()
-    assert [(m.status, m.value, m.alarm) for m in found] == [(Status.MEASURED, 0.0, True)] * 2
+    assert [(m.status, m.value, m.alarm) for m in found] == [(WindowStatus.MEASURED, 0.0, True)] * 2
 
 
 # Groups in which nobody is selected
@@ -228,7 +228,7 @@ def test_a_window_without_rows_says_one_thing_and_is_no_alarm_of_a_value_that_is
     nothing = "Selection rate is not computable: no rows arrived in this window."
     assert empty[0].reason == nothing
     assert {(m.status, m.value, m.reason[: len(nothing)]) for m in empty} == {
-        (Status.NOT_COMPUTABLE, None, nothing)
+        (WindowStatus.NOT_COMPUTABLE, None, nothing)
     }
     (weekly,) = [m for m in empty if m.alarm]
     assert (weekly.detail["period"], weekly.detail["period_n"]) == (0.1, 600), "the week's, which is known"
@@ -256,9 +256,9 @@ def test_a_window_without_rows_says_one_thing_and_is_no_alarm_of_a_value_that_is
     found = {m.monitor: m for m in done.measurements if m.window_start == at(3)}
     assert set(found) == {str(one["id"]) for one in monitors}
     counted = found.pop("volume")
-    assert (counted.status, counted.value, counted.alarm) == (Status.MEASURED, 0.0, True)
+    assert (counted.status, counted.value, counted.alarm) == (WindowStatus.MEASURED, 0.0, True)
     for m in found.values():
-        assert (m.status, m.value, m.n, m.alarm) == (Status.NOT_COMPUTABLE, None, 0, False)
+        assert (m.status, m.value, m.n, m.alarm) == (WindowStatus.NOT_COMPUTABLE, None, 0, False)
         assert m.reason.endswith("is not computable: no rows arrived in this window.")
 
 
@@ -393,10 +393,10 @@ def test_drift_waits_until_the_reference_period_is_over(case: Callable[..., Case
     period = {"from": "2026-11-02", "to": "2026-11-08"}
     one = case({"x": "DOUBLE"}, rows, monitor, reference=period)
     early = one.run(at(5))
-    assert {m.status for m in early.measurements} == {Status.NOT_COMPUTABLE}
+    assert {m.status for m in early.measurements} == {WindowStatus.NOT_COMPUTABLE}
     assert all("not complete before it ends on 8 Nov 2026" in m.reason for m in early.measurements)
     later = one.run(at(9), early.state)
-    assert [m.status for m in later.measurements] == [Status.MEASURED] * 7
+    assert [m.status for m in later.measurements] == [WindowStatus.MEASURED] * 7
     told = one.daily(at(3), at(13))
     replayed = {(m.series, m.window_start): m for m in one.backtest()}
     assert {key: (m.value, m.alarm) for key, m in told.items()} == {
@@ -511,7 +511,7 @@ def test_accuracy_of_many_classes_is_not_estimated_from_one_score(case: Callable
     }
     monitor = {"id": "accuracy", "metric": "accuracy", "window": "1d", "limit": {"below": 0.5}}
     one = case(types, rows, monitor, columns=roles)
-    assert [m.status for m in one.run(at(3)).measurements] == [Status.PENDING]
+    assert [m.status for m in one.run(at(3)).measurements] == [WindowStatus.PENDING]
     assert [m.value for m in one.run(at(21)).measurements] == [pytest.approx(0.9)]
 
 

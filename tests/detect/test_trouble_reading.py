@@ -13,7 +13,7 @@ import pytest
 from holdfast.detect.backtest import backtest
 from holdfast.detect.engines.duckdb import DuckDB
 from holdfast.detect.log import Log, open_log
-from holdfast.detect.measurement import Measurement, Status
+from holdfast.detect.measurement import Measurement, WindowStatus
 from holdfast.detect.monitors import monitors_of
 from holdfast.detect.tables import LogError
 from holdfast.prepare.documents import read_document, understand
@@ -79,14 +79,14 @@ def test_nan_that_polars_wrote_is_a_missing_value(folder: Path, engine: DuckDB) 
 )
 def test_a_label_that_is_nan_is_not_known(folder: Path, engine: DuckDB, name: str, share: float) -> None:
     for one in Trouble(folder / name / "system.yaml", engine).replayed():
-        assert one.status is Status.PENDING
+        assert one.status is WindowStatus.PENDING
         assert one.labelled_share == pytest.approx(share, abs=0.03)
 
 
 @pytest.mark.parametrize("name", ["d4", "d4b"])
 def test_half_of_the_labels_are_nan(folder: Path, engine: DuckDB, name: str) -> None:
     found = {one.monitor: one for one in Trouble(folder / "min" / f"{name}.yaml", engine).replayed()}
-    assert (found["acc"].status, found["acc"].labelled_share) == (Status.PENDING, 0.5)
+    assert (found["acc"].status, found["acc"].labelled_share) == (WindowStatus.PENDING, 0.5)
     if name == "d4":
         assert (found["miss"].value, found["miss"].alarm) == (0.5, True)
 
@@ -120,10 +120,10 @@ def test_dates_that_can_be_read_in_two_ways_are_refused_until_somebody_says(
 
 def test_label_ids_of_another_type_find_their_predictions(folder: Path, engine: DuckDB) -> None:
     for one in Trouble(folder / "label_ids_float" / "system.yaml", engine).replayed():
-        assert one.status is Status.MEASURED
+        assert one.status is WindowStatus.MEASURED
         assert (one.labelled_share or 0) > 0.99
     (one,) = Trouble(folder / "min" / "d11.yaml", engine).replayed()
-    assert (one.status, one.labelled_share) == (Status.MEASURED, 1.0)
+    assert (one.status, one.labelled_share) == (WindowStatus.MEASURED, 1.0)
 
 
 def test_labels_of_a_value_that_no_prediction_has_are_counted_and_said(folder: Path, engine: DuckDB) -> None:
@@ -132,7 +132,7 @@ def test_labels_of_a_value_that_no_prediction_has_are_counted_and_said(folder: P
     assert note.startswith('100 labels with a value that no prediction has, such as "-1"')
     assert note.endswith("missing: {label: [-1]}")
     (one,) = Trouble(folder / "min" / "d11b.yaml", engine, {"missing": {"label": [-1]}}).replayed()
-    assert (one.status, one.labelled_share) == (Status.PENDING, 0.5)
+    assert (one.status, one.labelled_share) == (WindowStatus.PENDING, 0.5)
 
 
 @pytest.mark.parametrize(

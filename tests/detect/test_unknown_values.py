@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from holdfast.detect.events import AlertContinued, AlertRaised
-from holdfast.detect.measurement import Measurement, Status
+from holdfast.detect.measurement import Measurement, WindowStatus
 from holdfast.detect.monitoring import alert_facts
 from holdfast.incident import triage
 from holdfast.incident.events import Absorbed, AlertFacts, AlertJoined, AlertWorsened, IncidentOpened
@@ -42,7 +42,7 @@ def measured(value: float | None, **more: Any) -> Measurement:
         upper=None,
         n=400,
         labelled_share=None,
-        status=Status.MEASURED,
+        status=WindowStatus.MEASURED,
         alarm=True,
         reason="Mean of income is out of bounds.",
         as_of=START + timedelta(days=1),

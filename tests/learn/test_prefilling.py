@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from holdfast.detect.marks import Tally
-from holdfast.detect.measurement import Measurement, Status
+from holdfast.detect.measurement import Measurement, WindowStatus
 from holdfast.evidence.events import Gap, Kind
 from holdfast.incident.events import Clock
 from holdfast.incident.incident import Breach, ClockState, Incident
@@ -181,7 +181,7 @@ def test_when_it_was_is_told_with_durations_and_the_first_containment() -> None:
         ),
         (
             [
-                measured(BEGAN - 2 * DAY, None, status=Status.PENDING, known_after=HOUR),
+                measured(BEGAN - 2 * DAY, None, status=WindowStatus.PENDING, known_after=HOUR),
                 measured(BEGAN - 2 * DAY, 0.7, alarm=True, known_after=DAY),
                 measured(BEGAN - DAY, 0.7, alarm=True, known_after=HOUR),
             ],

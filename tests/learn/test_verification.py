@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.detect.measurement import Measurement, Status
+from holdfast.detect.measurement import Measurement, WindowStatus
 from holdfast.learn.events import Method, Verification
 from holdfast.learn.verification import Outcome, judge
 from support.measured import DAY, measured
@@ -61,9 +61,9 @@ def test_a_window_that_began_before_the_fix_proves_nothing_and_disproves_nothing
 @pytest.mark.parametrize(
     ("second", "says"),
     [
-        (measured(FIRST + DAY, None, status=Status.PENDING), "waits for its labels"),
-        (measured(FIRST + DAY, 0.9, status=Status.ESTIMATED), "waits for its labels"),
-        (measured(FIRST + DAY, None, status=Status.NOT_COMPUTABLE), "1 of 3 windows"),
+        (measured(FIRST + DAY, None, status=WindowStatus.PENDING), "waits for its labels"),
+        (measured(FIRST + DAY, 0.9, status=WindowStatus.ESTIMATED), "waits for its labels"),
+        (measured(FIRST + DAY, None, status=WindowStatus.NOT_COMPUTABLE), "1 of 3 windows"),
         (measured(FIRST + DAY, 0.87, n=29), "1 of 3 windows"),
         (measured(FIRST + DAY, 0.79), "1 of 3 windows"),
         (measured(FIRST + 2 * DAY, 0.87), "1 of 3 windows"),
@@ -90,7 +90,7 @@ def test_a_window_that_cannot_be_judged_breaks_the_run(second: Measurement, says
     ("last", "reason"),
     [
         (
-            measured(FIRST + 2 * DAY, None, status=Status.PENDING),
+            measured(FIRST + 2 * DAY, None, status=WindowStatus.PENDING),
             "2 of 3 windows in a row in bounds so far, 2 d of 3 d, the window that ended "
             "14 Nov 2026, 00:00 UTC waits for its labels",
         ),
@@ -120,14 +120,14 @@ def test_one_alarm_after_the_fix_disproves_it_also_after_good_windows() -> None:
 
 
 def test_an_alarm_on_an_estimate_waits_for_the_labels() -> None:
-    alarming = measured(FIRST + DAY, 0.6, alarm=True, status=Status.ESTIMATED)
+    alarming = measured(FIRST + DAY, 0.6, alarm=True, status=WindowStatus.ESTIMATED)
     assert judge(WANTED, [measured(FIRST), alarming], DONE).outcome is Outcome.OPEN
 
 
 def test_the_newest_word_on_a_window_counts() -> None:
     """Late labels turn an estimate into a measurement, or a good window into an alarm."""
     late = measured(FIRST, 0.87, known_after=timedelta(days=5))
-    pending = measured(FIRST, None, status=Status.PENDING)
+    pending = measured(FIRST, None, status=WindowStatus.PENDING)
     assert judge(WANTED, [late, pending, *days(0.87, 0.87, 0.87)[1:]], DONE).outcome is Outcome.PROVEN
     worse = measured(FIRST, 0.6, alarm=True, known_after=timedelta(days=5))
     assert judge(WANTED, [worse, *days(0.87, 0.87, 0.87)], DONE).outcome is Outcome.DISPROVEN
@@ -183,7 +183,7 @@ def test_it_is_proven_exactly_when_enough_good_windows_stand_in_a_row(standings:
         if word == "missing":
             return []
         if word == "pending":
-            return [measured(start, None, status=Status.PENDING)]
+            return [measured(start, None, status=WindowStatus.PENDING)]
         return [measured(start, 0.87 if word == "good" else 0.79)]
 
     found = [one for number, word in enumerate(standings) for one in made(word, FIRST + number * DAY)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from holdfast.detect.measurement import Measurement, Status
+from holdfast.detect.measurement import Measurement, WindowStatus
 
 DAY = timedelta(days=1)
 
@@ -14,7 +14,7 @@ def measured(
     value: float | None = 0.87,
     *,
     alarm: bool = False,
-    status: Status = Status.MEASURED,
+    status: WindowStatus = WindowStatus.MEASURED,
     n: int = 400,
     group: dict[str, str] | None = None,
     quantity: str = "accuracy",
@@ -33,7 +33,7 @@ def measured(
         lower=None if value is None else value - 0.03,
         upper=None if value is None else value + 0.03,
         n=n,
-        labelled_share=0.9 if status is Status.MEASURED else 0.4,
+        labelled_share=0.9 if status is WindowStatus.MEASURED else 0.4,
         status=status,
         alarm=alarm,
         reason="lies under the limit 0.8 with its whole interval" if alarm else "is within the limit 0.8",

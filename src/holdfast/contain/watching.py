@@ -22,7 +22,7 @@ from holdfast.detect.cells import MISSING_GROUP, Cell
 from holdfast.detect.counting import Engines
 from holdfast.detect.engines import Engine
 from holdfast.detect.log import open_log
-from holdfast.detect.measurement import Measurement, Status
+from holdfast.detect.measurement import Measurement, WindowStatus
 from holdfast.detect.plan import Scan
 from holdfast.detect.tables import Kind, LogError, Table
 from holdfast.prepare.systems import System
@@ -104,7 +104,7 @@ def _seen(one: Measurement) -> SeenWindow:
 
 def _judged(one: Measurement) -> bool:
     """What holds for everybody, and any alarm of a group; what is pending says nothing."""
-    return one.alarm or (one.group is None and one.status is Status.MEASURED)
+    return one.alarm or (one.group is None and one.status is WindowStatus.MEASURED)
 
 
 @dataclass(frozen=True, slots=True)

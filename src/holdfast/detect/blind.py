@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from holdfast.detect import records
 from holdfast.detect.frozen import Frozen
-from holdfast.detect.measurement import Measurement, Status, series_key
+from holdfast.detect.measurement import Measurement, WindowStatus, series_key
 from holdfast.detect.monitors import Failure
 from holdfast.prepare.systems import Monitor
 
@@ -41,13 +41,13 @@ def blind(
     for name, monitor in monitors.items():
         series = series_of(monitor)
         own = by_series.get(series, [])
-        may_be = name in told or any(one.status is Status.NOT_COMPUTABLE for one in own)
+        may_be = name in told or any(one.status is WindowStatus.NOT_COMPUTABLE for one in own)
         if not may_be or _waits(monitor, frozen, at):
             continue
         windows = {one.window_start: one for one in records.newest_of(conn, system, series, AFTER)}
         windows |= {one.window_start: one for one in own}
         newest = [windows[start] for start in sorted(windows)[-AFTER:]]
-        if len(newest) == AFTER and all(one.status is Status.NOT_COMPUTABLE for one in newest):
+        if len(newest) == AFTER and all(one.status is WindowStatus.NOT_COMPUTABLE for one in newest):
             found[name] = Failure(monitor, f"blind for {AFTER} windows or more: {newest[-1].reason}")
     return found
 

@@ -15,7 +15,7 @@ from enum import StrEnum
 from sqlalchemy import Connection
 
 from holdfast.detect import records, watched
-from holdfast.detect.measurement import Measurement, Status
+from holdfast.detect.measurement import Measurement, WindowStatus
 from holdfast.detect.records import OpenAlert
 from holdfast.prepare.systems import System
 from holdfast.prepare.terms import CANNOT_MEASURE
@@ -37,10 +37,10 @@ class Known(StrEnum):
 
 
 _OF_STATUS = {
-    Status.NOT_COMPUTABLE: Known.NOT_COMPUTABLE,
-    Status.PENDING: Known.PENDING,
-    Status.ESTIMATED: Known.ESTIMATED,
-    Status.MEASURED: Known.MEASURED,
+    WindowStatus.NOT_COMPUTABLE: Known.NOT_COMPUTABLE,
+    WindowStatus.PENDING: Known.PENDING,
+    WindowStatus.ESTIMATED: Known.ESTIMATED,
+    WindowStatus.MEASURED: Known.MEASURED,
 }
 
 
@@ -141,7 +141,7 @@ def _of_window(own: Sequence[Measurement]) -> Known:
         return Known.NOT_MEASURED
     judged = [one for one in own if one.group is None] or own
     statuses = {one.status for one in judged}
-    computed = statuses - {Status.NOT_COMPUTABLE}
+    computed = statuses - {WindowStatus.NOT_COMPUTABLE}
     return next(_OF_STATUS[status] for status in _OF_STATUS if status in (computed or statuses))
 
 

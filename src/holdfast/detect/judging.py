@@ -15,7 +15,7 @@ from holdfast.detect import maturity, reasons
 from holdfast.detect.alarms import Period, Verdict, e_detector, hysteresis, relative, threshold
 from holdfast.detect.alarms.hysteresis import Series
 from holdfast.detect.cells import Group, Window
-from holdfast.detect.measurement import Measurement, Status, shown
+from holdfast.detect.measurement import Measurement, WindowStatus, shown
 from holdfast.detect.metrics.intervals import NotComputable, Value
 from holdfast.detect.reading import Reader, Reading
 from holdfast.detect.reasons import named
@@ -45,7 +45,7 @@ class Due:
 class Said:
     """What was last said about a series in a window."""
 
-    status: Status
+    status: WindowStatus
     judged: bool
     alarm: bool
     digest: str
@@ -162,7 +162,7 @@ def _silence(reader: Reader, due: Due, reading: Reading) -> str | None:
         return "is shown and not judged: these are the rows whose group is not known"
     if not reading.judged:
         return "is shown for comparison"
-    if reading.status is Status.ESTIMATED and not monitor.estimate_alarms:
+    if reading.status is WindowStatus.ESTIMATED and not monitor.estimate_alarms:
         return f"is an estimate until {maturity.waits_for(monitor.maturity)}, and raises no alarm"
     if _only_of_reference(monitor) and (waits := reader.waits(monitor, due.as_of)):
         return f"is shown and not judged yet: {waits}"
@@ -200,7 +200,7 @@ def _unjudged(reader: Reader, due: Due, reading: Reading, silence: str | None) -
         silence = silence or (f"is shown and not judged: {few}" if few else "is shown")
         return reasons.shown_only(monitor, reading, found, silence) + late
     subject = reasons.subject(monitor, reading)
-    if reading.status is Status.PENDING:
+    if reading.status is WindowStatus.PENDING:
         share = "none" if not reading.labelled_share else f"{100 * reading.labelled_share:.3g}%"
         waits = maturity.waits_for(monitor.maturity)
         return f"{subject} is pending: {share} of the window is labelled; judged once {waits}."
@@ -227,7 +227,7 @@ def _verdicts(
     if isinstance(value, Value) and enough and monitor.limit is not None:
         verdict = threshold.judge(value, monitor.limit)
         verdicts.append(_with_those_left_out(verdict, reading, monitor.limit))
-    if monitor.relative is not None and reading.status is not Status.PENDING:
+    if monitor.relative is not None and reading.status is not WindowStatus.PENDING:
         verdict = _relative(reader, due, reading, monitor.relative)
         if verdict.period is not None or enough:
             verdicts.append(verdict)

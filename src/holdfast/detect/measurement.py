@@ -15,7 +15,7 @@ from holdfast.clock import stamp
 from holdfast.prepare.terms import COVERAGE
 
 
-class Status(StrEnum):
+class WindowStatus(StrEnum):
     """How much is known (R-DET-02)."""
 
     PENDING = "pending"
@@ -29,7 +29,7 @@ class Status(StrEnum):
     @property
     def is_known(self) -> bool:
         """Whether nothing is waited for."""
-        return self in (Status.MEASURED, Status.NOT_COMPUTABLE)
+        return self in (WindowStatus.MEASURED, WindowStatus.NOT_COMPUTABLE)
 
 
 class Transition(StrEnum):
@@ -60,7 +60,7 @@ class Measurement:
     n: int
     labelled_share: float | None
     """Of the window's predictions; None when the metric needs no labels."""
-    status: Status
+    status: WindowStatus
     alarm: bool
     reason: str
     as_of: datetime

@@ -37,7 +37,7 @@ from holdfast.detect.events import (
 )
 from holdfast.detect.judging import Said, place, said_of
 from holdfast.detect.log import open_log
-from holdfast.detect.measurement import Measurement, Status, Transition
+from holdfast.detect.measurement import Measurement, Transition, WindowStatus
 from holdfast.detect.monitors import Failure, LateRows, State, evaluate, monitors_of, why_of
 from holdfast.detect.tables import LogError
 from holdfast.incident import register
@@ -88,7 +88,7 @@ class Ran:
     def not_computable(self) -> dict[str, str]:
         """By monitor whose newest window could not be computed: why. No alarm can come from such a window."""
         newest = {one.monitor: one for one in self.measurements if one.group is None and not one.is_aside}
-        return {name: one.reason for name, one in newest.items() if one.status is Status.NOT_COMPUTABLE}
+        return {name: one.reason for name, one in newest.items() if one.status is WindowStatus.NOT_COMPUTABLE}
 
 
 class Monitoring:

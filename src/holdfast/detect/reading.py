@@ -12,7 +12,7 @@ from holdfast.detect.cells import MISSING_GROUP, WHOLE, Cell, Group, Index, Wind
 from holdfast.detect.comparing import Comparison
 from holdfast.detect.frozen import Frozen
 from holdfast.detect.log import Log
-from holdfast.detect.measurement import Status
+from holdfast.detect.measurement import WindowStatus
 from holdfast.detect.metrics import drift, estimate, intervals, performance, quality
 from holdfast.detect.metrics.intervals import Measured, NotComputable, Value
 from holdfast.detect.plan import Counts, Item
@@ -31,7 +31,7 @@ class Reading:
     quantity: str
     group: Group | None
     found: Measured
-    status: Status
+    status: WindowStatus
     rows: int
     """Rows of the group that minimum sizes are asked of: labelled ones where labels are needed."""
     labelled_share: float | None
@@ -172,7 +172,7 @@ class Reader:
         """Everybody first, then group by group. Of a window without rows there is one thing to say."""
         if monitor.metric is not Metric.VOLUME and not self.rows(monitor, window):
             nothing = NotComputable("not computable: no rows arrived in this window")
-            return [Reading(monitor.metric.value, None, nothing, Status.NOT_COMPUTABLE, 0, None)]
+            return [Reading(monitor.metric.value, None, nothing, WindowStatus.NOT_COMPUTABLE, 0, None)]
         if monitor.metric.compares_groups:
             return [*self._compare(monitor, window, as_of, mature), *self._coverage(monitor, window)]
         groups: list[Group | None] = [None]
@@ -219,16 +219,16 @@ class Reader:
 
     def _meanwhile(
         self, monitor: Monitor, window: Window, as_of: datetime, group: Group | None
-    ) -> tuple[Measured, Status]:
+    ) -> tuple[Measured, WindowStatus]:
         """What can be said before the labels are in."""
         if self.frozen.estimates(monitor) and not self.frozen.waits(as_of, labelled=False):
             counts = self._count(monitor, scores(self.frozen), [window], group=group)
             chances = self.frozen.chances_at(as_of)
             found = estimate.estimate(monitor.metric, counts, chances, monitor.confidence)
             if isinstance(found, Value):
-                return found, Status.ESTIMATED
+                return found, WindowStatus.ESTIMATED
         labelled, _ = self._labelled(monitor, window, as_of, group)
-        return NotComputable("pending", labelled), Status.PENDING
+        return NotComputable("pending", labelled), WindowStatus.PENDING
 
     def measure(
         self, monitor: Monitor, windows: Sequence[Window], as_of: datetime | None, group: Group | None = None
@@ -328,7 +328,7 @@ class Reader:
         share = labelled / rows if rows else None
         if item.labelled and not mature:
             pending = NotComputable("pending", labelled)
-            return [Reading(monitor.metric.value, None, pending, Status.PENDING, labelled, share)]
+            return [Reading(monitor.metric.value, None, pending, WindowStatus.PENDING, labelled, share)]
         counts = self._by_group(monitor, item, window, as_of)
         found, comparison = comparing.compare(
             monitor,
@@ -432,5 +432,5 @@ def _without_gaps(indexes: Sequence[int]) -> Iterable[int]:
     yield from indexes[-1:]
 
 
-def _status(found: Measured) -> Status:
-    return Status.MEASURED if isinstance(found, Value) else Status.NOT_COMPUTABLE
+def _status(found: Measured) -> WindowStatus:
+    return WindowStatus.MEASURED if isinstance(found, Value) else WindowStatus.NOT_COMPUTABLE

@@ -39,7 +39,7 @@ from holdfast.detect.events import (
     MonitoringStopped,
     MonitorMeasured,
 )
-from holdfast.detect.measurement import Measurement, Status
+from holdfast.detect.measurement import Measurement, WindowStatus
 from holdfast.incident.events import AlertFacts
 from holdfast.ledger.facts import Recorded
 from holdfast.ledger.tables import metadata
@@ -350,9 +350,11 @@ def newest(conn: Connection, system: str) -> dict[str, Newest]:
     for one in measurements_of(conn, system):
         if one.group is None and not one.is_aside:
             before = found.get(one.monitor, Newest(None, None))
-            unknown = one if one.status is Status.NOT_COMPUTABLE else None
+            unknown = one if one.status is WindowStatus.NOT_COMPUTABLE else None
             valued = before.valued if one.value is None else one
-            found[one.monitor] = Newest(valued, before.unknown if one.status is Status.PENDING else unknown)
+            found[one.monitor] = Newest(
+                valued, before.unknown if one.status is WindowStatus.PENDING else unknown
+            )
     return found
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from holdfast import wording
-from holdfast.detect.measurement import Measurement, Status
+from holdfast.detect.measurement import Measurement, WindowStatus
 from holdfast.evidence.events import Gap
 from holdfast.incident.incident import ClockState, Incident
 from holdfast.incident.register import Entry
@@ -117,7 +117,7 @@ def _waited(one: Measurement, first: Measurement) -> bool:
         first.window_start,
         first.window_end,
     )
-    return same and one.as_of < first.as_of and one.status in (Status.PENDING, Status.ESTIMATED)
+    return same and one.as_of < first.as_of and one.status in (WindowStatus.PENDING, WindowStatus.ESTIMATED)
 
 
 def _later(length: timedelta) -> str:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from holdfast import wording
-from holdfast.detect.measurement import Measurement, Status
+from holdfast.detect.measurement import Measurement, WindowStatus
 from holdfast.learn.events import ProvingWindow, Verification
 
 _NAMED = 10
@@ -107,10 +107,10 @@ def _windows(measurements: Iterable[Measurement], monitor: str, since: datetime)
 
 def _standing(window: _Window, wanted: Verification) -> _Standing:
     """Groups that are too small to judge are left out; what is left must all be in bounds."""
-    if any(one.alarm and one.status is Status.MEASURED for one in window.measurements):
+    if any(one.alarm and one.status is WindowStatus.MEASURED for one in window.measurements):
         return _Standing.ALARM
     judged = [one for one in window.measurements if _is_judged(one, wanted)]
-    if any(one.status in (Status.PENDING, Status.ESTIMATED) for one in judged):
+    if any(one.status in (WindowStatus.PENDING, WindowStatus.ESTIMATED) for one in judged):
         return _Standing.WAITING
     if any(_beyond(one, wanted) for one in judged):
         return _Standing.DOUBTFUL
@@ -121,7 +121,7 @@ def _standing(window: _Window, wanted: Verification) -> _Standing:
 
 def _is_judged(one: Measurement, wanted: Verification) -> bool:
     small = one.group is not None and one.n < wanted.least_group_n
-    return one.status is not Status.NOT_COMPUTABLE and not small
+    return one.status is not WindowStatus.NOT_COMPUTABLE and not small
 
 
 def _beyond(one: Measurement, wanted: Verification) -> bool:
@@ -180,7 +180,7 @@ def _limit_said(wanted: Verification) -> str:
 
 
 def _alarm_said(window: _Window, wanted: Verification) -> str:
-    found = next(one for one in window.measurements if one.alarm and one.status is Status.MEASURED)
+    found = next(one for one in window.measurements if one.alarm and one.status is WindowStatus.MEASURED)
     group = f" for {wording.group(found.group)}" if found.group else ""
     figures = wording.interval(found.value, found.lower, found.upper, 3)
     return (

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from holdfast.detect import monitoring, records
 from holdfast.detect.handling import MOST
-from holdfast.detect.measurement import Status
+from holdfast.detect.measurement import WindowStatus
 from holdfast.detect.records import Alert, Newest, Run
 from holdfast.detect.watched import limits_said, window_said
 from holdfast.prepare.systems import Metric, Monitor, System
@@ -106,7 +106,7 @@ class MeasurementShown(Shown):
     upper: float | None
     n: int
     labelled_share: float | None
-    status: Status
+    status: WindowStatus
     alarm: bool
     reason: str
     as_of: datetime

@@ -9,7 +9,7 @@ from holdfast.evidence.events import EvidenceVerified, Item, Kind
 from holdfast.shapes.base import Shown
 
 
-class ItemShown(Shown):
+class EvidenceItem(Shown):
     item: str
     kind: Kind
     title: str
@@ -32,7 +32,7 @@ class GapShown(Shown):
 
 class Evidence(Shown):
     incident: str
-    items: tuple[ItemShown, ...]
+    items: tuple[EvidenceItem, ...]
     missing: tuple[GapShown, ...]
 
 
@@ -53,8 +53,8 @@ def held(incident: str, listed: Listing) -> Evidence:
     )
 
 
-def item(found: Item) -> ItemShown:
-    return ItemShown.model_validate(found)
+def item(found: Item) -> EvidenceItem:
+    return EvidenceItem.model_validate(found)
 
 
 def verified(fact: EvidenceVerified) -> Verified:

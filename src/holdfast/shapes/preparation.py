@@ -77,7 +77,7 @@ class ChangesShown(Shown):
     changes: tuple[ChangeShown, ...]
 
 
-class ReviewShown(Shown):
+class PlaybookReviewShown(Shown):
     """A regular review that left the playbook as it was."""
 
     version: str
@@ -90,7 +90,7 @@ class ReviewShown(Shown):
 
 
 class ReviewsShown(Shown):
-    reviews: tuple[ReviewShown, ...]
+    reviews: tuple[PlaybookReviewShown, ...]
 
 
 class DiffLineShown(Shown):
@@ -187,7 +187,7 @@ def reviews(found: Iterable[Recorded]) -> ReviewsShown:
     """`found` are the facts of reviews, the newest first."""
     return ReviewsShown(
         reviews=tuple(
-            ReviewShown(
+            PlaybookReviewShown(
                 version=one.fact.label,
                 content=one.fact.content,
                 at=one.at,

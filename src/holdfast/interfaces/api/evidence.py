@@ -14,6 +14,7 @@ from holdfast.evidence import custody
 from holdfast.evidence.capture import LARGEST_SENT, LONGEST_NAME, LONGEST_SOURCE, LONGEST_TITLE, Found
 from holdfast.evidence.events import Kind
 from holdfast.incident.loading import load
+from holdfast.interfaces.api import files
 from holdfast.interfaces.api.access import App, Caller, Now, Responds
 from holdfast.interfaces.api.addresses import EvidenceId, IncidentId
 from holdfast.shapes import evidence as shapes
@@ -23,15 +24,10 @@ from holdfast.wording import filesize
 router = APIRouter(prefix="/incidents/{incident}/evidence", tags=["evidence"])
 
 LARGEST_FILE = LARGEST_SENT
+BYTES = "application/octet-stream"
 FileName = Annotated[Storable, Query(min_length=1, max_length=LONGEST_NAME, pattern=r"^[^/\\\x00-\x1f]+$")]
 Title = Annotated[Storable, Query(min_length=1, max_length=LONGEST_TITLE)]
 Where = Annotated[Storable, Query(min_length=1, max_length=LONGEST_SOURCE)]
-_FILE = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-    }
-}
 
 
 @router.get("", summary="What is held, and what could not be preserved")
@@ -60,7 +56,7 @@ async def _sent(request: Request, who: Responds, app: App) -> AsyncIterator[Path
         yield path
 
 
-@router.post("", status_code=201, summary="Take one more file in", openapi_extra=_FILE)
+@router.post("", status_code=201, summary="Take one more file in", openapi_extra=files.sent(BYTES))
 def add(
     app: App,
     who: Responds,
@@ -71,7 +67,7 @@ def add(
     name: FileName,
     source: Where,
     sent: Annotated[Path, Depends(_sent)],
-) -> shapes.ItemShown:
+) -> shapes.EvidenceItem:
     """The body is the file itself. `source` says where it was taken from, `name` what it is called."""
     if not sent.stat().st_size:
         raise HTTPException(422, "the file is empty; send its bytes as the body")
@@ -83,7 +79,12 @@ def add(
     "/{item}/content",
     summary="The bytes of one item; the access is recorded before the first of them leaves",
     response_class=StreamingResponse,
-    responses={200: {"content": {"application/octet-stream": {}}, "description": "The file"}},
+    responses={
+        200: {
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+            "description": "The file",
+        }
+    },
 )
 def content(app: App, who: Caller, now: Now, incident: IncidentId, item: EvidenceId) -> StreamingResponse:
     load(app.ledger, incident)
@@ -95,7 +96,7 @@ def content(app: App, who: Caller, now: Now, incident: IncidentId, item: Evidenc
         "Content-Security-Policy": "sandbox",
         "X-Content-SHA256": found.sha256,
     }
-    return StreamingResponse(blocks, media_type="application/octet-stream", headers=headers)
+    return StreamingResponse(blocks, media_type=BYTES, headers=headers)
 
 
 @router.post("/verifications", status_code=201, summary="Hash every item again and record the result")

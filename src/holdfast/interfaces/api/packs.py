@@ -17,6 +17,7 @@ from holdfast.prepare.accounts import SignedIn
 from holdfast.scratch import PACK, Scratch
 
 router = APIRouter(tags=["audit packs"])
+ZIP = "application/zip"
 Packs = Annotated[SignedIn, Depends(May(Permission.BUILD_PACK))]
 
 
@@ -25,7 +26,12 @@ Packs = Annotated[SignedIn, Depends(May(Permission.BUILD_PACK))]
     status_code=201,
     summary="Build the audit pack of an incident and hand it out",
     response_class=StreamingResponse,
-    responses={201: {"content": {"application/zip": {}}, "description": "The pack, verified"}},
+    responses={
+        201: {
+            "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+            "description": "The pack, verified",
+        }
+    },
 )
 def build(app: App, who: Packs, now: Now, incident: IncidentId) -> StreamingResponse:
     """Who took the evidence out is on the record. Verify it with `holdfast-verify` and the policy."""
@@ -42,7 +48,7 @@ def build(app: App, who: Packs, now: Now, incident: IncidentId) -> StreamingResp
         "Content-Disposition": f'attachment; filename="{target.name}"',
         "Content-Length": str(target.stat().st_size),
     }
-    return StreamingResponse(folder.sent(target), 201, headers, media_type="application/zip")
+    return StreamingResponse(folder.sent(target), 201, headers, media_type=ZIP)
 
 
 @router.get(

@@ -15,7 +15,7 @@ from holdfast import wording
 from holdfast.detect import records, watched
 from holdfast.detect.backtest import backtest as replay
 from holdfast.detect.log import Log, open_log
-from holdfast.detect.measurement import Measurement, Status, Transition
+from holdfast.detect.measurement import Measurement, Transition, WindowStatus
 from holdfast.detect.monitors import monitors_of
 from holdfast.interfaces.cli.output import Style, cell, clipped, facts, heading, indented, table, words_of
 from holdfast.interfaces.cli.session import Session, command, noun
@@ -251,7 +251,7 @@ def _replayed(system: System, log: Log, measurements: Sequence[Measurement]) -> 
         yield "Nothing."
     for one in opened:
         yield from _alarm(one)
-    unknown = [one for one in measurements if one.status is Status.NOT_COMPUTABLE]
+    unknown = [one for one in measurements if one.status is WindowStatus.NOT_COMPUTABLE]
     if unknown:
         yield heading("Not computable")
         for reason in dict.fromkeys(f"{one.monitor}: {one.reason}" for one in unknown[:200]):
@@ -260,7 +260,7 @@ def _replayed(system: System, log: Log, measurements: Sequence[Measurement]) -> 
 
 def _summary(name: str, own: Sequence[Measurement]) -> tuple[object, ...]:
     windows = len({one.window_start for one in own})
-    measured = len({one.window_start for one in own if one.status is Status.MEASURED})
+    measured = len({one.window_start for one in own if one.status is WindowStatus.MEASURED})
     alarms = {one.window_start for one in own if one.alarm}
     style: Style = "red" if alarms else ""
     first = wording.day(min(alarms)) if alarms else "none"
