@@ -146,6 +146,9 @@ _actors = TypeAdapter(Actor)
 
 def _plain(value: Any) -> Any:
     """The value as canonical JSON can hold it: times stamped, floats as text (RFC 8785 has no exact ones)."""
+    kind: type = type(value)
+    if kind in _AS_IT_IS:
+        return value
     if value is None or isinstance(value, (str, bool, int)):
         return value.value if isinstance(value, Enum) else value
     if isinstance(value, float):
@@ -159,7 +162,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple, set, frozenset)):
         items = [_plain(item) for item in value]
         return sorted(items) if isinstance(value, (set, frozenset)) else items
-    fields = getattr(value, "__dataclass_fields__", None)
+    fields = _fields(kind)
     if fields is None:
         raise TypeError(
             f"a fact cannot hold a {type(value).__name__}; use text, numbers, times or dataclasses"
@@ -167,8 +170,22 @@ def _plain(value: Any) -> Any:
     return {name: _plain(getattr(value, name)) for name in fields}
 
 
-def require_bounds(written: Fact) -> None:
-    """Refuse what no page, pack or database can carry. Raises NotAllowed naming the field."""
+_AS_IT_IS = frozenset({str, int, bool, type(None)})
+
+
+@cache
+def _fields(cls: type) -> tuple[str, ...] | None:
+    found = getattr(cls, "__dataclass_fields__", None)
+    return None if found is None else tuple(found)
+
+
+def require_bounds(written: Fact, payload: bytes) -> None:
+    """Refuse what no page, pack or database can carry. Raises NotAllowed naming the field.
+
+    `payload` is the fact as it was encoded: a text in it is no longer than the whole, and a NUL shows.
+    """
+    if len(payload) <= written.longest and b"\\u0000" not in payload:
+        return
     for name, text in _texts(written):
         if "\x00" in text:
             raise NotAllowed(f"the {name} holds a character that is none (NUL); remove it")

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
-from typing import Any, Protocol
+from functools import cache, lru_cache
+from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import Connection, Table, exists, func, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, exists, func, insert, select, type_coerce, update
+from sqlalchemy.types import NullType
 
 from holdfast import clock
 from holdfast.ledger import tables
@@ -48,7 +49,66 @@ class HeadMissing(Exception):
     """The row that says how many facts there are is gone, and facts are there."""
 
 
-_HEAD = (tables.head.c.origin, tables.head.c.size, tables.head.c.last_at)
+# The statements of every append, made once: building one costs more than it takes SQLite to answer it.
+_HEAD = select(tables.head.c.origin, tables.head.c.size, tables.head.c.last_at)
+_LOCKED_HEAD = _HEAD.with_for_update()
+_GROWN = update(tables.head).values(size=bindparam("grown"), last_at=bindparam("newest"))
+_END = select(tables.streams).where(tables.streams.c.stream == bindparam("named"))
+_LONGER = (
+    update(tables.streams)
+    .where(tables.streams.c.stream == bindparam("named"))
+    .values(version=bindparam("now"), last_hash=bindparam("hashed"))
+)
+_BEGUN = insert(tables.streams).values(
+    stream=bindparam("named"), version=bindparam("now"), last_hash=bindparam("hashed")
+)
+_ENDS = select(tables.streams).where(tables.streams.c.stream.in_(bindparam("named", expanding=True)))
+# As the driver gives it: what is compared byte for byte wants no conversion.
+_NEWEST = (
+    select(*(type_coerce(column, NullType()) for column in tables.facts.columns))
+    .where(tables.facts.c.seq >= bindparam("first"))
+    .order_by(tables.facts.c.seq)
+)
+
+
+@cache
+def _insert_facts(paramstyle: str) -> str:
+    """Rows of facts go to the driver as they are: nothing in them needs converting."""
+    mark = "?" if paramstyle == "qmark" else "%s"
+    names = ", ".join(_Row._fields)
+    return f"INSERT INTO facts ({names}) VALUES ({', '.join(mark for _ in _Row._fields)})"
+
+
+class _Row(NamedTuple):
+    """A row of the facts table, its columns in order."""
+
+    seq: int
+    stream: str
+    stream_seq: int
+    type: str
+    recorded_at: str
+    leaf: bytes
+    leaf_hash: bytes
+    salt: bytes
+    payload: bytes
+
+
+class _Encoded(NamedTuple):
+    """A fact and what its leaf commits to."""
+
+    fact: Fact
+    payload: bytes
+    salt: bytes
+    commitment: str
+
+    @classmethod
+    def of(cls, fact: Fact, by: Actor) -> _Encoded:
+        payload, salt = encode(fact, by), secrets.token_bytes(32)
+        return cls(fact, payload, salt, payload_commitment(salt, payload))
+
+
+def _encoded(drafts: Sequence[Draft], by: Actor) -> list[tuple[Draft, list[_Encoded]]]:
+    return [(draft, [_Encoded.of(one, by) for one in draft.facts]) for draft in drafts]
 
 
 class Projection(Protocol):
@@ -203,9 +263,11 @@ class Ledger:
             at = self.evenly(at)
         else:
             self.require_steady()
+        # Encoded before anybody is kept waiting: what a fact says does not depend on its number.
+        ready = _encoded(drafts, by)
         if by.kind != "system":
-            for written_ in (one for draft in drafts for one in draft.facts):
-                require_bounds(written_)
+            for encoded in (one for _, encodings in ready for one in encodings):
+                require_bounds(encoded.fact, encoded.payload)
         with self.database.writing() as conn:
             # Locking the head first puts projections in ledger order on every database, so that a
             # rebuild meets the same rows (docs/adr/0002). A crash before commit leaves nothing.
@@ -214,12 +276,13 @@ class Ledger:
                 _claim(conn, fires)
             recorded_at = max(clock.stamp(at), last_at)  # time never runs backwards in the ledger
             written: list[Recorded] = []
-            rows: list[dict[str, Any]] = []
-            for draft in (*drafts, *(drafting(conn) if drafting else ())):
-                self._extend(conn, draft, origin, size + len(rows), recorded_at, by, written, rows)
+            rows: list[_Row] = []
+            ready += _encoded(drafting(conn) if drafting else (), by)
+            for draft, encodings in ready:
+                self._extend(conn, draft, encodings, origin, size + len(rows), recorded_at, by, written, rows)
             if rows:
-                conn.execute(insert(tables.facts), rows)
-                conn.execute(update(tables.head).values(size=size + len(rows), last_at=recorded_at))
+                conn.exec_driver_sql(_insert_facts(conn.dialect.paramstyle), list(rows))
+                conn.execute(_GROWN, {"grown": size + len(rows), "newest": recorded_at})
             for recorded in written:
                 for projection in self.projections:
                     projection.apply(conn, recorded)
@@ -252,26 +315,26 @@ class Ledger:
         self,
         conn: Connection,
         draft: Draft,
+        encodings: Sequence[_Encoded],
         origin: str,
         first: int,
         recorded_at: str,
         by: Actor,
         written: list[Recorded],
-        rows: list[dict[str, Any]],
+        rows: list[_Row],
     ) -> None:
         """Number the draft's facts and link each to the one before it in its stream."""
-        found = conn.execute(select(tables.streams).where(tables.streams.c.stream == draft.stream)).first()
+        found = conn.execute(_END, {"named": draft.stream}).first()
         version = found.version if found else 0
         if version != draft.expected:
             raise Conflict(f"{draft.stream} has {version} facts, the decision was based on {draft.expected}")
         previous = bytes(found.last_hash) if found else None
         moment = clock.parse(recorded_at)
-        for offset, decided in enumerate(draft.facts):
-            seq, stream_seq = first + offset, version + offset
-            payload, salt = encode(decided, by), secrets.token_bytes(32)
+        for offset, encoded in enumerate(encodings):
+            seq, stream_seq, decided = first + offset, version + offset, encoded.fact
             leaf = write_header(
                 log=origin,
-                payload_commitment=payload_commitment(salt, payload),
+                payload_commitment=encoded.commitment,
                 prev_stream_hash=previous,
                 recorded_at=recorded_at,
                 seq=seq,
@@ -281,31 +344,25 @@ class Ledger:
             )
             previous = leaf_hash(leaf)
             rows.append(
-                {
-                    "seq": seq,
-                    "stream": draft.stream,
-                    "stream_seq": stream_seq,
-                    "type": decided.type,
-                    "recorded_at": recorded_at,
-                    "leaf": leaf,
-                    "leaf_hash": previous,
-                    "salt": salt,
-                    "payload": payload,
-                }
+                _Row(
+                    seq,
+                    draft.stream,
+                    stream_seq,
+                    decided.type,
+                    recorded_at,
+                    leaf,
+                    previous,
+                    encoded.salt,
+                    encoded.payload,
+                )
             )
             written.append(Recorded(seq, draft.stream, stream_seq, moment, by, decided, previous))
         if draft.facts:
-            values = {"version": version + len(draft.facts), "last_hash": previous}
-            if found:
-                conn.execute(
-                    update(tables.streams).where(tables.streams.c.stream == draft.stream).values(**values)
-                )
-            else:
-                conn.execute(insert(tables.streams).values(stream=draft.stream, **values))
+            end = {"named": draft.stream, "now": version + len(draft.facts), "hashed": previous}
+            conn.execute(_LONGER if found else _BEGUN, end)
 
     def _head(self, conn: Connection, lock: bool = False) -> tuple[str, int, str]:
-        query = select(*_HEAD)
-        row = conn.execute(query.with_for_update() if lock else query).first()
+        row = conn.execute(_LOCKED_HEAD if lock else _HEAD).first()
         if row is None:
             _require_empty(conn)
             raise NotALedger("this database holds no ledger yet; run `holdfast init`")
@@ -323,26 +380,21 @@ def _require_empty(conn: Connection) -> None:
         )
 
 
-def _read_back(conn: Connection, rows: Sequence[Mapping[str, Any]], head: tuple[str, int, str]) -> None:
+def _read_back(conn: Connection, rows: Sequence[_Row], head: tuple[str, int, str]) -> None:
     """Compare what is stored now with what was written, when nothing is left that could still change it.
 
     A trigger can rewrite a fact while it is stored, hashes included, so that nothing later would tell.
     """
     settle_constraints(conn)
-    facts, streams, last = tables.facts, tables.streams, {row["stream"]: row for row in rows}
-    stored = conn.execute(select(facts).where(facts.c.seq >= rows[0]["seq"]).order_by(facts.c.seq))
-    if [_bare(row) for row in stored.mappings()] != [_bare(row) for row in rows]:
+    last = {row.stream: row for row in rows}
+    if [tuple(row) for row in conn.execute(_NEWEST, {"first": rows[0].seq})] != rows:
         raise _altered("a fact")
-    if [tuple(row) for row in conn.execute(select(*_HEAD))] != [head]:
+    if [tuple(row) for row in conn.execute(_HEAD)] != [head]:
         raise _altered("the head")
-    found = conn.execute(select(streams).where(streams.c.stream.in_(last)))
-    ends = {(name, row["stream_seq"] + 1, row["leaf_hash"]) for name, row in last.items()}
+    found = conn.execute(_ENDS, {"named": list(last)})
+    ends = {(name, row.stream_seq + 1, row.leaf_hash) for name, row in last.items()}
     if sorted((row.stream, row.version, bytes(row.last_hash)) for row in found) != sorted(ends):
         raise _altered("a stream's version")
-
-
-def _bare(row: Any) -> dict[str, Any]:
-    return {name: bytes(value) if isinstance(value, memoryview) else value for name, value in row.items()}
 
 
 def _altered(what: str) -> NotAsWritten:
