@@ -39,6 +39,7 @@ format: install  ## Put the code into house format
 bench: install  ## Measure side by side with what one would use instead, as ratios
 	$(RUN) python benchmarks/ledger.py
 	$(RUN) python benchmarks/monitors.py
+	$(RUN) python benchmarks/pages.py
 
 serve: install  ## Serve the workspace in $(DEMO) (or DEMO=folder)
 	$(RUN) holdfast --workspace $(DEMO) serve
