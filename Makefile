@@ -40,6 +40,7 @@ bench: install  ## Measure side by side with what one would use instead, as rati
 	$(RUN) python benchmarks/ledger.py
 	$(RUN) python benchmarks/monitors.py
 	$(RUN) python benchmarks/pages.py
+	$(RUN) python benchmarks/start.py
 
 serve: install  ## Serve the workspace in $(DEMO) (or DEMO=folder)
 	$(RUN) holdfast --workspace $(DEMO) serve

@@ -38,8 +38,8 @@ from holdfast.prepare.schemas import schemas
 from holdfast.prepare.starting import starter_files
 from holdfast.prepare.systems import DriftMethod, Metric
 from holdfast.settings import FILE_NAME, PREFIX, Settings
-from holdfast.steps import STEPS
 from holdfast.steps.step import Step
+from holdfast.steps.table import STEPS
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src"

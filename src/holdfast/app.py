@@ -1,7 +1,7 @@
 """The application, joined: this file alone knows which integration serves which port.
 
 `initialise` makes what a workspace needs (keys, database), `open_workspace` joins everything into one
-`Application`, `serve` runs pages, API and worker in one process. Read it to see what happens after what:
+`Application`. Read it to see what happens after what:
 `_reactions` (what a fact leads to) and `_handlers` (what a timer leads to).
 """
 
@@ -27,7 +27,6 @@ from holdfast.contain.watching import LogWatch
 from holdfast.detect import capture, passing
 from holdfast.detect.alerting import Alerting, Triaged
 from holdfast.detect.engines import Engine
-from holdfast.detect.engines.duckdb import DuckDB
 from holdfast.detect.events import AlertContinued, AlertRaised, MonitorMeasured
 from holdfast.detect.handling import Handling
 from holdfast.detect.inspecting import Followed, Remembered
@@ -53,9 +52,6 @@ from holdfast.incident.register import Register
 from holdfast.incident.responding import Desk
 from holdfast.integrations.ofrep.prober import OfrepProber
 from holdfast.integrations.smtp.channel import EmailChannel
-from holdfast.interfaces.cli.main import run
-from holdfast.interfaces.cli.session import Serving, Wiring
-from holdfast.interfaces.worker.worker import Worker
 from holdfast.investigate import assessing
 from holdfast.investigate.counting import PredictionCounter
 from holdfast.investigate.events import ImpactCounted
@@ -232,15 +228,15 @@ def open_workspace(
         with ledger.reading() as conn:
             return read_switches(conn, flags)
 
-    sources = capture.sources(ledger, settings.workspace, _engine)
+    sources = capture.sources(ledger, settings.workspace, engine)
     desk = Desk(ledger, vault, sources, link, settings.timezone)
-    monitoring = Monitoring(ledger, settings.workspace, _engine)
+    monitoring = Monitoring(ledger, settings.workspace, engine)
     alerting = Alerting(ledger, desk)
     flags_token = (settings.ledger.key.parent / FLAGS_TOKEN).read_text().strip()
     prober = OfrepProber(settings.web.public_url, {"Authorization": f"Bearer {flags_token}"})
-    watch = LogWatch(settings.workspace, _engine, monitoring.measured_since)
+    watch = LogWatch(settings.workspace, engine, monitoring.measured_since)
     containing = Containing(ledger, desk.ground_of, switches, prober, watch, link)
-    counter = LogCounter(ledger, settings.workspace, _engine)
+    counter = LogCounter(ledger, settings.workspace, engine)
     reactions = _reactions(desk, monitoring, alerting, containing, counter)
     return Application(
         settings=settings,
@@ -258,7 +254,7 @@ def open_workspace(
         handling=Handling(ledger, desk),
         containing=containing,
         counter=counter,
-        engines=_engine,
+        engines=engine,
         read_switches=switches,
         flags_token=flags_token,
         handlers=_handlers(desk, monitoring, containing, settings),
@@ -270,7 +266,9 @@ def open_workspace(
     )
 
 
-def _engine() -> AbstractContextManager[Engine]:
+def engine() -> AbstractContextManager[Engine]:
+    from holdfast.detect.engines.duckdb import DuckDB
+
     return DuckDB()
 
 
@@ -415,15 +413,3 @@ def _counted_since(ledger: Ledger, recorded: Recorded) -> bool:
     """Whether the fact was counted for already, before a crash."""
     counts = ledger.stream(assessing.stream_of(recorded.incident or "")).facts
     return any(isinstance(one.fact, ImpactCounted) and one.seq > recorded.seq for one in counts)
-
-
-def _serving(application: Application, *, with_worker: bool = True) -> Serving:
-    """Read when something is served: no other command waits for the web server to be imported."""
-    from holdfast.serving import Service
-
-    return Service(application, with_worker=with_worker)
-
-
-def main() -> None:
-    """The command `holdfast`."""
-    run(Wiring(open_workspace, initialise, _serving, Worker, _engine))

@@ -51,7 +51,7 @@ class TestCommand:
             def begin(ctx: typer.Context) -> None:
                 ctx.obj = Session(wiring, application.workspace, as_json, by)
 
-            root.add_typer(pack.app)
+            root.add_typer(pack.app, name="pack")
             return CliRunner().invoke(root, ["pack", *words], catch_exceptions=False)
 
         return run

@@ -12,6 +12,7 @@ from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
 from holdfast.detect.metrics import drift
+from holdfast.detect.metrics.binning import FINE
 from holdfast.detect.metrics.intervals import Measured, NotComputable, Value
 from holdfast.detect.reference import edges_at
 
@@ -99,7 +100,7 @@ def _fine(sample: np.ndarray, edges: tuple[float, ...]) -> list[int]:
     return [*np.bincount(places, minlength=len(edges) + 1).tolist(), 0]
 
 
-def _edges(reference: np.ndarray, parts: int = drift.FINE) -> tuple[float, ...]:
+def _edges(reference: np.ndarray, parts: int = FINE) -> tuple[float, ...]:
     ordered = np.sort(reference)
     places = [max(0, int(np.ceil(part / parts * len(ordered))) - 1) for part in range(parts + 1)]
     return edges_at([float(ordered[place]) for place in places])

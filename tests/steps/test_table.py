@@ -29,10 +29,10 @@ from holdfast.people import Actor, Permission, allowed
 from holdfast.prepare.versions import active_roster
 from holdfast.serving import Service, asgi
 from holdfast.shapes.incidents import Reason
-from holdfast.steps import BY_KEY, STEPS
 from holdfast.steps.addresses import IncidentId
 from holdfast.steps.asking import Misread, read
 from holdfast.steps.step import Call, Step, step
+from holdfast.steps.table import BY_KEY, STEPS
 from support.company import MAYA, VICTOR
 from support.lender_pages import open_lender
 from support.pages import Reader, SetClock, signed_in
@@ -83,7 +83,7 @@ class Doors:
         def opened(folder: Path, environ: Any, clock: Any) -> Application:
             return joined.open_workspace(folder, environ, self.clock)
 
-        wiring = Wiring(opened, joined.initialise, Service, Worker, joined._engine)
+        wiring = Wiring(opened, joined.initialise, Service, Worker, joined.engine)
         before = ["--workspace", str(self.folder), "--as", person]
         result = CliRunner().invoke(build(wiring), [*before, *words])
         return result.exit_code, " ".join(result.stderr.split())

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 from holdfast import wording
 from holdfast.detect.cells import Cell
-from holdfast.detect.metrics import estimate
-from holdfast.detect.metrics.drift import FINE
+from holdfast.detect.metrics import binning
+from holdfast.detect.metrics.binning import FINE
 from holdfast.prepare.systems import DriftMethod, Metric, Monitor
 
 ALWAYS = datetime.min.replace(tzinfo=UTC)
@@ -66,12 +66,12 @@ class Frozen:
     def estimates(self, monitor: Monitor) -> bool:
         """Whether the monitor's metric follows from the scores before labels are known."""
         follows = self.two_classes or monitor.metric is not Metric.ACCURACY
-        return bool(self.score_edges) and monitor.metric in estimate.ESTIMABLE and follows
+        return bool(self.score_edges) and monitor.metric in binning.ESTIMABLE and follows
 
     def chances_at(self, as_of: datetime) -> tuple[float, ...]:
         """By score bin: the chance of a positive label, as it could be known at a moment."""
         if self.labels_ripe > as_of:
-            return estimate.as_probabilities(self.score_edges)
+            return binning.as_probabilities(self.score_edges)
         return self.chances
 
     def edges_of(self, monitor: Monitor) -> tuple[float, ...]:

@@ -13,7 +13,7 @@ from holdfast.detect.comparing import Comparison
 from holdfast.detect.frozen import Frozen
 from holdfast.detect.log import Log
 from holdfast.detect.measurement import WindowStatus
-from holdfast.detect.metrics import drift, estimate, intervals, performance, quality
+from holdfast.detect.metrics import intervals, performance, quality
 from holdfast.detect.metrics.intervals import Measured, NotComputable, Value
 from holdfast.detect.plan import Counts, Item
 from holdfast.detect.wants import main_item, moments, scores
@@ -221,6 +221,8 @@ class Reader:
         self, monitor: Monitor, window: Window, as_of: datetime, group: Group | None
     ) -> tuple[Measured, WindowStatus]:
         """What can be said before the labels are in."""
+        from holdfast.detect.metrics import estimate
+
         if self.frozen.estimates(monitor) and not self.frozen.waits(as_of, labelled=False):
             counts = self._count(monitor, scores(self.frozen), [window], group=group)
             chances = self.frozen.chances_at(as_of)
@@ -291,6 +293,8 @@ class Reader:
     def _drift(
         self, monitor: Monitor, item: Item, counts: Counts, windows: Sequence[Window], group: Group | None
     ) -> Measured:
+        from holdfast.detect.metrics import drift
+
         reference = self._of_reference(monitor, item, group)
         match monitor.drift_method:
             case DriftMethod.PSI:

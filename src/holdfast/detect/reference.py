@@ -20,8 +20,8 @@ from holdfast.detect.cells import WHOLE, Cell, Index
 from holdfast.detect.engines import Engine
 from holdfast.detect.frozen import ALWAYS, NOT_YET, Frozen, edges_key, parts
 from holdfast.detect.log import Log
-from holdfast.detect.metrics import estimate
-from holdfast.detect.metrics.drift import FINE, GRID, STRETCHED
+from holdfast.detect.metrics import binning
+from holdfast.detect.metrics.binning import FINE, GRID, STRETCHED
 from holdfast.detect.tables import LogError, Table
 from holdfast.detect.wants import wants
 from holdfast.prepare.systems import LABELS_WITHIN, PREDICTED, Columns, Maturity, Metric, Monitor
@@ -194,7 +194,7 @@ def _needs(log: Log, monitors: Iterable[Monitor]) -> _Needs:
             edges[column, parts(monitor)] = None
         if monitor.metric is Metric.MEAN or monitor.measures_distance:
             centres[column] = None
-        scores = scores or monitor.metric in estimate.ESTIMABLE
+        scores = scores or monitor.metric in binning.ESTIMABLE
     return _Needs(tuple(edges), tuple(values), tuple(centres), scores and _has_chances(log))
 
 
@@ -286,7 +286,7 @@ def _with_chances(frozen: Frozen, log: Log, engine: Engine) -> Frozen:
     assert score is not None
     if table is None or score not in table.columns:
         edges = (nextafter(0.0, -inf), *(part / SCORE_PARTS for part in range(1, SCORE_PARTS + 1)))
-        chances = estimate.as_probabilities(edges)
+        chances = binning.as_probabilities(edges)
         return replace(frozen, score_edges=edges, chances=chances, calibrated_as_of=frozen.labels_ripe)
     edges = frozen.score_edges or edges_at(engine.quantiles(table, [score], SCORE_PARTS)[score])
     known_chances = None
@@ -295,11 +295,13 @@ def _with_chances(frozen: Frozen, log: Log, engine: Engine) -> Frozen:
         known = frozen.labels_ripe if table.since is not None else None
         cells = engine.count(table, plan.Scan(None, (), True, (item,)), as_of=known)
         counts = Index(cells).total(plan.scan_id(None, (), True), item.id, [WHOLE], item.size, item.hide)
+        from holdfast.detect.metrics import estimate  # its arrays are for what is computed
+
         known_chances = estimate.calibration(counts[: item.size // 2], counts[item.size // 2 :])
     return replace(
         frozen,
         score_edges=edges,
-        chances=known_chances or estimate.as_probabilities(edges),
+        chances=known_chances or binning.as_probabilities(edges),
         calibrated=known_chances is not None,
         calibrated_as_of=frozen.labels_ripe,
     )

@@ -21,10 +21,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -63,6 +61,9 @@ from holdfast.prepare.inspecting import digest_of_kept
 from holdfast.prepare.records import people
 from holdfast.prepare.versions import playbook_versions_of
 from holdfast.problems import NotAllowed
+
+if TYPE_CHECKING:
+    from argon2 import PasswordHasher
 
 HASHED_AT_ONCE = 2
 """Passwords hashed at the same moment in one process: each takes 64 MiB, and anybody may ask for one."""
@@ -180,8 +181,15 @@ class Accounts:
     ) -> None:
         self._ledger = ledger
         self._limits = limits or Limits()
-        self._hasher = hasher or PasswordHasher()
+        self._chosen = hasher
         self._hashing = threading.BoundedSemaphore(HASHED_AT_ONCE)
+
+    @cached_property
+    def _hasher(self) -> PasswordHasher:
+        """Imported by whoever signs somebody in, and by nobody else."""
+        from argon2 import PasswordHasher
+
+        return self._chosen or PasswordHasher()
 
     @cached_property
     def _decoy(self) -> str:
@@ -470,6 +478,8 @@ class Accounts:
         raise NotAllowed("e-mail address and password do not belong together; check both and try again")
 
     def _matches(self, hashed: str, password: str) -> bool:
+        from argon2.exceptions import InvalidHashError, VerificationError
+
         try:
             with self._hashing:
                 return self._hasher.verify(hashed, password[: passwords.LONGEST + 1])

@@ -10,8 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from zxcvbn import zxcvbn
-
 from holdfast.problems import NotAllowed
 
 SHORTEST, LONGEST = 15, 512
@@ -30,6 +28,8 @@ SERVICE = "holdfast"
 
 def require_hard_to_guess(password: str, about: Iterable[str]) -> None:
     """Raises NotAllowed with what to do. `about`: names, addresses and the organisation of the person."""
+    from zxcvbn import zxcvbn  # its lists of common passwords take long to load
+
     if len(password) < SHORTEST:
         raise NotAllowed(f"a password needs at least {SHORTEST} characters; a few plain words will do")
     if len(password) > LONGEST:

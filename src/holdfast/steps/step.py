@@ -18,16 +18,28 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, get_args, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    Generic,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    get_args,
+    get_type_hints,
+)
 
 from pydantic import BaseModel
 
-from holdfast.application import Application
-from holdfast.incident.responding import Desk
-from holdfast.ledger.ledger import Ledger
 from holdfast.people import Actor, Permission
 from holdfast.problems import NoAuthority
 from holdfast.steps.addresses import Named
+
+if TYPE_CHECKING:  # a step is declared without them
+    from holdfast.application import Application
+    from holdfast.incident.responding import Desk
+    from holdfast.ledger.ledger import Ledger
 
 P = ParamSpec("P")
 AnswerT = TypeVar("AnswerT")

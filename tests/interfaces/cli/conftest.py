@@ -54,7 +54,7 @@ class Shell:
             joined.initialise,
             Service,
             Worker,
-            joined._engine,
+            joined.engine,
         )
         who = self.person if person is None else person
         before = ["--workspace", str(self.folder), *(["--as", who] if who else [])]

@@ -33,9 +33,6 @@ from numpy.typing import NDArray
 from holdfast.detect.metrics.intervals import Measured, NotComputable, Value, normal_quantile
 
 EPSILON = 1e-4
-FINE = 1024
-GRID = 512
-STRETCHED = 4
 MOST_ERROR = 0.5
 """Standard deviations that bins may be off before a Wasserstein distance is not shown."""
 Floats = NDArray[np.float64]

@@ -11,7 +11,6 @@ NannyML, "How CBPE works"; the calibration is isotonic regression by pooling adj
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from math import sqrt
 
 import numpy as np
@@ -21,7 +20,6 @@ from holdfast.detect.metrics.intervals import Measured, NotComputable, Value, no
 from holdfast.prepare.systems import Metric
 
 Floats = NDArray[np.float64]
-ESTIMABLE = frozenset({Metric.ACCURACY, Metric.PRECISION, Metric.RECALL, Metric.F1, Metric.AUC})
 
 
 def calibration(others: Sequence[float], positives: Sequence[float]) -> tuple[float, ...] | None:
@@ -49,12 +47,6 @@ def _pool(hits: Floats, totals: Floats) -> Floats:
             block = (last[0] + block[0], last[1] + block[1], last[2] + block[2])
         blocks.append(block)
     return np.concatenate([np.full(width, hit / total) for hit, total, width in blocks])
-
-
-def as_probabilities(edges: Sequence[float]) -> tuple[float, ...]:
-    """Chance by score bin when the scores are taken at their word: each bin's middle."""
-    inner = [(low + high) / 2 for low, high in pairwise(edges)]
-    return (0.0, *inner, 1.0)
 
 
 def estimate(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
-
-import httpx
 
 from holdfast.contain.probing import Answer, Question
 from holdfast.integrations.deadline import Deadline, DeadlinePassed
+
+if TYPE_CHECKING:
+    import httpx
 
 
 class OfrepProber:
@@ -33,6 +34,8 @@ class OfrepProber:
         self.whole_seconds = whole_seconds
 
     def ask(self, questions: Sequence[Question]) -> Sequence[Answer]:
+        import httpx
+
         whole = Deadline(self.whole_seconds)
         # Proxies of the environment are not used: what must be asked is this address and no other.
         with httpx.Client(
@@ -41,6 +44,8 @@ class OfrepProber:
             return [self._ask(client, question, whole) for question in questions]
 
     def _ask(self, client: httpx.Client, question: Question, whole: Deadline) -> Answer:
+        import httpx
+
         started = time.perf_counter()
         address = f"{self.address}/ofrep/v1/evaluate/flags/{quote(question.flag, safe='')}"
         try:

@@ -18,7 +18,7 @@ from holdfast.evidence.vault import VaultProblem
 from holdfast.ledger.ledger import Conflict, NotAsWritten
 from holdfast.prepare.documents import Unusable, spelled
 from holdfast.problems import Fault, NoAuthority, NotAllowed, NotThere, explain
-from holdfast.steps import BY_KEY
+from holdfast.steps.table import BY_KEY
 
 _log = structlog.get_logger("holdfast.api")
 

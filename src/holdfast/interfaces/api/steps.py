@@ -11,8 +11,8 @@ from holdfast.application import Application
 from holdfast.interfaces.api.access import App, Caller, Now
 from holdfast.interfaces.api.addresses import in_address
 from holdfast.prepare.accounts import SignedIn
-from holdfast.steps import STEPS
 from holdfast.steps.step import Call, Step
+from holdfast.steps.table import STEPS
 
 TAGS = {
     "playbook": "playbook",

@@ -18,7 +18,7 @@ from holdfast.prepare import versions
 from holdfast.shapes import detection as shapes
 from holdfast.steps import alerts as steps
 
-app = noun("alert", "Alerts that monitors raised.")
+app = noun()
 
 
 @command(app, "list")

@@ -18,7 +18,7 @@ from holdfast.investigate import analysing
 from holdfast.people import Permission
 from holdfast.shapes import investigation as shapes
 
-app = noun("cause", "Root-cause analysis.")
+app = noun()
 
 FORM = """\
 # The analysis of {incident}. Every statement rests on links, or is marked as an assumption.

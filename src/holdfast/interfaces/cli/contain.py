@@ -18,7 +18,7 @@ from holdfast.interfaces.cli.typed import IncidentId
 from holdfast.shapes import containment as shapes
 from holdfast.steps import containment as steps
 
-app = noun("contain", "Containment: stop the harm, and prove that it stopped.")
+app = noun()
 
 
 @command(app, "offers")

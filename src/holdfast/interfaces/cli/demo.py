@@ -21,7 +21,7 @@ from rich.table import Table
 from holdfast.application import Application
 from holdfast.integrations.smtp.mailbox import Mailbox
 from holdfast.interfaces.cli.demonstration import Result, Story, StoryBroke, begins_at
-from holdfast.interfaces.cli.session import Session, Wiring, command
+from holdfast.interfaces.cli.session import Session, Wiring, command, noun
 from holdfast.people import SYSTEM
 from holdfast.prepare import versions
 from holdfast.prepare.schemas import write_schemas
@@ -29,6 +29,7 @@ from holdfast.prepare.starting import AlreadyThere, write_workspace
 from holdfast.rehearse.clock import StoryClock
 from holdfast.settings import FILE_NAME, Settings
 
+app = noun()
 SIGN_IN = "sign-in.txt"
 PORT = 8080
 WHO = {
@@ -39,10 +40,7 @@ WHO = {
 }
 
 
-def register(app: typer.Typer) -> None:
-    command(app, "demo")(demo)
-
-
+@command(app, "demo")
 def demo(
     session: Session,
     folder: Annotated[Path, typer.Option("--dir", help="Where the workspace is made.")] = Path(

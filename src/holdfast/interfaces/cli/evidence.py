@@ -24,7 +24,7 @@ from holdfast.people import Permission
 from holdfast.problems import NotAllowed
 from holdfast.shapes import evidence as shapes
 
-app = noun("evidence", "Evidence: frozen when an incident opens, and kept under custody.")
+app = noun()
 
 
 @command(app, "list")

@@ -20,7 +20,7 @@ from holdfast.people import Permission
 from holdfast.shapes import investigation as shapes
 from holdfast.steps.asking import read
 
-app = noun("impact", "Impact: who and what is affected.")
+app = noun()
 
 
 @command(app, "count")

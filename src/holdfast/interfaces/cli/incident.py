@@ -25,7 +25,7 @@ from holdfast.shapes import incidents as shapes
 from holdfast.shapes.base import Shown
 from holdfast.steps import incidents as steps
 
-app = noun("incident", "Incidents: what went wrong, who answers, and how it ended.")
+app = noun()
 
 
 class IncidentWithTimeline(Shown):

@@ -21,7 +21,7 @@ from holdfast.problems import NotAllowed
 from holdfast.shapes import record as shapes
 from holdfast.shapes.base import Shown
 
-app = noun("ledger", "The ledger: what happened, sealed so that nobody can change it quietly.")
+app = noun()
 
 
 class Rebuilt(Shown):

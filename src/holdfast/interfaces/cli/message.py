@@ -18,7 +18,7 @@ from holdfast.interfaces.cli.steps import stepped
 from holdfast.shapes import messages as shapes
 from holdfast.steps import messages as steps
 
-app = noun("message", "Messages: who was told what, and whether it arrived.")
+app = noun()
 
 
 class State(StrEnum):

@@ -31,7 +31,7 @@ from holdfast.shapes import detection as shapes
 from holdfast.shapes.base import Shown
 from holdfast.steps import monitors as steps
 
-app = noun("monitor", "Monitors: what is watched, and what it says.")
+app = noun()
 
 
 class Monitors(Shown):

@@ -23,7 +23,7 @@ from holdfast.problems import NotAllowed
 from holdfast.shapes.base import Shown
 from holdfast_verify.policy import earlier_line
 
-app = noun("pack", "Audit packs: an incident as one file that anybody can verify offline.")
+app = noun()
 
 
 class Member(Shown):

@@ -19,7 +19,7 @@ from holdfast.problems import NoAuthority, NotAllowed
 from holdfast.shapes import preparation as shapes
 from holdfast.shapes.base import Shown
 
-app = noun("people", "People: accounts, passwords and API tokens.")
+app = noun()
 Email = Annotated[str, typer.Argument(metavar="EMAIL", help="As the roster knows them.")]
 SCOPES = {permission.name.lower().replace("_", "-"): permission for permission in Permission}
 

@@ -18,7 +18,7 @@ from holdfast.prepare.workspace import PLAYBOOK
 from holdfast.shapes import preparation as shapes
 from holdfast.steps import playbook as steps
 
-app = noun("playbook", "The playbook: how the organisation responds.")
+app = noun()
 Version = Annotated[
     str, typer.Argument(metavar="VERSION", help="A label, a hash, or the beginning of a hash.")
 ]

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from holdfast import wording
 from holdfast.interfaces.cli.output import cell, facts, plain
-from holdfast.interfaces.cli.session import Session, command
+from holdfast.interfaces.cli.session import Session, command, noun
 from holdfast.ledger.facts import Recorded
 from holdfast.ledger.ledger import HeadMissing, NotALedger
 from holdfast.prepare import versions
@@ -31,6 +31,8 @@ from holdfast.prepare.workspace import PLAYBOOK, ROSTER, Workspace, load_workspa
 from holdfast.problems import Fault, Problem
 from holdfast.settings import FILE_NAME, Settings, SettingsError, as_origin
 from holdfast.shapes.base import Shown
+
+app = noun()
 
 # Documents -------------------------------------------------------------------------------------
 
@@ -86,12 +88,7 @@ class AppliedFiles(Shown):
 # Commands --------------------------------------------------------------------------------------
 
 
-def register(app: typer.Typer) -> None:
-    command(app, "init")(init)
-    command(app, "check")(check)
-    command(app, "apply")(apply)
-
-
+@command(app, "init")
 def init(
     session: Session,
     folder: Annotated[Path, typer.Argument(metavar="DIR")] = Path(),
@@ -193,6 +190,7 @@ _MEANING = {
 }
 
 
+@command(app, "check")
 def check(session: Session) -> None:
     """Check every file of the workspace: problems with line, cause and fix. Exits 1 if there are any."""
     root = session.workspace
@@ -248,6 +246,7 @@ def _problems(problems: Sequence[Problem]) -> Iterable[RenderableType]:
     yield f"{wording.plural(len(problems), 'problem')} to correct."
 
 
+@command(app, "apply")
 def apply(session: Session) -> None:
     """Put the files on the record as versions. Systems and roster are in force at once, except for changes
     of limits and authority that the playbook wants signed; the playbook when the functions it names have

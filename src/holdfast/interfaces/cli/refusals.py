@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import typer
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
@@ -25,8 +24,8 @@ from holdfast.prepare.documents import Unusable
 from holdfast.prepare.starting import AlreadyThere
 from holdfast.problems import Fault, NotAllowed, NotThere
 from holdfast.settings import SettingsError
-from holdfast.steps import BY_KEY
 from holdfast.steps.asking import Misread
+from holdfast.steps.table import BY_KEY
 
 REFUSED, NOT_UNDERSTOOD = 1, 2
 
@@ -51,40 +50,32 @@ _SENTENCES: tuple[type[Exception], ...] = (
 """Errors whose message is a sentence for the person who runs the command."""
 
 
-@contextmanager
-def spoken(warn: Callable[[str], None]) -> Iterator[None]:
-    """Turn what a command is refused into a sentence and exit code 1."""
-    try:
-        yield
-    except Conflict as conflict:
-        warn(f"somebody else was faster: {conflict}. Nothing was changed; look again and try again")
-        raise typer.Exit(REFUSED) from None
-    except Misread as misread:
-        for one in misread.misplaced:
-            warn(f"{one.place}: {one.sentence}")
-        raise typer.Exit(NOT_UNDERSTOOD) from None
-    except _SENTENCES as refused:
-        for line in (str(refused) or type(refused).__name__).splitlines():
-            warn(line)
-        if isinstance(refused, NotAllowed) and refused.first:
-            warn(f"first: {_command(*refused.first)}")
-        raise typer.Exit(REFUSED) from None
-    except DBAPIError as error:
-        warn(_of_database(error))
-        raise typer.Exit(REFUSED) from None
-    except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            raise  # whoever reads stopped reading: Typer ends quietly
-        warn(_of_system(error))
-        raise typer.Exit(REFUSED) from None
-    except UnicodeError as error:
-        warn(f"what was typed is not text in UTF-8 ({error.reason if hasattr(error, 'reason') else error})")
-        raise typer.Exit(REFUSED) from None
-    except (typer.Exit, typer.Abort, typer.BadParameter, KeyboardInterrupt):
-        raise
-    except Exception as error:
-        warn(_unforeseen(error))
-        raise typer.Exit(REFUSED) from None
+def spoken(error: Exception, warn: Callable[[str], None]) -> int:
+    """Say in a sentence what a command was refused; returns the exit code. Raises what is no refusal."""
+    match error:
+        case typer.Exit() | typer.Abort() | typer.BadParameter() | BrokenPipeError():
+            raise error  # Typer ends as it should; whoever reads stopped reading
+        case Conflict():
+            warn(f"somebody else was faster: {error}. Nothing was changed; look again and try again")
+        case Misread():
+            for one in error.misplaced:
+                warn(f"{one.place}: {one.sentence}")
+            return NOT_UNDERSTOOD
+        case _ if isinstance(error, _SENTENCES):
+            for line in (str(error) or type(error).__name__).splitlines():
+                warn(line)
+            if isinstance(error, NotAllowed) and error.first:
+                warn(f"first: {_command(*error.first)}")
+        case DBAPIError():
+            warn(_of_database(error))
+        case OSError():
+            warn(_of_system(error))
+        case UnicodeError():
+            reason = error.reason if hasattr(error, "reason") else error
+            warn(f"what was typed is not text in UTF-8 ({reason})")
+        case _:
+            warn(_unforeseen(error))
+    return REFUSED
 
 
 def _command(key: str, on: str) -> str:

@@ -25,7 +25,7 @@ from holdfast.shapes import learning as shapes
 from holdfast.shapes.investigation import links_of
 from holdfast.steps.asking import read
 
-app = noun("remediation", "Remediation: what is done about the cause, and whether it worked.")
+app = noun()
 
 
 @command(app, "list")

@@ -22,7 +22,7 @@ from holdfast.prepare.terms import ReviewQuestion
 from holdfast.shapes import learning as shapes
 from holdfast.steps.asking import read
 
-app = noun("review", "The post-incident review.")
+app = noun()
 
 
 @command(app, "draft")

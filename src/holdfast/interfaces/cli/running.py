@@ -9,13 +9,14 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated
 
-import structlog
 import typer
 from rich.console import RenderableType
 
 from holdfast import wording
-from holdfast.interfaces.cli.session import Session, Working, command
+from holdfast.interfaces.cli.session import Session, Working, command, noun
 from holdfast.shapes.base import Shown
+
+app = noun()
 
 
 class Served(Shown):
@@ -33,11 +34,7 @@ class Round(Shown):
     refused_to_seal: str
 
 
-def register(app: typer.Typer) -> None:
-    command(app, "serve")(serve)
-    command(app, "worker")(worker)
-
-
+@command(app, "serve")
 def serve(
     session: Session,
     with_worker: Annotated[
@@ -62,6 +59,7 @@ def _serving(made: Served) -> Iterable[RenderableType]:
     yield f"Serving at {made.address} {'with' if made.worker else 'without'} the worker; Ctrl-C ends it."
 
 
+@command(app, "worker")
 def worker(
     session: Session,
     once: Annotated[bool, typer.Option("--once", help="Do what is due now and end.")] = False,
@@ -114,6 +112,8 @@ def _worked(made: Round) -> Iterable[RenderableType]:
 
 def _log_to_stderr() -> None:
     """One line for each event, as JSON, so that a collector can read it (R-XCT-07)."""
+    import structlog
+
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

@@ -16,31 +16,28 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from threading import Event
-from typing import Annotated, Any, Protocol, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar, get_type_hints
 
 import typer
-from pydantic import BaseModel
-from rich.console import Console, RenderableType
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
-from rich.text import Text
 
-from holdfast.application import Application, Made
-from holdfast.clock import Clock
-from holdfast.detect.counting import Engines
-from holdfast.interfaces.cli import refusals
-from holdfast.interfaces.cli.output import plain
 from holdfast.people import Actor, Permission, refusal
-from holdfast.prepare import versions
-from holdfast.prepare.roster import Roster
-from holdfast.prepare.starting import example_origin
 from holdfast.problems import NoAuthority, NotAllowed, did_you_mean
-from holdfast.settings import FILE_NAME, Settings
-from holdfast.steps.step import Call
 from holdfast.wording import visible
 
+if TYPE_CHECKING:  # a command that was misspelt, or asks for help, waits for none of these
+    from pydantic import BaseModel
+    from rich.console import Console, RenderableType
+
+    from holdfast.application import Application, Made
+    from holdfast.clock import Clock
+    from holdfast.detect.counting import Engines
+    from holdfast.prepare.roster import Roster
+    from holdfast.settings import Settings
+    from holdfast.steps.step import Call
+
 PERSON = "HOLDFAST_PERSON"
-DocumentT = TypeVar("DocumentT", bound=BaseModel)
-Words = Callable[[DocumentT], Iterable[RenderableType]]
+DocumentT = TypeVar("DocumentT", bound="BaseModel")
+Words = Callable[[DocumentT], "Iterable[RenderableType]"]
 """How a document reads on a terminal."""
 
 
@@ -91,6 +88,9 @@ class Wiring:
 
 def _require_own_name(application: Application) -> None:
     """Raises NotAllowed where the first record would make the example's name the company's for good."""
+    from holdfast.prepare.starting import example_origin
+    from holdfast.settings import FILE_NAME
+
     origin = application.ledger.origin
     if origin == example_origin() and not application.ledger.size():
         raise NotAllowed(
@@ -134,6 +134,8 @@ class Session:
     @property
     def workspace(self) -> Path:
         """The folder named, else the current one or the nearest above it that holds holdfast.toml."""
+        from holdfast.settings import FILE_NAME
+
         if self.folder:
             return self.folder
         here = Path.cwd()
@@ -154,6 +156,8 @@ class Session:
 
     def asking(self) -> Asking:
         """Who asks, whatever they may. Raises NoAuthority unless they are in the roster."""
+        from holdfast.prepare import versions
+
         roster = versions.active_roster(self.application.ledger)
         if roster is None:
             raise NoAuthority("no roster is in force, so nobody is known here yet; run `holdfast apply`")
@@ -161,6 +165,8 @@ class Session:
 
     def call(self) -> Call:
         """Whoever asks, here and now, for a step. Raises NoAuthority unless they are in the roster."""
+        from holdfast.steps.step import Call
+
         return Call(self.application, self.asking(), self.now)
 
     def acting(self, permission: Permission) -> Actor:
@@ -173,6 +179,8 @@ class Session:
 
     def first(self, written: Roster) -> Actor:
         """Who applies a workspace: before the first roster, somebody whom the roster to be applied names."""
+        from holdfast.prepare import versions
+
         if versions.active_roster(self.application.ledger) is None:
             return self._listed(written, "roster.yaml")[0]
         return self.acting(Permission.CHANGE_PLAYBOOK)
@@ -207,14 +215,24 @@ class Session:
 
     def say(self, *lines: RenderableType) -> None:
         """For people; in plain text, whatever it holds."""
+        from rich.text import Text
+
+        from holdfast.interfaces.cli.output import plain
+
         console = self.console()
         for line in lines:
             console.print(Text(plain(line)) if isinstance(line, str) else line)
 
     def console(self, *, stderr: bool = False) -> Console:
+        from rich.console import Console
+
         return Console(highlight=False, markup=False, emoji=False, stderr=stderr)
 
     def warn(self, sentence: str) -> None:
+        from rich.text import Text
+
+        from holdfast.interfaces.cli.output import plain
+
         self.console(stderr=True).print(Text(f"holdfast: {plain(sentence)}"), soft_wrap=True)
 
     @contextmanager
@@ -224,6 +242,8 @@ class Session:
         if not console.is_terminal:
             yield lambda done: None
             return
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
         columns = (SpinnerColumn(), TextColumn("{task.description}"))
         bar = (BarColumn(), TextColumn("{task.completed:,} of {task.total:,}")) if total else ()
         with Progress(*columns, *bar, console=console, transient=True) as shown:
@@ -272,9 +292,9 @@ Person = Annotated[
 _EVERYWHERE = {"as_json": Json, "in_workspace": Folder, "as_person": Person}
 
 
-def noun(name: str, help_: str) -> typer.Typer:
-    """A group of commands, named by what they are about."""
-    return typer.Typer(name=name, help=help_, no_args_is_help=True, add_completion=False)
+def noun() -> typer.Typer:
+    """The commands of one module; `main.py` says what they are about."""
+    return typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 
 Command = TypeVar("Command", bound=Callable[..., None])
@@ -301,11 +321,16 @@ def command(on: typer.Typer, name: str | None = None) -> Callable[[Command], Com
         def run(ctx: typer.Context, **given: Any) -> None:
             session = session_of(ctx, **{key: given.pop(key) for key in _EVERYWHERE})
             given = {key: _typed(value) for key, value in given.items()}
-            with refusals.spoken(session.warn):
+            try:
                 try:
                     function(session, **given)
                 finally:
                     session.settle()
+            except Exception as error:
+                from holdfast.interfaces.cli import refusals  # it knows the errors of every package
+
+                code = refusals.spoken(error, session.warn)
+                raise typer.Exit(code) from None
 
         run.__signature__ = inspect.Signature([context, *named, *everywhere])  # type: ignore[attr-defined]
         run.__annotations__ = {one.name: one.annotation for one in (context, *named, *everywhere)}
