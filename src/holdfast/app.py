@@ -79,8 +79,8 @@ from holdfast.prepare.inspecting import Access
 from holdfast.prepare.records import Preparation
 from holdfast.problems import NotAllowed, Problem
 from holdfast.rehearse import events as _rehearsed  # noqa: F401 - so that its facts are known
-from holdfast.settings import FILE_NAME, Settings, SettingsError
-from holdfast_verify.note import Signer
+from holdfast.settings import FILE_NAME, PREFIX, Settings, SettingsError
+from holdfast_verify.note import Signer, VerifierKey
 
 CHECKPOINTS = "checkpoints.jsonl"
 CLOCK = "clock.json"
@@ -144,20 +144,32 @@ def _begin_signing(settings: Settings, ledger: Ledger) -> None:
         memory.begin(Signer(ledger.origin, keys.load(key)).verifier_key)
 
 
-def _named(settings: Settings, ledger: Ledger) -> str:
+def _named(settings: Settings, ledger: Ledger, environ: Mapping[str, str]) -> str:
     """The name the ledger signs under: as the settings have it until something is recorded, and never another
-    from then on. Raises SettingsError where the settings name another."""
+    from then on. Raises SettingsError where the settings name another.
+
+    Where a start is killed between renaming the ledger and the key's memory, the next one ends it.
+    """
     origin, wanted, memory = ledger.origin, settings.ledger.origin, memory_of(settings)
-    if wanted == origin:
+    if wanted == origin and not memory.begun_under_another_name(_verifier_key(settings, wanted)):
         return origin
-    signer = Signer(origin, keys.load(settings.ledger.key))
-    unsigned = not memory.missing and not memory.read(signer.verifier_key).count
+    unsigned = memory.signed_nothing(_verifier_key(settings, origin))
     if unsigned and anchor_of(settings).missing and ledger.rename(wanted):
-        memory.begin(Signer(wanted, keys.load(settings.ledger.key)).verifier_key)
+        memory.begin(_verifier_key(settings, wanted))
         return wanted
+    if wanted == origin:
+        return origin  # what does not belong together is said by whoever reads the memory
     cause = f"is {wanted}, and the ledger signs as {origin} since its first entry"
+    variable = f"{PREFIX}LEDGER_ORIGIN"
+    if variable in environ:
+        fix = f"unset it, or set it to {origin}; another name needs a ledger of its own"
+        raise SettingsError([Problem(variable, 0, 0, "", cause, fix)])
     fix = f'write origin = "{origin}" under [ledger]; another name needs a ledger of its own'
     raise SettingsError([Problem(FILE_NAME, 0, 0, "ledger.origin", cause, fix)])
+
+
+def _verifier_key(settings: Settings, origin: str) -> VerifierKey:
+    return Signer(origin, keys.load(settings.ledger.key)).verifier_key
 
 
 def anchor_of(settings: Settings) -> Anchor:
@@ -188,9 +200,10 @@ def open_workspace(
 
     Raises SettingsError, DatabaseProblem, KeyProblem or NotALedger, each saying what to do.
     """
-    settings = Settings.load(folder, os.environ if environ is None else environ)
+    environ = os.environ if environ is None else environ
+    settings = Settings.load(folder, environ)
     ledger = Ledger(Database(settings.database.url), projections())
-    origin = _named(settings, ledger)
+    origin = _named(settings, ledger, environ)
     if clock is None:
         # The machine's own is watched; whoever passes another one tells a story, or tests.
         clock = watched = LedgerClock(ledger, settings.workspace / CLOCK)

@@ -398,7 +398,7 @@ def _change_state(application: Application, change: Callable[[dict[str, Any]], o
 
 
 def _without_fields(document: dict[str, Any]) -> None:
-    document.pop("foreign_alerts")
+    document.pop("alert_systems")
     for clock_ in document["clocks"].values():
         clock_.pop("breaches")
 
@@ -414,7 +414,7 @@ def test_rows_that_an_older_program_wrote_are_no_tampering_and_the_command_is_na
     report = application.check()
     assert (report.verdict, report.problems) == ("cannot say", [])
     (why,) = report.unknown
-    assert "projection incidents: 1 row without breaches, foreign_alerts, which this program writes" in why
+    assert "projection incidents: 1 row without alert_systems, breaches, which this program writes" in why
     assert "`holdfast ledger rebuild`" in why
     rebuild(application.ledger)
     assert application.check().holds
@@ -437,7 +437,7 @@ def test_what_was_edited_beside_fields_that_are_missing_is_tampering(
     application.desk.declare(Report("Rude", system="loan-approval"), by=MAYA, at=NOW)
 
     def change(document: dict[str, Any]) -> None:
-        document.pop("foreign_alerts")
+        document.pop("alert_systems")
         edit(document)
 
     _change_state(application, change)
@@ -448,7 +448,7 @@ def test_a_field_that_stands_twice_is_tampering(application: Application) -> Non
     application.desk.declare(Report("Rude", system="loan-approval"), by=MAYA, at=NOW)
     with application.ledger.database.writing() as conn:
         state = conn.execute(text("SELECT state FROM incidents")).scalar_one()
-        assert '"foreign_alerts":[],"' in state
-        doubled = state.replace('"foreign_alerts":[],"', '"title":"x","')
+        assert '"alert_systems":{},"' in state
+        doubled = state.replace('"alert_systems":{},"', '"title":"x","')
         conn.execute(text("UPDATE incidents SET state = :state"), {"state": doubled})
     assert application.check().verdict == "does not hold"

@@ -9,10 +9,10 @@ import pytest
 
 from holdfast.incident.events import Merged
 from holdfast.incident.loading import load
-from holdfast.incident.reaching import tell_next
+from holdfast.incident.reaching import NextTold, tell_next
 from holdfast.incident.responding import Desk, Report
 from holdfast.ledger import outbox
-from holdfast.ledger.ledger import Ledger
+from holdfast.ledger.ledger import Draft, Ledger
 from holdfast.ledger.outbox import (
     DeliveryFailed,
     MessageFailed,
@@ -164,3 +164,25 @@ def test_nobody_is_called_in_anothers_place_for_what_is_over(
     post = Post(MAYA.id)
     send(ledger, post, now)
     assert not [one for one in post.taken if "was not reached" in one.text]
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_trace_asks_for_it_where_a_merged_incident_goes_on_and_not_where_that_is_over(
+    desk: Desk, ledger: Ledger, opened: str, now: datetime, ended: bool
+) -> None:
+    """R-ESC-06: a merged record is over, and what had to be done for it is not."""
+    other = desk.open(Report("The same", system="loan-approval", severity=Severity.HIGH), by=INES, at=now)
+    merged = Merged(incident=opened, into=other, reason="one cause")
+    ledger.append(load(ledger, opened).draft([merged]), by=MAYA, at=now)
+    if ended:
+        desk.dismiss(other, "a test message", True, by=MAYA, at=now)
+    failed = MessageFailed(
+        message="m1", incident=opened, to=MAYA.id, reason="550", attempt=1, retry_at=None, refused=True
+    )
+    ledger.append(Draft("message/m1", 0, [failed]), by=WORKER, at=now)
+    trace = NextTold(now)
+    for recorded in ledger.facts():
+        trace.see(recorded)
+    assert [why for _, why in trace.untouched()] == (
+        [] if ended else [f"nobody was told in place of {MAYA.id}"]
+    )

@@ -248,6 +248,39 @@ def tier_left(
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """What became of an incident, for whom it concerns. In the product's own words: see `proposal`."""
+
+    subject: str
+    sentence: str
+    about: str
+
+
+def news(
+    told: News,
+    state: Incident,
+    to: Iterable[Member],
+    roster: Roster,
+    link: LinkTo,
+    system: str = "",
+    *,
+    zone: str = "UTC",
+) -> list[Draft]:
+    """One message a person."""
+    drafts = []
+    for member in {one.person: one for one in to}.values():
+        reads = _Reading(member, zone_of(roster, member.person, zone), link)
+        words = _words(state, reads, "", system)
+        subject = f"{state.id} {told.subject}: {words['title']}"
+        text = (
+            f"{words['person']},\n\n{state.id} ({words['severity']}, {words['system']}: {words['title']}) "
+            f"{told.subject}. {told.sentence}\n\n{words['link']}\n"
+        )
+        drafts.append(_queued("email", state, reads, subject, text, told.about))
+    return drafts
+
+
 def _words(
     state: Incident, reads: _Reading, reason: str, system: str, late: Late | None = None
 ) -> dict[str, str]:

@@ -220,7 +220,7 @@ class Merged(Fact):
         return Line(f"Merged into {self.into}", self.reason, "act")
 
 
-@fact("incident.absorbed", version=3)
+@fact("incident.absorbed", version=4)
 class Absorbed(Fact):
     """Another incident was merged into this one, with its alerts and the severity it had."""
 
@@ -232,13 +232,26 @@ class Absorbed(Fact):
     began_at: datetime | None
     alerts: tuple[AlertFacts, ...]
     reason: str
-    foreign_alerts: tuple[str, ...] = ()
-    """Those of them that came from another system than the two are about."""
+    alert_systems: dict[str, str]
+    """Of those that came from another system than the two are about: which. Empty text: not known which."""
+    impact: ImpactNoted | None = None
+    """The greatest that was known there. It raises the tier here; the counts are not added to those of this
+    one, because the same people may be in both."""
 
     def line(self) -> Line:
         severity = f", {self.severity.label}" if self.severity else ""
-        return Line(
-            f"{self.other} merged into this{severity}", f"{sentence(self.title)} {self.reason}", "act"
+        said = f"{sentence(self.title)} {self.reason}"
+        said = f"{sentence(said)} {self._known}" if self.impact else said
+        return Line(f"{self.other} merged into this{severity}", said, "act")
+
+    @property
+    def _known(self) -> str:
+        """What was known of its impact, and that it is not counted here."""
+        if self.impact is None:
+            return ""
+        known = ", ".join(self.impact.people()) or "no number of people"
+        return (
+            f"Impact as known there: {known}. It stands on {self.other} and is not added to the impact here."
         )
 
 
@@ -251,6 +264,13 @@ def _with_values_as_known(data: dict[str, Any]) -> dict[str, Any]:
 def _of_one_system(data: dict[str, Any]) -> dict[str, Any]:
     """Version 2 did not say which alerts were another system's."""
     return {**data, "foreign_alerts": []}
+
+
+@upcast("incident.absorbed", 3)
+def _of_systems_not_named(data: dict[str, Any]) -> dict[str, Any]:
+    """Version 3 said that alerts were another system's, and not of which."""
+    kept = {name: value for name, value in data.items() if name != "foreign_alerts"}
+    return {**kept, "alert_systems": dict.fromkeys(data["foreign_alerts"], ""), "impact": None}
 
 
 @fact("incident.classification_proposed", version=2)
@@ -588,6 +608,8 @@ class ImpactNoted(Fact):
 
 COUNTS = ("users", "inferences", "share", "exposed_users", "exposed_inferences", "exposed_share")
 """The numbers of `ImpactNoted`."""
+FLAGS = ("outage", "sensitive_data", "breach", "regulatory", "external_notice")
+"""What people judge in `ImpactNoted`; None: not judged."""
 
 
 @upcast("incident.impact_noted", 3)

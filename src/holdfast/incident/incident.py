@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from holdfast.incident.events import (
+    FLAGS,
     Absorbed,
     Acknowledged,
     AlertFacts,
@@ -194,8 +195,9 @@ class Incident:
     absorbed: tuple[str, ...] = ()
     """Incidents that were merged into this one."""
     merged_into: str = ""
-    foreign_alerts: tuple[str, ...] = ()
-    """Those that came from a system that the incident turned out not to be about."""
+    alert_systems: Mapping[str, str] = field(default_factory=dict)
+    """Of alerts that came while the incident was about another system, or that were another's where they came
+    from: which system. Empty text: another, and not known which."""
     status: Status = Status.TRIAGE
     proposed: ClassificationProposed | None = None
     category: Category | None = None
@@ -281,9 +283,10 @@ class Incident:
                     self,
                     absorbed=(*self.absorbed, fact.other),
                     alerts=_with(self.alerts, fact.alerts),
-                    foreign_alerts=tuple(dict.fromkeys((*self.foreign_alerts, *fact.foreign_alerts))),
+                    alert_systems={**fact.alert_systems, **self.alert_systems},
                     began_at=self.began_at if self.began_said else _earliest(self.began_at, fact.began_at),
                     severity=gravest(self.severity, fact.severity),
+                    gravest_impact=_graver_of(self.gravest_impact, fact.impact),
                     category=self.category or fact.category,
                 )
             case ClassificationProposed():
@@ -358,8 +361,8 @@ class Incident:
                 return replace(self, began_at=fact.began_at, began_said=True)
             case SystemNamed():
                 named = replace(self, system=fact.system, model_version=fact.model_version)
-                foreign = tuple(one.alert for one in self.alerts) if fact.before else ()
-                return replace(named, foreign_alerts=(*self.foreign_alerts, *foreign))
+                of = {one.alert: fact.before for one in self.alerts if fact.before}
+                return replace(named, alert_systems={**of, **self.alert_systems})
             case ImpactNoted():
                 greatest = fact if fact.by_person else fact.or_graver(self.gravest_impact)
                 return replace(self, impact=fact, gravest_impact=greatest)
@@ -437,7 +440,8 @@ class Incident:
     @property
     def own_alerts(self) -> tuple[AlertFacts, ...]:
         """The alerts of the system that the incident is about."""
-        return tuple(one for one in self.alerts if one.alert not in self.foreign_alerts)
+        of = self.alert_systems
+        return tuple(one for one in self.alerts if of.get(one.alert, self.system) == self.system)
 
     def called_above(self, tier: int) -> tuple[Member, ...]:
         """Whoever was called for a higher tier than this, and has not heard since that it is left."""
@@ -915,7 +919,8 @@ class Incident:
             began_at=other.began_at,
             alerts=other.alerts,
             reason=reason.strip(),
-            foreign_alerts=other.foreign_alerts,
+            alert_systems=dict(other.alert_systems),
+            impact=other.gravest_impact,
         )
         return [
             *self._named_by(other.system, other.model_version, f"as {other.id}, merged into it"),
@@ -927,6 +932,14 @@ class Incident:
 def gravest(*severities: Severity | None) -> Severity | None:
     """The most severe of those that are known."""
     return min((one for one in severities if one), key=lambda one: one.rank, default=None)
+
+
+def _graver_of(here: ImpactNoted | None, merged: ImpactNoted | None) -> ImpactNoted | None:
+    """The graver of what two that are one know: at least that many are touched."""
+    if here is None or merged is None:
+        return here or merged
+    flags = {name: getattr(here, name) or getattr(merged, name) for name in FLAGS}
+    return replace(here.or_graver(merged), **flags)
 
 
 def _with(known: tuple[AlertFacts, ...], newer: tuple[AlertFacts, ...]) -> tuple[AlertFacts, ...]:

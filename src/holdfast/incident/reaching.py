@@ -57,6 +57,7 @@ class NextTold:
         self._failed: dict[str, tuple[int, MessageFailed]] = {}
         self._answered: set[str] = set()
         self._over: set[str] = set()
+        self._into: dict[str, str] = {}
         self._roster = False
 
     def see(self, recorded: Recorded) -> None:
@@ -68,13 +69,21 @@ class NextTold:
                     self._failed.setdefault(message, (recorded.seq, failed))
             case MessageQueued(instead_of=message) | MessageStranded(message=message):
                 self._answered.add(message)
-            case Closed(incident=incident) | Dismissed(incident=incident) | Merged(incident=incident):
+            case Closed(incident=incident) | Dismissed(incident=incident):
                 self._over.add(incident)
+            case Merged(incident=incident, into=into):
+                self._into[incident] = into
 
     def untouched(self) -> Iterator[tuple[int, str]]:
         for message, (seq, failed) in self._failed.items():
-            if message not in self._answered and failed.incident not in self._over:
+            if message not in self._answered and self._goes_on(failed.incident) not in self._over:
                 yield seq, f"nobody was told in place of {failed.to}"
+
+    def _goes_on(self, incident: str | None) -> str | None:
+        """The incident in which the response goes on: merging ends a record, not what had to be done."""
+        while incident in self._into:
+            incident = self._into[incident]
+        return incident
 
 
 def _goes_on(ledger: Ledger, incident: str) -> Incident:

@@ -40,6 +40,7 @@ from holdfast.incident.events import (
     Merged,
     Resolved,
     RoleHandedOver,
+    SystemNamed,
     TeamAssembled,
     TierLowered,
     TierRaised,
@@ -927,6 +928,10 @@ class Desk:
                 drafts += communication.tier_left(
                     state, fact, ground.roster, reason, self.link, zone=ground.zone
                 )
+            elif isinstance(fact, Acknowledged):
+                drafts += self._told_of_answer(fact, state, ground)
+            elif isinstance(fact, SystemNamed) and fact.before:
+                drafts += self._told_of_correction(fact, before, state, ground)
             elif isinstance(fact, RoleHandedOver):
                 drafts += self._told_of_handover(before, fact, state, ground)
             elif isinstance(fact, (Resolved, Dismissed, Merged, Closed)):
@@ -956,6 +961,29 @@ class Desk:
             zone=ground.zone,
             reported=reported,
         )
+
+    def _told_of_answer(self, fact: Acknowledged, state: Incident, ground: Ground) -> list[Draft]:
+        """Whoever was called because nobody had answered hears who has; not whoever that is."""
+        called = [one for one in state.called_above(0) if one.person != fact.person]
+        news = communication.News("is acknowledged", f"{fact.name} acknowledged it.", "acknowledged")
+        return self._news(news, called, state, ground)
+
+    def _told_of_correction(
+        self, fact: SystemNamed, before: Incident, state: Incident, ground: Ground
+    ) -> list[Draft]:
+        """The team, whoever was called, and the owner of the system it is about from now on."""
+        said = f"It is about {_named(ground) or fact.system}, not about {fact.before}: {fact.reason}"
+        owner = ground.roster.person(ground.system.owner) if ground.system else None
+        owning = [Member("owner", owner.id, owner.name)] if owner else []
+        people = [*state.team, *before.team, *state.called_above(0), *owning]
+        return self._news(
+            communication.News("is about another system", said, "corrected"), people, state, ground
+        )
+
+    def _news(
+        self, news: communication.News, to: Sequence[Member], state: Incident, ground: Ground
+    ) -> list[Draft]:
+        return communication.news(news, state, to, ground.roster, self.link, _named(ground), zone=ground.zone)
 
     def _told_of_handover(
         self, before: Incident, fact: RoleHandedOver, state: Incident, ground: Ground

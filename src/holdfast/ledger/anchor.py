@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 from holdfast import clock
 from holdfast_verify import note
 from holdfast_verify.checkpoint import Checkpoint
-from holdfast_verify.note import VerifierKey
+from holdfast_verify.note import NoteError, VerifierKey
 
 
 class AnchorProblem(Exception):
@@ -137,6 +137,23 @@ class Memory:
     @property
     def missing(self) -> bool:
         return not os.path.lexists(self.path)
+
+    def signed_nothing(self, key: VerifierKey) -> bool:
+        """Whether it is known that this key has signed nothing, under whatever name."""
+        return not self.missing and not self.read(self._under_its_name(key)).count
+
+    def begun_under_another_name(self, key: VerifierKey) -> bool:
+        """Whether it is of this key, and of another name than this."""
+        return self._under_its_name(key) != key
+
+    def _under_its_name(self, key: VerifierKey) -> VerifierKey:
+        """The key under the name that is remembered; as it is where none can be read, or of another key."""
+        try:
+            with _opened(self.path, os.O_RDONLY, "rb") as file:
+                kept = VerifierKey.parse(str(json.loads(file.read(1 << 20))["key"]))
+        except (AnchorProblem, OSError, ValueError, TypeError, KeyError, RecursionError, NoteError):
+            return key
+        return kept if kept.public == key.public else key
 
     def begin(self, key: VerifierKey) -> None:
         """Remember that this key has signed nothing yet."""

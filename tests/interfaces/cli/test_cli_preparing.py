@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from holdfast.app import open_workspace
 from holdfast.ledger import keys
+from holdfast.ledger.anchor import Memory
+from holdfast.settings import SettingsError
 from support.company import HELEN, MAYA, SIGNATURES, VICTOR
 from support.workspaces import NADIA
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def killed(*_: object) -> None:
+    raise Killed
 
 
 def test_a_stranger_is_told_each_next_step(shell: Any) -> None:
@@ -110,6 +122,43 @@ class TestTheNameOfTheLedger:
         assert (refused.code, "after the example's company" in refused.sentence) == (1, True)
         self.rename(shell, "harbourstreet.example/holdfast", "kettles.example/holdfast")
         shell.done("apply", person=HELEN.id)
+
+    def test_a_start_killed_between_the_ledger_and_the_key_s_memory_is_ended_by_the_next(
+        self, shell: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made_up = shell.done("init", str(shell.folder))["origin"]
+        self.rename(shell, made_up, "kettles.example/holdfast")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Memory, "begin", killed)
+            with pytest.raises(Killed):
+                open_workspace(shell.folder)
+        assert made_up in (next(shell.folder.rglob("*.signed.json"))).read_text(), "killed in between"
+        shell.done("apply", person=HELEN.id)
+        assert shell.done("ledger", "seal")["origin"] == "kettles.example/holdfast"
+        assert shell.done("ledger", "check")["holds"]
+
+    def test_a_start_killed_so_may_also_be_given_the_old_name_again(
+        self, shell: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made_up = shell.done("init", str(shell.folder))["origin"]
+        with monkeypatch.context() as patched:
+            patched.setattr(Memory, "begin", killed)
+            with pytest.raises(Killed):
+                open_workspace(
+                    shell.folder, {**os.environ, "HOLDFAST_LEDGER_ORIGIN": "kettles.example/holdfast"}
+                )
+        shell.done("apply", person=HELEN.id)
+        assert shell.done("ledger", "seal")["origin"] == made_up
+
+    def test_the_refusal_names_the_variable_that_set_it(self, shell: Any) -> None:
+        made_up = shell.done("init", str(shell.folder))["origin"]
+        shell.done("apply", person=HELEN.id)
+        with pytest.raises(SettingsError) as refused:
+            open_workspace(shell.folder, {**os.environ, "HOLDFAST_LEDGER_ORIGIN": "pans.example/holdfast"})
+        (problem,) = refused.value.problems
+        assert problem.file == "HOLDFAST_LEDGER_ORIGIN"
+        assert f"unset it, or set it to {made_up}" in problem.fix
 
     def rename(self, shell: Any, old: str, new: str) -> None:
         settings = shell.folder / "holdfast.toml"
