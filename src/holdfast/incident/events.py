@@ -603,7 +603,8 @@ class ImpactNoted(Fact):
             name: max((n for n in (getattr(self, name), getattr(known, name)) if n is not None), default=None)
             for name in COUNTS
         }
-        return replace(self, **greater)
+        bounded = any(one.users_at_least and one.users == greater["users"] for one in (self, known))
+        return replace(self, **greater, users_at_least=bounded)
 
 
 COUNTS = ("users", "inferences", "share", "exposed_users", "exposed_inferences", "exposed_share")
