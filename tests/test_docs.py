@@ -13,7 +13,7 @@ import pytest
 from typer.core import TyperGroup
 
 from holdfast.contain.containment import Stage
-from holdfast.detect.measurement import Status as WindowStatus
+from holdfast.detect.measurement import WindowStatus
 from holdfast.incident.incident import Status
 from holdfast.ledger.facts import declared
 from holdfast.people import IncidentRole
