@@ -173,8 +173,12 @@ def test_the_impact_of_a_merged_incident_raises_the_tier_and_is_said(
     assert "4,100 people affected. It stands on INC-1 and is not added" in line.detail
 
 
+def known(users: int, *, at_least: bool = False) -> ImpactNoted:
+    return ImpactNoted(incident="INC-1", users=users, users_at_least=at_least)
+
+
 def test_the_greater_number_is_at_least_so_many_where_it_was_counted_so() -> None:
-    counted, stated = ImpactNoted("INC-1", 342, users_at_least=True), ImpactNoted("INC-1", 300)
+    counted, stated = known(342, at_least=True), known(300)
     assert counted.or_graver(stated).people() == stated.or_graver(counted).people()
     assert counted.or_graver(stated).users_at_least
-    assert not ImpactNoted("INC-1", 400).or_graver(counted).users_at_least
+    assert not known(400).or_graver(counted).users_at_least
