@@ -15,6 +15,7 @@ from holdfast.detect.passing import AlertsBundled
 from holdfast.incident.responding import Report
 from holdfast.incident.triage import Trigger
 from holdfast.interfaces.worker.worker import Worker
+from holdfast.ledger.facts import decode
 from holdfast.ledger.ledger import Draft
 from holdfast.ledger.outbox import MessageQueued
 from holdfast.people import SYSTEM
@@ -179,3 +180,15 @@ def test_a_monitor_that_fails_reaches_whom_it_tells_once(company: Application, n
     company.monitoring.run("loan-approval", by=SYSTEM, at=now + 120 * MINUTE)
     work(company, now + 122 * MINUTE)
     assert len(messages(company)) == queued, "what goes on failing is told once"
+
+
+@pytest.mark.parametrize(("told", "passed_on"), [(["maya"], ["ALR-1", "ALR-2"]), ([], [])])
+def test_a_bundle_of_an_older_release_says_whom_it_told_of_what(
+    told: list[str], passed_on: list[str]
+) -> None:
+    """Before version 2 everything that waited was passed on, or nothing was."""
+    data = {"system": "loan-approval", "alerts": ["ALR-1", "ALR-2"], "told": told}
+    by = {"kind": "system", "id": "holdfast", "name": "Holdfast"}
+    _, read = decode("alerts.bundled", {"v": 1, "by": by, "data": data})
+    assert isinstance(read, AlertsBundled)
+    assert list(read.passed_on) == passed_on
