@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from holdfast.application import Application, Made
     from holdfast.clock import Clock
     from holdfast.detect.engines import Engine
+    from holdfast.ledger.upgrading import Telling, Upgraded
     from holdfast.settings import Settings
 
 
@@ -62,7 +63,13 @@ def _engine() -> AbstractContextManager[Engine]:
     return engine()
 
 
-WIRING = Wiring(_open, _initialise, _service, _worker, _engine)
+def _upgrade(folder: Path, progress: Telling) -> Upgraded:
+    from holdfast.app import upgrade_workspace
+
+    return upgrade_workspace(folder, progress)
+
+
+WIRING = Wiring(_open, _initialise, _service, _worker, _engine, _upgrade)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 
 from sqlalchemy import make_url
@@ -70,6 +71,7 @@ from holdfast.ledger.reactions import Reaction
 from holdfast.ledger.sealing import Anchor, Memory, Sealer, newest_size
 from holdfast.ledger.timekeeping import LedgerClock
 from holdfast.ledger.timers import Timers
+from holdfast.ledger.upgrading import Telling, Upgraded, require_ledger, require_schema, upgrade
 from holdfast.ledger.verdict import Checks
 from holdfast.people import SYSTEM
 from holdfast.prepare import versions
@@ -198,11 +200,44 @@ def open_workspace(
 ) -> Application:
     """Join everything for one workspace.
 
-    Raises SettingsError, DatabaseProblem, KeyProblem or NotALedger, each saying what to do.
+    Raises SettingsError, DatabaseProblem, KeyProblem, NotALedger or OtherSchema, each saying what to do.
     """
     environ = os.environ if environ is None else environ
     settings = Settings.load(folder, environ)
     ledger = Ledger(Database(settings.database.url), projections())
+    require_schema(ledger)
+    return _joined(settings, ledger, environ, clock)
+
+
+def upgrade_workspace(folder: Path, progress: Telling, environ: Mapping[str, str] | None = None) -> Upgraded:
+    """Bring a workspace of an earlier release to this one. Raises as `open_workspace`, and NotUpgraded."""
+    environ = os.environ if environ is None else environ
+    settings = Settings.load(folder, environ)
+    ledger = Ledger(Database(settings.database.url), projections())
+    require_ledger(ledger)
+    joined = _joined(settings, ledger, environ, None)
+    at = joined.clock.now()
+    try:
+        joined.vault.close_to_others()
+        done = upgrade(
+            ledger,
+            joined.verifier_key,
+            joined.anchor,
+            joined.memory,
+            joined.inspections(at),
+            version("holdfast"),
+            at,
+            progress,
+        )
+        joined.sealer.seal(at)
+        return done
+    finally:
+        ledger.database.close()
+
+
+def _joined(
+    settings: Settings, ledger: Ledger, environ: Mapping[str, str], clock: Clock | None
+) -> Application:
     origin = _named(settings, ledger, environ)
     if clock is None:
         # The machine's own is watched; whoever passes another one tells a story, or tests.

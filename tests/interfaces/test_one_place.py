@@ -89,7 +89,7 @@ class Company:
         def opened(folder: Path, environ: Any, clock: Any) -> Application:
             return joined.open_workspace(folder, environ, self.clock)
 
-        wiring = Wiring(opened, joined.initialise, Service, Worker, joined.engine)
+        wiring = Wiring(opened, joined.initialise, Service, Worker, joined.engine, joined.upgrade_workspace)
         before = ["--workspace", str(self.folder), "--as", MAYA.id]
         result = CliRunner().invoke(build(wiring), [*before, *words])
         assert result.exit_code == 0, result.output

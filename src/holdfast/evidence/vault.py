@@ -210,6 +210,11 @@ class Vault:
             return
         yield from self._open_to_others()
 
+    def close_to_others(self) -> None:
+        """Let nobody else read it: 0.1.0 made it as the system makes folders."""
+        if self.folder.is_dir():
+            self.folder.chmod(0o700)
+
     def _open_to_others(self) -> Iterator[str]:
         """What is shut away in a closed folder is read by nobody else, whatever its own mode."""
         mode = stat.S_IMODE(self.folder.stat().st_mode)

@@ -98,17 +98,31 @@ def check(
 
     `known` are checkpoints that somebody else kept. Raises nothing for what it finds.
     """
-    report = Report()
     with ledger.reading() as conn:
-        checker = _Checker(conn, ledger, key, report, inspections)
-        try:
-            for problem in checker.run(anchor, memory, known, progress):
-                report.problems.append(problem)
-                if len(report.problems) >= WORST:
-                    report.problems.append("more problems were found; the first ones are above")
-                    break
-        finally:
-            checker.scratch.close()
+        return check_within(conn, ledger, key, anchor, progress, memory, inspections, known)
+
+
+def check_within(
+    conn: Connection,
+    ledger: Ledger,
+    key: note.VerifierKey,
+    anchor: Anchor,
+    progress: Callable[[int], None],
+    memory: Memory | None,
+    inspections: Sequence[Inspection],
+    known: Sequence[Sealed] = (),
+) -> Report:
+    """The check of what one transaction sees, also of what it has written itself."""
+    report = Report()
+    checker = _Checker(conn, ledger, key, report, inspections)
+    try:
+        for problem in checker.run(anchor, memory, known, progress):
+            report.problems.append(problem)
+            if len(report.problems) >= WORST:
+                report.problems.append("more problems were found; the first ones are above")
+                break
+    finally:
+        checker.scratch.close()
     return report
 
 

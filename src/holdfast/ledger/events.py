@@ -57,6 +57,29 @@ class LedgerAnchored(Fact):
         return Line("Checkpoints outside the database written anew", self.reason, "alarm")
 
 
+@fact("ledger.upgraded")
+class LedgerUpgraded(Fact):
+    """The workspace was brought to the schema of a newer program: tables made anew, facts untouched."""
+
+    from_schema: int
+    to_schema: int
+    program: str
+    """The version of Holdfast that did it."""
+    facts: int
+    """How many facts were added up again and checked."""
+    remembering: int | None
+    """Checkpoints that the key was made to remember, where it came from a release that did not keep what it
+    signed; None where it remembered."""
+
+    def line(self) -> Line:
+        return Line(
+            f"Workspace upgraded to Holdfast {self.program}",
+            f"schema {self.from_schema} to {self.to_schema}; {self.facts:,} facts were checked and added up "
+            "again",
+            "act",
+        )
+
+
 @fact("clock.confirmed")
 class ClockConfirmed(Fact):
     """The machine's clock stepped, and a person confirmed that the ledger goes on from what it says now."""

@@ -185,6 +185,7 @@ class Ledger:
             if conn.execute(select(tables.head.c.id)).first() is None:
                 _require_empty(conn)
                 conn.execute(insert(tables.head).values(id=0, origin=origin, size=0, last_at=""))
+                conn.execute(insert(tables.workspace_schema).values(id=0, version=tables.SCHEMA))
                 return True
         return False
 

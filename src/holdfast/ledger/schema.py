@@ -27,6 +27,22 @@ def differences(conn: Connection) -> Iterator[str]:
     yield from _sqlite_differences(conn) if _is_sqlite(conn) else _postgres_differences(conn)
 
 
+def as_declared(conn: Connection, table: Table) -> bool:
+    """Whether a table that is there, with its keys and indexes, is the declared one."""
+    if _is_sqlite(conn):
+        found, should = _sqlite_objects(conn, table.name), _sqlite_declared((table.name,))
+        return found == should
+    pairs = (
+        (_columns(conn), _declared(table), "."),
+        (_keys(conn), _declared_keys(table), ":"),
+        (_indexes(conn), _declared_indexes(table), ":"),
+    )
+    return all(
+        {one for one in found if one.startswith(f"{table.name}{behind}")} == set(should)
+        for found, should, behind in pairs
+    )
+
+
 def _is_sqlite(conn: Connection) -> bool:
     return conn.dialect.name == "sqlite"
 
@@ -64,12 +80,12 @@ def _sqlite_differences(conn: Connection) -> Iterator[str]:
             yield f"the {what} is not as declared: it reads {found[key]!r}, declared is {should[key]!r}"
 
 
-def _sqlite_objects(conn: Connection) -> dict[tuple[str, str], str]:
-    """Tables and indexes by kind and name, with the statement that made them."""
+def _sqlite_objects(conn: Connection, of: str = "") -> dict[tuple[str, str], str]:
+    """Tables and indexes, all or those of one table, by kind and name, with the statement that made them."""
     return {
         (kind, name): " ".join((sql or "").split())
-        for kind, name, _, sql in conn.execute(text(_SCHEMA))
-        if kind in ("table", "index") and not name.startswith(_OWN)
+        for kind, name, on, sql in conn.execute(text(_SCHEMA))
+        if kind in ("table", "index") and not name.startswith(_OWN) and of in ("", on)
     }
 
 

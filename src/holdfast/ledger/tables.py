@@ -6,6 +6,18 @@ from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, String,
 
 metadata = MetaData()
 
+SCHEMA = 2
+"""The schema of this program, counted up by each release that changes a table or what a projection makes of
+the facts. 0.1.0 is 1, and its workspaces do not say so."""
+
+# Run-time only, one row: which schema this workspace has. Written last by an upgrade; without it, it is 1.
+workspace_schema = Table(
+    "workspace_schema",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("version", BigInteger, nullable=False),
+)
+
 facts = Table(
     "facts",
     metadata,

@@ -55,6 +55,7 @@ class Shell:
             Service,
             Worker,
             joined.engine,
+            joined.upgrade_workspace,
         )
         who = self.person if person is None else person
         before = ["--workspace", str(self.folder), *(["--as", who] if who else [])]

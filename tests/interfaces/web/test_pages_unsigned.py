@@ -145,6 +145,7 @@ def test_commands_do_not_warn_of_an_unsigned_playbook_and_the_worker_says_it_onc
         Service,
         Worker,
         joined.engine,
+        joined.upgrade_workspace,
     )
     before = ["--workspace", str(tmp_path), "--as", MAYA.id]
     signed = CliRunner().invoke(build(wiring), [*before, "playbook", "approve", "engineering"])

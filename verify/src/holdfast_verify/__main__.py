@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
-from .layout import REPORT
+from .layout import FORMAT_1, RECORD, REPORT
 from .pack import Report, Step, verify
 from .policy import Policy, PolicyError, earlier_line
 
@@ -92,6 +92,7 @@ def as_json(report: Report, policy: Policy) -> dict[str, Any]:
     return {
         "verified": report.verified,
         "error": None,
+        "format": report.format or None,
         "incident": report.incident,
         "log": policy.origin,
         "size": checkpoint.size if checkpoint else None,
@@ -134,10 +135,7 @@ def _verdict(report: Report, policy: Policy) -> list[str]:
             f"{policy.origin} held when its first {checkpoint.size:,} entries were signed, unchanged."
         ),
         "",
-        *_wrap(
-            f"record.json was derived anew from these facts and is the same. {REPORT} was bound by its "
-            "digest and compared with nothing: where the two differ, the record counts."
-        ),
+        *_wrap(_compared(report)),
         "",
         *_wrap(
             "It does not show that a recorded time is true, that what people wrote is so, or what was "
@@ -148,6 +146,20 @@ def _verdict(report: Report, policy: Policy) -> list[str]:
         *_wrap("Keep this line in your policy; every later pack must then continue this ledger:"),
         f"  {earlier_line(checkpoint)}",
     ]
+
+
+def _compared(report: Report) -> str:
+    """What a reader may take from record and report."""
+    if report.format == FORMAT_1:
+        return (
+            f"This pack is of format 1, as Holdfast 0.1.0 wrote it: {RECORD} and {REPORT} were bound by "
+            "their digests and compared with nothing. Where they differ from facts.jsonl, the facts count. "
+            "A pack built anew by a later release has a record that is derived from them."
+        )
+    return (
+        f"{RECORD} was derived anew from these facts and is the same. {REPORT} was bound by its digest and "
+        "compared with nothing: where the two differ, the record counts."
+    )
 
 
 def _wrap(text: str, indent: int = 0) -> list[str]:

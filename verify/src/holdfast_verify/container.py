@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from . import canonical_zip as zipped
 from .canonical_zip import Entry
-from .layout import in_order, is_safe
+from .layout import FORMAT, FORMAT_1, RECORD, in_order, in_order_1, is_safe
 
 BLOCK = 1 << 20
 MAX_MEMBERS = 10_000
@@ -56,7 +56,8 @@ class Container:
         self._beside = ThreadPoolExecutor(1)
         self._file = file
         entries = _listed(file)
-        _require_names([entry.name for entry in entries])
+        self.format = _require_names([entry.name for entry in entries])
+        """The format of a pack whose members stand in this order."""
         _require_exact(file, entries)
         self._entries = {entry.name: entry for entry in entries}
         self.sizes = {entry.name: entry.size for entry in entries}
@@ -184,16 +185,20 @@ def _require_plain(name: str, flags: int, method: int, mode: int) -> None:
         raise PackError(name, "is a link, folder or device, not a file")
 
 
-def _require_names(names: list[str]) -> None:
-    """Each once, and in the one order: by their bytes, the manifest last."""
+def _require_names(names: list[str]) -> str:
+    """Each once, and in the one order: by their bytes, the manifest last; or in that of format 1. Returns
+    which format it is."""
     seen: set[str] = set()
     for name in names:
         if name.lower() in seen:
             raise PackError(name, "occurs twice, or differs from another member in case alone")
         seen.add(name.lower())
     if names != in_order(names):
+        if names == in_order_1(names) and names[0] == RECORD:
+            return FORMAT_1
         wrong = next(name for name, right in zip(names, in_order(names), strict=True) if name != right)
         raise PackError(wrong, f"is not in its place among the members; {_AGAIN}")
+    return FORMAT
 
 
 def _require_exact(file: BinaryIO, entries: list[Entry]) -> None:

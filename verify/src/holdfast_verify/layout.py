@@ -10,6 +10,8 @@ from . import canonical
 from .checkpoint import Checkpoint
 
 FORMAT = "holdfast-pack/2"
+FORMAT_1 = "holdfast-pack/1"
+"""Of packs that Holdfast 0.1.0 wrote: other order of members, and a record that is not derived anew."""
 MANIFEST = "manifest.json"
 CHECKPOINT = "checkpoint.txt"
 FACTS = "facts.jsonl"
@@ -24,7 +26,10 @@ PROOFS: Mapping[str, str] = {
     HEADERS: "headers",
 }
 """The members that prove the others, and their roles in the manifest."""
+EVIDENCE = "evidence/"
 ASSEMBLED = "pack.assembled"
+UPGRADED = "ledger.upgraded"
+"""From this fact on a ledger is one that writes packs of format 2."""
 
 _PART = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9_-])?"
 _NAME = re.compile(rf"{_PART}(?:/{_PART})?")
@@ -51,6 +56,11 @@ def in_order(names: Iterable[str]) -> list[str]:
     return sorted(names, key=lambda name: (name == MANIFEST, name))
 
 
+def in_order_1(names: Iterable[str]) -> list[str]:
+    """The members as they stand in a pack of format 1: record and report, evidence, proofs, the manifest."""
+    return sorted(names, key=lambda name: (name == MANIFEST, name in PROOFS, name.startswith(EVIDENCE), name))
+
+
 def fact_line(leaf: bytes, payload: bytes, salt: bytes, proof: Sequence[bytes]) -> bytes:
     """One line of facts.jsonl."""
     document = {
@@ -67,12 +77,14 @@ def checkpoint_line(note: bytes, proof: Sequence[bytes]) -> bytes:
     return canonical.dumps({"note": note.decode(), "proof": [each.hex() for each in proof]}) + b"\n"
 
 
-def manifest(checkpoint: Checkpoint, incident: str, assembled: int, members: Iterable[Member]) -> bytes:
+def manifest(
+    checkpoint: Checkpoint, incident: str, assembled: int, members: Iterable[Member], format_: str = FORMAT
+) -> bytes:
     """The whole of manifest.json; `assembled` is the entry of the fact that recorded the files' digests."""
     document: dict[str, Any] = {
         "assembled": assembled,
         "checkpoint": {"root": checkpoint.root.hex(), "size": checkpoint.size},
-        "format": FORMAT,
+        "format": format_,
         "incident": incident,
         "log": checkpoint.origin,
         "members": [member._asdict() for member in sorted(members)],

@@ -17,7 +17,7 @@ from . import canonical, layout, note, record, tree
 from .canonical import CanonicalError
 from .checkpoint import Checkpoint
 from .container import Container, PackError
-from .layout import CHECKPOINT, CHECKPOINTS, FACTS, HEADERS, MANIFEST, RECORD, REPORT, Member
+from .layout import CHECKPOINT, CHECKPOINTS, EVIDENCE, FACTS, HEADERS, MANIFEST, RECORD, REPORT, Member
 from .leaf import MAX_LEAF, Header, LeafError, Payload, parse_header, parse_payload, payload_commitment
 from .note import NoteError
 from .policy import Policy
@@ -27,7 +27,6 @@ MAX_NOTE = 1 << 16
 MAX_LINE = 1 << 24
 MAX_MANIFEST = 1 << 24
 
-_EVIDENCE = "evidence/"
 _HEX = re.compile(r"[0-9a-f]{64}")
 _INCIDENT = re.compile(r"INC-[1-9][0-9]{0,15}")
 _ITEM = re.compile(r"EV-[1-9][0-9]{0,15}")
@@ -56,6 +55,8 @@ class Report:
     incident: str | None
     checkpoint: Checkpoint | None
     """Set as soon as its signatures were checked."""
+    format: str
+    """Of the pack; empty where it is none."""
 
     @property
     def verified(self) -> bool:
@@ -81,7 +82,7 @@ def verify(file: BinaryIO, policy: Policy) -> Report:
         except PackError as error:
             steps.append(Step(number, title, "failed", error.reason, error.member))
             failed = True
-    return Report(tuple(steps), run.incident, run.checkpoint)
+    return Report(tuple(steps), run.incident, run.checkpoint, run.format)
 
 
 class _Fact(NamedTuple):
@@ -102,7 +103,7 @@ class _Assembled(NamedTuple):
 
     @property
     def evidence(self) -> dict[str, Member]:
-        return {path: each for path, each in self.members.items() if path.startswith(_EVIDENCE)}
+        return {path: each for path, each in self.members.items() if path.startswith(EVIDENCE)}
 
     @property
     def began(self) -> int:
@@ -124,6 +125,7 @@ class _Verification:
         self.policy = policy
         self.checkpoint: Checkpoint | None = None
         self.incident: str | None = None
+        self.format = ""
         self.hashes: dict[int, bytes] = {}
         """Leaf hash of every fact in the pack, by entry."""
         self.telling: list[_Fact] = []
@@ -152,6 +154,7 @@ class _Verification:
     def open_container(self) -> str:
         """The file is the one zip file that can hold its members."""
         self.container = Container(self.file)
+        self.format = self.container.format
         total = sum(self.container.sizes.values())
         return f"{len(self.container.sizes)} members, {total:,} bytes; every reader sees the same."
 
@@ -273,6 +276,11 @@ class _Verification:
             now = header.recorded_at
             leaf_hash = tree.leaf_hash(raw)
             growing.append(leaf_hash)
+            if header.type == layout.UPGRADED and self._is_first_format and header.seq < self.assembled.seq:
+                raise PackError(
+                    HEADERS,
+                    f"the ledger was upgraded by entry {header.seq}, and writes no packs of format 1 since",
+                )
             named = incident in header.stream and incident in header.stream.split("/")
             if named or header.stream in streams:
                 self.history.append((header, leaf_hash))
@@ -398,7 +406,7 @@ class _Verification:
             raise PackError(FACTS, f"entry {header.seq} ({header.type}) is not about {incident}")
         if header.type not in record.TOOK_IN:
             return [], 0
-        if header.stream != f"{_EVIDENCE}{incident}":
+        if header.stream != f"{EVIDENCE}{incident}":
             raise PackError(FACTS, f"entry {header.seq} takes evidence in on the stream {header.stream}")
         try:
             items, missing = record.taken_in(header, fact.payload)
@@ -434,6 +442,8 @@ class _Verification:
 
     def check_record(self) -> str:
         """The record is what the facts add up to; it is derived anew and compared."""
+        if self._is_first_format:
+            return "Bound by its digest alone: a record of format 1 is derived by nobody but Holdfast 0.1.0."
         found, before = self.assembled, self.container.digests[FACTS]
         digest, size = sha256(), 0
         try:
@@ -464,11 +474,15 @@ class _Verification:
         found = self.assembled
         proofs = [Member(path, role, *self.container.digests[path]) for path, role in layout.PROOFS.items()]
         expected = layout.manifest(
-            self._checkpoint(), found.incident, found.seq, [*found.members.values(), *proofs]
+            self._checkpoint(), found.incident, found.seq, [*found.members.values(), *proofs], self.format
         )
         if self.container.whole(MANIFEST, MAX_MANIFEST) != expected:
             raise PackError(MANIFEST, "was changed: it does not describe the pack that was verified")
         return "It lists what was verified, byte for byte."
+
+    @property
+    def _is_first_format(self) -> bool:
+        return self.format == layout.FORMAT_1
 
     def _checkpoint(self) -> Checkpoint:
         assert self.checkpoint is not None, "steps run in order"

@@ -61,6 +61,12 @@ def _running() -> typer.Typer:
     return running.app
 
 
+def _upgrading() -> typer.Typer:
+    from holdfast.interfaces.cli import upgrading
+
+    return upgrading.app
+
+
 def _demo() -> typer.Typer:
     from holdfast.interfaces.cli import demo
 
@@ -157,6 +163,7 @@ WORDS = (
     Word("apply", "Put the files on the record as versions.", _preparing),
     Word("serve", "Serve pages and API until interrupted.", _running),
     Word("worker", "Run monitors, clocks and messages, and seal the ledger, until interrupted.", _running),
+    Word("upgrade", "Bring a workspace of an earlier release to this one.", _upgrading),
     Word(
         "demo",
         "Play one incident from the first wrong prediction to the verified pack, then serve it.",

@@ -251,8 +251,8 @@ def apply(session: Session) -> None:
     """Put the files on the record as versions. Systems and roster are in force at once, except for changes
     of limits and authority that the playbook wants signed; the playbook when the functions it names have
     signed."""
-    workspace = load_workspace(session.workspace)
     application = session.application
+    workspace = load_workspace(session.workspace)
     by = session.first(workspace.roster.model)
     recorded = versions.apply_workspace(application.ledger, workspace, by, session.now)
 

@@ -20,6 +20,7 @@ from holdfast.ledger.facts import UnknownFact
 from holdfast.ledger.keys import KeyProblem
 from holdfast.ledger.ledger import Conflict, HeadMissing, NotALedger, NotAsWritten
 from holdfast.ledger.sealing import RefusedToSeal
+from holdfast.ledger.upgrading import NotUpgraded, OtherSchema
 from holdfast.prepare.documents import Unusable
 from holdfast.prepare.starting import AlreadyThere
 from holdfast.problems import Fault, NotAllowed, NotThere
@@ -35,6 +36,8 @@ _SENTENCES: tuple[type[Exception], ...] = (
     HeadMissing,
     NotALedger,
     NotAsWritten,
+    OtherSchema,
+    NotUpgraded,
     AnchorProblem,
     AlreadyThere,
     SettingsError,

@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # a command that was misspelt, or asks for help, waits for no
     from holdfast.application import Application, Made
     from holdfast.clock import Clock
     from holdfast.detect.counting import Engines
+    from holdfast.ledger.upgrading import Telling, Upgraded
     from holdfast.prepare.roster import Roster
     from holdfast.settings import Settings
     from holdfast.steps.step import Call
@@ -84,6 +85,8 @@ class Wiring:
     worker: Callable[[Application], Working]
     engines: Engines
     """What reads prediction logs; `monitor backtest` needs no workspace."""
+    upgrade: Callable[[Path, Telling], Upgraded]
+    """Brings a workspace of an earlier release to this one."""
 
 
 def _require_own_name(application: Application) -> None:
