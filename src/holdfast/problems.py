@@ -68,9 +68,12 @@ class Problem:
     """The line as written with a caret under the column; empty when there is none to show."""
 
     def __str__(self) -> str:
+        return f"{self.where}: {self.sentence}"
+
+    @property
+    def where(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-        subject = f"{place} {self.path}" if self.path else place
-        return f"{subject}: {self.sentence}"
+        return f"{place} {self.path}" if self.path else place
 
     @property
     def sentence(self) -> str:

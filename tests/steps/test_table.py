@@ -12,6 +12,7 @@ import pytest
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from typer.testing import CliRunner
 
 import holdfast
@@ -21,7 +22,7 @@ from holdfast.incident.responding import Report
 from holdfast.interfaces.api.resources import PREFIX
 from holdfast.interfaces.cli.main import build
 from holdfast.interfaces.cli.session import Wiring
-from holdfast.interfaces.cli.steps import _in_order
+from holdfast.interfaces.cli.steps import needed
 from holdfast.interfaces.web.access import TAKEN
 from holdfast.interfaces.web.site import VIEWS
 from holdfast.interfaces.worker.worker import Worker
@@ -30,7 +31,7 @@ from holdfast.prepare.versions import active_roster
 from holdfast.serving import Service, asgi
 from holdfast.shapes.incidents import Reason
 from holdfast.steps.addresses import IncidentId
-from holdfast.steps.asking import Misread, read
+from holdfast.steps.asking import Misread, members_of, part_of, read
 from holdfast.steps.step import Call, Step, step
 from holdfast.steps.table import BY_KEY, STEPS
 from support.company import MAYA, VICTOR
@@ -108,9 +109,7 @@ def address(taken: AnyStep) -> str:
 def words(taken: AnyStep) -> list[str]:
     """The command with what it cannot do without."""
     said = [how.example for _, _, how in taken.names if not how.flag]
-    fields = taken.asked.model_fields if taken.asked else {}
-    said += ["x" for name, field in fields.items() if _in_order(name, field)]
-    return [taken.noun, taken.verb, *said]
+    return [taken.noun, taken.verb, *said, *("x" for _ in needed(taken))]
 
 
 @pytest.fixture(scope="module")
@@ -176,8 +175,17 @@ def test_names_are_given_once() -> None:
 @every_step
 def test_a_step_explains_itself_and_all_that_it_asks(taken: AnyStep) -> None:
     assert taken.explanation.endswith("."), taken.key
-    for name, field in (taken.asked.model_fields if taken.asked else {}).items():
+    for name, field in _fields(taken.asked) if taken.asked else ():
         assert field.description, f"{taken.key}: {name} is not explained"
+
+
+def _fields(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
+    """Everything asked, with its parts; the word by which one of several is chosen explains itself."""
+    for name, field in model.model_fields.items():
+        yield name, field
+        word = field.discriminator
+        for part in (*members_of(field).values(), *filter(None, [part_of(field)])):
+            yield from (one for one in _fields(part) if one[0] != word)
 
 
 @every_step

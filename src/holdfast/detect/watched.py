@@ -28,6 +28,13 @@ def monitors_in(conn: Connection, system: System) -> list[Monitor]:
     return [each for monitor in system.monitors for each in _each(monitor, heard)]
 
 
+def named(conn: Connection, system: System | None) -> list[str]:
+    """Every name by which one can rest on a system's monitors: their own, and of one for several columns also
+    its name in the file; none without a system."""
+    each = [*monitors_in(conn, system), *system.monitors] if system else []
+    return list(dict.fromkeys(monitor.id for monitor in each))
+
+
 def _each(monitor: Monitor, heard: list[str]) -> list[Monitor]:
     if monitor.columns is None:
         return [monitor]

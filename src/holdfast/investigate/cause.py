@@ -16,6 +16,15 @@ from holdfast.problems import NotAllowed
 CauseFact = CauseAnalysed
 
 
+class Unfounded(NotAllowed):
+    """A statement cannot stand as it is."""
+
+    def __init__(self, place: str, message: str) -> None:
+        super().__init__(message)
+        self.place = place
+        """`facts[0]`, `root_cause`"""
+
+
 @dataclass(frozen=True, slots=True)
 class Analysis:
     """What is known of the cause; each statement with what it rests on."""
@@ -28,18 +37,18 @@ class Analysis:
 
     def links(self) -> tuple[Link, ...]:
         """Every link of every statement."""
-        return tuple(link for _, statement in self.named() for link in statement.links)
+        return tuple(link for _, _, statement in self.named() for link in statement.links)
 
-    def named(self) -> Iterable[tuple[str, Statement]]:
-        """Every statement with the name of its place, as messages call it."""
-        for number, statement in enumerate(self.facts, 1):
-            yield f"fact {number}", statement
-        for number, happening in enumerate(self.sequence, 1):
-            yield f"event {number}", happening.statement
-        for number, factor in enumerate(self.factors, 1):
-            yield f"factor {number} ({factor.group.value})", factor.statement
+    def named(self) -> Iterable[tuple[str, str, Statement]]:
+        """Every statement with its place, and with that as messages call it."""
+        for n, statement in enumerate(self.facts):
+            yield f"facts[{n}]", f"fact {n + 1}", statement
+        for n, happening in enumerate(self.sequence):
+            yield f"sequence[{n}]", f"event {n + 1}", happening.statement
+        for n, factor in enumerate(self.factors):
+            yield f"factors[{n}]", f"factor {n + 1} ({factor.group.value})", factor.statement
         if self.root_cause:
-            yield "the root cause", self.root_cause
+            yield "root_cause", "the root cause", self.root_cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +87,12 @@ class Cause:
         Raises NotAllowed for a statement without a link that is not marked as an assumption, for a link
         that leads nowhere, and for a root cause that nothing supports.
         """
-        analysis = _tidy(analysis)
+        # Before the sequence is put in order: whoever is refused is told by the numbers they gave.
         _require_linked(analysis, known)
-        if any(happening.at > now for happening in analysis.sequence):
-            raise NotAllowed("the sequence names an event in the future; correct its time")
+        for n, happening in enumerate(analysis.sequence):
+            if happening.at > now:
+                raise Unfounded(f"sequence[{n}]", f"event {n + 1} is in the future; correct its time")
+        analysis = _tidy(analysis)
         if analysis.root_cause:
             _require_supported(analysis, analysis.root_cause)
         elif self.established:
@@ -119,27 +130,30 @@ def _tidy(analysis: Analysis) -> Analysis:
 
 def _require_linked(analysis: Analysis, known: Known) -> None:
     empty = True
-    for place, statement in analysis.named():
+    for place, called, statement in analysis.named():
         empty = False
-        if not statement.text:
-            raise NotAllowed(f"{place} is empty; write it or take it out")
+        text = _short(statement.text.strip())
+        if not text:
+            raise Unfounded(place, f"{called} is empty; write it or take it out")
         if not statement.links and not statement.assumption:
-            raise NotAllowed(
-                f'{place}, "{_short(statement.text)}", rests on nothing; link evidence (EV-1), a ledger '
-                "entry (#17) or a monitor, or mark it as an assumption"
+            raise Unfounded(
+                place,
+                f'{called}, "{text}", rests on nothing; link evidence (EV-1), a ledger '
+                "entry (#17) or a monitor, or mark it as an assumption",
             )
         for link in statement.links:
             if problem := known.problem(link):
-                raise NotAllowed(f'{place}, "{_short(statement.text)}": {problem}')
+                raise Unfounded(place, f'{called}, "{text}": {problem}')
     if empty:
         raise NotAllowed("the analysis is empty; begin with one fact and what proves it")
 
 
 def _require_supported(analysis: Analysis, root_cause: Statement) -> None:
     if root_cause.assumption:
-        raise NotAllowed(
+        raise Unfounded(
+            "root_cause",
             "a root cause that is an assumption is not established; link what proves it, or leave it out "
-            "and list it among the factors"
+            "and list it among the factors",
         )
     for given, noun in (
         (analysis.facts, "fact"),

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from holdfast import wording
+from holdfast.detect import watched
 from holdfast.detect.measurement import Measurement
 from holdfast.incident import roles
 from holdfast.incident.incident import Incident, Status
@@ -96,7 +97,8 @@ def verify(
     def decide(loaded: Loaded, ground: Ground, state: Remediations) -> list[RemediationFact]:
         facts = state.accept(item, works, proof, proven_by, by)
         roles.require(loaded.state, ground.playbook, ground.roster, by, Authority.APPROVE_REMEDIATION)
-        monitors = [monitor.id for monitor in ground.system.monitors] if ground.system else []
+        with desk.ledger.reading() as conn:
+            monitors = watched.named(conn, ground.system)
         links.require(desk.ledger, loaded.state, monitors, proven_by)
         return facts
 

@@ -13,7 +13,9 @@ from holdfast import clock
 from holdfast.learn.events import Method, RemediationFact, RemediationPlanned
 from holdfast.learn.remediation import Item, Remediations, Standing
 from holdfast.ledger.facts import Recorded
+from holdfast.ledger.ledger import Ledger
 from holdfast.ledger.tables import metadata
+from holdfast.problems import NotThere
 
 remediations = Table(
     "remediations",
@@ -77,6 +79,15 @@ def _store(conn: Connection, item: Item) -> None:
 def get(conn: Connection, item: str) -> Item | None:
     row = conn.execute(select(remediations.c.state).where(remediations.c.item == item)).first()
     return _items().validate_json(row.state) if row else None
+
+
+def require(ledger: Ledger, item: str) -> Item:
+    """Raises NotThere."""
+    with ledger.reading() as conn:
+        found = get(conn, item)
+    if found is None:
+        raise NotThere(f"there is no remediation {item}; its incident lists what there is")
+    return found
 
 
 def due_items(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
@@ -34,6 +34,9 @@ class Shown(BaseModel):
 class Asked(Entry):
     """Base of everything asked: unknown keys are errors."""
 
+    FILE: ClassVar[str] = ""
+    """How a terminal takes it from a file in YAML: by an option, or in order where this is none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Flag:
@@ -43,6 +46,8 @@ class Flag:
     metavar: str = ""
     """What stands for its value; empty: told from its type."""
     short: str = ""
+    keyed: str = ""
+    """The option that names the key of each value, where a mapping is asked and not typed as KEY=VALUE."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ class InOrder:
     metavar: str
 
 
-def _storable(value: str) -> str:
+def storable(value: str) -> str:
     """PostgreSQL cannot store a NUL character. (Half of a surrogate pair is no text to pydantic.) What else
     nobody would see is written out."""
     if "\x00" in value:
@@ -60,7 +65,7 @@ def _storable(value: str) -> str:
     return visible(value)
 
 
-Storable = Annotated[str, AfterValidator(_storable)]
+Storable = Annotated[str, AfterValidator(storable)]
 Word = Annotated[Storable, Field(max_length=200)]
 """A name, an address, an id."""
 Title = Annotated[Storable, Field(min_length=1, max_length=LONGEST_TITLE)]

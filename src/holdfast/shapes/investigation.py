@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from holdfast.investigate import cause, impact
 from holdfast.investigate.events import (
@@ -32,7 +32,7 @@ from holdfast.investigate.kept import Kept
 from holdfast.investigate.links import parse
 from holdfast.prepare.terms import FactorGroup
 from holdfast.problems import Fault, NotAllowed
-from holdfast.shapes.base import Asked, Number, Shown, Text, Time, Word
+from holdfast.shapes.base import Asked, Flag, Number, Shown, Text, Time, Word, storable
 
 # Impact, as asked ------------------------------------------------------------------------------
 
@@ -44,16 +44,26 @@ def _as_text(value: object) -> object:
     return repr(value) if isinstance(value, (int, float)) else value
 
 
-Value = Annotated[Word, BeforeValidator(_as_text)]
+Value = Annotated[
+    str,
+    StringConstraints(strip_whitespace=False, max_length=200),
+    AfterValidator(storable),
+    BeforeValidator(_as_text),
+]
+"""Spaces around it count, as they do in the log."""
 
 
 class CountAsked(Asked):
     """Which period and segment to count in the prediction log. Without a period: since the harm began,
     until it was contained or until now."""
 
-    start: Time | None = None
-    end: Time | None = None
-    where: dict[Word, Value] = Field(default_factory=dict, max_length=10)
+    start: Annotated[Time | None, Flag("--from")] = None
+    """When the harm began, unless known."""
+    end: Annotated[Time | None, Flag("--to")] = None
+    """Until when; containment or now when left out."""
+    where: Annotated[dict[Word, Value], Flag("--where", "COLUMN=VALUE")] = Field(
+        default_factory=dict, max_length=10
+    )
     """Column and value; everybody when empty. A number may be written as text or as a number."""
     because: Text = ""
     """Why every one of these rows is affected. Without it the conditions of the alerts tell which are."""
@@ -63,6 +73,7 @@ class UsersAsked(Asked):
     kind: Text = ""
     """Which people: applicants, patients, staff."""
     effect: Text = ""
+    """How it touches them."""
     outage: bool | None = None
     """Whether the system gives them no answers at all."""
     stated: Number | None = None
@@ -71,8 +82,11 @@ class UsersAsked(Asked):
 
 class DataAsked(Asked):
     sensitive: bool | None = None
+    """Whether sensitive data is involved."""
     sensitivity: Text = ""
+    """Which."""
     kinds: tuple[DataKind, ...] = Field((), max_length=3)
+    """Of what: training data, inference data, …"""
     misuse: Text = ""
     """What somebody could do with it."""
     breach: bool | None = None
@@ -81,15 +95,20 @@ class DataAsked(Asked):
 
 class ComplianceAsked(Asked):
     violated: bool | None = None
+    """Whether a legal or regulatory requirement is."""
     requirement: Text = ""
+    """Which."""
     must_notify: bool | None = None
+    """Whether customers or regulators must be told."""
     duty: Text = ""
     """Who must be told by when, and where that is written."""
     fine: Text = ""
+    """A possible one, with its source."""
 
 
 class ReputationAsked(Asked):
     effect: Text = ""
+    """Who hears of it, and what follows."""
 
 
 class FinanceAsked(Asked):
@@ -98,6 +117,7 @@ class FinanceAsked(Asked):
     direct: Number | None = None
     """Whole units of the currency."""
     indirect: Number | None = None
+    """Whole units of the currency."""
     basis: Text = ""
     """How the amounts were arrived at."""
 
@@ -105,11 +125,17 @@ class FinanceAsked(Asked):
 class AssessmentAsked(Asked):
     """What people judge of the impact; what is left out is not known."""
 
+    FILE = "FILE"
     users: UsersAsked = UsersAsked()
+    """Who is affected, and how."""
     data: DataAsked = DataAsked()
+    """What data is involved."""
     compliance: ComplianceAsked = ComplianceAsked()
+    """What is violated, and who must be told."""
     reputation: ReputationAsked = ReputationAsked()
+    """What people say."""
     finance: FinanceAsked = FinanceAsked()
+    """What it costs."""
     count: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     """Number of the count it rests on; the one that rules unless named."""
 
@@ -307,8 +333,11 @@ class StatementAsked(Asked):
     """One sentence with what proves it, or marked as an assumption."""
 
     text: Text
+    """The sentence."""
     links: Links = ()
+    """What proves it: `EV-3`, `#17` or `monitor:accuracy`."""
     assumption: bool = False
+    """Whether nothing proves it yet."""
 
     def statement(self) -> Statement:
         return Statement(self.text, links_of(self.links), self.assumption)
@@ -318,20 +347,26 @@ class HappeningAsked(StatementAsked):
     """One step in the sequence of events."""
 
     at: Time
+    """When it happened."""
 
 
 class FactorAsked(StatementAsked):
     """What contributed, in one of the five groups."""
 
     group: FactorGroup
+    """Which of the five."""
 
 
 class AnalysisAsked(Asked):
     """The root-cause analysis as a whole; every version replaces the one before in what is in force."""
 
+    FILE = "FILE"
     facts: tuple[StatementAsked, ...] = _MANY
+    """What is known."""
     sequence: tuple[HappeningAsked, ...] = _MANY
+    """What happened when."""
     factors: tuple[FactorAsked, ...] = _MANY
+    """What contributed."""
     root_cause: StatementAsked | None = None
     """Given once it is established."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -12,59 +12,86 @@ from holdfast.learn.events import Method
 from holdfast.learn.remediation import Item, Plan, Standing, Wanted
 from holdfast.learn.review import Review
 from holdfast.prepare.terms import RemediationKind, ReviewQuestion
-from holdfast.shapes.base import Asked, Length, Shown, Text, Time, Word
+from holdfast.shapes.base import Asked, Flag, Length, Shown, Text, Time, Word
 from holdfast.shapes.investigation import Links
 
 # Remediation -----------------------------------------------------------------------------------
 
 
-class VerificationAsked(Asked):
-    """How it will be shown that the remediation works."""
+class ByMonitor(Asked):
+    """A monitor back in bounds: the system sees it by itself, and nobody can tick it off."""
 
-    method: Method
-    how: Text = ""
-    """In words; written by the system where a monitor verifies."""
-    monitor: Word = ""
+    method: Literal["monitor"]
+    monitor: Annotated[Word, Field(min_length=1), Flag("--monitor")]
+    """The monitor that has to prove it; the system watches it."""
     windows: Annotated[int, Field(ge=1, le=10_000)] | None = None
     """Windows in a row that must be back in bounds; as many as the playbook says when left out."""
     lasting: Length | None = None
-    """How long these must span together: `3d`."""
+    """How long these must span together: `3d`; as the playbook says when left out."""
+
+    def wanted(self) -> Wanted:
+        return Wanted(Method.MONITOR, "", self.monitor, self.windows, self.lasting)
+
+
+class ByTest(Asked):
+    """A test, where no monitor can show it."""
+
+    method: Literal["test"]
+    how: Annotated[Text, Field(min_length=1), Flag("--test")]
+    """Which test will show that it works."""
+
+    def wanted(self) -> Wanted:
+        return Wanted(Method.TEST, self.how)
+
+
+class ByReview(Asked):
+    """A review, where neither monitor nor test can show it."""
+
+    method: Literal["review"]
+    how: Annotated[Text, Field(min_length=1), Flag("--review")]
+    """Which review will show that it works."""
+
+    def wanted(self) -> Wanted:
+        return Wanted(Method.REVIEW, self.how)
 
 
 class PlanAsked(Asked):
     """What is to be done about the root cause."""
 
-    action: Text
-    kind: RemediationKind
-    responsible: Word
-    """E-mail address of a person of the roster."""
-    deadline: Time
-    verification: VerificationAsked
+    action: Annotated[Text, Field(min_length=1)]
+    """What will be done."""
+    kind: Annotated[RemediationKind, Flag("--kind")]
+    """What kind of remedy."""
+    responsible: Annotated[Word, Field(min_length=1), Flag("--responsible", "EMAIL")]
+    """Who does it: e-mail address of a person of the roster."""
+    deadline: Annotated[Time, Flag("--deadline")]
+    """Until when."""
+    verification: Annotated[ByMonitor | ByTest | ByReview, Field(discriminator="method")]
+    """What will prove that it works."""
 
     def plan(self) -> Plan:
-        wanted = self.verification
-        return Plan(
-            self.action,
-            self.kind,
-            self.responsible,
-            self.deadline,
-            Wanted(wanted.method, wanted.how, wanted.monitor, wanted.windows, wanted.lasting),
-        )
+        wanted = self.verification.wanted()
+        return Plan(self.action, self.kind, self.responsible, self.deadline, wanted)
 
 
 class Done(Asked):
-    """What was done, and when it took effect; now when left out."""
+    """What was done, and when it took effect."""
 
-    what: Text
-    done_at: Time | None = None
+    what: Annotated[Text, Field(min_length=1)]
+    """What was done, so that somebody else could find it."""
+    done_at: Annotated[Time | None, Flag("--at")] = None
+    """When it took effect; now when left out."""
 
 
 class Accepted(Asked):
     """What a test or a review showed; a monitor's verdict is not typed in."""
 
-    works: bool
-    proof: Text
-    links: Links = ()
+    works: Annotated[bool, Flag("--works/--failed")]
+    """Whether it showed that it works."""
+    proof: Annotated[Text, Field(min_length=1)]
+    """What the test or review showed."""
+    links: Annotated[Links, Flag("--link")] = ()
+    """What proves it: EV-1, #17, monitor:accuracy."""
 
 
 class VerificationShown(Shown):
@@ -114,14 +141,21 @@ def item(found: Item) -> ItemShown:
 class ReviewAsked(Asked):
     """Changed answers, and who took part; what is left out stays as it is."""
 
-    answers: dict[ReviewQuestion, Text] = Field(default_factory=dict)
-    attendees: tuple[Word, ...] | None = Field(None, max_length=200)
+    FILE = "--from"
+    answers: Annotated[dict[ReviewQuestion, Text], Flag("--answer", keyed="--question")] = Field(
+        default_factory=dict
+    )
+    """Answers by their question."""
+    attendees: Annotated[tuple[Word, ...] | None, Flag("--attendee")] = Field(None, max_length=200)
+    """Who took part, all of them."""
 
 
 class CompletionAsked(Asked):
     """What was decided in the review, each as a remediation item."""
 
+    FILE = "--actions"
     actions: tuple[PlanAsked, ...] = Field((), max_length=50)
+    """What was decided."""
 
 
 class ReviewShown(Shown):

@@ -35,6 +35,7 @@ NAME = Named("NAME", "As the lists call it.", pattern=r"^[A-Za-z0-9][A-Za-z0-9._
 AlertId = Annotated[str, ALERT]
 IncidentId = Annotated[str, INCIDENT]
 ContainmentId = Annotated[str, CONTAINMENT]
+ItemId = Annotated[str, ITEM]
 MessageId = Annotated[str, MESSAGE]
 System = Annotated[str, replace(NAME, metavar="SYSTEM", help="Its id.", example="loan-approval")]
 Change = Annotated[str, replace(NAME, metavar="CHANGE", help="Its number: CHG-1.", example="CHG-1")]

@@ -8,7 +8,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from holdfast.steps import alerts, containment, incidents, messages, monitors, playbook
+from holdfast.steps import (
+    alerts,
+    cause,
+    containment,
+    impact,
+    incidents,
+    messages,
+    monitors,
+    playbook,
+    remediation,
+    review,
+)
 from holdfast.steps.step import Step
 
 STEPS: tuple[Step[Any, Any, Any], ...] = (
@@ -16,7 +27,11 @@ STEPS: tuple[Step[Any, Any, Any], ...] = (
     *monitors.STEPS,
     *alerts.STEPS,
     *incidents.STEPS,
+    *impact.STEPS,
+    *cause.STEPS,
     *containment.STEPS,
+    *remediation.STEPS,
+    *review.STEPS,
     *messages.STEPS,
 )
 BY_KEY = {one.key: one for one in STEPS}

@@ -249,7 +249,7 @@ def test_a_file_that_is_wrong_is_told_line_by_line(company: Any) -> None:
     company.done("incident", "declare", "Approvals fell", "--system", "loan-approval")
     wrong = "facts:\n  - text: x\n    link: [EV-1]\nfactors:\n  - {group: dat, text: y, links: [EV1]}\n"
     said = company("cause", "set", "INC-1", written(company, "cause.yaml", wrong))
-    assert said.code == 1
+    assert said.code == 2
     assert "cause.yaml:3:5 facts[0].link: is not known here; did you mean links?" in said.err
     assert "did you mean data?" in said.err
     assert "'EV1' is no link" in said.err

@@ -18,6 +18,7 @@ from holdfast.evidence.vault import VaultProblem
 from holdfast.ledger.ledger import Conflict, NotAsWritten
 from holdfast.prepare.documents import Unusable, spelled
 from holdfast.problems import Fault, NoAuthority, NotAllowed, NotThere, explain
+from holdfast.steps.asking import misplaced
 from holdfast.steps.table import BY_KEY
 
 _log = structlog.get_logger("holdfast.api")
@@ -55,6 +56,9 @@ class Problem(BaseModel):
     first: Way | None = None
     """For 409: the step that has to be taken before this one."""
 
+
+ASKED = "asked"
+"""Under which name the endpoint of a step keeps the model of what it asks."""
 
 _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (NotThere, 404),
@@ -124,14 +128,19 @@ def _malformed(request: Request, error: Exception) -> Response:
     items = error.errors()
     if any(item["loc"][0] == "path" for item in items):
         return problem(404, "nothing has this number or name; the lists show what there is")
-    found = [_misplaced(item) for item in items]
+    asked = getattr(request.scope.get("endpoint"), ASKED, None)
+    found = [_misplaced(item, asked) for item in items]
     summary = "; ".join(f"{one.place}: {one.cause}{f', {one.fix}' if one.fix else ''}" for one in found[:5])
     return problem(422, summary, found[:50])
 
 
-def _misplaced(item: Any) -> Misplaced:
+def _misplaced(item: Any, asked: type[BaseModel] | None) -> Misplaced:
     if item["type"] == "missing" and item["loc"] == ("body",):
         return Misplaced(place="body", cause="is missing", fix="send a JSON object")
+    if asked and item["loc"][0] == "body" and len(item["loc"]) > 1:
+        one = misplaced(asked, {**item, "loc": item["loc"][1:]})
+        at = one.place if one.place.startswith("[") else f".{one.place}"
+        return Misplaced(place=f"body{at}", cause=one.cause, fix=one.fix)
     cause, fix = explain(item)
     return Misplaced(place=spelled(item["loc"]), cause=cause, fix=fix)
 

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends
 from holdfast.application import Application
 from holdfast.interfaces.api.access import App, Caller, Now
 from holdfast.interfaces.api.addresses import in_address
+from holdfast.interfaces.api.refusals import ASKED
 from holdfast.prepare.accounts import SignedIn
 from holdfast.steps.step import Call, Step
 from holdfast.steps.table import STEPS
@@ -19,7 +20,11 @@ TAGS = {
     "monitor": "monitors",
     "alert": "alerts",
     "incident": "incidents",
+    "impact": "impact and cause",
+    "cause": "impact and cause",
     "contain": "containment",
+    "remediation": "remediation",
+    "review": "review",
     "message": "messages",
 }
 """Under which heading the steps of a noun are described."""
@@ -54,6 +59,7 @@ def _add(router: APIRouter, step: Step[Any, Any, Any]) -> None:
     take.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     take.__name__ = step.does.__name__
     take.__doc__ = step.explanation
+    setattr(take, ASKED, step.asked)
     router.add_api_route(
         step.path,
         take,

@@ -13,10 +13,11 @@ from holdfast import wording
 from holdfast.incident.loading import load
 from holdfast.interfaces.cli.output import cell, heading, listed
 from holdfast.interfaces.cli.session import Session, command, noun
-from holdfast.interfaces.cli.typed import IncidentId, YamlFile, from_yaml
+from holdfast.interfaces.cli.steps import stepped
+from holdfast.interfaces.cli.typed import IncidentId
 from holdfast.investigate import analysing
-from holdfast.people import Permission
 from holdfast.shapes import investigation as shapes
+from holdfast.steps import cause as steps
 
 app = noun()
 
@@ -39,18 +40,6 @@ factors:
 #   text: Why it happened
 #   links: [EV-1]
 """
-
-
-@command(app, "set")
-def set_(session: Session, incident: IncidentId, file: YamlFile) -> None:
-    """Record the next version of the analysis from a file; `cause show --yaml` writes one to start from."""
-    by = session.acting(Permission.RESPOND)
-    said = from_yaml(file, shapes.AnalysisAsked)
-    application = session.application
-    system = application.desk.ground_of(load(application.ledger, incident).state).system
-    monitors = [monitor.id for monitor in system.monitors] if system else []
-    analysing.analyse(application.ledger, incident, said.analysis(), monitors=monitors, by=by, at=session.now)
-    _answer(session, incident)
 
 
 @command(app, "show")
@@ -103,3 +92,6 @@ def _section(title: str, statements: Sequence[tuple[str, shapes.StatementShown]]
         said = cell(f"  {before}{one.text}")
         said.append(f"  [{rests}]", style="dim")
         yield said
+
+
+stepped(app, steps.analyse, lambda taken: _words(taken.shown))

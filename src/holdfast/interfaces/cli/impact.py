@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -14,67 +13,13 @@ from holdfast import wording
 from holdfast.incident.loading import load
 from holdfast.interfaces.cli.output import facts, heading, table
 from holdfast.interfaces.cli.session import Session, command, noun
-from holdfast.interfaces.cli.typed import IncidentId, YamlFile, from_yaml, given, time_option
+from holdfast.interfaces.cli.steps import stepped
+from holdfast.interfaces.cli.typed import IncidentId
 from holdfast.investigate import assessing
-from holdfast.people import Permission
 from holdfast.shapes import investigation as shapes
-from holdfast.steps.asking import read
+from holdfast.steps import impact as steps
 
 app = noun()
-
-
-@command(app, "count")
-def count(
-    session: Session,
-    incident: IncidentId,
-    start: Annotated[datetime | None, time_option("--from", "When the harm began, unless known.")] = None,
-    end: Annotated[
-        datetime | None, time_option("--to", "Until when; containment or now, unless given.")
-    ] = None,
-    where: Annotated[
-        list[str] | None,
-        typer.Option("--where", metavar="COLUMN=VALUE", help="Only this segment; may be repeated."),
-    ] = None,
-    because: Annotated[
-        str, typer.Option(help="Why every one of these rows is affected; else the alerts' conditions tell.")
-    ] = "",
-) -> None:
-    """Count in the prediction log who was exposed, and who of them is affected."""
-    by = session.acting(Permission.RESPOND)
-    application = session.application
-    said = read(shapes.CountAsked, given(start=start, end=end, where=_segment(where or []), because=because))
-    with session.progress("counting in the prediction log"):
-        assessing.count(
-            application.ledger,
-            application.counter,
-            incident,
-            said.start,
-            said.end,
-            said.where,
-            because=said.because,
-            reassess=application.desk.noted,
-            by=by,
-            at=session.now,
-        )
-    _answer(session, incident)
-
-
-@command(app, "assess")
-def assess(session: Session, incident: IncidentId, file: YamlFile) -> None:
-    """Record the next version of the assessment from a file; `impact show --yaml` writes one to begin."""
-    by = session.acting(Permission.RESPOND)
-    said = from_yaml(file, shapes.AssessmentAsked)
-    application = session.application
-    assessing.assess(
-        application.ledger,
-        incident,
-        said.assessment(),
-        count=said.count,
-        reassess=application.desk.noted,
-        by=by,
-        at=session.now,
-    )
-    _answer(session, incident)
 
 
 @command(app, "show")
@@ -89,17 +34,6 @@ def show(
         print(_yaml(assessing.impact_of(session.application.ledger, incident).assessment()), end="")
         return
     _answer(session, incident)
-
-
-def _segment(pairs: list[str]) -> dict[str, str]:
-    wrong = [pair for pair in pairs if "=" not in pair]
-    if wrong:
-        raise typer.BadParameter(f"{wrong[0]!r} is not COLUMN=VALUE", param_hint="--where")
-    found: dict[str, str] = {}
-    for column, value in (pair.split("=", 1) for pair in pairs):
-        if found.setdefault(column, value) != value:
-            raise typer.BadParameter(f"{column} cannot be two values at once", param_hint="--where")
-    return found
 
 
 def _yaml(known: object) -> str:
@@ -169,3 +103,7 @@ def _words(made: shapes.ImpactShown) -> Iterable[RenderableType]:
     yield f"Version {made.assessment.number}, {wording.utc(made.assessment.at)}, {made.assessment.by}:"
     for sentence in made.assessment.sentences:
         yield f"  {sentence}"
+
+
+stepped(app, steps.count, lambda taken: _words(taken.shown), doing="counting in the prediction log")
+stepped(app, steps.assess, lambda taken: _words(taken.shown))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,64 +13,15 @@ from holdfast import wording
 from holdfast.incident.loading import load
 from holdfast.interfaces.cli.output import cell, facts, heading, listed, words_of
 from holdfast.interfaces.cli.session import Session, command, noun
-from holdfast.interfaces.cli.typed import IncidentId, from_yaml, given
+from holdfast.interfaces.cli.steps import stepped
+from holdfast.interfaces.cli.typed import IncidentId
 from holdfast.learn import reviewing
 from holdfast.learn.review import Review
-from holdfast.people import Permission
 from holdfast.prepare.terms import ReviewQuestion
 from holdfast.shapes import learning as shapes
-from holdfast.steps.asking import read
+from holdfast.steps import review as steps
 
 app = noun()
-
-
-@command(app, "draft")
-def draft(session: Session, incident: IncidentId) -> None:
-    """Write down what the record knows; what a person wrote stays."""
-    by = session.acting(Permission.RESPOND)
-    drafted = reviewing.draft(session.application.desk, incident, by=by, at=session.now)
-    session.answer(lambda: _shown(session, incident, drafted), _standing)
-
-
-@command(app, "edit")
-def edit(
-    session: Session,
-    incident: IncidentId,
-    file: Annotated[
-        str,
-        typer.Option("--from", metavar="FILE", help="Answers and attendees in YAML; - reads standard input."),
-    ] = "",
-    question: Annotated[ReviewQuestion | None, typer.Option(help="Which answer to replace.")] = None,
-    answer: Annotated[str, typer.Option(help="The answer to --question.")] = "",
-    attendee: Annotated[
-        list[str] | None, typer.Option("--attendee", help="Who took part; repeat for each, all of them.")
-    ] = None,
-) -> None:
-    """Change answers, or who took part; what is not named stays."""
-    by = session.acting(Permission.RESPOND)
-    said = _edited(file, question, answer, attendee)
-    desk = session.application.desk
-    edited = reviewing.edit(desk, incident, said.answers, said.attendees, by=by, at=session.now)
-    session.answer(lambda: _shown(session, incident, edited), _standing)
-
-
-@command(app, "complete")
-def complete(
-    session: Session,
-    incident: IncidentId,
-    actions: Annotated[
-        str,
-        typer.Option(
-            "--actions", metavar="FILE", help="What was decided, as remediation items in YAML (actions: …)."
-        ),
-    ] = "",
-) -> None:
-    """Complete the review and share it with those the playbook names."""
-    by = session.acting(Permission.RESPOND)
-    said = from_yaml(Path(actions), shapes.CompletionAsked) if actions else shapes.CompletionAsked()
-    plans = [action.plan() for action in said.actions]
-    completed = reviewing.complete(session.application.desk, incident, plans, by=by, at=session.now)
-    session.answer(lambda: _shown(session, incident, completed), _standing)
 
 
 @command(app, "show")
@@ -106,17 +56,6 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
 
 
 _Readable.add_representer(str, _text)
-
-
-def _edited(
-    file: str, question: ReviewQuestion | None, answer: str, attendees: list[str] | None
-) -> shapes.ReviewAsked:
-    if file:
-        return from_yaml(Path(file), shapes.ReviewAsked)
-    answers = {question.value: answer} if question else {}
-    if not answers and attendees is None:
-        raise typer.BadParameter("nothing to change; give --question with --answer, --attendee, or --from")
-    return read(shapes.ReviewAsked, given(answers=answers, attendees=attendees))
 
 
 def _shown(session: Session, incident: str, found: Review) -> shapes.ReviewShown:
@@ -159,3 +98,7 @@ def _words(made: shapes.ReviewShown) -> Iterable[RenderableType]:
         yield f"Decided: {listed(made.items)}"
     if made.shared_with:
         yield f"Shared with {listed(made.shared_with)}"
+
+
+for _step in steps.STEPS:
+    stepped(app, _step, lambda taken: _standing(taken.shown))

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
+from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar
 
 import typer
@@ -19,9 +21,11 @@ from pydantic.fields import FieldInfo
 from rich.console import RenderableType
 
 from holdfast.interfaces.cli.session import Session, command
-from holdfast.interfaces.cli.typed import by_name, in_order
-from holdfast.shapes.base import Flag, InOrder
-from holdfast.steps.asking import Misread, kind_of, named, read
+from holdfast.interfaces.cli.typed import by_name, from_yaml, in_order
+from holdfast.prepare.documents import Unusable
+from holdfast.problems import Fault, shown
+from holdfast.shapes.base import Asked, Flag, InOrder
+from holdfast.steps.asking import Misplaced, Misread, kind_of, members_of, named, part_of, read
 from holdfast.steps.step import Step
 
 AnswerT = TypeVar("AnswerT")
@@ -54,20 +58,21 @@ def stepped(
     step: Step[..., AnswerT, ShownT],
     words: Words[AnswerT, ShownT],
     then: Callable[[Taken[AnswerT, ShownT]], None] = lambda taken: None,
+    doing: str = "",
 ) -> None:
     """Make the command of a step. `words` follow on a terminal; in a pipe follows what the API answers.
 
-    `then` may still say that it failed, and exit.
+    `then` may still say that it failed, and exit. `doing` is said while a step takes long.
     """
 
     def run(session: Session, **typed: Any) -> None:
-        then(take(session, step, typed, words))
+        then(take(session, step, typed, words, doing))
 
     parameters = [
         _named("session", Session),
         *(_named(name, Annotated[str, in_order(how)]) for name, _, how in step.names if not how.flag),
         *(_named(name, Annotated[str, by_name(how)], "") for name, _, how in step.names if how.flag),
-        *(_field(name, field) for name, field in (step.asked.model_fields if step.asked else {}).items()),
+        *(_asked_of(step.asked) if step.asked else []),
     ]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {one.name: one.annotation for one in parameters}
@@ -80,13 +85,15 @@ def take(
     step: Step[..., AnswerT, ShownT],
     typed: dict[str, Any],
     words: Words[AnswerT, ShownT],
+    doing: str = "",
 ) -> Taken[AnswerT, ShownT]:
     """Take a step with what was typed, let it take its course, and say how things stand."""
     call = session.call()
     step.require(call.who)
     names: tuple[str, ...] = tuple(named(kind, name, typed[name]) for name, kind, _ in step.names)
     said = _said(step.asked, typed) if step.asked else None
-    answer = step(call, *names, *([said] if said else []))
+    with session.progress(doing) if doing else nullcontext():
+        answer = step(call, *names, *([said] if said else []))
     made: list[Taken[AnswerT, ShownT]] = []
 
     def document() -> ShownT:
@@ -97,66 +104,208 @@ def take(
     return made[0]
 
 
+# What is typed -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """One field as it is typed."""
+
+    name: str
+    field: FieldInfo
+    within: str = ""
+    """The field of which it is a part, where one of several is chosen by what is typed."""
+    tag: str = ""
+    """The field that says which was chosen."""
+    chosen: str = ""
+
+    @property
+    def key(self) -> str:
+        """Among the values of a command."""
+        return "_".join(filter(None, (self.within, self.chosen, self.name)))
+
+    @property
+    def keyed(self) -> str:
+        """Among the values of a command, the keys that are typed by an option of their own."""
+        return f"{self.key}_key"
+
+    @property
+    def place(self) -> str:
+        return f"{self.within}.{self.name}" if self.within else self.name
+
+    @property
+    def kind(self) -> Any:
+        return kind_of(self.field.annotation)
+
+    @property
+    def own(self) -> Flag:
+        """What its field says of the option; the name is empty where it says nothing."""
+        return next((word for word in self.field.metadata if isinstance(word, Flag)), Flag(""))
+
+    @property
+    def in_order(self) -> bool:
+        """Whether it is said without a flag: what a step cannot do without, except why."""
+        return self.field.is_required() and self.name != "reason" and not self.own.name and not self.within
+
+    @property
+    def option(self) -> str:
+        return self.own.name or f"--{self.name.replace('_', '-')}"
+
+    @property
+    def flag(self) -> str:
+        """As it is typed."""
+        return self.metavar if self.in_order else self.option
+
+    @property
+    def metavar(self) -> str:
+        if self.own.metavar:
+            return self.own.metavar
+        if isinstance(self.kind, type) and issubclass(self.kind, Enum):
+            return "|".join(str(one.value) for one in self.kind)
+        named = {datetime: "TIME", timedelta: "LENGTH", int: "NUMBER", float: "NUMBER"}
+        return named.get(self.kind, self.name.replace("_", " ").split()[-1].upper())
+
+
+def in_words(model: type[BaseModel]) -> list[_Word]:
+    """Everything asked, as it is typed: of what is chosen between, the parts of each choice."""
+    if _file_of(model) and not _file_of(model).startswith("-"):
+        return []
+    found = []
+    for name, field in model.model_fields.items():
+        found += [
+            _Word(part, inner, name, str(field.discriminator), chosen)
+            for chosen, member in members_of(field).items()
+            for part, inner in member.model_fields.items()
+            if part != field.discriminator
+        ] or [_Word(name, field)]
+    return [word for word in found if not part_of(word.field)]
+
+
+def needed(step: Step[..., Any, Any]) -> list[str]:
+    """What a command cannot do without besides its address, in order."""
+    words = [word.metavar for word in in_words(step.asked) if word.in_order] if step.asked else []
+    file = _file_of(step.asked) if step.asked else ""
+    return [*words, *([file] if file and not file.startswith("-") else [])]
+
+
+def _file_of(model: type[BaseModel]) -> str:
+    return model.FILE if issubclass(model, Asked) else ""
+
+
 def _said(model: type[BaseModel], typed: dict[str, Any]) -> BaseModel:
     """What was typed, as the step takes it. Raises Misread naming each option as it is typed."""
-    given = {name: typed[name] for name in model.model_fields if typed.get(name) not in (None, [])}
+    words = [
+        word for word in in_words(model) if typed.get(word.key) not in (None, []) or typed.get(word.keyed)
+    ]
+    if typed.get(_FILE):
+        if words:
+            raise Misread(
+                (Misplaced(_file_of(model), f"leaves no room for {words[0].flag}", "give only one"),)
+            )
+        return _from_file(Path(typed[_FILE]), model)
     try:
-        return read(model, given)
+        return read(model, _given(words, typed))
     except Misread as misread:
-        typed_as = (replace(one, place=_flag(model, one.place)) for one in misread.misplaced)
-        raise Misread(tuple(typed_as)) from None
+        placed = (replace(one, place=_flag(model, words, one.place)) for one in misread.misplaced)
+        raise Misread(tuple(placed)) from None
 
 
-def _flag(model: type[BaseModel], place: str) -> str:
-    """A place as it is typed: an option by its flag."""
-    name = place.partition("[")[0]
-    field = model.model_fields.get(name)
-    if field is None:
-        return place
-    return _metavar(name, field) if _in_order(name, field) else _option(name, field)
+def _from_file(path: Path, model: type[BaseModel]) -> BaseModel:
+    try:
+        return from_yaml(path, model)
+    except Unusable as unusable:
+        raise Misread(tuple(Misplaced(one.where, one.cause, one.fix) for one in unusable.problems)) from None
+    except Fault as fault:
+        raise Misread((Misplaced(_file_of(model), fault.cause, fault.fix),)) from None
+
+
+def _given(words: list[_Word], typed: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for word in words:
+        value = _mapping(word, typed) if word.kind is dict else typed[word.key]
+        if not word.within:
+            found[word.name] = value
+            continue
+        part = found.setdefault(word.within, {word.tag: word.chosen})
+        if part[word.tag] != word.chosen:
+            other = next(one for one in words if one.within == word.within and one.chosen != word.chosen)
+            raise Misread((Misplaced(word.flag, f"does not go with {other.flag}", "give only one of them"),))
+        part[word.name] = value
+    return found
+
+
+def _mapping(word: _Word, typed: dict[str, Any]) -> dict[str, str]:
+    """Keys with their values, typed as KEY=VALUE or by an option each. Raises Misread."""
+
+    def wrong(flag: str, cause: str, fix: str) -> Misread:
+        return Misread((Misplaced(flag, cause, fix),))
+
+    keys, values = typed.get(word.keyed) or [], typed.get(word.key) or []
+    if word.own.keyed and len(keys) != len(values):
+        raise wrong(word.own.keyed, f"stands beside {word.flag}", "give both, as often as one another")
+    if not word.own.keyed and (odd := [one for one in values if "=" not in one]):
+        raise wrong(word.flag, f"{shown(odd[0])} is not {word.metavar}", "write both, with = between them")
+    found: dict[str, str] = {}
+    for key, value in zip(keys, values, strict=True) if keys else (one.split("=", 1) for one in values):
+        if found.setdefault(key, value) != value:
+            raise wrong(word.flag, f"{key} cannot be two values at once", "give one")
+    return found
+
+
+def _flag(model: type[BaseModel], typed: list[_Word], place: str) -> str:
+    """A place as it is typed: an option by its flag; a choice that was not made by those that make it."""
+    for word in (*typed, *in_words(model)):
+        if f"{place}.".startswith((f"{word.place}.", f"{word.place}[")):
+            return word.flag
+    choices = [
+        word.flag
+        for word in in_words(model)
+        if word.within and place.startswith(word.within) and word.field.is_required()
+    ]
+    return " or ".join(choices) or place
+
+
+# Parameters --------------------------------------------------------------------------------------
+
+_FILE = "as_file"
+
+
+def _asked_of(model: type[BaseModel]) -> Iterable[inspect.Parameter]:
+    for word in in_words(model):
+        yield from _parameters(word)
+    file = _file_of(model)
+    if file.startswith("-"):
+        help_ = "All of it from a file in YAML; - reads standard input."
+        yield _named(_FILE, Annotated[str | None, typer.Option(file, metavar="FILE", help=help_)], None)
+    elif file:
+        yield _named(
+            _FILE,
+            Annotated[str, typer.Argument(metavar=file, help="A file in YAML; - reads standard input.")],
+        )
 
 
 def _named(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
 
 
-def _field(name: str, field: FieldInfo) -> inspect.Parameter:
-    kind, help_ = kind_of(field.annotation), field.description or ""
-    if field.is_required() and not _in_order(name, field):
+def _parameters(word: _Word) -> Iterable[inspect.Parameter]:
+    help_ = word.field.description or ""
+    if word.field.is_required() and not word.in_order and not word.within and word.kind is not bool:
         help_ += " Required."
-    if several := next((word for word in field.metadata if isinstance(word, InOrder)), None):
+    if several := next((one for one in word.field.metadata if isinstance(one, InOrder)), None):
         names: Any = Annotated[list[str] | None, typer.Argument(metavar=several.metavar, help=help_)]
-        return _named(name, names, None)
-    if _in_order(name, field):
-        word: Any = Annotated[str, typer.Argument(metavar=_metavar(name, field), help=help_)]
-        return _named(name, word)
-    short = ["-r"] if name == "reason" else [one.short for one in _flags(field) if one.short]
-    if kind is bool:
-        flag = typer.Option(_option(name, field), help=help_)
-        return _named(name, Annotated[bool, flag], False)
-    option = typer.Option(_option(name, field), *short, metavar=_metavar(name, field), help=help_)
-    hint = list[str] | None if kind is tuple else str | None
-    return _named(name, Annotated[hint, option], None)
-
-
-def _in_order(name: str, field: FieldInfo) -> bool:
-    """Whether it is said without a flag: what a step cannot do without, except why."""
-    return field.is_required() and name != "reason" and not _flags(field)
-
-
-def _option(name: str, field: FieldInfo) -> str:
-    return next((one.name for one in _flags(field)), f"--{name.replace('_', '-')}")
-
-
-def _flags(field: FieldInfo) -> list[Flag]:
-    return [word for word in field.metadata if isinstance(word, Flag)]
-
-
-def _metavar(name: str, field: FieldInfo) -> str:
-    if own := next((one.metavar for one in _flags(field) if one.metavar), ""):
-        return own
-    kind = kind_of(field.annotation)
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return "|".join(str(one.value) for one in kind)
-    words = {datetime: "TIME", timedelta: "LENGTH", int: "NUMBER", float: "NUMBER"}
-    return words.get(kind, name.replace("_", " ").split()[-1].upper())
+        yield _named(word.key, names, None)
+    elif word.in_order:
+        yield _named(word.key, Annotated[str, typer.Argument(metavar=word.metavar, help=help_)])
+    elif word.kind is bool:
+        # One that must be answered is, by what it is called; its other name says the contrary.
+        flag = typer.Option(word.option, help=help_)
+        yield _named(word.key, Annotated[bool, flag], word.field.is_required())
+    else:
+        short = ["-r"] if word.name == "reason" else [word.own.short] if word.own.short else []
+        option = typer.Option(word.option, *short, metavar=word.metavar, help=help_)
+        hint = list[str] | None if word.kind in (tuple, dict) else str | None
+        yield _named(word.key, Annotated[hint, option], None)
+        if word.own.keyed:
+            key = typer.Option(word.own.keyed, metavar="NAME", help=f"What {word.option} is for.")
+            yield _named(word.keyed, Annotated[list[str] | None, key], None)

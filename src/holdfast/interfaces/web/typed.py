@@ -21,10 +21,13 @@ from starlette.datastructures import UploadFile
 from holdfast.interfaces.web.access import Visit
 from holdfast.interfaces.web.rendering import sentence
 from holdfast.problems import NoAuthority, NotAllowed, shown
-from holdfast.steps.asking import Misplaced, Misread, kind_of, read
+from holdfast.steps.asking import Misplaced, Misread, kind_of, members_of, part_of, read
 from holdfast.wording import visible
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
+_ValueT = TypeVar("_ValueT")
+_ROW = re.compile(r"(\w+)\[([0-9]{1,4})\]\.(.*)", re.DOTALL)
+"""A field of a row: `facts[0].text`."""
 
 
 class Wrong(Misread):
@@ -56,9 +59,11 @@ class Typed:
         """What the field shows: as typed, or what it starts from."""
         return self.values.get(name, "" if self.sent else otherwise)
 
-    def ticked(self, name: str, otherwise: bool = False) -> bool:
-        """Whether a box is ticked; boxes that are not are not sent at all."""
-        return name in self.values if self.sent else otherwise
+    def ticked(self, name: str, otherwise: bool = False, value: str = "") -> bool:
+        """Whether a box is ticked, or that of several which has this value; others are not sent at all."""
+        if not self.sent:
+            return otherwise
+        return value in self.all.get(name, ()) if value else name in self.values
 
     def error(self, name: str) -> str:
         return self.errors.get(name, "")
@@ -67,7 +72,8 @@ class Typed:
         """The same form with the sentence next to the field it names, or else to `about`."""
         told = {about: sentence(str(why))}
         if isinstance(why, Misread):
-            told |= {one.place.partition("[")[0]: sentence(one.sentence) for one in why.misplaced}
+            for one in reversed(why.misplaced):
+                told |= dict.fromkeys(_names_of(one.place), sentence(one.sentence))
         return replace(self, errors={**self.errors, **told})
 
     # For handlers ------------------------------------------------------------------------------
@@ -79,24 +85,44 @@ class Typed:
     def read(self, model: type[ModelT], **called: str) -> ModelT:
         """What a step asks, out of the fields of the same names; `called` names those that differ.
 
+        A field of a part is called as its place is: `users.kind`, `facts[0].text`. Of several of which one is
+        chosen only that one is read.
+
         Raises Misread with the names of the form's fields.
         """
-        names = {name: called.get(name, name) for name in model.model_fields}
-        given = {name: self._sent(names[name], field) for name, field in model.model_fields.items()}
-        said = {
-            name: value
-            for name, value in given.items()
-            if value not in ("", ()) or model.model_fields[name].is_required()
-        }
         try:
-            return read(model, said)
+            return read(model, self._parts(model, "", called))
         except Misread as misread:
-            renamed = (replace(one, place=_renamed(one.place, names)) for one in misread.misplaced)
+            renamed = (replace(one, place=_renamed(one.place, called)) for one in misread.misplaced)
             raise Misread(tuple(renamed)) from None
+
+    def _parts(self, model: type[BaseModel], before: str, called: Mapping[str, str]) -> dict[str, object]:
+        """What was said of a model whose fields have names beginning so; what was left empty is left out."""
+        found = {}
+        for name, asked in model.model_fields.items():
+            at = before + called.get(name, name)
+            said = self._sent(at, asked)
+            needed = asked.is_required() and (kind_of(asked.annotation) is str or said == {})
+            if said not in ("", (), {}) or needed or (said == () and at in self.all):
+                found[name] = said
+        return found
 
     def _sent(self, name: str, field: FieldInfo) -> object:
         """One field as the model reads it; empty when it was left empty."""
-        kind = kind_of(field.annotation)
+        kind, part = kind_of(field.annotation), part_of(field)
+        if field.discriminator:
+            word = str(field.discriminator)
+            chosen = self.text(f"{name}.{word}")
+            part = members_of(field).get(chosen)
+            if part is None:
+                return {word: chosen} if chosen else {}
+        if kind is tuple and part:
+            return tuple(self._parts(part, f"{name}[{row}].", {}) for row in self.rows(name))
+        if part:
+            found = self._parts(part, f"{name}.", {})
+            return found if any(found.values()) else {}
+        if kind is dict:
+            return self._below(name)
         if kind is tuple:
             return tuple(value for value in self.all.get(name, ()) if value.strip())
         text = self.text(name)
@@ -105,6 +131,40 @@ class Typed:
         if kind in (int, float):
             return re.sub(r"[,\s]", "", text)
         return text
+
+    def _below(self, name: str) -> dict[str, str]:
+        """The fields of a mapping, or of a part, by what follows its name."""
+        begins = f"{name}."
+        return {key.removeprefix(begins): said for key, said in self.values.items() if key.startswith(begins)}
+
+    # For lists ---------------------------------------------------------------------------------
+
+    def rows(self, name: str) -> list[int]:
+        """The numbers of the rows of a list, as they were sent."""
+        found = (_ROW.match(key) for key in self.values)
+        return sorted({int(one[2]) for one in found if one and one[1] == name})
+
+    def closed_up(self, name: str, *by: str) -> Typed:
+        """The same without the rows of a list in which none of these was filled in, so that a row has the
+        number that the step knows it by."""
+        kept = [row for row in self.rows(name) if any(self.text(f"{name}[{row}].{one}") for one in by)]
+
+        def moved(fields: Mapping[str, _ValueT]) -> dict[str, _ValueT]:
+            found = {}
+            for key, value in fields.items():
+                row = _ROW.match(key)
+                if row is None or row[1] != name:
+                    found[key] = value
+                elif int(row[2]) in kept:
+                    found[f"{name}[{kept.index(int(row[2]))}].{row[3]}"] = value
+            return found
+
+        return replace(self, values=moved(self.values), all=moved(self.all))
+
+    def parted(self, pattern: str, *names: str) -> Typed:
+        """The same, with several values where these fields hold them in one text."""
+        parts = {one: tuple(filter(None, re.split(pattern, self.text(one)))) for one in names}
+        return replace(self, all={**self.all, **parts})
 
     def text(self, name: str) -> str:
         """The field without surrounding spaces."""
@@ -152,8 +212,13 @@ class Typed:
 
 
 def _renamed(place: str, names: Mapping[str, str]) -> str:
-    name, bracket, rest = place.partition("[")
-    return f"{names.get(name, name)}{bracket}{rest}"
+    name = re.split(r"[.\[]", place, maxsplit=1)[0]
+    return names.get(name, name) + place.removeprefix(name)
+
+
+def _names_of(place: str) -> list[str]:
+    """The fields that a place may be shown at: `links` shows what is said of `links[1]`."""
+    return [place, *(place[: one.start()] for one in re.finditer(r"[.\[]", place))]
 
 
 def in_zone(text: str, name: str, zone: str) -> str:
@@ -208,11 +273,16 @@ typed = Annotated[Typed, Depends(_read)]
 Said = Annotated[str, AfterValidator(_seen), Form()]
 """One field of a form as text; what nobody would see in it is written out."""
 
+LINKS = r"[,;\s]+"
+"""What stands between links in one field."""
+
 NOTHING = Typed()
 """What a form starts from."""
 
 
-def refuse(visit: Visit, form: Typed, about: str, why: NotAllowed) -> Typed:
+def refuse(
+    visit: Visit, form: Typed, about: str, why: NotAllowed, told: str = "Nothing was recorded."
+) -> Typed:
     """The form to show again: the sentence stands above the page and next to what it is about.
 
     Raises NoAuthority again: who may not take the step has no such form, and what they typed stands on the
@@ -220,7 +290,7 @@ def refuse(visit: Visit, form: Typed, about: str, why: NotAllowed) -> Typed:
     """
     if isinstance(why, NoAuthority):
         raise why
-    visit.notice("Nothing was recorded.", sentence(str(why)), "bad")
+    visit.notice(told, sentence(str(why)), "bad")
     return form.refused(about, why)
 
 

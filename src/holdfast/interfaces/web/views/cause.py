@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
 from fastapi import APIRouter, Response
@@ -15,15 +14,18 @@ from holdfast.evidence import custody
 from holdfast.evidence.events import Item
 from holdfast.incident import loading
 from holdfast.incident.incident import Incident
-from holdfast.interfaces.web.access import Visit, visit
-from holdfast.interfaces.web.typed import NOTHING, Typed, Wrong, local_moment, refuse, typed
-from holdfast.investigate import analysing, links
-from holdfast.investigate.cause import Analysis
-from holdfast.investigate.events import Factor, Happening, Link, LinkKind, Statement
+from holdfast.interfaces.web.access import Visit, takes, visit
+from holdfast.interfaces.web.errors import status_of
+from holdfast.interfaces.web.fields import IncidentNumber
+from holdfast.interfaces.web.typed import LINKS, NOTHING, Typed, Wrong, local_moment, refuse, typed
+from holdfast.investigate import analysing
+from holdfast.investigate.cause import Analysis, Unfounded
+from holdfast.investigate.events import Happening, Link, LinkKind, Statement
 from holdfast.people import Permission
-from holdfast.prepare import versions
 from holdfast.prepare.terms import FactorGroup
 from holdfast.problems import NotAllowed
+from holdfast.shapes.investigation import AnalysisAsked
+from holdfast.steps import cause as steps
 
 router = APIRouter()
 
@@ -41,6 +43,8 @@ class Row:
     links: str = ""
     assumption: bool = False
     at: str = ""
+    group: FactorGroup | None = None
+    """Of a factor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class Rows:
     facts: Sequence[Row]
     events: Sequence[Row]
     factors: Mapping[FactorGroup, Sequence[Row]]
-    root: Row = field(default_factory=lambda: Row("root"))
+    root: Row = field(default_factory=lambda: Row("root_cause"))
 
 
 @router.get("/incidents/{incident}/cause")
@@ -64,7 +68,8 @@ def _cause(visit: Visit, incident: str, form: Typed, status: int = 200, more: bo
     found = analysing.cause_of(application.ledger, incident)
     ground = application.desk.ground_of(state)
     items = _items(visit, incident)
-    monitors = _monitors(visit, state)
+    with application.ledger.reading() as conn:
+        monitors = watched.named(conn, ground.system)
     return visit.page(
         "pages/cause.html",
         "incidents",
@@ -96,16 +101,6 @@ def _items(visit: Visit, incident: str) -> tuple[Item, ...]:
     return custody.listing(ledger, incident, who=visit.signed_in, at=visit.now, again=True).items
 
 
-def _monitors(visit: Visit, state: Incident) -> list[str]:
-    """Ids of the monitors a statement can rest on."""
-    applied = versions.active_systems(visit.application.ledger).get(state.system)
-    if applied is None:
-        return []
-    with visit.application.ledger.reading() as conn:
-        each = [monitor.id for monitor in watched.monitors_in(conn, applied.model)]
-    return list(dict.fromkeys([*each, *(monitor.id for monitor in applied.model.monitors)]))
-
-
 def _addresses(state: Incident) -> Callable[[Link], str]:
     """Where a link leads."""
 
@@ -126,34 +121,51 @@ def _addresses(state: Incident) -> Callable[[Link], str]:
 
 def _rows(analysis: Analysis, form: Typed) -> Rows:
     """What the form shows: what was typed, or else the newest version, with room for more."""
+    more = form.text("more")
 
-    def rows(name: str, known: Sequence[Row], spare: int = _SPARE) -> Sequence[Row]:
-        asked = form.values.get(f"rows-{name}", "")
-        count = int(asked) if asked.isdigit() else len(known) + spare
-        if form.text("more") == name:
-            count += _SPARE
-        count = min(count, _MOST_ROWS)
-        return [known[n] if n < len(known) else Row(f"{name}-{n}") for n in range(count)]
+    def rows(name: str, known: Sequence[Row]) -> list[Row]:
+        sent = [Row(f"{name}[{row}]") for row in form.rows(name)] if form.sent else known
+        spare = _SPARE if more == name or not more else 0
+        return [*sent, *(Row(f"{name}[{_after(sent, n)}]") for n in range(spare))][:_MOST_ROWS]
 
+    told = enumerate(analysis.sequence)
     return Rows(
-        rows("fact", [_row(f"fact-{n}", one) for n, one in enumerate(analysis.facts)]),
+        rows("facts", [_row(f"facts[{n}]", one) for n, one in enumerate(analysis.facts)]),
         rows(
-            "event",
-            [_row(f"event-{n}", one.statement, one) for n, one in enumerate(analysis.sequence)],
+            "sequence",
+            [_row(f"sequence[{n}]", one.statement, one) for n, one in told],
         ),
-        {
-            group: rows(
-                group.value,
-                [
-                    _row(f"{group.value}-{n}", one)
-                    for n, one in enumerate(f.statement for f in analysis.factors if f.group is group)
-                ],
-                spare=1,
-            )
-            for group in FactorGroup
-        },
-        _row("root", analysis.root_cause) if analysis.root_cause else Row("root"),
+        _factors(analysis, form, more),
+        _row("root_cause", analysis.root_cause) if analysis.root_cause else Row("root_cause"),
     )
+
+
+def _factors(analysis: Analysis, form: Typed, more: str) -> Mapping[FactorGroup, Sequence[Row]]:
+    """The rows of each group; a row says which it is of."""
+    if form.sent:
+        at = [f"factors[{row}]" for row in form.rows("factors")]
+        sent = [Row(one, group=_group(form.text(f"{one}.group"))) for one in at]
+    else:
+        known = enumerate(analysis.factors)
+        sent = [replace(_row(f"factors[{n}]", one.statement), group=one.group) for n, one in known]
+    found: dict[FactorGroup, Sequence[Row]] = {}
+    next_ = _after(sent, 0)
+    for group in FactorGroup:
+        own = [row for row in sent if row.group is group]
+        spare = min(_MOST_ROWS - len(own), _SPARE if more == group else 0 if more else 1)
+        found[group] = [*own, *(Row(f"factors[{next_ + n}]", group=group) for n in range(spare))]
+        next_ += max(spare, 0)
+    return found
+
+
+def _group(text: str) -> FactorGroup | None:
+    return FactorGroup(text) if text in {one.value for one in FactorGroup} else None
+
+
+def _after(rows: Sequence[Row], further: int) -> int:
+    """A number that none of these rows has."""
+    numbers = [int(row.name.partition("[")[2].rstrip("]")) for row in rows]
+    return max(numbers, default=-1) + 1 + further
 
 
 def _row(name: str, statement: Statement, happening: Happening | None = None) -> Row:
@@ -166,103 +178,27 @@ def _row(name: str, statement: Statement, happening: Happening | None = None) ->
     )
 
 
-def _names(form: Typed, name: str) -> Iterable[str]:
-    """The rows of one part in which anything was written."""
-    asked = form.text(f"rows-{name}")
-    for number in range(min(int(asked) if asked.isdigit() else 0, _MOST_ROWS)):
-        row = f"{name}-{number}"
-        if form.text(f"{row}-text") or form.text(f"{row}-links"):
-            yield row
-
-
-def _statement(form: Typed, row: str) -> Statement:
-    """Raises Wrong for a link that cannot be read."""
-    found = links_of(form, f"{row}-links")
-    return Statement(form.text(f"{row}-text"), found, form.ticked(f"{row}-assumption"))
-
-
-def links_of(form: Typed, name: str) -> tuple[Link, ...]:
-    """The links that a field holds, separated by commas or spaces. Raises Wrong."""
-    try:
-        return tuple(links.parse(part) for part in re.split(r"[,;\s]+", form.text(name)) if part)
-    except NotAllowed as refused:
-        raise Wrong(name, str(refused)) from refused
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """An analysis as typed, and in which row each of its statements stands."""
-
-    analysis: Analysis
-    places: Mapping[str, str]
-    """Row by the name that messages give a statement: `fact 2`, `event 1`, `factor 3`, `the root cause`."""
-
-    def place(self, refused: NotAllowed) -> NotAllowed:
-        """The same refusal, about the row that it names."""
-        found = re.match(r"(fact|event|factor) (\d+)|the root cause|a root cause", str(refused))
-        if found is None:
-            return refused
-        key = f"{found[1]} {found[2]}" if found[1] else "the root cause"
-        row = self.places.get(key)
-        return Wrong(f"{row}-links", str(refused)) if row else refused
-
-
-def written(form: Typed) -> Written:
-    """The analysis that the form says. Raises Wrong."""
-    facts = [(row, _statement(form, row)) for row in _names(form, "fact")]
-    events = [
-        (row, Happening(form.required_moment(f"{row}-at"), _statement(form, row)))
-        for row in _names(form, "event")
-    ]
-    events.sort(key=lambda pair: pair[1].at)
-    factors = [
-        (row, Factor(group, _statement(form, row)))
-        for group in FactorGroup
-        for row in _names(form, group.value)
-    ]
-    root = _statement(form, "root") if form.text("root-text") or form.text("root-links") else None
-    places = {
-        **{f"fact {n}": row for n, (row, _) in enumerate(facts, 1)},
-        **{f"event {n}": row for n, (row, _) in enumerate(events, 1)},
-        **{f"factor {n}": row for n, (row, _) in enumerate(factors, 1)},
-        "the root cause": "root",
-    }
-    analysis = Analysis(
-        tuple(one for _, one in facts),
-        tuple(one for _, one in events),
-        tuple(one for _, one in factors),
-        root,
-    )
-    return Written(analysis, places)
-
-
-@router.post("/incidents/{incident}/cause/analyses")
-def analyse(visit: visit, incident: str, form: typed) -> Response:
+@router.post("/incidents/{incident}/cause/analyses", **takes(steps.analyse))
+def analyse(visit: visit, incident: IncidentNumber, form: typed) -> Response:
     """Keep the next version; a root cause in it is established on the incident."""
-    visit.require(Permission.RESPOND)
     if form.text("more"):
         return _cause(visit, incident, form, more=True)
-    application = visit.application
+    for part in ("facts", "sequence", "factors"):
+        form = form.closed_up(part, "text", "links")
+    before = len(analysing.cause_of(visit.application.ledger, incident).versions)
     try:
-        said = written(form)
+        said = form.parted(LINKS, *(name for name in form.values if name.endswith(".links")))
+        found = steps.analyse(visit.call, incident, said.read(AnalysisAsked))
     except NotAllowed as refused:
-        return _cause(visit, incident, refuse(visit, form, "analyse", refused), 422)
-    state = loading.load(application.ledger, incident).state
-    before = len(analysing.cause_of(application.ledger, incident).versions)
-    try:
-        found = analysing.analyse(
-            application.ledger,
-            incident,
-            said.analysis,
-            monitors=_monitors(visit, state),
-            by=visit.actor,
-            at=visit.now,
-        )
-    except NotAllowed as refused:
-        return _cause(visit, incident, refuse(visit, form, "analyse", said.place(refused)), 422)
+        return _cause(visit, incident, refuse(visit, form, "analyse", _placed(refused)), status_of(refused))
     if len(found.versions) == before:
         visit.notice("Nothing changed.", "The form says what the newest version says.", "plain")
     else:
         what = "The root cause is established." if found.established else "The root cause is still open."
         visit.notice(f"Version {len(found.versions)} is recorded.", what)
-    return visit.back(f"/incidents/{quote(incident)}/cause")
+    return visit.back(f"/incidents/{incident}/cause")
+
+
+def _placed(refused: NotAllowed) -> NotAllowed:
+    """The same refusal, about the row that it names."""
+    return Wrong(refused.place, str(refused)) if isinstance(refused, Unfounded) else refused

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from urllib.parse import quote
 
 from fastapi import APIRouter, Response
 
@@ -17,21 +16,13 @@ from holdfast.interfaces.web.fields import IncidentNumber
 from holdfast.interfaces.web.rendering import sentence
 from holdfast.interfaces.web.typed import NOTHING, Typed, Wrong, local_moment, refuse, typed
 from holdfast.investigate import assessing
-from holdfast.investigate.events import (
-    ComplianceImpact,
-    DataImpact,
-    DataKind,
-    FinanceImpact,
-    ReputationImpact,
-    UserImpact,
-    affected,
-    exposed,
-)
-from holdfast.investigate.impact import Assessment, known_period
-from holdfast.people import Permission
+from holdfast.investigate.events import DataKind, affected, exposed
+from holdfast.investigate.impact import known_period
 from holdfast.prepare import versions
 from holdfast.problems import NotAllowed, shown
 from holdfast.shapes.incidents import Beginning, SystemAsked
+from holdfast.shapes.investigation import AssessmentAsked, CountAsked
+from holdfast.steps import impact as impact_steps
 from holdfast.steps import incidents as steps
 
 router = APIRouter()
@@ -103,28 +94,16 @@ def _columns(visit: Visit, system: str) -> str:
 # Steps -------------------------------------------------------------------------------------------
 
 
-@router.post("/incidents/{incident}/impact/counts")
-def count(visit: visit, incident: str, form: typed) -> Response:
+@router.post("/incidents/{incident}/impact/counts", **takes(impact_steps.count))
+def count(visit: visit, incident: IncidentNumber, form: typed) -> Response:
     """Count in the prediction log, and let classification and escalation follow."""
-    visit.require(Permission.RESPOND)
-    application = visit.application
     try:
-        counted = assessing.count(
-            application.ledger,
-            application.counter,
-            incident,
-            form.moment("start"),
-            form.moment("end"),
-            _where(form),
-            because=form.text("because"),
-            reassess=application.desk.noted,
-            by=visit.actor,
-            at=visit.now,
-        )
+        said = form.saying(**{f"where.{column}": value for column, value in _where(form).items()})
+        counted = impact_steps.count(visit.call, incident, said.read(CountAsked))
     except NotAllowed as refused:
-        return _impact(visit, incident, refuse(visit, form, "count", refused), 422)
+        return _impact(visit, incident, refuse(visit, form, "count", refused), status_of(refused))
     visit.notice("Counted.", f"{sentence(affected(counted))} {sentence(exposed(counted))}")
-    return visit.back(f"/incidents/{quote(incident)}/impact")
+    return visit.back(f"/incidents/{incident}/impact")
 
 
 def _where(form: Typed) -> dict[str, str]:
@@ -175,59 +154,18 @@ def name_system(visit: visit, incident: IncidentNumber, form: typed) -> Response
     return visit.back(f"/incidents/{incident}/impact")
 
 
-@router.post("/incidents/{incident}/impact/assessments")
-def assess(visit: visit, incident: str, form: typed) -> Response:
+@router.post("/incidents/{incident}/impact/assessments", **takes(impact_steps.assess))
+def assess(visit: visit, incident: IncidentNumber, form: typed) -> Response:
     """Keep the next version of the assessment."""
-    visit.require(Permission.RESPOND)
-    application = visit.application
     try:
-        before = len(assessing.impact_of(application.ledger, incident).versions)
-        found = assessing.assess(
-            application.ledger,
-            incident,
-            assessment(form),
-            count=form.whole("count"),
-            reassess=application.desk.noted,
-            by=visit.actor,
-            at=visit.now,
-        )
+        before = len(assessing.impact_of(visit.application.ledger, incident).versions)
+        currency = form.text("finance.currency").upper()
+        said = form.saying(**{"finance.currency": currency}).read(AssessmentAsked)
+        found = impact_steps.assess(visit.call, incident, said)
     except NotAllowed as refused:
-        return _impact(visit, incident, refuse(visit, form, "assess", refused), 422)
+        return _impact(visit, incident, refuse(visit, form, "assess", refused), status_of(refused))
     if len(found.versions) == before:
         visit.notice("Nothing changed.", "The form says what the newest version says.", "plain")
     else:
         visit.notice(f"Version {len(found.versions)} is recorded.", "Classification and tier follow it.")
-    return visit.back(f"/incidents/{quote(incident)}/impact")
-
-
-def assessment(form: Typed) -> Assessment:
-    """What was typed about the five dimensions. Raises Wrong."""
-    return Assessment(
-        users=UserImpact(
-            kind=form.text("users-kind"),
-            effect=form.text("users-effect"),
-            outage=form.answer("users-outage"),
-            stated=form.whole("users-stated"),
-        ),
-        data=DataImpact(
-            sensitive=form.answer("data-sensitive"),
-            sensitivity=form.text("data-sensitivity"),
-            kinds=tuple(kind for kind in DataKind if form.ticked(f"data-{kind.value}")),
-            misuse=form.text("data-misuse"),
-            breach=form.answer("data-breach"),
-        ),
-        compliance=ComplianceImpact(
-            violated=form.answer("compliance-violated"),
-            requirement=form.text("compliance-requirement"),
-            must_notify=form.answer("compliance-notify"),
-            duty=form.text("compliance-duty"),
-            fine=form.text("compliance-fine"),
-        ),
-        reputation=ReputationImpact(effect=form.text("reputation-effect")),
-        finance=FinanceImpact(
-            currency=form.text("finance-currency").upper(),
-            direct=form.whole("finance-direct"),
-            indirect=form.whole("finance-indirect"),
-            basis=form.text("finance-basis"),
-        ),
-    )
+    return visit.back(f"/incidents/{incident}/impact")

@@ -5,24 +5,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
-from urllib.parse import quote
 
 from fastapi import APIRouter, Response
 
 from holdfast.incident import loading, roles
-from holdfast.interfaces.web.access import Visit, visit
-from holdfast.interfaces.web.typed import NOTHING, Typed, Wrong, local_moment, refuse, typed
-from holdfast.interfaces.web.views.cause import links_of
-from holdfast.learn import remedying
+from holdfast.interfaces.web.access import Visit, takes, visit
+from holdfast.interfaces.web.errors import status_of
+from holdfast.interfaces.web.fields import IncidentNumber
+from holdfast.interfaces.web.typed import LINKS, NOTHING, Typed, local_moment, refuse, typed
+from holdfast.learn import remedying, tracker
 from holdfast.learn.events import Method
-from holdfast.learn.remediation import Item, Plan, Standing, Wanted
+from holdfast.learn.remediation import Item, Standing
 from holdfast.learn.verification import Judgement, judge
-from holdfast.people import Permission
 from holdfast.prepare import durations
-from holdfast.prepare.terms import Authority, RemediationKind
-from holdfast.problems import Fault, NotAllowed
+from holdfast.prepare.terms import Authority
+from holdfast.problems import NotAllowed, NotThere
+from holdfast.shapes.incidents import Reason
+from holdfast.shapes.learning import Accepted, Done, PlanAsked
+from holdfast.steps import remediation as steps
 
 router = APIRouter()
 
@@ -98,113 +99,54 @@ def choices(visit: Visit, incident: str) -> Choices:
     )
 
 
-def plan_of(form: Typed, prefix: str = "") -> Plan:
-    """The plan that the fields with this prefix say. Raises Wrong."""
-
-    def field(name: str) -> str:
-        return f"{prefix}{name}"
-
-    if not form.text(field("action")):
-        raise Wrong(field("action"), "Say what will be done.")
-    try:
-        kind = RemediationKind(form.text(field("kind")))
-    except ValueError:
-        raise Wrong(field("kind"), "Choose what kind of remediation it is.") from None
-    return Plan(
-        action=form.text(field("action")),
-        kind=kind,
-        responsible=form.text(field("responsible")),
-        deadline=form.required_moment(field("deadline")),
-        verification=_wanted(form, field),
-    )
-
-
-def _wanted(form: Typed, field: Callable[[str], str]) -> Wanted:
-    try:
-        method = Method(form.text(field("method")))
-    except ValueError:
-        raise Wrong(field("method"), "Choose how its effect is shown.") from None
-    if method is not Method.MONITOR:
-        return Wanted(method, form.text(field("how")))
-    return Wanted(
-        method,
-        monitor=form.text(field("monitor")),
-        windows=form.whole(field("windows")),
-        lasting=_lasting(form, field("lasting")),
-    )
-
-
-def _lasting(form: Typed, name: str) -> timedelta | None:
-    text = form.text(name)
-    if not text:
-        return None
-    try:
-        return durations.parse(text)
-    except Fault as fault:
-        raise Wrong(name, str(fault)) from fault
-
-
 # Steps -------------------------------------------------------------------------------------------
 
 
-@router.post("/incidents/{incident}/remediation")
-def plan(visit: visit, incident: str, form: typed) -> Response:
+@router.post("/incidents/{incident}/remediation", **takes(steps.plan))
+def plan(visit: visit, incident: IncidentNumber, form: typed) -> Response:
     """Plan an item, and tell the person responsible."""
 
     def step() -> None:
-        item = remedying.plan(visit.application.desk, incident, plan_of(form), by=visit.actor, at=visit.now)
+        item = steps.plan(visit.call, incident, form.read(PlanAsked))
         visit.notice(f"{item} is planned.", "Whoever is responsible is told.")
 
     return _take(visit, incident, form, "plan", step)
 
 
-@router.post("/incidents/{incident}/remediation/{item}/beginning")
-def start(visit: visit, incident: str, item: str, form: typed) -> Response:
+@router.post("/incidents/{incident}/remediation/{item}/beginning", **takes(steps.start))
+def start(visit: visit, incident: IncidentNumber, item: str, form: typed) -> Response:
+    _require_part(visit, incident, item)
+
     def step() -> None:
-        remedying.start(visit.application.desk, incident, item, by=visit.actor, at=visit.now)
+        steps.start(visit.call, item)
         visit.notice(f"{item} is started.")
 
     return _take(visit, incident, form, f"start-{item}", step)
 
 
-@router.post("/incidents/{incident}/remediation/{item}/completion")
-def finish(visit: visit, incident: str, item: str, form: typed) -> Response:
+@router.post("/incidents/{incident}/remediation/{item}/completion", **takes(steps.finish))
+def finish(visit: visit, incident: IncidentNumber, item: str, form: typed) -> Response:
     """The action is taken; whether it works is shown later."""
+    _require_part(visit, incident, item)
+    about = f"what-{item}"
 
     def step() -> None:
-        remedying.finish(
-            visit.application.desk,
-            incident,
-            item,
-            form.text(f"what-{item}"),
-            done_at=form.moment(f"done-at-{item}"),
-            by=visit.actor,
-            at=visit.now,
-        )
+        steps.finish(visit.call, item, form.read(Done, what=about, done_at=f"done-at-{item}"))
         visit.notice(f"{item} is done.", "Now its effect is looked at.")
 
-    return _take(visit, incident, form, f"what-{item}", step)
+    return _take(visit, incident, form, about, step)
 
 
-@router.post("/incidents/{incident}/remediation/{item}/verification")
-def verify(visit: visit, incident: str, item: str, form: typed) -> Response:
+@router.post("/incidents/{incident}/remediation/{item}/verification", **takes(steps.verify))
+def verify(visit: visit, incident: IncidentNumber, item: str, form: typed) -> Response:
     """What a test or review showed; an item that a monitor proves is not verified by hand."""
+    _require_part(visit, incident, item)
+    called = {name: f"{name}-{item}" for name in Accepted.model_fields}
 
     def step() -> None:
-        works = form.answer(f"works-{item}")
-        if works is None:
-            raise Wrong(f"works-{item}", "Say whether it works.")
-        remedying.verify(
-            visit.application.desk,
-            incident,
-            item,
-            works,
-            form.text(f"proof-{item}"),
-            links_of(form, f"links-{item}"),
-            by=visit.actor,
-            at=visit.now,
-        )
-        if works:
+        said = form.parted(LINKS, called["links"]).read(Accepted, **called)
+        steps.verify(visit.call, item, said)
+        if said.works:
             visit.notice(f"{item} is verified.")
         else:
             visit.notice(f"{item} is open again.", "It did not work, and its deadline runs.", "warn")
@@ -212,26 +154,27 @@ def verify(visit: visit, incident: str, item: str, form: typed) -> Response:
     return _take(visit, incident, form, f"proof-{item}", step)
 
 
-@router.post("/incidents/{incident}/remediation/{item}/withdrawal")
-def withdraw(visit: visit, incident: str, item: str, form: typed) -> Response:
+@router.post("/incidents/{incident}/remediation/{item}/withdrawal", **takes(steps.withdraw))
+def withdraw(visit: visit, incident: IncidentNumber, item: str, form: typed) -> Response:
+    _require_part(visit, incident, item)
+    about = f"withdraw-{item}"
+
     def step() -> None:
-        remedying.withdraw(
-            visit.application.desk,
-            incident,
-            item,
-            form.text(f"withdraw-{item}"),
-            by=visit.actor,
-            at=visit.now,
-        )
+        steps.withdraw(visit.call, item, form.read(Reason, reason=about))
         visit.notice(f"{item} is withdrawn.", "The reason is part of the record.")
 
-    return _take(visit, incident, form, f"withdraw-{item}", step)
+    return _take(visit, incident, form, about, step)
+
+
+def _require_part(visit: Visit, incident: str, item: str) -> None:
+    """Raises NotThere unless the item is one of this incident's."""
+    if tracker.require(visit.application.ledger, item).incident != incident:
+        raise NotThere(f"{incident} has no remediation {item}")
 
 
 def _take(visit: Visit, incident: str, form: Typed, about: str, step: Callable[[], Any]) -> Response:
-    visit.require(Permission.RESPOND)
     try:
         step()
     except NotAllowed as refused:
-        return _remediation(visit, incident, refuse(visit, form, about, refused), 422)
-    return visit.back(f"/incidents/{quote(incident)}/remediation")
+        return _remediation(visit, incident, refuse(visit, form, about, refused), status_of(refused))
+    return visit.back(f"/incidents/{incident}/remediation")

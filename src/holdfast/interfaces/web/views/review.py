@@ -3,22 +3,22 @@ across incidents."""
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 from fastapi import APIRouter, Response
 
 from holdfast.incident import loading, roles
 from holdfast.incident.events import Clock
 from holdfast.interfaces.web import lists
-from holdfast.interfaces.web.access import Visit, visit
-from holdfast.interfaces.web.typed import NOTHING, Typed, Wrong, refuse, typed
-from holdfast.interfaces.web.views.remediation import choices, plan_of
+from holdfast.interfaces.web.access import Visit, takes, visit
+from holdfast.interfaces.web.errors import status_of
+from holdfast.interfaces.web.fields import IncidentNumber
+from holdfast.interfaces.web.typed import NOTHING, Typed, refuse, typed
+from holdfast.interfaces.web.views.remediation import choices
 from holdfast.learn import reviewing, tracker
 from holdfast.learn.closing import review_required
-from holdfast.learn.remediation import Plan
-from holdfast.people import Permission
-from holdfast.prepare.terms import Authority, ReviewQuestion, Severity
+from holdfast.prepare.terms import Authority, Severity
 from holdfast.problems import NotAllowed
+from holdfast.shapes.learning import CompletionAsked, ReviewAsked
+from holdfast.steps import review as steps
 
 router = APIRouter()
 
@@ -81,72 +81,56 @@ def _review(visit: Visit, incident: str, form: Typed, status: int = 200) -> Resp
         team=[member.name for member in state.team],
         may_not_complete=may_not_complete,
         choices=choices(visit, incident),
-        actions=_shown_actions(form),
+        actions=_rows(form),
         typed=form,
     )
 
 
-def _shown_actions(form: Typed) -> int:
-    """How many empty actions the form has room for."""
-    asked = form.values.get("actions", "")
-    shown = int(asked) if asked.isdigit() else 0
-    return min(shown + (1 if form.text("more") else 0), MOST_ACTIONS)
+def _rows(form: Typed) -> int:
+    """How many actions the form has room for."""
+    return min(len(form.rows("actions")) + (1 if form.text("more") else 0), MOST_ACTIONS)
 
 
 # Steps -------------------------------------------------------------------------------------------
 
 
-@router.post("/incidents/{incident}/review/drafts")
-def draft(visit: visit, incident: str) -> Response:
+@router.post("/incidents/{incident}/review/drafts", **takes(steps.draft))
+def draft(visit: visit, incident: IncidentNumber) -> Response:
     """Fill in what the record knows; what a person wrote stays."""
-    visit.require(Permission.RESPOND)
-    reviewing.draft(visit.application.desk, incident, by=visit.actor, at=visit.now)
+    steps.draft(visit.call, incident)
     visit.notice("Filled in from the record.", "What a person wrote stays as it is.")
-    return visit.back(f"/incidents/{quote(incident)}/review")
+    return visit.back(f"/incidents/{incident}/review")
 
 
-@router.post("/incidents/{incident}/review/answers")
-def edit(visit: visit, incident: str, form: typed) -> Response:
+@router.post("/incidents/{incident}/review/answers", **takes(steps.edit))
+def edit(visit: visit, incident: IncidentNumber, form: typed) -> Response:
     """Keep what was written."""
-    visit.require(Permission.RESPOND)
     if form.text("more"):
         return _review(visit, incident, form)
     try:
-        _keep(visit, incident, form)
+        steps.edit(visit.call, incident, _written(form))
     except NotAllowed as refused:
-        return _review(visit, incident, refuse(visit, form, "review", refused), 422)
+        return _review(visit, incident, refuse(visit, form, "review", refused), status_of(refused))
     visit.notice("The answers are saved.")
-    return visit.back(f"/incidents/{quote(incident)}/review")
+    return visit.back(f"/incidents/{incident}/review")
 
 
-@router.post("/incidents/{incident}/review/completion")
-def complete(visit: visit, incident: str, form: typed) -> Response:
+@router.post("/incidents/{incident}/review/completion", **takes(steps.complete))
+def complete(visit: visit, incident: IncidentNumber, form: typed) -> Response:
     """Keep what was written, then complete the review and share it; actions become tracked items."""
-    visit.require(Permission.RESPOND)
+    form = form.closed_up("actions", "action", "deadline")
+    told = "Nothing was recorded."
     try:
-        actions = _actions(form)
-        _keep(visit, incident, form)
-        found = reviewing.complete(visit.application.desk, incident, actions, by=visit.actor, at=visit.now)
+        said, written = form.read(CompletionAsked), _written(form)
+        steps.edit(visit.call, incident, written)
+        told = "The answers are saved; the review is not completed."
+        found = steps.complete(visit.call, incident, said)
     except NotAllowed as refused:
-        return _review(visit, incident, refuse(visit, form, "review", refused), 422)
+        return _review(visit, incident, refuse(visit, form, "review", refused, told), status_of(refused))
     shared = ", ".join(found.completed.fact.shared_with) if found.completed else ""
     visit.notice("The review is completed.", f"It is sent to {shared}." if shared else "")
-    return visit.back(f"/incidents/{quote(incident)}/review")
+    return visit.back(f"/incidents/{incident}/review")
 
 
-def _keep(visit: Visit, incident: str, form: Typed) -> None:
-    answers = {question: form.text(question.value) for question in ReviewQuestion}
-    attendees = form.text("attendees").splitlines()
-    reviewing.edit(visit.application.desk, incident, answers, attendees, by=visit.actor, at=visit.now)
-
-
-def _actions(form: Typed) -> list[Plan]:
-    """The actions in which anything was written. Raises Wrong."""
-    found: list[Plan] = []
-    for number in range(_shown_actions(form)):
-        prefix = f"action{number}-"
-        if form.text(f"{prefix}action"):
-            found.append(plan_of(form, prefix))
-        elif form.text(f"{prefix}deadline"):
-            raise Wrong(f"{prefix}action", "Say what will be done, or take the deadline out.")
-    return found
+def _written(form: Typed) -> ReviewAsked:
+    return form.parted(r"\n+", "attendees").read(ReviewAsked)
