@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -169,46 +169,6 @@ class Typed:
     def text(self, name: str) -> str:
         """The field without surrounding spaces."""
         return self.values.get(name, "").strip()
-
-    def moment(self, name: str) -> datetime | None:
-        """A time as `datetime-local` fields send it, read as UTC; None for an empty one. Raises Wrong."""
-        text = self.text(name)
-        if not text:
-            return None
-        try:
-            found = datetime.fromisoformat(text)
-        except ValueError:
-            raise Wrong(
-                name, f"{shown(text)} is not a time; write for example 2026-11-23T10:42, in UTC"
-            ) from None
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-
-    def required_moment(self, name: str) -> datetime:
-        found = self.moment(name)
-        if found is None:
-            raise Wrong(name, "Give the time, in UTC.")
-        return found
-
-    def day(self, name: str) -> date:
-        """A date. Raises Wrong."""
-        text = self.text(name)
-        try:
-            return date.fromisoformat(text)
-        except ValueError:
-            raise Wrong(name, f"{shown(text)} is not a date; write for example 2026-11-23") from None
-
-    def whole(self, name: str) -> int | None:
-        """A whole number, with or without separators between thousands; None for an empty field."""
-        text = self.text(name).replace(",", "").replace(" ", "")
-        if not text:
-            return None
-        if not text.isascii() or not text.removeprefix("-").isdigit() or len(text) > 15:
-            raise Wrong(name, f"{shown(text)} is not a whole number; write for example 1200")
-        return int(text)
-
-    def answer(self, name: str) -> bool | None:
-        """`yes`, `no`, or not known."""
-        return {"yes": True, "no": False}.get(self.text(name))
 
 
 def _renamed(place: str, names: Mapping[str, str]) -> str:
