@@ -37,7 +37,7 @@ class ByTest(Asked):
     """A test, where no monitor can show it."""
 
     method: Literal["test"]
-    how: Annotated[Text, Field(min_length=1), Flag("--test")]
+    how: Annotated[Text, Field(min_length=1), Flag("--test", "SENTENCE")]
     """Which test will show that it works."""
 
     def wanted(self) -> Wanted:
@@ -48,7 +48,7 @@ class ByReview(Asked):
     """A review, where neither monitor nor test can show it."""
 
     method: Literal["review"]
-    how: Annotated[Text, Field(min_length=1), Flag("--review")]
+    how: Annotated[Text, Field(min_length=1), Flag("--review", "SENTENCE")]
     """Which review will show that it works."""
 
     def wanted(self) -> Wanted:
@@ -90,7 +90,7 @@ class Accepted(Asked):
     """Whether it showed that it works."""
     proof: Annotated[Text, Field(min_length=1)]
     """What the test or review showed."""
-    links: Annotated[Links, Flag("--link")] = ()
+    links: Annotated[Links, Flag("--link", "LINK")] = ()
     """What proves it: EV-1, #17, monitor:accuracy."""
 
 
@@ -142,11 +142,11 @@ class ReviewAsked(Asked):
     """Changed answers, and who took part; what is left out stays as it is."""
 
     FILE = "--from"
-    answers: Annotated[dict[ReviewQuestion, Text], Flag("--answer", keyed="--question")] = Field(
+    answers: Annotated[dict[ReviewQuestion, Text], Flag("--answer", "TEXT", keyed="--question")] = Field(
         default_factory=dict
     )
     """Answers by their question."""
-    attendees: Annotated[tuple[Word, ...] | None, Flag("--attendee")] = Field(None, max_length=200)
+    attendees: Annotated[tuple[Word, ...] | None, Flag("--attendee", "NAME")] = Field(None, max_length=200)
     """Who took part, all of them."""
 
 

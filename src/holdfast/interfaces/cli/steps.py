@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar, get_args
 
 import typer
 from pydantic import BaseModel
@@ -307,5 +307,6 @@ def _parameters(word: _Word) -> Iterable[inspect.Parameter]:
         hint = list[str] | None if word.kind in (tuple, dict) else str | None
         yield _named(word.key, Annotated[hint, option], None)
         if word.own.keyed:
-            key = typer.Option(word.own.keyed, metavar="NAME", help=f"What {word.option} is for.")
+            known = "|".join(get_args(word.field.annotation)[0])
+            key = typer.Option(word.own.keyed, metavar=known, help=f"Which {word.option} is given to.")
             yield _named(word.keyed, Annotated[list[str] | None, key], None)
