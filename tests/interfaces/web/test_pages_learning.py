@@ -134,7 +134,8 @@ def test_a_refused_assessment_keeps_every_word_of_it(maya: Reader) -> None:
         "finance.currency": "EUR",
     }
     page = refused(maya, f"{IMPACT}/assessments", typed, 422)
-    assert "is not a whole number; write for example 3." in page.text
+    assert '"about a million" is not a whole number; write for example 3.' in page.text
+    assert "finance.direct:" not in page.text.lower(), "the field says where it is"
     assert "a long story that nobody wants to type again" in page.html
     assert 'value="about a million"' in page.html
     assert 'name="data.kinds" value="training" checked' in page.html

@@ -70,7 +70,7 @@ class Typed:
 
     def refused(self, about: str, why: NotAllowed) -> Typed:
         """The same form with the sentence next to the field it names, or else to `about`."""
-        told = {about: sentence(str(why))}
+        told = {about: _for_people(why)}
         if isinstance(why, Misread):
             for one in reversed(why.misplaced):
                 told |= dict.fromkeys(_names_of(one.place), sentence(one.sentence))
@@ -129,7 +129,7 @@ class Typed:
         if kind is datetime:
             return in_zone(text, name, self.text("zone"))
         if kind in (int, float):
-            return re.sub(r"[,\s]", "", text)
+            return re.sub(r"(?<=[0-9])[,\s](?=[0-9])", "", text)
         return text
 
     def _below(self, name: str) -> dict[str, str]:
@@ -174,6 +174,13 @@ class Typed:
 def _renamed(place: str, names: Mapping[str, str]) -> str:
     name = re.split(r"[.\[]", place, maxsplit=1)[0]
     return names.get(name, name) + place.removeprefix(name)
+
+
+def _for_people(why: NotAllowed) -> str:
+    """Why, in sentences; the place of a part (`facts[0].links`) says nothing to people, who see the field."""
+    if isinstance(why, Misread) and any(set(".[") & set(one.place) for one in why.misplaced):
+        return " ".join(dict.fromkeys(sentence(one.sentence) for one in why.misplaced[:5]))
+    return sentence(str(why))
 
 
 def _names_of(place: str) -> list[str]:
@@ -250,7 +257,7 @@ def refuse(
     """
     if isinstance(why, NoAuthority):
         raise why
-    visit.notice(told, sentence(str(why)), "bad")
+    visit.notice(told, _for_people(why), "bad")
     return form.refused(about, why)
 
 
