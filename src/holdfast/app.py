@@ -18,6 +18,7 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from holdfast.application import Application, Handler, Made, Upkeep
+from holdfast.audit import events as _packed  # noqa: F401 - so that its facts are known
 from holdfast.clock import Clock
 from holdfast.contain.containing import Containing
 from holdfast.contain.events import EFFECT_TIMER

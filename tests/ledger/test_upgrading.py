@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import signal
+import subprocess
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -161,6 +164,16 @@ def test_every_fact_of_0_1_0_is_read_and_none_is_skipped(upgraded: Application) 
         list(one.fact.timers())
 
 
+def test_whoever_opens_a_workspace_knows_every_fact_there_can_be() -> None:
+    """Also where no page and no other command was imported, as when `holdfast upgrade` is typed."""
+    said = "import holdfast.app, holdfast.ledger.facts as f; print(*f.declared())"
+    alone = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
+    source = Path(joined.__file__).parent.rglob("*.py")
+    written = {name for file in source for name in re.findall(r'(?m)^@fact\("([a-z_.]+)"', file.read_text())}
+    assert len(written) > 80
+    assert written == set(alone.stdout.split())
+
+
 def test_people_sign_in_as_before_and_tokens_go_on(upgraded: Application, stored: Engine) -> None:
     accounts, now = Accounts(upgraded.ledger), upgraded.clock.now()
     _, who = accounts.sign_in(MAYA, PASSWORD, "192.0.2.9", now)
@@ -273,6 +286,7 @@ def test_whoever_changes_the_schema_of_a_release_counts_it_up(database: Database
 # What can go wrong -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_upgrade_killed_at_any_step_loses_nothing_and_is_run_again(earlier: Path, stored: Engine) -> None:
     """One workspace, killed at each step in turn; between two kills it is as before, or refuses."""
     facts, was = rows(stored, "facts"), shape(stored)
