@@ -399,7 +399,7 @@ def test_a_database_without_a_ledger_is_not_upgraded_into_one(tmp_path: Path, ea
         for line in settings.read_text().splitlines()
     ]
     settings.write_text("\n".join(lines))
-    with pytest.raises(Exception, match="holds no ledger yet"):
+    with pytest.raises(Exception, match="no ledger was made in it yet"):
         joined.upgrade_workspace(earlier, quiet)
 
 

@@ -59,7 +59,11 @@ def schema_of(conn: Connection) -> int:
     """The number of the schema that this workspace has. Raises NotALedger where there is no ledger."""
     found = inspect(conn)
     if not found.has_table(tables.head.name):
-        raise NotALedger("this database holds no ledger yet; run `holdfast init`")
+        raise NotALedger(
+            "the database has no table ledger_head: no ledger was made in it yet, and `holdfast init` makes "
+            "one; or the table was dropped, then `holdfast init` refuses, and the newest backup has to be "
+            "put back"
+        )
     if not found.has_table(tables.workspace_schema.name):
         return FIRST
     version = conn.execute(select(tables.workspace_schema.c.version)).scalars().first()
