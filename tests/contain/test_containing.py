@@ -907,14 +907,14 @@ class TestReverting:
         ledger.append(loaded.draft(closing), by=MAYA, at=now)
         loaded = loading.load(ledger, incident)
         ledger.append(loaded.draft(loaded.state.close("done", False, "0" * 64, now)), by=MAYA, at=now)
-        before = loading.load(ledger, incident).stream.version
+        before = loading.load(ledger, incident).version
         (timer,) = timers.armed(ledger, f"{number}/effect")
         steps.look_again(timer, WORKER, timer.due)
         assert timers.armed(ledger, f"{number}/effect") == []
         with pytest.raises(NotAllowed, match="archived"):
             steps.probe(number, by=MAYA, at=now + timedelta(days=1))
         assert steps.revert(number, "released with version 3.3", by=MAYA, at=now + timedelta(days=1))
-        assert loading.load(ledger, incident).stream.version == before
+        assert loading.load(ledger, incident).version == before
 
     def test_whoever_heard_of_a_switch_hears_that_it_was_set_back(
         self, steps: Containing, ledger: Ledger, incident: str, now: datetime

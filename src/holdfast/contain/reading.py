@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache
-from typing import Any, cast, get_args
+from typing import Any, TypeAlias, cast, get_args
 
-from pydantic import TypeAdapter
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -21,10 +18,12 @@ from sqlalchemy import (
     update,
 )
 
-from holdfast.contain.containment import Containment, fold
+from holdfast.contain.containment import Containment
 from holdfast.contain.events import ContainmentFact, ContainmentProposed
-from holdfast.ledger.facts import Fact, Recorded
-from holdfast.ledger.ledger import Draft, Ledger, Stream
+from holdfast.ledger.facts import Recorded
+from holdfast.ledger.folding import Folded, Kind
+from holdfast.ledger.ledger import Ledger
+from holdfast.ledger.stored import Stored
 from holdfast.ledger.tables import metadata
 from holdfast.problems import NotThere
 
@@ -46,9 +45,7 @@ containments = Table(
 _FACTS: tuple[type, ...] = get_args(ContainmentFact)
 
 
-@cache
-def _states() -> TypeAdapter[Containment]:
-    return TypeAdapter(Containment)
+_STATES = Stored(Containment, 1024)
 
 
 class Containments:
@@ -69,7 +66,7 @@ class Containments:
             "system": state.system,
             "stage": state.stage.value,
             "in_force": state.in_force,
-            "state": _states().dump_json(state).decode(),
+            "state": _STATES.text(state),
         }
         changed = conn.execute(
             update(containments).where(containments.c.containment == state.id).values(**row)
@@ -101,7 +98,7 @@ def active(conn: Connection, system: str = "") -> list[Containment]:
 
 
 def _state(row: Any) -> Containment:
-    return _states().validate_json(row.state)
+    return _STATES.read(row.state)
 
 
 # One containment to decide on ----------------------------------------------------------------------
@@ -111,26 +108,24 @@ class NoSuchContainment(NotThere):
     """There is no containment of this number."""
 
 
+CONTAINMENTS = Kind(
+    "containment",
+    Containment(),
+    lambda state, recorded: state.after(cast(ContainmentFact, recorded.fact), recorded.at, recorded.by),
+)
+Loaded: TypeAlias = Folded[Containment]
+"""A containment as it was when read; `draft` appends on exactly that."""
+
+
 def stream_of(containment: str) -> str:
-    return f"containment/{containment}"
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A containment as it was when read; `draft` appends on exactly that."""
-
-    stream: Stream
-    state: Containment
-
-    def draft(self, facts: list[ContainmentFact]) -> Draft:
-        return Draft(self.stream.name, self.stream.version, cast("list[Fact]", facts))
+    return CONTAINMENTS.stream_of(containment)
 
 
 def load(ledger: Ledger, containment: str) -> Loaded:
     """Raises NoSuchContainment."""
-    stream = ledger.stream(stream_of(containment))
-    if not stream.facts:
+    loaded = CONTAINMENTS.load(ledger, containment)
+    if not loaded.version:
         raise NoSuchContainment(
             f"there is no containment {containment}; an incident's page lists its containments"
         )
-    return Loaded(stream, fold((cast(Any, one.fact), one.at, one.by) for one in stream.facts))
+    return loaded

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any
 
-from pydantic import TypeAdapter
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -18,6 +16,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     delete,
     func,
     insert,
@@ -42,6 +41,7 @@ from holdfast.detect.events import (
 from holdfast.detect.measurement import Measurement, WindowStatus
 from holdfast.incident.events import AlertFacts
 from holdfast.ledger.facts import Recorded
+from holdfast.ledger.stored import Stored
 from holdfast.ledger.tables import metadata
 from holdfast.prepare.systems import System
 from holdfast.prepare.terms import CANNOT_MEASURE
@@ -104,14 +104,22 @@ monitoring = Table(
 )
 
 
-@cache
-def _measurement() -> TypeAdapter[Measurement]:
-    return TypeAdapter(Measurement)
+MEASUREMENTS = Stored(Measurement, 8192)
+_ALERT_FACTS = Stored(AlertFacts, 4096)
 
-
-@cache
-def _alert_facts() -> TypeAdapter[AlertFacts]:
-    return TypeAdapter(AlertFacts)
+# What facts and pages ask by the hundred, made once: building a statement costs more than answering it.
+_RAISED = insert(alerts)
+_CHANGED = update(alerts).where(alerts.c.alert == bindparam("of"))
+_FIRED = _CHANGED.values(firings=alerts.c.firings + 1)
+_OWN = (
+    measurements.c.system == bindparam("of_system"),
+    measurements.c.monitor == bindparam("of_monitor"),
+)
+_NEWEST = select(measurements.c.body).where(
+    *_OWN,
+    measurements.c.window_start
+    == select(func.max(measurements.c.window_start)).where(*_OWN).scalar_subquery(),
+)
 
 
 class Detection:
@@ -127,13 +135,10 @@ class Detection:
             case AlertRaised() as raised:
                 _keep_alert(conn, raised, recorded.at)
             case AlertContinued() as continued:
-                row: dict[str, object] = {
-                    "firings": alerts.c.firings + 1,
-                    "last_fired_at": clock.stamp(recorded.at),
-                }
+                row: dict[str, object] = {"last_fired_at": clock.stamp(recorded.at)}
                 if continued.alert.cannot_measure:  # what it says is why, and the newest why counts
-                    row["body"] = _alert_facts().dump_json(continued.alert).decode()
-                _change(conn, continued.alert.alert, **row)
+                    row["body"] = _ALERT_FACTS.text(continued.alert)
+                conn.execute(_FIRED, {"of": continued.alert.alert, **row})
             case AlertCleared() as cleared:
                 _change(conn, cleared.alert, state="cleared", cleared_at=clock.stamp(recorded.at))
             case AlertTriaged() as triaged:
@@ -181,7 +186,7 @@ def _keep_measurements(conn: Connection, fact: MonitorMeasured) -> None:
             measurements.c.series == one.series,
             measurements.c.window_start == clock.stamp(one.window_start),
         )
-        body = _measurement().dump_json(one).decode()
+        body = MEASUREMENTS.text(one)
         changed = conn.execute(update(measurements).where(*where).values(alarm=one.alarm, body=body))
         if not changed.rowcount:
             conn.execute(
@@ -197,27 +202,26 @@ def _keep_measurements(conn: Connection, fact: MonitorMeasured) -> None:
 
 
 def _keep_alert(conn: Connection, fact: AlertRaised, at: datetime) -> None:
-    conn.execute(
-        insert(alerts).values(
-            alert=fact.alert.alert,
-            number=int(fact.alert.alert.removeprefix("ALR-")),
-            system=fact.system,
-            monitor=fact.alert.monitor,
-            series=fact.series,
-            state="open",
-            raised_at=clock.stamp(at),
-            firings=1,
-            last_fired_at=clock.stamp(at),
-            outcome="waiting",
-            reason="",
-            false_alarm=False,
-            body=_alert_facts().dump_json(fact.alert).decode(),
-        )
-    )
+    row = {
+        "alert": fact.alert.alert,
+        "number": int(fact.alert.alert.removeprefix("ALR-")),
+        "system": fact.system,
+        "monitor": fact.alert.monitor,
+        "series": fact.series,
+        "state": "open",
+        "raised_at": clock.stamp(at),
+        "firings": 1,
+        "last_fired_at": clock.stamp(at),
+        "outcome": "waiting",
+        "reason": "",
+        "false_alarm": False,
+        "body": _ALERT_FACTS.text(fact.alert),
+    }
+    conn.execute(_RAISED, row)
 
 
 def _change(conn: Connection, alert: str, **values: object) -> None:
-    conn.execute(update(alerts).where(alerts.c.alert == alert).values(**values))
+    conn.execute(_CHANGED, {"of": alert, **values})
 
 
 def _run(conn: Connection, system: str, **values: object) -> None:
@@ -322,7 +326,7 @@ def measurements_of(
     if since:
         query = query.where(measurements.c.window_start >= clock.stamp(since))
     rows = conn.execute(query.order_by(measurements.c.window_start, measurements.c.series))
-    return [_measurement().validate_json(row.body) for row in rows]
+    return [MEASUREMENTS.read(row.body) for row in rows]
 
 
 def newest_of(conn: Connection, system: str, series: str, count: int) -> list[Measurement]:
@@ -331,7 +335,7 @@ def newest_of(conn: Connection, system: str, series: str, count: int) -> list[Me
         measurements.c.system == system, measurements.c.series == series
     )
     rows = conn.execute(query.order_by(measurements.c.window_start.desc()).limit(count))
-    return [_measurement().validate_json(row.body) for row in rows]
+    return [MEASUREMENTS.read(row.body) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,18 +401,17 @@ class OpenAlert:
 
 
 def open_alerts(conn: Connection) -> list[OpenAlert]:
-    """Every open alert, without what it says."""
-    columns = (alerts.c.system, alerts.c.monitor, alerts.c.series, alerts.c.outcome)
-    rows = conn.execute(select(*columns).where(alerts.c.state == "open"))
-    return [OpenAlert(row.system, row.monitor, row.series, row.outcome == "set aside") for row in rows]
+    """What alerts are open, without what they say: those of one series that stand alike are one."""
+    aside = (alerts.c.outcome == "set aside").label("aside")
+    query = select(alerts.c.system, alerts.c.monitor, alerts.c.series, aside).distinct()
+    rows = conn.execute(query.where(alerts.c.state == "open"))
+    return [OpenAlert(row.system, row.monitor, row.series, bool(row.aside)) for row in rows]
 
 
 def newest_window(conn: Connection, system: str, monitor: str) -> list[Measurement]:
     """What a monitor said about its newest window, of everybody and of each group."""
-    own = (measurements.c.system == system, measurements.c.monitor == monitor)
-    newest = select(func.max(measurements.c.window_start)).where(*own).scalar_subquery()
-    query = select(measurements.c.body).where(*own, measurements.c.window_start == newest)
-    return [_measurement().validate_json(row.body) for row in conn.execute(query)]
+    rows = conn.execute(_NEWEST, {"of_system": system, "of_monitor": monitor})
+    return [MEASUREMENTS.read(row.body) for row in rows]
 
 
 def open_failures(conn: Connection, system: str) -> list[Alert]:
@@ -510,7 +513,7 @@ def _alert(row: Any) -> Alert:
         incident=row.incident or "",
         reason=row.reason,
         false_alarm=bool(row.false_alarm),
-        facts=_alert_facts().validate_json(row.body),
+        facts=_ALERT_FACTS.read(row.body),
         acknowledged_by=row.acknowledged_by or "",
         acknowledged_at=_moment(row.acknowledged_at),
     )

@@ -1,15 +1,22 @@
-"""Reading one incident to decide on it: its stream and the state its facts add up to."""
+"""Reading one incident to decide on it: what the facts of its stream add up to."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import TypeAlias, cast
 
 from holdfast.incident.events import IncidentFact
-from holdfast.incident.incident import Incident, fold
-from holdfast.ledger.facts import Fact
-from holdfast.ledger.ledger import Draft, Ledger, Stream
+from holdfast.incident.incident import Incident
+from holdfast.ledger.folding import Folded, Kind
+from holdfast.ledger.ledger import Ledger
 from holdfast.problems import NotThere
+
+INCIDENTS = Kind(
+    "incident",
+    Incident(),
+    lambda state, recorded: state.after(cast(IncidentFact, recorded.fact), recorded.at),
+)
+Loaded: TypeAlias = Folded[Incident]
+"""An incident as it was when read; `draft` appends on exactly that."""
 
 
 class NoSuchIncident(NotThere):
@@ -17,23 +24,12 @@ class NoSuchIncident(NotThere):
 
 
 def stream_of(incident: str) -> str:
-    return f"incident/{incident}"
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """An incident as it was when read; `draft` appends on exactly that."""
-
-    stream: Stream
-    state: Incident
-
-    def draft(self, facts: list[IncidentFact]) -> Draft:
-        return Draft(self.stream.name, self.stream.version, cast("list[Fact]", facts))
+    return INCIDENTS.stream_of(incident)
 
 
 def load(ledger: Ledger, incident: str) -> Loaded:
     """Raises NoSuchIncident."""
-    stream = ledger.stream(stream_of(incident))
-    if not stream.facts:
+    loaded = INCIDENTS.load(ledger, incident)
+    if not loaded.version:
         raise NoSuchIncident(f"there is no incident {incident}; `holdfast incident list` shows all")
-    return Loaded(stream, fold((cast(Any, recorded.fact), recorded.at) for recorded in stream.facts))
+    return loaded

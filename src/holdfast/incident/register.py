@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import get_args
 
-from pydantic import TypeAdapter
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -17,6 +15,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     delete,
     func,
     insert,
@@ -30,6 +29,7 @@ from holdfast.incident.events import Absorbed, AlertFacts, AlertJoined, Incident
 from holdfast.incident.incident import Incident, Status
 from holdfast.ledger.facts import Line, Recorded
 from holdfast.ledger.ledger import Ledger, recorded_from
+from holdfast.ledger.stored import Stored
 from holdfast.ledger.tables import facts, metadata
 
 incidents = Table(
@@ -72,9 +72,12 @@ incident_record = Table(
 _FACTS: tuple[type, ...] = get_args(IncidentFact)
 
 
-@cache
-def _states() -> TypeAdapter[Incident]:
-    return TypeAdapter(Incident)
+STATES = Stored(Incident, 4096)
+# What every fact asks, made once: building a statement costs more than it takes to answer it.
+_STATE = select(incidents.c.state).where(incidents.c.incident == bindparam("of"))
+_UNLINK = delete(incident_causes).where(incident_causes.c.alert == bindparam("of"))
+_LINK, _RECORD, _OPEN = insert(incident_causes), insert(incident_record), insert(incidents)
+_CHANGE = update(incidents).where(incidents.c.incident == bindparam("changed"))
 
 
 class Register:
@@ -85,13 +88,14 @@ class Register:
 
     def apply(self, conn: Connection, recorded: Recorded) -> None:
         if recorded.incident:
-            conn.execute(insert(incident_record).values(incident=recorded.incident, seq=recorded.seq))
+            conn.execute(_RECORD, {"incident": recorded.incident, "seq": recorded.seq})
         fact = recorded.fact
         if not isinstance(fact, _FACTS) or not recorded.stream.startswith("incident/"):
             return
         before = Incident() if isinstance(fact, IncidentOpened) else get(conn, fact.incident)  # type: ignore[attr-defined]
         state = before.after(fact, recorded.at)  # type: ignore[arg-type]
-        _store(conn, state)
+        if state is not before:  # a note changes nothing that lists show
+            _store(conn, state)
         if isinstance(fact, (IncidentOpened, AlertJoined)) and fact.alert:
             _link(conn, state, fact.alert)
         elif isinstance(fact, Absorbed):
@@ -112,20 +116,16 @@ def _store(conn: Connection, state: Incident) -> None:
         "system": state.system,
         "opened_at": clock.stamp(state.opened_at),
         "closed_at": clock.stamp(state.closed_at) if state.closed_at else None,
-        "state": _states().dump_json(state).decode(),
+        "state": STATES.text(state),
     }
-    changed = conn.execute(update(incidents).where(incidents.c.incident == state.id).values(**row))
-    if not changed.rowcount:
-        conn.execute(insert(incidents).values(incident=state.id, **row))
+    if not conn.execute(_CHANGE, {"changed": state.id, **row}).rowcount:
+        conn.execute(_OPEN, {"incident": state.id, **row})
 
 
 def _link(conn: Connection, state: Incident, alert: AlertFacts) -> None:
-    conn.execute(delete(incident_causes).where(incident_causes.c.alert == alert.alert))
-    conn.execute(
-        insert(incident_causes).values(
-            alert=alert.alert, incident=state.id, system=state.system, monitor=alert.monitor
-        )
-    )
+    conn.execute(_UNLINK, {"of": alert.alert})
+    row = {"alert": alert.alert, "incident": state.id, "system": state.system, "monitor": alert.monitor}
+    conn.execute(_LINK, row)
 
 
 # Reading ---------------------------------------------------------------------------------------
@@ -133,8 +133,8 @@ def _link(conn: Connection, state: Incident, alert: AlertFacts) -> None:
 
 def get(conn: Connection, incident: str) -> Incident:
     """One incident; an empty one (`id` is empty) where there is none."""
-    row = conn.execute(select(incidents.c.state).where(incidents.c.incident == incident)).first()
-    return _states().validate_json(row.state) if row else Incident()
+    row = conn.execute(_STATE, {"of": incident}).first()
+    return STATES.read(row.state) if row else Incident()
 
 
 def next_number(conn: Connection) -> int:
@@ -162,7 +162,7 @@ def find(conn: Connection, wanted: Filter, limit: int | None = 50, offset: int =
         incidents.c.number.desc(),
     )
     rows = conn.execute(query.limit(limit).offset(offset))
-    return [_states().validate_json(row.state) for row in rows]
+    return [STATES.read(row.state) for row in rows]
 
 
 def count(conn: Connection, wanted: Filter) -> int:
@@ -201,7 +201,7 @@ def unresolved(conn: Connection, system: str = "", limit: int = 20) -> list[Inci
         .order_by((incidents.c.system == system).desc(), incidents.c.number.desc())
         .limit(limit)
     )
-    return [_states().validate_json(row.state) for row in conn.execute(query)]
+    return [STATES.read(row.state) for row in conn.execute(query)]
 
 
 def incident_of_alert(conn: Connection, alert: str) -> str | None:

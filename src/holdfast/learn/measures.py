@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from statistics import median
 
-from pydantic import TypeAdapter
 from sqlalchemy import select
 
 from holdfast import clock
 from holdfast.incident.events import Clock
 from holdfast.incident.incident import Incident, Status
-from holdfast.incident.register import incidents
+from holdfast.incident.register import STATES, incidents
 from holdfast.learn import tracker
 from holdfast.ledger.ledger import Ledger
 
@@ -120,16 +118,11 @@ def _took(spans: Iterable[tuple[datetime | None, datetime | None]]) -> Took:
 # Reading ---------------------------------------------------------------------------------------
 
 
-@cache
-def _states() -> TypeAdapter[Incident]:
-    return TypeAdapter(Incident)
-
-
 def measures_of(ledger: Ledger, now: datetime, days: int = 90) -> Measures:
     """The measures of the last `days`, from the register."""
     since = clock.stamp(now - timedelta(days=days))
     with ledger.reading() as conn:
         rows = conn.execute(select(incidents.c.state).where(incidents.c.opened_at >= since))
-        opened = [_states().validate_json(row.state) for row in rows]
+        opened = [STATES.read(row.state) for row in rows]
         overdue = tracker.count_overdue(conn, now)
     return measures(opened, overdue, now, days)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import cache
 from typing import Any, cast, get_args
 
-from pydantic import TypeAdapter
 from sqlalchemy import Column, Connection, Index, Select, String, Table, Text, func, insert, select, update
 
 from holdfast import clock
@@ -14,6 +12,7 @@ from holdfast.learn.events import Method, RemediationFact, RemediationPlanned
 from holdfast.learn.remediation import Item, Remediations, Standing
 from holdfast.ledger.facts import Recorded
 from holdfast.ledger.ledger import Ledger
+from holdfast.ledger.stored import Stored
 from holdfast.ledger.tables import metadata
 from holdfast.problems import NotThere
 
@@ -38,9 +37,7 @@ _FACTS: tuple[type, ...] = get_args(RemediationFact)
 _TO_DO = (Standing.PLANNED.value, Standing.STARTED.value)
 
 
-@cache
-def _items() -> TypeAdapter[Item]:
-    return TypeAdapter(Item)
+_ITEMS = Stored(Item, 1024)
 
 
 class Tracker:
@@ -66,7 +63,7 @@ def _store(conn: Connection, item: Item) -> None:
         "deadline": clock.stamp(item.deadline),
         "system": item.system,
         "monitor": item.verification.monitor,
-        "state": _items().dump_json(item).decode(),
+        "state": _ITEMS.text(item),
     }
     changed = conn.execute(update(remediations).where(remediations.c.item == item.item).values(**row))
     if not changed.rowcount:
@@ -78,7 +75,7 @@ def _store(conn: Connection, item: Item) -> None:
 
 def get(conn: Connection, item: str) -> Item | None:
     row = conn.execute(select(remediations.c.state).where(remediations.c.item == item)).first()
-    return _items().validate_json(row.state) if row else None
+    return _ITEMS.read(row.state) if row else None
 
 
 def require(ledger: Ledger, item: str) -> Item:
@@ -95,7 +92,7 @@ def due_items(
 ) -> list[Item]:
     """Items still to be done, the nearest deadline first; those due by `until`, of one person."""
     query = _to_do(until, responsible).order_by(remediations.c.deadline, remediations.c.item)
-    return [_items().validate_json(row.state) for row in conn.execute(query.limit(limit))]
+    return [_ITEMS.read(row.state) for row in conn.execute(query.limit(limit))]
 
 
 def count_overdue(conn: Connection, now: datetime) -> int:
@@ -117,7 +114,7 @@ def waiting_for_verification(conn: Connection) -> list[Item]:
     """Items that are done and not yet shown to work, the oldest first."""
     query = select(remediations.c.state).where(remediations.c.standing == Standing.DONE.value)
     rows = conn.execute(query.order_by(remediations.c.deadline, remediations.c.item))
-    return [_items().validate_json(row.state) for row in rows]
+    return [_ITEMS.read(row.state) for row in rows]
 
 
 def waiting_for_monitor(conn: Connection, system: str, monitor: str) -> list[Item]:
@@ -128,5 +125,5 @@ def waiting_for_monitor(conn: Connection, system: str, monitor: str) -> list[Ite
         .where(remediations.c.standing == Standing.DONE.value)
         .order_by(remediations.c.item)
     )
-    found = [_items().validate_json(row.state) for row in conn.execute(query)]
+    found = [_ITEMS.read(row.state) for row in conn.execute(query)]
     return [item for item in found if item.verification.method is Method.MONITOR]

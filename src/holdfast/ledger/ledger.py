@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import secrets
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -111,6 +113,28 @@ def _encoded(drafts: Sequence[Draft], by: Actor) -> list[tuple[Draft, list[_Enco
     return [(draft, [_Encoded.of(one, by) for one in draft.facts]) for draft in drafts]
 
 
+class Remembered:
+    """States that were folded from streams of one ledger; the one asked for longest ago goes first."""
+
+    def __init__(self, most: int = 2_000) -> None:
+        self._most = most
+        self._kept: OrderedDict[str, Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, stream: str) -> Any:
+        """None where nothing is known of the stream."""
+        with self._lock:
+            if stream in self._kept:
+                self._kept.move_to_end(stream)
+            return self._kept.get(stream)
+
+    def put(self, stream: str, state: object) -> None:
+        with self._lock:
+            self._kept[stream] = state
+            if len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+
+
 class Projection(Protocol):
     """A table that facts add up to; it can be dropped and rebuilt to the same rows."""
 
@@ -170,6 +194,8 @@ class Ledger:
         gives anybody anything."""
         self.evenly: Callable[[datetime], datetime] = lambda at: at
         """What a moment of that clock would be had it not stepped."""
+        self.folded = Remembered()
+        """What this process has added up of streams; see `folding`."""
         self.appended_at: datetime | None = None
         """Time of the newest fact that was appended here; other processes may have appended since."""
 
@@ -223,6 +249,18 @@ class Ledger:
         """Every fact of one stream; empty where nothing was appended to it."""
         with self.reading() as conn:
             return Stream(name, tuple(_stream_facts(conn, name)))
+
+    def stream_after(self, name: str, version: int, last: bytes) -> tuple[Recorded, ...] | None:
+        """The facts of a stream behind its first `version` ones; None where the last of these is no longer
+        the one whose leaf hash is `last`."""
+        query = select(tables.facts).where(
+            tables.facts.c.stream == name, tables.facts.c.stream_seq >= max(version - 1, 0)
+        )
+        with self.reading() as conn:
+            rows = conn.execute(query.order_by(tables.facts.c.stream_seq)).all()
+        if version and (not rows or bytes(rows[0].leaf_hash) != last):
+            return None
+        return tuple(recorded_from(row) for row in rows[1 if version else 0 :])
 
     def facts(self, after: int = -1, limit: int | None = None) -> Iterator[Recorded]:
         """All facts in order, those behind position `after`, read in batches."""

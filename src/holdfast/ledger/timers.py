@@ -13,12 +13,15 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, insert, select
+from sqlalchemy import Connection, Table, bindparam, delete, insert, select
 
 from holdfast import clock
 from holdfast.ledger import tables
 from holdfast.ledger.facts import Arm, Recorded
 from holdfast.ledger.ledger import Ledger, Timer
+
+_STOP = delete(tables.timers).where(tables.timers.c.timer == bindparam("of"))
+_ARM = insert(tables.timers)
 
 
 class Timers:
@@ -29,17 +32,16 @@ class Timers:
 
     def apply(self, conn: Connection, recorded: Recorded) -> None:
         for effect in recorded.fact.timers():
-            conn.execute(delete(tables.timers).where(tables.timers.c.timer == effect.timer))
+            conn.execute(_STOP, {"of": effect.timer})
             if isinstance(effect, Arm):
-                conn.execute(
-                    insert(tables.timers).values(
-                        timer=effect.timer,
-                        generation=recorded.seq,
-                        kind=effect.kind,
-                        due=clock.stamp(effect.due),
-                        data=json.dumps(dict(effect.data), sort_keys=True),
-                    )
-                )
+                row = {
+                    "timer": effect.timer,
+                    "generation": recorded.seq,
+                    "kind": effect.kind,
+                    "due": clock.stamp(effect.due),
+                    "data": json.dumps(dict(effect.data), sort_keys=True),
+                }
+                conn.execute(_ARM, row)
 
 
 def due(

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 
-from pydantic import TypeAdapter
 from sqlalchemy import Connection, Select, func, select
 
 from holdfast.clock import parse
 from holdfast.detect import records
 from holdfast.detect.measurement import Measurement
-from holdfast.detect.records import Alert
+from holdfast.detect.records import MEASUREMENTS, Alert
 from holdfast.incident import register
 from holdfast.incident.incident import Incident
 from holdfast.incident.register import Filter
@@ -131,17 +129,12 @@ def open_alerts(conn: Connection, system: str = "") -> dict[tuple[str, str], int
 # Measurements ------------------------------------------------------------------------------------
 
 
-@cache
-def _measurement() -> TypeAdapter[Measurement]:
-    return TypeAdapter(Measurement)
-
-
 def windows(conn: Connection, system: str, series: str, number: int = 1, size: int = 30) -> Page[Measurement]:
     """The windows of one series as known now, the newest first."""
     table = records.measurements
     query = select(table.c.body).where(table.c.system == system, table.c.series == series)
     chosen = query.order_by(table.c.window_start.desc()).limit(size).offset((number - 1) * size)
-    found = [_measurement().validate_json(row.body) for row in conn.execute(chosen)]
+    found = [MEASUREMENTS.read(row.body) for row in conn.execute(chosen)]
     return Page(found, number, size, _count(conn, query))
 
 
@@ -151,7 +144,7 @@ def groups_at(conn: Connection, system: str, monitor: str, window_start: str) ->
     query = select(table.c.body).where(
         table.c.system == system, table.c.monitor == monitor, table.c.window_start == window_start
     )
-    found = [_measurement().validate_json(row.body) for row in conn.execute(query.order_by(table.c.series))]
+    found = [MEASUREMENTS.read(row.body) for row in conn.execute(query.order_by(table.c.series))]
     return [one for one in found if one.group is not None]
 
 

@@ -117,7 +117,7 @@ def _situation(visit: Visit, incident: str) -> Situation:
         impact=assessing.impact_of(ledger, incident),
         remediations=remedying.remediations_of(ledger, incident),
         review=reviewing.review_of(ledger, incident),
-        proposed_since=_proposed_since(loaded.stream.events),
+        proposed_since=_proposed_since(ledger.stream(loaded.stream).events),
         now=visit.now,
     )
 
