@@ -8,18 +8,37 @@ import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 
+from holdfast.ledger import database as databases
 from holdfast.ledger.database import Database
+from support.servers import create_database, drop_database
 
 # How fast examples are made says something of the machine and nothing of the product.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _nobody_pulls_the_plug() -> Iterator[None]:
+    """Tests kill processes, never the machine: nothing is lost by not waiting for the disk. Processes that
+    are started wait as ever."""
+    prepare = databases._prepare_sqlite
+
+    def hasty(connection: Any, record: Any) -> None:
+        prepare(connection, record)
+        connection.execute("PRAGMA synchronous=OFF")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(databases, "_prepare_sqlite", hasty)
+        patched.setattr(os, "fsync", lambda handle: None)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +56,8 @@ def postgres_server() -> Iterator[str]:
         admin = create_engine(_with_driver(server.get_uri()), isolation_level="AUTOCOMMIT")
         with admin.connect() as conn:
             # Tests kill processes, never the machine: nothing is lost by not waiting for the disk.
-            conn.execute(text("ALTER SYSTEM SET fsync = off"))
+            for what in ("fsync", "synchronous_commit", "full_page_writes"):
+                conn.execute(text(f"ALTER SYSTEM SET {what} = off"))
             conn.execute(text("SELECT pg_reload_conf()"))
         admin.dispose()
         yield server.get_uri()
@@ -50,20 +70,12 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'holdfast.db'}"
         return
-    server = request.getfixturevalue("postgres_server")
-    schema = f"t{uuid.uuid4().hex[:12]}"
-    admin = create_engine(_with_driver(server))
-    with admin.begin() as conn:
-        conn.execute(text(f"CREATE SCHEMA {schema}"))
-    separator = "&" if "?" in server else "?"
-    yield f"{server}{separator}options=-csearch_path%3D{schema}"
-    with admin.begin() as conn:
-        # What a test left connected would in the end use up what the server allows.
-        conn.execute(
-            text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
-        )
-        conn.execute(text(f"DROP SCHEMA {schema} CASCADE"))
-    admin.dispose()
+    server = make_url(request.getfixturevalue("postgres_server"))
+    name = f"t{uuid.uuid4().hex[:12]}"
+    create_database(server, name)
+    yield server.set(database=name).render_as_string(hide_password=False)
+    # What a test left connected would in the end use up what the server allows.
+    drop_database(server, name)
 
 
 def _with_driver(url: str) -> str:

@@ -18,7 +18,7 @@ from holdfast.interfaces.api.resources import PREFIX, api
 from holdfast.people import Actor, Permission, allowed
 from holdfast.prepare import versions
 from support.company import MAYA
-from support.workspaces import HandClock, opened, settle, with_log
+from support.workspaces import HandClock, opened, with_log
 
 
 @dataclass
@@ -57,8 +57,7 @@ def clock(now: datetime) -> HandClock:
 @pytest.fixture
 def company(database_url: str, tmp_path: Path, clock: HandClock) -> Iterator[Application]:
     """The workspace opened, its playbook in force."""
-    application = opened(tmp_path / "company", database_url, clock)
-    settle(application)
+    application = opened(tmp_path / "company", database_url, clock, settled=True)
     yield application
     application.ledger.database.close()
 

@@ -18,7 +18,7 @@ from holdfast.interfaces.cli.session import Wiring
 from holdfast.interfaces.worker.worker import Worker
 from holdfast.serving import Service
 from support.company import MAYA
-from support.workspaces import HandClock, opened, settle, with_log
+from support.workspaces import HandClock, opened, with_log
 
 
 @dataclass
@@ -100,8 +100,7 @@ def shell(tmp_path: Path, database_url: str, clock: HandClock, monkeypatch: pyte
 @pytest.fixture
 def company(shell: Shell, database_url: str) -> Shell:
     """A workspace with its playbook in force, as the commands of `test_cli_preparing.py` make it."""
-    application = opened(shell.folder, database_url, shell.clock)
-    settle(application)
+    application = opened(shell.folder, database_url, shell.clock, settled=True)
     application.ledger.database.close()
     return shell
 
