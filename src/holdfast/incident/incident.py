@@ -820,7 +820,8 @@ class Incident:
             return []
         self._require_answered("resolving")
         if not self.cause:
-            raise NotAllowed(f"establish the root cause of {self.id} before resolving it")
+            said = f"establish the root cause of {self.id} before resolving it"
+            raise NotAllowed(said, first=("cause.set", self.id))
         if not resolution.strip():
             raise NotAllowed("say in a sentence what resolved it")
         return [

@@ -306,7 +306,8 @@ def period_to_count(
     if start is None and known is None:
         raise NotAllowed(
             f"nobody has said when {state.id} began, so there is no period to count; say it first, or give "
-            "the period"
+            "the period",
+            first=("incident.began", state.id),
         )
     first = start or (known[0] if known else now)
     last = end or (known[1] if known else state.contained_at or now)

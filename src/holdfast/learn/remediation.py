@@ -173,9 +173,8 @@ class Remediations:
     ) -> list[RemediationFact]:
         """The next item, with its bounds and numbers fixed as they are today. Raises NotAllowed."""
         if not state.cause:
-            raise NotAllowed(
-                f"establish the root cause of {state.id} first; a remediation says which cause it removes"
-            )
+            said = f"establish the root cause of {state.id} first; a remediation says which cause it removes"
+            raise NotAllowed(said, first=("cause.set", state.id))
         if not plan.action.strip():
             raise NotAllowed("say what will be done")
         if plan.deadline <= now:

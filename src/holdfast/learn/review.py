@@ -84,7 +84,9 @@ class Review:
         self._require_open(incident)
         newest = self.newest
         if newest is None:
-            raise NotAllowed(f"the review of {incident} is not begun; draft it first")
+            raise NotAllowed(
+                f"the review of {incident} is not begun; draft it first", first=("review.draft", incident)
+            )
         written = {question: text.strip() for question, text in answers.items()}
         merged = {**newest.answers, **written}
         still = tuple(one for one in newest.from_record if merged[one] == newest.answers[one])
@@ -99,7 +101,9 @@ class Review:
             said = f"{state.id} is {state.status.value}; resolve it before its review is completed"
             raise NotAllowed(said, first=("incident.resolve", state.id))
         if self.newest is None:
-            raise NotAllowed(f"the review of {state.id} is not begun; draft it first")
+            raise NotAllowed(
+                f"the review of {state.id} is not begun; draft it first", first=("review.draft", state.id)
+            )
         if self.unanswered:
             missing = ", ".join(_WORDS[question] for question in self.unanswered)
             raise NotAllowed(f"the review has no answer yet on {missing}")
