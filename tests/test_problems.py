@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+import ast
+from pathlib import Path
 
+import pytest
+from pydantic import ValidationError
+
+from holdfast import problems
 from holdfast.problems import Problem, did_you_mean, explain, nearest, shown
+from holdfast.shapes.investigation import FinanceAsked
 
 
 @pytest.mark.parametrize(
@@ -55,3 +61,26 @@ def test_an_error_nobody_foresaw_still_says_what_the_validator_said() -> None:
         "ctx": {},
     }
     assert explain(error) == ("input should be wonderful", "")
+
+
+def test_every_pattern_that_a_text_must_match_is_told_in_words() -> None:
+    """A regular expression is no remedy for whoever fills in a form."""
+    source = Path(problems.__file__).parent
+    bare = [
+        f"{path.relative_to(source)}:{node.lineno}"
+        for path in [*(source / "prepare").glob("*.py"), *(source / "shapes").glob("*.py")]
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.keyword) and node.arg == "pattern" and isinstance(node.value, ast.Constant)
+    ]
+    assert bare == []
+
+
+def test_a_text_of_another_form_is_told_what_to_write() -> None:
+    with pytest.raises(ValidationError) as refused:
+        FinanceAsked.model_validate({"currency": "euro"})
+    (error,) = refused.value.errors()
+    cause, fix = explain(error)  # type: ignore[arg-type]
+    assert (cause, fix) == (
+        '"euro" does not have the right form',
+        "write its three capital letters, such as EUR",
+    )

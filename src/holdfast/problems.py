@@ -11,6 +11,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+_FORMS: dict[str, str] = {}
+
+
+def form(pattern: str, fix: str) -> str:
+    """A pattern that a text must match, and how a person is told to write what does."""
+    _FORMS[pattern] = fix
+    return pattern
+
 
 class NotAllowed(Exception):
     """A decision or step is refused; the message says why and what to do instead.
@@ -193,5 +201,6 @@ def _of_shape(kind: str, context: dict[str, Any], given: Any, message: str) -> t
         what = "characters long" if isinstance(given, str) else "long"
         return f"is {len(given):,} {what}, {context['max_length']:,} fit", "shorten it"
     if kind == "string_pattern_mismatch":
-        return f"{shown(given)} does not have the right form", f"it must match {context['pattern']}"
+        pattern = context["pattern"]
+        return f"{shown(given)} does not have the right form", _FORMS.get(pattern, f"it must match {pattern}")
     return message[:1].lower() + message[1:], ""

@@ -34,12 +34,16 @@ from holdfast.prepare.terms import (
     ReviewQuestion,
     Severity,
 )
-from holdfast.problems import Fault
+from holdfast.problems import Fault, form
 
 KeyT = TypeVar("KeyT", bound=str)
 ItemT = TypeVar("ItemT")
 Texts = Annotated[tuple[Text, ...], Field(min_length=1)]
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(?:[-_][a-z0-9]+)*$", max_length=60)]
+_SLUG = form(
+    r"^[a-z0-9]+(?:[-_][a-z0-9]+)*$",
+    "write small letters and digits, with single hyphens or underscores between them",
+)
+Slug = Annotated[str, Field(pattern=_SLUG, max_length=60)]
 """A short handle: small letters, digits and single hyphens."""
 
 
@@ -215,7 +219,7 @@ def _with_criteria(tier: Tier) -> Tier:
     return tier
 
 
-Step = Annotated[str, Field(pattern=r"^(deputies|tier_2|tier_3)$")]
+Step = Annotated[str, Field(pattern=form(r"^(deputies|tier_2|tier_3)$", "write deputies, tier_2 or tier_3"))]
 
 
 class Escalation(Entry):
@@ -233,7 +237,7 @@ class Message(Entry):
     on: Moment
     to: Somebody
     within: Duration
-    channel: Annotated[str, Field(pattern=r"^email$")] = "email"
+    channel: Annotated[str, Field(pattern=form(r"^email$", "write email"))] = "email"
     template: Slug
 
 
@@ -271,10 +275,13 @@ TEMPLATE_WORDS: Mapping[str, str] = {
 """What `{word}` in a template stands for."""
 
 
+_ONE_LINE = form(r"^[^\r\n]*$", "write it on one line")
+
+
 class Template(Entry):
     """The wording of a message; `{incident}` and the other TEMPLATE_WORDS are filled in."""
 
-    subject: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\r\n]*$")]
+    subject: Annotated[str, Field(min_length=1, max_length=200, pattern=_ONE_LINE)]
     text: Text
 
     def unknown_words(self) -> list[tuple[str, str]]:
@@ -521,12 +528,18 @@ class Governance(Entry):
     """What the regular review looks at."""
 
 
+_LABEL = form(
+    r"^[A-Za-z0-9][A-Za-z0-9.+-]{0,39}$",
+    "write up to 40 letters, digits, dots, + and -, beginning with a letter or digit: 1.0",
+)
+
+
 class Playbook(Entry):
     """`playbook.yaml`."""
 
     title: Text
     organisation: Text
-    version: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+-]{0,39}$")]
+    version: Annotated[str, Field(pattern=_LABEL)]
     """The organisation's own label; what identifies a version is the hash of the file's bytes."""
     owner: PersonId
     purpose: Text

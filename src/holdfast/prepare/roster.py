@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 from holdfast.people import AccessRole, IncidentRole
 from holdfast.prepare.documents import Document, Entry
 from holdfast.prepare.terms import Function
-from holdfast.problems import Fault, Problem, did_you_mean, shown
+from holdfast.problems import Fault, Problem, did_you_mean, form, shown
 
 Text = Annotated[str, Field(min_length=1, max_length=4_000)]
 
@@ -57,6 +57,9 @@ class Who(Entry):
         return bool(self.roles or self.titles or self.on_call)
 
 
+_PHONE = form(r"^(\+[0-9 ()-]{5,30})?$", "begin with the country code, such as +353 1 234 5678")
+
+
 class Person(Entry):
     id: PersonId
     name: Text
@@ -65,7 +68,7 @@ class Person(Entry):
     """What they may reach in Holdfast; decided in `holdfast.people`."""
     functions: tuple[Function, ...] = ()
     """Functions they sign a playbook version for."""
-    phone: str = Field("", pattern=r"^(\+[0-9 ()-]{5,30})?$")
+    phone: str = Field("", pattern=_PHONE)
     timezone: Zone = ""
     """IANA name: times in messages are told in it too. Unset: the installation's."""
 

@@ -32,10 +32,18 @@ from holdfast.prepare import durations
 from holdfast.prepare.documents import Entry
 from holdfast.prepare.durations import Duration
 from holdfast.prepare.terms import ContainmentKind, Dimension
-from holdfast.problems import Fault, shown
+from holdfast.problems import Fault, form, shown
 
 Text = Annotated[str, Field(min_length=1)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+Name = Annotated[
+    str,
+    Field(
+        pattern=form(
+            r"^[a-z0-9][a-z0-9._-]{0,62}$",
+            "begin with a small letter or digit; up to 62 more, dots, hyphens and underscores may follow",
+        )
+    ),
+]
 """Small letters, digits, `.`, `_`, `-`: it stands in addresses, file names and stream names."""
 PathText = Annotated[str, Field(min_length=1)]
 """A file, a folder or a glob, relative to the workspace or absolute."""

@@ -12,11 +12,11 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from holdfast.ledger.facts import LONGEST_TEXT, LONGEST_TITLE
 from holdfast.prepare import durations
 from holdfast.prepare.documents import Entry
-from holdfast.problems import Fault, shown
+from holdfast.problems import Fault, form, shown
 from holdfast.wording import visible
 
-INCIDENT_NUMBER = r"^INC-[1-9][0-9]{0,8}$"
-ALERT_NUMBER = r"^ALR-[1-9][0-9]{0,8}$"
+INCIDENT_NUMBER = form(r"^INC-[1-9][0-9]{0,8}$", "write its number, such as INC-1")
+ALERT_NUMBER = form(r"^ALR-[1-9][0-9]{0,8}$", "write its number, such as ALR-1")
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 """Times outside are slips of the pen, and some of them have no moment in UTC at all."""
 LARGEST_NUMBER = 2**53 - 1

@@ -16,6 +16,7 @@ from holdfast.detect.watched import limits_said, window_said
 from holdfast.prepare.systems import Metric, Monitor, System
 from holdfast.prepare.terms import ContainmentKind, Dimension
 from holdfast.prepare.versions import Applied
+from holdfast.problems import form
 from holdfast.shapes.base import (
     ALERT_NUMBER,
     INCIDENT_NUMBER,
@@ -227,6 +228,10 @@ class AlertGroups(Shown):
     groups: tuple[AlertGroup, ...]
 
 
+_OF_SYSTEM = form(r"^[^/]+/[^/]+$|^$", "name system and monitor, such as loan-approval/missing-values")
+_INCIDENT_OR_NONE = form(rf"^$|{INCIDENT_NUMBER}", "write its number, such as INC-1")
+
+
 class Chosen(Asked):
     """Which alerts: each by its number, or those of one monitor."""
 
@@ -236,7 +241,7 @@ class Chosen(Asked):
         InOrder("ALERT"),
     ] = ()
     """Their numbers: ALR-1 ALR-2."""
-    monitor: Annotated[Word, Field(pattern=r"^[^/]+/[^/]+$|^$"), Flag("--monitor", "SYSTEM/MONITOR")] = ""
+    monitor: Annotated[Word, Field(pattern=_OF_SYSTEM), Flag("--monitor", "SYSTEM/MONITOR")] = ""
     """All alerts of this monitor that wait for a person."""
     up_to: Number | None = None
     """With a monitor: none that were raised after the alert of this number."""
@@ -245,7 +250,7 @@ class Chosen(Asked):
 class Acknowledging(Chosen):
     """Which alerts somebody looks into."""
 
-    incident: Annotated[Word, Field(pattern=rf"^$|{INCIDENT_NUMBER}"), Flag("--incident", short="-i")] = ""
+    incident: Annotated[Word, Field(pattern=_INCIDENT_OR_NONE), Flag("--incident", short="-i")] = ""
     """With a monitor: those that belong to this incident, instead of those that wait."""
 
 

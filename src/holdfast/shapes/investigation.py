@@ -31,7 +31,7 @@ from holdfast.investigate.events import (
 from holdfast.investigate.kept import Kept
 from holdfast.investigate.links import parse
 from holdfast.prepare.terms import FactorGroup
-from holdfast.problems import Fault, NotAllowed
+from holdfast.problems import Fault, NotAllowed, form
 from holdfast.shapes.base import Asked, Flag, Number, Shown, Text, Time, Word, storable
 
 # Impact, as asked ------------------------------------------------------------------------------
@@ -111,8 +111,11 @@ class ReputationAsked(Asked):
     """Who hears of it, and what follows."""
 
 
+_CURRENCY = form(r"^([A-Z]{3})?$", "write its three capital letters, such as EUR")
+
+
 class FinanceAsked(Asked):
-    currency: Annotated[Word, Field(pattern=r"^([A-Z]{3})?$")] = ""
+    currency: Annotated[Word, Field(pattern=_CURRENCY)] = ""
     """ISO 4217: EUR."""
     direct: Number | None = None
     """Whole units of the currency."""

@@ -17,6 +17,7 @@ from holdfast.incident.loading import load
 from holdfast.interfaces.api import files
 from holdfast.interfaces.api.access import App, Caller, Now, Responds
 from holdfast.interfaces.api.addresses import EvidenceId, IncidentId
+from holdfast.problems import form
 from holdfast.shapes import evidence as shapes
 from holdfast.shapes.base import Storable
 from holdfast.wording import filesize
@@ -25,7 +26,8 @@ router = APIRouter(prefix="/incidents/{incident}/evidence", tags=["evidence"])
 
 LARGEST_FILE = LARGEST_SENT
 BYTES = "application/octet-stream"
-FileName = Annotated[Storable, Query(min_length=1, max_length=LONGEST_NAME, pattern=r"^[^/\\\x00-\x1f]+$")]
+_NAME = form(r"^[^/\\\x00-\x1f]+$", "leave out slashes and control characters")
+FileName = Annotated[Storable, Query(min_length=1, max_length=LONGEST_NAME, pattern=_NAME)]
 Title = Annotated[Storable, Query(min_length=1, max_length=LONGEST_TITLE)]
 Where = Annotated[Storable, Query(min_length=1, max_length=LONGEST_SOURCE)]
 
