@@ -13,7 +13,7 @@ from holdfast.incident.responding import Report
 from holdfast.prepare.terms import Severity
 from holdfast.prepare.versions import apply_workspace
 from holdfast.prepare.workspace import load_workspace
-from support.company import HELEN, MAYA, VICTOR
+from support.company import AISHA, HELEN, MAYA, VICTOR
 from support.pages import Reader, SetClock, open_company, signed_in
 
 
@@ -75,6 +75,24 @@ def test_a_note_is_typed_behind_the_word(application: Application, maya: Reader)
     assert "The broker confirms it" in maya.page(f"/incidents/{incident}").text
 
 
+def test_a_number_within_a_sentence_belongs_to_the_sentence(application: Application, maya: Reader) -> None:
+    first, second = declared(application), declared(application, "Letters are wrong")
+    on = f"/incidents/{second}"
+    address, sent = deeds(maya, f"note see {first} for the  same", on=on)[
+        f"Note on {second}: see {first} for the  same"
+    ]
+    assert (address, sent) == (f"{on}/notes", {"note": f"see {first} for the  same"})
+    assert f"Note on {first}: seen" in deeds(maya, f"{first} note seen", on=on)
+    titles = [sent["title"] for _, sent in deeds(maya, f"declare Same as {first} again", on=on).values()]
+    assert titles == [f"Same as {first} again"]
+
+
+def test_nothing_is_offered_on_an_incident_that_is_not_there(application: Application, maya: Reader) -> None:
+    declared(application)
+    assert "Note on" not in found(maya, "INC-99 note hello")
+    assert "Acknowledge" not in found(maya, "ack INC-99")
+
+
 def test_an_incident_is_declared_with_a_sentence(application: Application, maya: Reader) -> None:
     (address, sent), *_ = deeds(maya, "declare The assistant invents fees").values()
     assert maya.post(address, sent).headers["location"] == "/incidents/INC-1"
@@ -90,6 +108,8 @@ def test_a_containment_is_proposed_on_its_page_and_approved_from_the_palette(
     assert option
     proposed = {"option": option[1], f"reason-{option[1]}": "All batches are wrong"}
     assert maya.post(f"/incidents/{incident}/containment/proposals", proposed).status_code == 303
+    assert f"Approve {incident}-C1" not in deeds(signed_in(application, AISHA), "contain"), "it is not hers"
+    assert "Undone: " in found(maya, "contain")
     address, sent = deeds(maya, "contain")[f"Approve {incident}-C1"]
     assert maya.post(address, sent).status_code == 303
     assert f"Carry out {incident}-C1" in deeds(maya, "contain")

@@ -14,18 +14,23 @@ from urllib.parse import urlsplit
 
 from holdfast.contain import reading
 from holdfast.contain.containment import Stage
-from holdfast.incident import register
+from holdfast.incident import register, roles
 from holdfast.incident.incident import Incident
-from holdfast.incident.loading import NoSuchIncident
 from holdfast.incident.register import Filter
 from holdfast.interfaces.web.access import Visit
 from holdfast.interfaces.web.views.playbook import to_sign
+from holdfast.prepare.terms import Authority
+from holdfast.problems import NotAllowed
 from holdfast.steps import containment, incidents, playbook
+from holdfast.wording import sentence
 
 _EACH = 6
 _LOOKED_AT = 20
 """Running incidents, the gravest first, whose steps are offered where none is named."""
-_NUMBER = re.compile(r"\binc-?(\d{1,9})\b", re.IGNORECASE)
+_NUMBER = r"inc-?(\d{1,9})"
+_TYPED = re.compile(rf"\s*(?:{_NUMBER}(?:\s+|$))?(\S*)\s*(.*)", re.IGNORECASE | re.DOTALL)
+"""The incident, where its number stands in front; the verb; and the sentence behind it, as it was typed."""
+_ALONE = re.compile(_NUMBER, re.IGNORECASE)
 
 
 class Deed(NamedTuple):
@@ -45,15 +50,26 @@ class Deed(NamedTuple):
 
 
 def deeds(visit: Visit, q: str) -> list[Deed]:
-    """What the reader can do now that answers to what they typed; on an incident's page, about that one."""
-    named = _NUMBER.search(q)
-    words = _NUMBER.sub("", q).split()
-    verb, said = (words[0].lower(), " ".join(words[1:])) if words else ("", "")
-    on = f"INC-{int(named[1])}" if named else _page(visit)
+    """What the reader can do now that answers to what they typed; on an incident's page, about that one.
+
+    Another incident is meant by its number in front, `INC-4 note ...`, or as all that is said, `ack INC-4`. A
+    number within a sentence belongs to the sentence.
+    """
+    number, verb, said = _parts(q)
+    on = f"INC-{int(number)}" if number else _page(visit)
     made = [*_of_incidents(visit, _meant(visit, on), said), *_signatures(visit)]
     if not incidents.declare.refusal(visit.signed_in):
         made.append(_saying(said, "declare", "Declare an incident", "/declare", "/declare", "title"))
     return [one for one in made if one.answers(verb)][:_EACH]
+
+
+def _parts(q: str) -> tuple[str, str, str]:
+    """Number of the incident, verb in small letters, sentence."""
+    typed = _TYPED.fullmatch(q)
+    assert typed  # every text is of this form
+    number, verb, said = typed[1] or "", typed[2].lower(), typed[3].rstrip()
+    alone = _ALONE.fullmatch(said)
+    return (alone[1], verb, "") if alone and not number else (number, verb, said)
 
 
 def _meant(visit: Visit, incident: str) -> list[Incident]:
@@ -61,11 +77,8 @@ def _meant(visit: Visit, incident: str) -> list[Incident]:
     with visit.application.ledger.reading() as conn:
         if not incident:
             return register.find(conn, Filter(running=True), limit=_LOOKED_AT)
-        try:
-            state = register.get(conn, incident)
-        except NoSuchIncident:
-            return []
-        return [] if state.status.over else [state]
+        state = register.get(conn, incident)
+        return [state] if state.id and not state.status.over else []
 
 
 def _of_incidents(visit: Visit, running: Sequence[Incident], said: str) -> Iterator[Deed]:
@@ -84,14 +97,26 @@ def _containments(visit: Visit, state: Incident, base: str) -> Iterator[Deed]:
         return
     with visit.application.ledger.reading() as conn:
         known = reading.containments_of(conn, state.id)
+    may = _may_contain(visit, state)
     for one in known:
         own = f"{base}/containment/{one.id}"
-        if one.stage is Stage.PROPOSED:
-            yield Deed("contain approve", f"Approve {one.id}", one.name, f"{own}/approval")
-        elif one.stage is Stage.APPROVED:
-            yield Deed("contain carry", f"Carry out {one.id}", one.name, f"{own}/application")
+        effect = f"{one.name}: {sentence(one.does)} Undone: {sentence(one.undo)}"
+        if one.stage is Stage.PROPOSED and may:
+            yield Deed("contain approve", f"Approve {one.id}", effect, f"{own}/approval")
+        elif one.stage is Stage.APPROVED and may:
+            yield Deed("contain carry", f"Carry out {one.id}", effect, f"{own}/application")
     if not known:
         yield Deed("contain", f"Contain {state.id}\u2026", "choose how", f"{base}/containment", ready=False)
+
+
+def _may_contain(visit: Visit, state: Incident) -> bool:
+    """Whether the playbook gives the decision to a role that the reader fills."""
+    ground = visit.application.desk.ground_of(state)
+    try:
+        roles.require(state, ground.playbook, ground.roster, visit.actor, Authority.CONTAIN)
+    except NotAllowed:
+        return False
+    return True
 
 
 def _signatures(visit: Visit) -> Iterator[Deed]:

@@ -20,6 +20,8 @@ from holdfast.prepare import versions
 router = APIRouter()
 
 _EACH = 6
+LONGEST = 2000
+"""A sentence is typed behind a verb; what is longer has a form of its own."""
 """Hits shown of each kind."""
 
 Hit = tuple[str, str, str]
@@ -27,7 +29,7 @@ Hit = tuple[str, str, str]
 
 
 @router.get("/find")
-def find(visit: visit, q: Annotated[str, Query(max_length=200)] = "") -> Response:
+def find(visit: visit, q: Annotated[str, Query(max_length=LONGEST)] = "") -> Response:
     groups = [
         ("Incidents", _incidents(visit, q)),
         ("Alerts and facts", _numbered(visit, q)),
