@@ -56,7 +56,10 @@ def test_nobody_answers_and_the_ladder_is_climbed_by_the_clock(office: Office) -
     expect(page.get_by_text("The escalation has stopped.")).to_be_visible()
     before = len(office.letters())
     office.pass_by(minutes=40)
-    assert len(office.letters()) == before, "who answered is left in peace"
+    later = office.letters()[before:]
+    assert TOMAS.id.partition("@")[0] not in told(later, ""), "who answered is left in peace"
+    assert told(later, "") == told(later, "is acknowledged"), "whoever was called hears that, and no more"
+    assert len(later) == len(told(later, ""))
     state = load(office.application.ledger, INCIDENT).state
     assert state.acknowledged_at is not None
     assert breaches(office) == ["acknowledge"]

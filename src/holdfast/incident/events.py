@@ -232,7 +232,7 @@ class Absorbed(Fact):
     began_at: datetime | None
     alerts: tuple[AlertFacts, ...]
     reason: str
-    alert_systems: dict[str, str]
+    alert_systems: dict[str, str] = field(default_factory=dict)
     """Of those that came from another system than the two are about: which. Empty text: not known which."""
     impact: ImpactNoted | None = None
     """The greatest that was known there. It raises the tier here; the counts are not added to those of this

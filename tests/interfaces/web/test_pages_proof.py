@@ -23,6 +23,8 @@ from holdfast.prepare.versions import (
 )
 from holdfast.prepare.workspace import load_workspace
 from holdfast.problems import NotAllowed
+from holdfast.shapes.base import Asked, Number, Time
+from holdfast.steps.asking import Misread
 from support.company import HELEN, MAYA, PRIYA, SAMUEL, VICTOR, person
 from support.machines import Machine
 from support.pages import PASSWORD, START, Page, Reader, SetClock, open_company, signed_in
@@ -317,28 +319,36 @@ def test_a_form_that_was_not_sent_starts_from_what_is_known() -> None:
     assert not Typed(sent=True).ticked("box", True)
 
 
+class Asks(Asked):
+    """What a form asks, for the tests of reading one."""
+
+    at: Time | None = None
+    n: Number | None = None
+
+
 @pytest.mark.parametrize("text", ["2026-11-23T10:42", "2026-11-23T10:42:00Z", "2026-11-23T11:42+01:00"])
 def test_times_are_read_as_utc_unless_they_say_otherwise(text: str) -> None:
-    assert Typed({"at": text}).moment("at") == START
+    assert Typed({"when": text}).read(Asks, at="when").at == START
     assert local_moment(START) == "2026-11-23T10:42"
 
 
 @pytest.mark.parametrize("text", ["tomorrow", "23.11.2026", "2026-02-30T00:00"])
 def test_a_time_that_cannot_be_read_names_its_field(text: str) -> None:
-    with pytest.raises(Wrong, match="is not a time") as caught:
-        Typed({"at": text}).moment("at")
-    assert caught.value.name == "at"
+    with pytest.raises(Misread, match="is not a date or time") as caught:
+        Typed({"when": text}).read(Asks, at="when")
+    assert [one.place for one in caught.value.misplaced] == ["when"]
 
 
-@pytest.mark.parametrize(("text", "number"), [("1,200", 1200), (" 7 ", 7), ("-3", -3), ("", None)])
+@pytest.mark.parametrize(("text", "number"), [("1,200", 1200), (" 7 ", 7), ("", None)])
 def test_whole_numbers_are_read_as_people_write_them(text: str, number: int | None) -> None:
-    assert Typed({"n": text}).whole("n") == number
+    assert Typed({"n": text}).read(Asks).n == number
 
 
-@pytest.mark.parametrize("text", ["1.5", "many", "1e9", "٣", "--1", "9" * 40])
+@pytest.mark.parametrize("text", ["1.5", "many", "1e9", "--1", "-3", "9" * 40])
 def test_what_is_no_whole_number_is_refused(text: str) -> None:
-    with pytest.raises(Wrong, match="whole number"):
-        Typed({"n": text}).whole("n")
+    with pytest.raises(Misread) as caught:
+        Typed({"n": text}).read(Asks)
+    assert [one.place for one in caught.value.misplaced] == ["n"]
 
 
 def test_a_refusal_stands_next_to_its_field_or_else_to_the_form() -> None:

@@ -173,7 +173,7 @@ def test_the_palette_leads_to_an_incident(application: Application, enter: Calla
     page = enter()
     page.keyboard.press("Control+k")
     page.keyboard.type("declined")
-    expect(page.locator("#found [role=option]").first).to_contain_text(incident)
+    expect(page.locator("#found [aria-selected=true]")).to_contain_text(f"{incident} Loans are declined")
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/incidents/{incident}")
 
@@ -186,7 +186,7 @@ def test_the_palette_acts_on_the_incident_that_is_open(
     page.goto(f"/incidents/{incident}")
     page.keyboard.press("Control+k")
     page.keyboard.type("note Brokers confirm it")
-    expect(page.locator("#found [role=option]").first).to_contain_text("Brokers confirm it")
+    expect(page.locator("#found [aria-selected=true]")).to_contain_text("Brokers confirm it")
     page.keyboard.press("Enter")
     expect(page.locator("#timeline")).to_contain_text("Brokers confirm it")
 

@@ -312,6 +312,8 @@
     document.addEventListener("toggle", (event) => !event.target.open && changed.size && mark([]), true);
     if (palette) {
       palette.addEventListener("keydown", paletteKey);
+      // What was found for other words is not what is meant now.
+      query.addEventListener("input", () => choose(undefined));
       // Before a word is typed Enter opens, and does nothing: nobody acknowledges by slip.
       palette.addEventListener("htmx:afterSwap", () => choose(hits().find((hit) => query.value.trim() || hit.matches("a"))));
     }
