@@ -159,6 +159,23 @@ class TestTheWholeWay:
         assert (state.contained_at, state.switches) == (None, (number,))
         assert of_type(ledger, Contained) == []
 
+    def test_what_was_proposed_for_another_system_is_neither_approved_nor_carried_out(
+        self, steps: Containing, desk: Desk, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        """R-CON-08: an incident contains the system that it is about."""
+        proposed = steps.propose(incident, BROKERS, "brokers sent a faulty batch", by=AISHA, at=now)
+        approved = steps.propose(incident, OFF, "all of it is wrong", by=AISHA, at=now)
+        steps.approve(approved, by=TOMAS, at=now)
+        desk.name_system(incident, "customer-assistant", reason="it is the assistant", by=MAYA, at=now)
+        before = ledger.size()
+        for take in (
+            lambda: steps.approve(proposed, by=TOMAS, at=now),
+            lambda: steps.apply(approved, by=TOMAS, at=now),
+        ):
+            with pytest.raises(NotAllowed, match="is about customer-assistant now"):
+                take()
+        assert ledger.size() == before
+
     def test_what_the_log_shows_and_the_state_stand_in_one_transaction(
         self, steps: Containing, ledger: Ledger, incident: str, now: datetime
     ) -> None:

@@ -193,6 +193,7 @@ class Containing:
         def decide(view: _View) -> _Decided:
             incident = view.incident.state
             incident.require_running()
+            _require_same_system(view)
             rests_on = self._authority(view, view.action.authority, by)
             own = view.state.approve(rests_on, reason, self._not_preserved(view))
             if not own:
@@ -239,6 +240,8 @@ class Containing:
         def decide(view: _View) -> _Decided:
             incident = view.incident.state
             incident.require_running()
+            if not view.state.in_force:
+                _require_same_system(view)
             own = view.state.apply(at + self._settling(view))
             return _Decided(own, incident.set_switch(view.state.id) if own else ())
 
@@ -603,3 +606,14 @@ def _receivers(drafts: Sequence[Draft]) -> tuple[str, ...]:
 
 def _effect_in(decided: _Decided) -> EffectObserved:
     return next(fact for fact in decided.own if isinstance(fact, EffectObserved))
+
+
+def _require_same_system(view: _View) -> None:
+    """Raises NotAllowed where the incident turned out to be about another system than is contained."""
+    incident = view.incident.state
+    if view.state.system != incident.system:
+        raise NotAllowed(
+            f"{view.state.id} ({view.state.name}) contains {view.state.system}, and {incident.id} is about "
+            f"{incident.system or 'no system'} now; propose what contains that, or declare what is wrong "
+            f"with {view.state.system}"
+        )
