@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from glob import glob
+from glob import glob, iglob
 from pathlib import Path
 from typing import Literal
 
@@ -292,6 +292,17 @@ class _Opening:
                 f"column {shown(name)} holds the word {shown(word)}, which counts as a value; if it means "
                 f'that there is none, write missing: ["{word}"], and if not, missing: []'
             )
+
+
+def gone(path: str, base: Path) -> str:
+    """Why nothing can be read from a path of the configuration, as far as one look tells; empty where it is
+    there. Cheap enough to be asked again and again: no folder is listed."""
+    place = Path(path) if Path(path).is_absolute() else base / path
+    if place.exists():
+        return ""
+    if any(sign in path for sign in "*?["):
+        return "" if next(iglob(path, root_dir=base, recursive=True), None) else f"no file matches {place}"
+    return f"{place} is not there"
 
 
 def find(path: str, base: Path, called: str) -> Source:

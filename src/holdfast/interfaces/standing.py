@@ -16,7 +16,7 @@ from holdfast import clock, wording
 from holdfast.application import CLOCKS, Application
 from holdfast.detect import records
 from holdfast.detect.bounds import Bounds, bounds_of
-from holdfast.detect.records import Run
+from holdfast.detect.log import gone
 from holdfast.evidence import custody
 from holdfast.ledger import pulse, tables, timers
 from holdfast.ledger.ledger import Timer
@@ -163,11 +163,10 @@ def standing_of(application: Application) -> Standing:
     systems = {name: applied.model for name, applied in versions.active_systems(ledger).items()}
     working = working_of(application)
     with ledger.reading() as conn:
-        runs = records.runs(conn)
         bounds = bounds_of(conn, systems.values(), now, working=working.runs)
         messages = _messages_late(conn, now)
         evidence = _holds_evidence(conn)
-    silent = silent_systems(systems, runs, now)
+    silent = silent_systems(application, systems, now)
     quiet = {one.system.id for one in silent}
     return Standing(
         working=working,
@@ -200,14 +199,19 @@ def _hidden(application: Application, systems: Mapping[str, System]) -> frozense
     return frozenset(name for names in named for name in names)
 
 
-def silent_systems(systems: Mapping[str, System], runs: Mapping[str, Run], now: datetime) -> list[Silent]:
-    """Systems whose monitors fail, are overdue, or never ran."""
+def silent_systems(application: Application, systems: Mapping[str, System], now: datetime) -> list[Silent]:
+    """Systems whose log is gone, or whose monitors fail, are overdue, or never ran."""
+    with application.ledger.reading() as conn:
+        runs = records.runs(conn)
     found = []
     for name, system in systems.items():
-        run = runs.get(name)
-        if not system.is_covered or (run and not run.is_silent(now)):
+        if not system.is_covered or system.prediction_log is None:
             continue
-        why = run.reason or "its run is overdue" if run else "it has never run"
+        run = runs.get(name)
+        missing = gone(system.prediction_log.path, application.workspace)
+        if run and not run.is_silent(now) and not missing:
+            continue
+        why = missing or (run.reason or "its run is overdue" if run else "it has never run")
         found.append(Silent(system, why, run.last_run if run else None))
     return found
 

@@ -17,7 +17,9 @@ from holdfast.ledger.ledger import Draft
 from holdfast.ledger.pulse import Beat
 from holdfast.ledger.sealing import RefusedToSeal
 from holdfast.people import SYSTEM, Permission
-from support.company import MAYA
+from holdfast.prepare.versions import apply_workspace
+from holdfast.prepare.workspace import load_workspace
+from support.company import HELEN, MAYA
 from support.workspaces import HandClock, with_log
 
 
@@ -70,6 +72,22 @@ def test_a_log_that_is_there_makes_it_healthy(
     (found,) = (v for k, v in samples(client, company.flags_token).items() if "monitoring_silent" in k)
     assert found == 0
     assert samples(client, company.flags_token)["holdfast_systems_not_watched"] == 1
+
+
+@pytest.mark.parametrize("path", ["logs/loan-approval", "logs/loan-*/*.parquet"])
+def test_a_log_that_goes_away_between_two_runs_is_told_at_once(
+    client: TestClient, company: Application, clock: HandClock, path: str
+) -> None:
+    with_log(company.workspace, clock.now())
+    file = company.workspace / "systems" / "loan-approval.yaml"
+    file.write_text(file.read_text().replace("path: logs/loan-approval", f'path: "{path}"'))
+    apply_workspace(company.ledger, load_workspace(company.workspace), HELEN, clock.now())
+    clock.pass_by(AGAIN)
+    Worker(company).round(company.clock.now())
+    assert health(client)[0] == 200, health(client)
+    (company.workspace / "logs").rename(company.workspace / "elsewhere")
+    status, said = health(client)
+    assert (status, said["monitoring"], said["systems"]["silent"]) == (503, "silent", 1)
 
 
 def test_no_worker_anywhere_is_not_healthy(client: TestClient, company: Application) -> None:

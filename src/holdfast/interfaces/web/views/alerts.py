@@ -8,7 +8,6 @@ from urllib.parse import quote
 from fastapi import APIRouter, Response
 
 from holdfast import wording
-from holdfast.detect import records
 from holdfast.detect.bounds import bounds_of
 from holdfast.detect.records import Alert
 from holdfast.evidence import custody
@@ -58,9 +57,8 @@ def _inbox(
         counts = {
             key: lists.alerts(conn, outcomes, system, size=1).total for key, (_, outcomes) in SHOWN.items()
         }
-        runs = records.runs(conn)
         bounds = bounds_of(conn, models.values(), visit.now, working=working_of(visit.application).runs)
-    silent = [one.system.name for one in silent_systems(models, runs, visit.now)]
+    silent = [one.system.name for one in silent_systems(visit.application, models, visit.now)]
     tabs = [(title, _address(key, system), key == chosen, counts[key]) for key, (title, _) in SHOWN.items()]
     return visit.page(
         "pages/alerts.html",
