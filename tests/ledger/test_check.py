@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import Connection, delete, select, text, update
 
+from holdfast import clock
 from holdfast.ledger import keys, tables, tiles
+from holdfast.ledger.anchor import Kept, Memory, Sealed
 from holdfast.ledger.check import Report, check
 from holdfast.ledger.ledger import Draft, Ledger
 from holdfast.ledger.sealing import Anchor, RefusedToSeal, Sealer
 from holdfast.people import Actor
 from holdfast_verify.leaf import payload_commitment
-from holdfast_verify.note import Signer, sign
+from holdfast_verify.note import Signer, VerifierKey, sign
 from holdfast_verify.tree import leaf_hash
 from support.kettles import KettleFilled, kettles
 
@@ -203,3 +206,160 @@ def test_a_torn_line_in_the_file_of_checkpoints_is_cut_off(
     sealer.seal(now)
     assert [sealed.size for sealed in anchor.kept()] == [300, 310, 311]
     assert checked().holds
+
+
+# Sealed while it is checked ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def seals(ledger: Ledger, sealer: Sealer, now: datetime) -> Callable[[], None]:
+    """What a worker does beside the check: two facts, each of them sealed."""
+
+    def both() -> None:
+        for _ in range(2):
+            version = ledger.stream("kettle/beside").version
+            fact = KettleFilled(kettle="beside", litres=1.0)
+            ledger.append(Draft("kettle/beside", version, [fact]), by=ANA, at=now + timedelta(hours=1))
+            assert sealer.seal(now + timedelta(hours=1)) is not None
+
+    return both
+
+
+Beside = Callable[[str, Callable[[], None]], list[str]]
+
+MOMENTS = (
+    "after the memory was read",
+    "after the anchor was read",
+    "before the database is opened",
+    "after the database was opened",
+)
+
+
+@pytest.fixture
+def beside(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Beside:
+    """Have something done, once each, at one moment of the next check or at all; what is returned is still
+    to come."""
+
+    def at(when: str, what: Callable[[], None]) -> list[str]:
+        left = [moment for moment in MOMENTS if when in (moment, "all the time")]
+        opened, memory_read, missing, lines = ledger.reading, Memory.read, Anchor.missing, Anchor.lines
+
+        def reached(moment: str) -> None:
+            if moment in left:
+                left.remove(moment)
+                with monkeypatch.context() as patched:
+                    patched.setattr(ledger, "reading", opened)
+                    patched.setattr(Memory, "read", memory_read)
+                    patched.setattr(Anchor, "missing", missing)
+                    patched.setattr(Anchor, "lines", lines)
+                    what()
+
+        @contextmanager
+        def reading() -> Iterator[Connection]:
+            reached("before the database is opened")
+            with opened() as conn:
+                conn.execute(select(tables.head)).all()  # its first statement settles what a reader sees
+                reached("after the database was opened")
+                yield conn
+
+        def read(self: Memory, key: VerifierKey) -> Kept:
+            found = memory_read(self, key)
+            reached("after the memory was read")
+            return found
+
+        def is_missing(self: Anchor) -> bool:
+            found = bool(missing.__get__(self))
+            if found:
+                reached("after the anchor was read")
+            return found
+
+        def each(self: Anchor) -> Iterator[Sealed | str]:
+            yield from list(lines(self))
+            reached("after the anchor was read")
+
+        monkeypatch.setattr(ledger, "reading", reading)
+        monkeypatch.setattr(Memory, "read", read)
+        monkeypatch.setattr(Anchor, "missing", property(is_missing))
+        monkeypatch.setattr(Anchor, "lines", each)
+        return left
+
+    return at
+
+
+@pytest.fixture
+def remembered(ledger: Ledger, sealer: Sealer, anchor: Anchor, memory: Memory) -> Checked:
+    """The check that asks the key's memory too."""
+    key = Signer(ledger.origin, sealer.key).verifier_key
+    return lambda: check(ledger, key, anchor, memory=memory)
+
+
+@pytest.mark.parametrize("moment", [*MOMENTS, "all the time"])
+@pytest.mark.parametrize("first", [False, True], ids=["sealed before", "never sealed before"])
+def test_what_is_sealed_while_it_is_checked_is_no_finding(
+    request: pytest.FixtureRequest,
+    remembered: Checked,
+    seals: Callable[[], None],
+    beside: Beside,
+    moment: str,
+    first: bool,
+) -> None:
+    """R-EVD-04: a worker seals every second, and the ledger that it seals holds."""
+    if not first:
+        request.getfixturevalue("checked")
+    left = beside(moment, seals)
+    report = remembered()
+    assert (left, report.problems, report.unknown) == ([], [], [])
+    again = remembered()
+    assert (again.verdict, again.checkpoints, again.anchored) == ("holds", again.anchored, again.checkpoints)
+    times = len(MOMENTS) if moment == "all the time" else 1
+    assert again.checkpoints == 2 * times + (0 if first else 2)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_what_is_sealed_while_it_is_checked_hides_no_cut_tail(
+    checked: Checked, remembered: Checked, ledger: Ledger, sealer: Sealer, beside: Beside, moment: str
+) -> None:
+    """R-EVD-04/cut: what was cut before the database is opened shows at once, what is cut later next time."""
+
+    def cut() -> None:
+        before = ledger.stream("kettle/all").facts[299]
+        change(ledger, delete(tables.facts).where(tables.facts.c.seq >= 300))
+        change(ledger, delete(tables.checkpoints).where(tables.checkpoints.c.size > 300))
+        change(ledger, update(tables.head).values(size=300, last_at=clock.stamp(before.at)))
+        change(ledger, update(tables.streams).values(version=300, last_hash=before.leaf_hash))
+
+    beside(moment, cut)
+    first = remembered()
+    if moment != "after the database was opened":
+        assert any("only 300 facts are stored; the tail was cut" in each for each in first.problems)
+    assert any("only 300 facts are stored; the tail was cut" in each for each in remembered().problems)
+
+
+@pytest.mark.parametrize("place", ["the anchor", "the memory"])
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_what_is_sealed_while_it_is_checked_hides_no_older_copy_outside(
+    checked: Checked,
+    remembered: Checked,
+    anchor: Anchor,
+    memory: Memory,
+    ledger: Ledger,
+    sealer: Sealer,
+    seals: Callable[[], None],
+    beside: Beside,
+    moment: str,
+    place: str,
+) -> None:
+    """An older copy is put back while others seal: what the database holds shows it, then or at the next
+    check."""
+    path = anchor.path if place == "the anchor" else memory.path
+    older = path.read_bytes()
+
+    def sealed_and_put_back() -> None:
+        seals()
+        path.write_bytes(older)
+
+    beside(moment, sealed_and_put_back)
+    first = remembered()
+    if moment != "after the database was opened":
+        assert any("an older copy was put in its place" in each for each in first.problems)
+    assert any("an older copy was put in its place" in each for each in remembered().problems)

@@ -18,11 +18,12 @@ from sqlalchemy import Connection, select, text
 
 from holdfast import clock
 from holdfast.ledger import schema, tables, tiles
-from holdfast.ledger.anchor import Anchor, AnchorProblem, Kept, Memory, Sealed
+from holdfast.ledger.anchor import Anchor, Memory, Sealed
 from holdfast.ledger.chain import Chain, as_bytes
 from holdfast.ledger.events import LedgerChecked
 from holdfast.ledger.facts import Recorded
 from holdfast.ledger.ledger import Ledger, recorded_from
+from holdfast.ledger.outside import Outside
 from holdfast.ledger.projections import Scratch
 from holdfast.wording import plural
 from holdfast_verify import note
@@ -98,25 +99,27 @@ def check(
 
     `known` are checkpoints that somebody else kept. Raises nothing for what it finds.
     """
+    outside = Outside.read(anchor, memory, key)  # first: whoever seals meanwhile adds to the database last
     with ledger.reading() as conn:
-        return check_within(conn, ledger, key, anchor, progress, memory, inspections, known)
+        return check_within(conn, ledger, outside, progress, inspections, known)
 
 
 def check_within(
     conn: Connection,
     ledger: Ledger,
-    key: note.VerifierKey,
-    anchor: Anchor,
+    outside: Outside,
     progress: Callable[[int], None],
-    memory: Memory | None,
     inspections: Sequence[Inspection],
     known: Sequence[Sealed] = (),
 ) -> Report:
-    """The check of what one transaction sees, also of what it has written itself."""
+    """The check of what one transaction sees, also of what it has written itself.
+
+    `outside` was read before the transaction saw anything, or while nobody else could seal.
+    """
     report = Report()
-    checker = _Checker(conn, ledger, key, report, inspections)
+    checker = _Checker(conn, ledger, outside.key, report, inspections)
     try:
-        for problem in checker.run(anchor, memory, known, progress):
+        for problem in checker.run(outside, known, progress):
             report.problems.append(problem)
             if len(report.problems) >= WORST:
                 report.problems.append("more problems were found; the first ones are above")
@@ -149,17 +152,18 @@ class _Checker:
         self.readable = True
 
     def run(
-        self, anchor: Anchor, memory: Memory | None, known: Sequence[Sealed], progress: Callable[[int], None]
+        self, outside: Outside, known: Sequence[Sealed], progress: Callable[[int], None]
     ) -> Iterator[str]:
         yield from _guarded("the schema", schema.differences(self.conn))
         yield from _guarded("the database file", self._damage())
-        head, stored, outside = self._head(), list(self._stored_checkpoints()), _outside(anchor)
+        head, stored = self._head(), list(self._stored_checkpoints())
         self.chain.origin = head[0]
-        signed = _signed(memory, self.key)
-        wanted = {one.size for one in (*stored, *outside, *known, signed) if isinstance(one, Sealed)}
+        outside = outside.up_to(len(stored))
+        claimed = (*stored, *outside.checkpoints, *known, outside.newest_signed)
+        wanted = {one.size for one in claimed if isinstance(one, Sealed)}
         yield from _guarded("the facts", self._facts(wanted, max(self._sizes(stored), default=0), progress))
         yield from _guarded("the head", self._is_head(head))
-        yield from _guarded("the checkpoints", self._checkpoints(stored, outside, memory, anchor))
+        yield from _guarded("the checkpoints", self._checkpoints(stored, outside))
         yield from _guarded("checkpoints kept elsewhere", self._known(known))
         yield from _guarded("the hash tiles", self._tiles())
         yield from _guarded("the streams", self._streams())
@@ -237,27 +241,17 @@ class _Checker:
             except (ValueError, TypeError) as error:
                 yield f"checkpoint of size {row.size!r} in the database cannot be read: {error}"
 
-    def _checkpoints(
-        self,
-        stored: list[Sealed | str],
-        outside: list[Sealed | str],
-        memory: Memory | None,
-        anchor: Anchor,
-    ) -> Iterator[str]:
+    def _checkpoints(self, stored: list[Sealed | str], outside: Outside) -> Iterator[str]:
         held = [one for one in stored if isinstance(one, Sealed)]
         yield from (one for one in stored if isinstance(one, str))
         yield from self._each("checkpoint", held)
         yield from _never_back("checkpoint", held)
         self.report.checkpoints = len(stored)
-        kept = [one for one in outside if isinstance(one, Sealed)]
-        yield from (one for one in outside if isinstance(one, str))
-        self.report.anchored = len(kept)
-        yield from self._kept_outside(held, kept, anchor)
-        if memory is not None:
-            found = held if anchor.missing else kept
-            place = "the database" if anchor.missing else anchor.path.name
-            yield from self._remembered(memory, Kept(len(found), found[-1] if found else None), place)
-        yield from self._counted_before(held, kept, anchor)
+        yield from (one for one in outside.lines or () if isinstance(one, str))
+        self.report.anchored = len(outside.checkpoints)
+        yield from self._kept_outside(held, outside)
+        yield from self._remembered(held, outside)
+        yield from self._counted_before(held, outside)
 
     def _each(self, what: str, sealed: Sequence[Sealed]) -> Iterator[str]:
         for one in sealed:
@@ -280,9 +274,9 @@ class _Checker:
             return f"said to be signed at {clock.stamp(sealed.at)}, before the facts it covers"
         return None
 
-    def _kept_outside(self, held: list[Sealed], kept: list[Sealed], anchor: Anchor) -> Iterator[str]:
-        name = anchor.path.name
-        if anchor.missing:
+    def _kept_outside(self, held: list[Sealed], outside: Outside) -> Iterator[str]:
+        name, kept = outside.anchor.path.name, outside.checkpoints
+        if outside.lines is None:
             if held:
                 self.report.unknown.append(
                     f"{name} is missing, so nothing outside the database says which checkpoints there must "
@@ -305,32 +299,38 @@ class _Checker:
         elif len(kept) > len(held) + 1:  # one more is what a crash between the two leaves
             yield f"the database holds {len(held)} checkpoints, {name} {len(kept)}: some were taken out of it"
 
-    def _remembered(self, memory: Memory, kept: Kept, place: str) -> Iterator[str]:
-        if memory.missing:
+    def _remembered(self, held: list[Sealed], outside: Outside) -> Iterator[str]:
+        if outside.memory is None:
+            return
+        signed = outside.signed
+        if signed is None:
             self.report.unknown.append(
-                f"{memory.path.name}, which says what the key has signed, is missing beside it. Put it back; "
-                "where none is left, `holdfast ledger anchor --help` says how to go on"
+                f"{outside.memory.path.name}, which says what the key has signed, is missing beside it. Put "
+                "it back; where none is left, `holdfast ledger anchor --help` says how to go on"
             )
             return
-        try:
-            signed = memory.read(self.key)
-        except AnchorProblem as error:
-            yield str(error)
+        if isinstance(signed, str):
+            yield signed
             return
-        if signed == kept:
+        in_database = outside.lines is None
+        found = held if in_database else outside.checkpoints
+        place = "the database" if in_database else outside.anchor.path.name
+        if outside.agrees(found):
             return
         problem = self._problem(signed.newest) if signed.newest is not None else None
         if problem and signed.newest is not None:
             yield f"the checkpoint of size {signed.newest.size} that the key has last signed: {problem}"
-        if signed.count != kept.count + 1:  # one more is what a crash between the two leaves
+        if signed.count != len(found) + 1:  # one more is what a crash between the two leaves
             yield (
-                f"the key has signed {signed.count} checkpoints, {place} holds {kept.count}, or ends with "
+                f"the key has signed {signed.count} checkpoints, {place} holds {len(found)}, or ends with "
                 "another one: an older copy was put in its place"
             )
 
-    def _counted_before(self, held: list[Sealed], kept: list[Sealed], anchor: Anchor) -> Iterator[str]:
+    def _counted_before(self, held: list[Sealed], outside: Outside) -> Iterator[str]:
         """Earlier checks, which are facts, have counted the checkpoints there were."""
-        places = {"the database": held} | ({} if anchor.missing else {anchor.path.name: kept})
+        places = {"the database": held}
+        if outside.lines is not None:
+            places[outside.anchor.path.name] = outside.checkpoints
         for place, found in places.items():
             for seq, checked in self.checks:
                 count = sum(one.size <= seq for one in found)
@@ -395,20 +395,6 @@ def _guarded(what: str, found: Iterator[str]) -> Iterator[str]:
         yield from found
     except Exception as error:
         yield f"{what} cannot be checked: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
-
-
-def _outside(anchor: Anchor) -> list[Sealed | str]:
-    try:
-        return list(anchor.lines())
-    except AnchorProblem as problem:
-        return [str(problem)]
-
-
-def _signed(memory: Memory | None, key: note.VerifierKey) -> Sealed | None:
-    try:
-        return None if memory is None else memory.read(key).newest
-    except AnchorProblem:
-        return None  # said where it is compared
 
 
 def _never_back(what: str, sealed: Sequence[Sealed]) -> Iterator[str]:

@@ -20,6 +20,7 @@ from holdfast.ledger.anchor import Anchor, Kept, Memory, Sealed
 from holdfast.ledger.check import Inspection, check_within
 from holdfast.ledger.events import STREAM, LedgerUpgraded
 from holdfast.ledger.ledger import Ledger, NotALedger, Stream
+from holdfast.ledger.outside import Outside
 from holdfast.ledger.projections import add_up
 from holdfast.ledger.tables import SCHEMA, metadata
 from holdfast.people import SYSTEM
@@ -160,10 +161,8 @@ def _tables(
         report = check_within(
             conn,
             ledger,
-            key,
-            anchor,
+            Outside.read(anchor, None if was == FIRST and memory.missing else memory, key),
             lambda done: progress("checking that it holds", done),
-            None if was == FIRST and memory.missing else memory,
             inspections,
         )
         if not report.holds:
