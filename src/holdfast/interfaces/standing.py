@@ -20,6 +20,7 @@ from holdfast.detect.log import gone
 from holdfast.evidence import custody
 from holdfast.ledger import pulse, tables, timers
 from holdfast.ledger.ledger import Timer
+from holdfast.ledger.outbox import MessageSent
 from holdfast.ledger.pulse import Beat
 from holdfast.prepare import versions
 from holdfast.prepare.systems import System
@@ -223,10 +224,15 @@ def clocks_late(application: Application, now: datetime) -> list[Timer]:
 
 
 def _messages_late(conn: Connection, now: datetime) -> int:
-    box = tables.outbox.c
-    query = select(func.count()).select_from(tables.outbox)
-    due = query.where(box.state == "queued", box.next_at <= clock.stamp(now - MESSAGE_LATE))
-    return int(conn.execute(due).scalar_one())
+    """Messages that were queued minutes ago and have not left, however often they were tried; and those that
+    were given up, as long as none has left since they were queued: then it is not the address."""
+    box, facts = tables.outbox.c, tables.facts.c
+    sent = select(func.max(facts.seq)).where(facts.type == MessageSent.type).scalar_subquery()
+    waiting = (box.state == "queued") & (facts.recorded_at <= clock.stamp(now - MESSAGE_LATE))
+    given_up = (box.state == "dead") & (box.queued_seq > func.coalesce(sent, -1))
+    joined = tables.outbox.join(tables.facts, facts.seq == box.queued_seq)
+    query = select(func.count()).select_from(joined).where(waiting | given_up)
+    return int(conn.execute(query).scalar_one())
 
 
 def _holds_evidence(conn: Connection) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from holdfast.interfaces.worker.worker import Worker
 from holdfast.ledger import pulse
 from holdfast.ledger.events import STREAM, LedgerChecked
 from holdfast.ledger.ledger import Draft
+from holdfast.ledger.outbox import DeliveryFailed, QueuedMessage
 from holdfast.ledger.pulse import Beat
 from holdfast.ledger.sealing import RefusedToSeal
 from holdfast.people import SYSTEM, Permission
@@ -165,6 +167,30 @@ def test_messages_that_do_not_leave_are_told(
     Worker(company).write_pulse(clock.now())
     status, said = health(client)
     assert (status, said["messages_late"] > 0) == (503, True)
+
+
+class Refusing:
+    """A mail server that answers at once, and takes nothing."""
+
+    def __init__(self, *, for_good: bool) -> None:
+        self.for_good = for_good
+
+    def deliver(self, message: QueuedMessage) -> str:
+        raise DeliveryFailed("550 nobody is here", refused=self.for_good)
+
+
+@pytest.mark.parametrize("for_good", [False, True])
+def test_a_server_that_refuses_every_try_is_told(
+    client: TestClient, company: Application, clock: HandClock, incident: str, for_good: bool
+) -> None:
+    """Each try moves the next one on: what counts is when it was queued."""
+    worker = Worker(replace(company, channels={"email": Refusing(for_good=for_good)}))
+    for minute in range(1, 13):
+        clock.pass_by(timedelta(minutes=1))
+        worker.round(clock.now())
+        status, said = health(client)
+        if minute > 5:
+            assert (status, said["messages_late"] > 0) == (503, True), minute
 
 
 def test_a_database_that_is_away_is_told(
