@@ -445,7 +445,7 @@ def _count_affected(desk: Desk, counter: PredictionCounter) -> Callable[[Recorde
     def count(recorded: Recorded, at: datetime) -> None:
         incident = recorded.incident or ""
         state = load(desk.ledger, incident).state
-        known = assessing.impact_of(desk.ledger, incident).newest_count
+        known = assessing.impact_of(desk.ledger, incident).newest_whole
         if not state.system or state.status.over or _counted_since(desk.ledger, recorded):
             return
         if isinstance(recorded.fact, AlertJoined) and known and known.fact.counted.affected:

@@ -173,6 +173,25 @@ def test_the_impact_of_a_merged_incident_raises_the_tier_and_is_said(
     assert "4,100 people affected. It stands on INC-1 and is not added" in line.detail
 
 
+@pytest.mark.parametrize("known_between", [False, True])
+def test_the_impact_is_said_to_stand_where_it_was_noted_however_often_it_is_merged_on(
+    desk: Desk, ledger: Ledger, now: datetime, known_between: bool
+) -> None:
+    """R-ESC-02: INC-4 is sent to the record that holds the number, not to the one it came through."""
+    for _ in range(4):
+        desk.open(Report("Letters", system=LOANS, severity=Severity.MEDIUM), by=INES, at=now)
+    noted = ImpactNoted(incident="INC-2", users=4100, by_person=True)
+    ledger.append(*desk.noted(load(ledger, "INC-2"), noted, now), by=INES, at=now)
+    if known_between:
+        mild = ImpactNoted(incident="INC-3", users=3, by_person=True)
+        ledger.append(*desk.noted(load(ledger, "INC-3"), mild, now), by=INES, at=now)
+    for source, target in (("INC-2", "INC-3"), ("INC-3", "INC-4")):
+        closing.merge(desk, source, target, "the same letters", by=MAYA, at=now)
+    lines = [one.fact.line() for one in ledger.facts() if isinstance(one.fact, Absorbed)]
+    assert [line.title.split(" merged")[0] for line in lines] == ["INC-2", "INC-3"]
+    assert all("4,100 people affected. It stands on INC-2 and is not added" in line.detail for line in lines)
+
+
 def known(users: int, *, at_least: bool = False) -> ImpactNoted:
     return ImpactNoted(incident="INC-1", users=users, users_at_least=at_least)
 

@@ -80,6 +80,7 @@ def test_affected_people_are_counted_from_the_log_with_period_segment_and_groups
         end=now,
         where={"region": "north"},
         counted=counted,
+        part=True,
     )
 
 
@@ -112,6 +113,42 @@ def test_what_follows_from_the_count_stands_in_the_same_transaction(
     state = load(ledger, incident).state
     assert state.impact == ImpactNoted(incident=incident, **EVERYBODY)
     assert state.tier == 2
+
+
+def test_a_count_of_a_part_is_recorded_and_takes_nothing_back(
+    ledger: Ledger, incident: str, counter: FileCounter, now: datetime
+) -> None:
+    """R-IMP-02, R-ESC-02: neither a segment nor a part of the time replaces what the whole holds."""
+    asked: tuple[tuple[datetime | None, dict[str, str], str], ...] = (
+        (None, {}, WHY),
+        (None, {"region": "north"}, ""),
+        (now - timedelta(hours=2), {}, ""),
+    )
+    known = []
+    for start, where, because in asked:
+        by = WORKER if because else MAYA
+        assessing.count(
+            ledger, counter, incident, start, None, where, because=because, reassess=reassess, by=by, at=now
+        )
+        state = load(ledger, incident).state
+        known.append((state.impact, state.gravest_impact, state.tier))
+    assert known == [known[0]] * 3
+    assert known[0][0] == ImpactNoted(incident=incident, **EVERYBODY)
+    assert not any(one.fact.by_person for one in ledger.facts() if isinstance(one.fact, ImpactNoted))
+    impact = assessing.impact_of(ledger, incident)
+    assert [kept.fact.part for kept in impact.counts] == [False, True, True]
+    assert impact.said()[1].startswith("count 3, by Maya Okafor, is of a part and does not rule")
+
+
+def test_a_segment_of_which_a_person_says_that_all_are_affected_rules(
+    ledger: Ledger, incident: str, counter: FileCounter, now: datetime
+) -> None:
+    """R-IMP-02: that is a judgement of who is affected, and not a look at a part."""
+    assessing.count(ledger, counter, incident, because=WHY, reassess=reassess, by=WORKER, at=now)
+    judged = {"where": {"region": "south"}, "because": "only these went to the wrong model"}
+    assessing.count(ledger, counter, incident, **judged, reassess=reassess, by=MAYA, at=now)
+    impact = assessing.impact_of(ledger, incident)
+    assert (impact.chosen, impact.by_person, impact.is_at_least) == (2, True, False)
 
 
 def test_versions_of_the_assessment_are_kept_with_who_and_when(

@@ -22,7 +22,7 @@ from holdfast.investigate.events import (
     ReputationImpact,
     UserImpact,
 )
-from holdfast.investigate.impact import Assessment, Impact, fold, known_period, period_to_count
+from holdfast.investigate.impact import Assessment, Impact, fold, is_part, known_period, period_to_count
 from holdfast.people import Actor
 from holdfast.problems import NotAllowed
 from holdfast.shapes.investigation import shown_impact
@@ -368,3 +368,94 @@ def test_what_stands_beside_a_stated_number_is_at_least_where_the_count_is() -> 
     ]
     shown = shown_impact("INC-1", after(BOUNDED))
     assert (shown.people, shown.at_least) == (310, True)
+
+
+def part(number: int, users: int | None, because: str = "") -> ImpactCounted:
+    """A count over a segment, or over a part of the time."""
+    return replace(counted(number, users=users), where={"region": "Köln"}, because=because, part=True)
+
+
+class TestACountOfAPart:
+    """R-IMP-02: what a part holds never replaces what the whole holds."""
+
+    whole = (counted(users=320), WORKER)
+
+    def test_leaves_the_count_of_the_whole_in_force_and_is_shown_beside_it(self) -> None:
+        impact = after(self.whole, part(2, 163), part(3, 8))
+        assert impact.noted("INC-1") == after(self.whole).noted("INC-1")
+        assert (impact.people, impact.is_at_least, len(impact.counts)) == (320, False, 3)
+        assert impact.said() == [
+            "count 1 in the log",
+            "count 3, by Maya Okafor, is of a part and does not rule: 8 people affected "
+            "(400 predictions, 10.0%)",
+        ]
+
+    def test_leaves_a_persons_count_and_a_stated_number_in_force(self) -> None:
+        assert after(counted(users=320), part(2, 8)).people == 320
+        stated = after(assessed(STATED, affected=25), part(1, 8))
+        assert (stated.people, stated.is_at_least) == (25, False)
+        assert stated.said()[0] == "stated by Maya Okafor, version 1, which rules"
+
+    def test_is_at_least_so_many_where_nothing_else_is_counted(self) -> None:
+        impact = after(part(1, 163), part(2, 8))
+        assert impact.noted("INC-1").people()[0] == "at least 163 people affected"
+        assert impact.said()[0] == "count 1 of a part of the log"
+        (version,) = impact.assess("INC-1", SAID)
+        assert isinstance(version, ImpactAssessed)
+        assert (version.affected, version.at_least) == (163, True)
+        assert after(part(1, 8), part(2, 163)).people == 163
+
+    def test_gives_way_to_a_count_of_the_whole_whoever_makes_it(self) -> None:
+        for by in (MAYA, WORKER):
+            impact = after(part(1, 163), (counted(2, users=320), by))
+            assert (impact.people, impact.is_at_least) == (320, False)
+
+    def test_rules_once_a_person_names_it_and_no_other_part_replaces_it(self) -> None:
+        impact = after(self.whole, part(2, 163))
+        (version,) = impact.assess("INC-1", SAID, count=2)
+        assert isinstance(version, ImpactAssessed)
+        assert (version.affected, version.at_least, version.picked) == (163, False, True)
+        named = impact.after(version, NOW, MAYA).after(part(3, 200), NOW, MAYA)
+        named = named.after(counted(4, users=330), NOW, WORKER)
+        assert (named.people, named.is_at_least) == (163, False)
+        assert named.said()[1].startswith("count 4, by Holdfast, came later and does not rule: 330")
+        assert named.after(counted(5, users=340), NOW, MAYA).people == 340
+
+    def test_is_shown_where_the_whole_does_not_tell_who_is_affected(self) -> None:
+        impact = after((EXPOSED_ONLY, WORKER), part(2, 8))
+        assert (impact.people, impact.noted("INC-1").exposed_users) == (None, 800)
+        assert impact.said() == impact.beside() != []
+
+    def test_says_that_it_is_one(self) -> None:
+        line = part(2, 8).line()
+        assert line.title.startswith("Part of the impact counted: 8 people affected")
+        assert "it counts a part, not the whole incident" in line.detail
+
+    def test_is_recorded_once_and_does_not_hide_what_a_machine_counted(self) -> None:
+        asked = Asked(*PERIOD, {"region": "Köln"})
+        impact = after((counted(), WORKER))
+        (fact,) = impact.counted("INC-1", asked, tallied(Tally(400, 8)), MAYA, part=True)
+        impact = impact.after(fact, NOW, MAYA)
+        assert impact.counted("INC-1", asked, tallied(Tally(400, 8)), MAYA, part=True) == []
+        assert impact.counted("INC-1", Asked(*PERIOD), tallied(), WORKER) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_one"),
+    [
+        (Asked(NOW - timedelta(days=1), NOW), False),
+        (Asked(NOW - timedelta(days=2), NOW + timedelta(hours=1)), False),
+        (Asked(NOW - timedelta(days=1), NOW, {"region": "Köln"}), True),
+        (Asked(NOW - timedelta(hours=12), NOW), True),
+        (Asked(NOW - timedelta(days=1), NOW - timedelta(hours=12)), True),
+        (Asked(NOW - timedelta(hours=12), NOW, {"region": "Köln"}, (), "all of them"), False),
+    ],
+)
+def test_a_count_is_of_a_part_where_it_asks_for_less_than_is_known(asked: Asked, is_one: bool) -> None:
+    """R-IMP-02: unless a person says why every row of it is affected; people give times to the minute."""
+    state = Incident(id="INC-1", opened_at=NOW, began_at=NOW - timedelta(days=1))
+    contained = replace(state, contained_at=NOW + timedelta(seconds=30))
+    assert is_part(state, asked, NOW) is is_one
+    assert is_part(contained, asked, NOW + timedelta(hours=5)) is is_one
+    unknown = Incident(id="INC-1", opened_at=NOW)
+    assert is_part(unknown, asked, NOW) is not bool(asked.all_touched)

@@ -103,3 +103,9 @@ def test_an_older_count_says_at_least_so_many_as_it_kept_no_word_of_more() -> No
     assessed = read("impact.assessed", {**ASSESSED, "exposed": 800, "affected": 310, "count": 1}, 2)
     assert isinstance(assessed, ImpactAssessed)
     assert assessed.people().startswith("at least 310 people affected, as count 1 says")
+
+
+def test_a_count_of_before_parts_were_told_apart_rules_as_it_did() -> None:
+    fact = read("impact.counted", COUNTED)
+    assert isinstance(fact, ImpactCounted)
+    assert not fact.part

@@ -251,7 +251,8 @@ class Absorbed(Fact):
             return ""
         known = ", ".join(self.impact.people()) or "no number of people"
         return (
-            f"Impact as known there: {known}. It stands on {self.other} and is not added to the impact here."
+            f"Impact as known there: {known}. It stands on {self.impact.incident} and is not added to the "
+            "impact here."
         )
 
 
@@ -596,7 +597,10 @@ class ImpactNoted(Fact):
         return [f"{wording.people(n, at_least=least)} {word}" for n, least, word in counted if n is not None]
 
     def or_graver(self, known: ImpactNoted | None) -> ImpactNoted:
-        """This, with the greater of every number: a milder count takes nothing back."""
+        """This, with the greater of every number: a milder count takes nothing back.
+
+        It stands on the incident that knows of more people.
+        """
         if known is None:
             return self
         greater: dict[str, Any] = {
@@ -604,7 +608,10 @@ class ImpactNoted(Fact):
             for name in COUNTS
         }
         bounded = any(one.users_at_least and one.users == greater["users"] for one in (self, known))
-        return replace(self, **greater, users_at_least=bounded)
+        told = max(
+            (self, known), key=lambda one: [-1 if n is None else n for n in (one.users, one.exposed_users)]
+        )
+        return replace(self, **greater, users_at_least=bounded, incident=told.incident)
 
 
 COUNTS = ("users", "inferences", "share", "exposed_users", "exposed_inferences", "exposed_share")

@@ -16,7 +16,8 @@ from holdfast.incident.events import ImpactNoted
 from holdfast.incident.loading import Loaded, load
 from holdfast.incident.responding import Desk
 from holdfast.investigate.counting import CannotCount, Counted, PredictionCounter
-from holdfast.investigate.impact import Assessment, Impact, ImpactFact, fold, period_to_count
+from holdfast.investigate.events import ImpactCounted
+from holdfast.investigate.impact import Assessment, Impact, ImpactFact, fold, is_part, period_to_count
 from holdfast.investigate.kept import settle
 from holdfast.ledger.ledger import Draft, Ledger, Stream
 from holdfast.people import Actor
@@ -57,8 +58,8 @@ def count(
     """Count in [start, end) who was exposed and who is affected, and record it.
 
     Without a period: since the harm began, until it was contained or until now. `because` says why every row
-    of the segment is affected; without it the conditions of the incident's alerts tell which are. Raises
-    NotAllowed, NoSuchIncident.
+    of the segment is affected; without it the conditions of the incident's alerts tell which are, and a count
+    of a part rules only where nothing else is counted. Raises NotAllowed, NoSuchIncident.
     """
     state = load(ledger, incident).state
     state.require_running()
@@ -77,7 +78,8 @@ def count(
     def decide(impact: Impact) -> list[ImpactFact]:
         if impact.system != state.system:
             raise NotAllowed(f"{incident} was said to be about another system meanwhile; count again")
-        return impact.counted(incident, asked, counted, by, until_now=end is None and last == at)
+        until_now, part = end is None and last == at, is_part(state, asked, at)
+        return impact.counted(incident, asked, counted, by, until_now=until_now, part=part)
 
     _step(ledger, incident, decide, reassess, by, at)
     return counted
@@ -140,7 +142,9 @@ def _step(
             impact = impact.after(fact, at, by)
         if not facts:
             return []
-        noted = replace(impact.noted(incident), by_person=by.kind != "system")
+        # Who counts a part says nothing of the whole: what is known is not taken back for it.
+        part = any(isinstance(fact, ImpactCounted) and fact.part for fact in facts)
+        noted = replace(impact.noted(incident), by_person=by.kind != "system" and not part)
         # Appending to the incident's stream as loaded also holds off a closing at the same moment.
         return [Draft(stream.name, stream.version, facts), *reassess(loaded, noted, at)]
 

@@ -79,7 +79,7 @@ class FinanceImpact:
     """How the amounts were arrived at."""
 
 
-@fact("impact.counted", version=2)
+@fact("impact.counted", version=3)
 class ImpactCounted(Fact):
     """What the system counted in the prediction log, and exactly what it was asked (R-IMP-02)."""
 
@@ -95,12 +95,16 @@ class ImpactCounted(Fact):
     because: str = ""
     """Why every one of these rows is affected, as a person says; empty: the alerts' conditions tell which."""
     counted: Counted
+    part: bool = False
+    """Whether it counts a segment or a time that is less than the whole, and nobody says that all who are
+    affected are in it."""
 
     def line(self) -> Line:
         where = f", {wording.group(self.where)}" if self.where else ""
         period = f"{wording.utc(self.start)} to {wording.utc(self.end)}{where}"
         parts = [period, *self.rules(), *self.gaps()]
-        return Line(f"Impact counted: {affected(self.counted)}; {exposed(self.counted)}", "; ".join(parts))
+        what = "Part of the impact counted" if self.part else "Impact counted"
+        return Line(f"{what}: {affected(self.counted)}; {exposed(self.counted)}", "; ".join(parts))
 
     def rules(self) -> list[str]:
         """What makes a row count as affected; nothing where no rule does."""
@@ -110,7 +114,7 @@ class ImpactCounted(Fact):
 
     def gaps(self) -> list[str]:
         """What these numbers do not hold."""
-        found = []
+        found = ["it counts a part, not the whole incident"] if self.part else []
         reaches = self.counted.reaches
         if reaches is not None and reaches < self.end:
             found.append(f"the log reached {wording.utc(reaches)} when it was counted")
@@ -139,6 +143,12 @@ def _tally(tally: Tally, word: str, share: float | None) -> str:
     if tally.users is None:
         return f"people {word} are not told apart ({rows}{part})"
     return f"{wording.plural(tally.users, 'person', 'people')} {word} ({rows}{part})"
+
+
+@upcast("impact.counted", 2)
+def _ruling_whatever_was_asked(data: dict[str, Any]) -> dict[str, Any]:
+    """Before version 3 a count ruled whatever part it was of, and the incident says what it said."""
+    return {**data, "part": False}
 
 
 @upcast("impact.counted", 1)

@@ -61,7 +61,10 @@ class Impact:
     counts: tuple[Kept[ImpactCounted], ...] = ()
     versions: tuple[Kept[ImpactAssessed], ...] = ()
     chosen: int | None = None
-    """Number of the count that rules: the newest a person asked for or named, without one the newest."""
+    """Number of the count that rules: the newest a person asked for or named, without one the newest.
+
+    A count of a part rules only where it is named, or where nothing else is counted.
+    """
     by_person: bool = False
     """Whether a person chose that count."""
     ruling: Ruling = Ruling.COUNTED
@@ -78,11 +81,19 @@ class Impact:
     def _counted(self, fact: ImpactCounted, by: Actor) -> Impact:
         if fact.system != self.system:
             return self
+        if fact.part:
+            return replace(self, chosen=fact.number) if self._is_known_by_less_than(fact) else self
         if by.kind != "system":
             tells = fact.counted.affected is not None
             ruling = Ruling.COUNTED if tells else self.ruling
             return replace(self, chosen=fact.number, by_person=True, ruling=ruling)
         return self if self.by_person else replace(self, chosen=fact.number)
+
+    def _is_known_by_less_than(self, part: ImpactCounted) -> bool:
+        """Whether nothing is counted but parts, nobody named one of them, and they hold fewer people."""
+        if self.newest_whole is not None or self.by_person:
+            return False
+        return self.count is None or _people(self.count) <= _people(part)
 
     def _assessed(self, fact: ImpactAssessed) -> Impact:
         stated = fact.users.stated is not None
@@ -103,8 +114,13 @@ class Impact:
     @property
     def newest_count(self) -> Kept[ImpactCounted] | None:
         """The newest count in the log of the system, whether it rules or not."""
-        own = [kept for kept in self.counts if kept.fact.system == self.system]
-        return own[-1] if own else None
+        return next((kept for kept in reversed(self.counts) if kept.fact.system == self.system), None)
+
+    @property
+    def newest_whole(self) -> Kept[ImpactCounted] | None:
+        """The newest of them that is no count of a part."""
+        own = (kept for kept in reversed(self.counts) if kept.fact.system == self.system)
+        return next((kept for kept in own if not kept.fact.part), None)
 
     @property
     def stated(self) -> int | None:
@@ -125,7 +141,17 @@ class Impact:
         by_count = self._counted_people() is not None and (
             self.stated is None or self.ruling is Ruling.COUNTED
         )
-        return by_count and self.count is not None and not self.count.counted.complete
+        return by_count and self._from_below(self.count)
+
+    def _from_below(self, count: ImpactCounted | None, *, named: bool = False) -> bool:
+        """Whether more may be affected than a count says: by its rules, or because it is of a part.
+
+        Of a part that a person named as the impact, that person says that it is all.
+        """
+        if count is None:
+            return False
+        said_to_be_all = named or (self.by_person and count.number == self.chosen)
+        return not count.counted.complete or (count.part and not said_to_be_all)
 
     def affected_people(self, unknown: str = "not known") -> str:
         """`at least 310`: the number of people affected in words."""
@@ -138,29 +164,38 @@ class Impact:
     def said(self) -> list[str]:
         """Where the number of people affected comes from, and each number that stands beside it."""
         if self.people is None:
-            return []
+            return self.beside()
         counted, stated = self._counted_people(), self.stated
-        by_count = f"count {self.chosen} in the log" if counted is not None else ""
+        which = "of a part of" if self.count and self.count.part else "in"
+        by_count = f"count {self.chosen} {which} the log" if counted is not None else ""
         by_person = f"{self.versions[-1].by.name}, version {len(self.versions)}" if stated is not None else ""
         if not by_count or not by_person:
             rules = by_count or f"stated by {by_person}"
-            return [rules, *self._beside()]
-        from_below = self.count is not None and not self.count.counted.complete
+            return [rules, *self.beside()]
         says = {
-            by_count: wording.bounded(counted, from_below),
+            by_count: wording.bounded(counted, self._from_below(self.count)),
             f"stated by {by_person}": wording.thousands(stated),
         }
         first = f"stated by {by_person}" if self.ruling is Ruling.STATED else by_count
         others = [f"{name} says {number}" for name, number in says.items() if name != first]
-        return [f"{first}, which rules", *others, *self._beside()]
+        return [f"{first}, which rules", *others, *self.beside()]
 
-    def _beside(self) -> list[str]:
-        """The newest count of the machine where an earlier one of a person rules."""
-        newest = self.newest_count
-        if newest is None or newest.fact.number == self.chosen:
-            return []
-        later = f"count {newest.fact.number}, by {newest.by.name}, came later and does not rule"
-        return [f"{later}: {affected(newest.fact.counted)}"]
+    def beside(self) -> list[str]:
+        """The newest count where another one rules; where one of a part rules, the newest of the whole."""
+        others = [self.newest_count]
+        if self.count and self.count.part and self.newest_whole not in others:
+            others.append(self.newest_whole)
+        return [
+            f"count {kept.fact.number}, by {kept.by.name}, {self._aside(kept.fact)} and does not rule: "
+            f"{affected(kept.fact.counted)}"
+            for kept in others
+            if kept is not None and kept.fact.number != self.chosen
+        ]
+
+    def _aside(self, count: ImpactCounted) -> str:
+        if count.part:
+            return "is of a part"
+        return "came later" if count.number > (self.chosen or 0) else "is of the whole"
 
     def assessment(self) -> Assessment:
         """What the newest version judged: what a form starts from.
@@ -196,7 +231,14 @@ class Impact:
     # Deciding ----------------------------------------------------------------------------------
 
     def counted(
-        self, incident: str, asked: Asked, counted: Counted, by: Actor, *, until_now: bool = False
+        self,
+        incident: str,
+        asked: Asked,
+        counted: Counted,
+        by: Actor,
+        *,
+        until_now: bool = False,
+        part: bool = False,
     ) -> list[ImpactFact]:
         """Record what the log answered; nothing when that is what the count that rules already says.
 
@@ -212,13 +254,14 @@ class Impact:
             where=dict(asked.where),
             because=asked.all_touched,
             counted=counted,
+            part=part,
         )
-        newest = self.newest_count
-        known = self.count if by.kind != "system" else newest.fact if newest else None
+        newest = self.newest_count if part else self.newest_whole
+        known = self.count if by.kind != "system" and not part else newest.fact if newest else None
         ends = known.end if known and by.kind == "system" and until_now else now.end
         said_before = known is not None and replace(known, number=now.number) == replace(now, end=ends)
         overrules = self.ruling is Ruling.STATED and counted.affected is not None
-        takes_over = by.kind != "system" and (not self.by_person or overrules)
+        takes_over = by.kind != "system" and not part and (not self.by_person or overrules)
         return [] if said_before and not takes_over else [now]
 
     def assess(self, incident: str, said: Assessment, count: int | None = None) -> list[ImpactFact]:
@@ -228,12 +271,13 @@ class Impact:
         the version before said. Raises NotAllowed.
         """
         counted = self._count(incident, count)
+        picked = counted is not None and counted.number != self.chosen
         _require_sense(said)
         now = ImpactAssessed(
             incident=incident,
             number=len(self.versions) + 1,
             count=counted.number if counted else None,
-            picked=counted is not None and counted.number != self.chosen,
+            picked=picked,
             affected=None,
             at_least=False,
             exposed=counted.counted.exposed.users if counted else None,
@@ -243,7 +287,8 @@ class Impact:
             reputation=said.reputation,
             finance=said.finance,
         )
-        now = replace(now, **_assessed_people(said, counted))
+        at_least = self._from_below(counted, named=picked)
+        now = replace(now, **_assessed_people(said, counted, at_least=at_least))
         if self.newest and replace(self.newest, number=now.number, picked=now.picked) == now:
             return []
         return [now]
@@ -257,12 +302,18 @@ class Impact:
         raise NotAllowed(f"{incident} has no count number {number}; it has {len(self.counts)}")
 
 
-def _assessed_people(said: Assessment, count: ImpactCounted | None) -> dict[str, Any]:
+def _assessed_people(said: Assessment, count: ImpactCounted | None, *, at_least: bool) -> dict[str, Any]:
     """How many people are affected as an assessment says, and whether that is known from below only."""
     if said.users.stated is not None or count is None or count.counted.affected is None:
         return {"affected": said.users.stated, "at_least": False}
     number = count.counted.affected.users
-    return {"affected": number, "at_least": number is not None and not count.counted.complete}
+    return {"affected": number, "at_least": number is not None and at_least}
+
+
+def _people(count: ImpactCounted) -> int:
+    """How many people a count holds as affected; -1 where it does not tell."""
+    tally = count.counted.affected
+    return tally.users if tally and tally.users is not None else -1
 
 
 def _require_sense(said: Assessment) -> None:
@@ -314,6 +365,21 @@ def period_to_count(
     if first >= last:
         raise NotAllowed("the period ends before it begins; give a later end")
     return first, last
+
+
+def is_part(state: Incident, asked: Asked, now: datetime) -> bool:
+    """Whether a count is of less than all that is known of the incident: a segment, or a part of the time.
+
+    Not where a person says why every row of it is affected: that is a judgement of who is affected. People
+    give times to the minute. While nobody knows when it began, no count is known to be of the whole.
+    """
+    if asked.all_touched:
+        return False
+    known = known_period(state, now)
+    if asked.where or known is None:
+        return True
+    start, end = known
+    return asked.start > start or asked.end < end.replace(second=0, microsecond=0)
 
 
 def fold(facts: Iterable[tuple[ImpactFact, datetime, Actor]], system: str) -> Impact:

@@ -66,7 +66,8 @@ class CountAsked(Asked):
     )
     """Column and value; everybody when empty. A number may be written as text or as a number."""
     because: Text = ""
-    """Why every one of these rows is affected. Without it the conditions of the alerts tell which are."""
+    """Why every one of these rows is affected. Without it the conditions of the alerts tell which are, and a
+    count of a segment or of a part of the time rules only where nothing else is counted."""
 
 
 class UsersAsked(Asked):
@@ -140,7 +141,7 @@ class AssessmentAsked(Asked):
     finance: FinanceAsked = FinanceAsked()
     """What it costs."""
     count: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    """Number of the count it rests on; the one that rules unless named."""
+    """Number of the count it rests on, which rules then; the one that rules unless named."""
 
     def assessment(self) -> impact.Assessment:
         return impact.Assessment(
@@ -187,6 +188,8 @@ class CountedShown(Shown):
     """What makes a row count as affected."""
     because: str
     """Why every one of these rows is, as a person says."""
+    part: bool
+    """It is of a segment or a part of the time: it rules where it is named, or nothing else is counted."""
     total: int
     """Rows of the period, whatever their segment."""
     share: float | None
@@ -298,6 +301,7 @@ def _counted(kept: Kept[ImpactCounted]) -> CountedShown:
         at_least=counted.affected is not None and not counted.complete,
         rules=counted.rules,
         because=fact.because,
+        part=fact.part,
         total=counted.total,
         share=counted.share,
         exposed_share=counted.exposed_share,

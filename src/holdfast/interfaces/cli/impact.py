@@ -61,7 +61,8 @@ def _counted(made: shapes.ImpactShown, counted: shapes.CountedShown) -> Iterable
     yield "Only", wording.group(counted.where)
     yield (
         "Counted",
-        f"{wording.utc(counted.at)} by {counted.by}, count {counted.number} of {len(made.counts)}",
+        f"{wording.utc(counted.at)} by {counted.by}, count {counted.number} of {len(made.counts)}"
+        f"{', of a part' if counted.part else ''}",
     )
 
 

@@ -41,7 +41,9 @@ def _impact(visit: Visit, incident: str, form: Typed, status: int = 200) -> Resp
     found = assessing.impact_of(application.ledger, incident)
     applied = versions.active_systems(application.ledger).get(state.system)
     count = found.count
-    period = (count.start, count.end) if count else known_period(state, visit.now) or (None, visit.now)
+    known = known_period(state, visit.now)
+    # What nobody changes in the form is asked again: what a person judged as they put it, else the whole.
+    period = (count.start, count.end) if count and count.because else (known[0] if known else None, None)
     return visit.page(
         "pages/impact.html",
         "incidents",
@@ -102,7 +104,9 @@ def count(visit: visit, incident: IncidentNumber, form: typed) -> Response:
         counted = impact_steps.count(visit.call, incident, said.read(CountAsked))
     except NotAllowed as refused:
         return _impact(visit, incident, refuse(visit, form, "count", refused), status_of(refused))
-    visit.notice("Counted.", f"{sentence(affected(counted))} {sentence(exposed(counted))}")
+    found = assessing.impact_of(visit.application.ledger, incident)
+    told = (affected(counted), exposed(counted), *found.beside()[:1])
+    visit.notice("Counted.", " ".join(sentence(one) for one in told))
     return visit.back(f"/incidents/{incident}/impact")
 
 
