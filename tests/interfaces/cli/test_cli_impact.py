@@ -119,3 +119,18 @@ def test_a_segment_that_no_row_is_of_is_refused_and_not_counted_as_nobody(report
     assert "no row of the log has channel=brocker; did you mean broker?" in said.sentence
     twice = ("--where", "channel=broker", "--where", "channel=web")
     assert "two values at once" in shell("impact", "count", "INC-1", *twice).sentence
+
+
+def test_a_count_of_a_segment_is_shown_and_replaces_nothing(reported: Any) -> None:
+    """R-IMP-02: what the rules read stays what the whole log says."""
+    shell = reported
+    shell.done("incident", "name-system", "INC-1", "loan-approval")
+    shell.done("incident", "began", "INC-1", "2026-11-19")
+    before = known(shell)
+    assert before[1]
+    shown = shell.done("impact", "count", "INC-1", "--where", "channel=broker")
+    assert (shown["count"]["part"], shown["counts"][-1]["part"]) == (False, True)
+    assert "is of a part and does not rule" in " ".join(shown["source"])
+    assert known(shell) == before
+    last = shell.done("impact", "show", "INC-1")["counts"][-1]
+    assert last["where"] == {"channel": "broker"}
