@@ -14,6 +14,7 @@ from sqlalchemy import delete, event, insert, select, text, update
 
 from holdfast.ledger import keys, tables
 from holdfast.ledger.anchor import AnchorProblem
+from holdfast.ledger.anchoring import anchor_anew
 from holdfast.ledger.check import Report, check
 from holdfast.ledger.ledger import Draft, Ledger
 from holdfast.ledger.sealing import Anchor, Memory, RefusedToSeal, Sealer, newest
@@ -362,3 +363,27 @@ def test_the_anchor_says_where_it_is_unreadable(anchor: Anchor) -> None:
     ]
     with pytest.raises(AnchorProblem):
         anchor.standing()
+
+
+def test_an_anchor_written_anew_is_never_seen_in_part(
+    half_sealed: Ledger,
+    sealer: Sealer,
+    anchor: Anchor,
+    memory: Memory,
+    now: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever checks meanwhile, or after a kill, finds it missing or whole: a part looks as if it was cut."""
+    key = Signer("holdfast.example/test", sealer.key).verifier_key
+    whole = anchor.path.read_bytes()
+    anchor.path.unlink()
+    verdicts, synced = [], os.fsync
+
+    def fsync(handle: int) -> None:
+        synced(handle)
+        verdicts.append(checked(half_sealed, sealer).verdict)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    anchor_anew(half_sealed, key, anchor, memory, "the disk was lost", ANA, now)
+    assert set(verdicts) == {"cannot say", "holds"}
+    assert anchor.path.read_bytes() == whole

@@ -11,7 +11,7 @@ import fcntl
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -83,6 +83,10 @@ class Anchor:
             file.write(_line(sealed))
             file.flush()
             os.fsync(file.fileno())
+
+    def write_anew(self, held: Iterable[Sealed]) -> None:
+        """Put a lost file back in one step: a part of it would look as if it had been cut."""
+        _replace(self.path, b"".join(map(_line, held)), 0o644)
 
     def lines(self) -> Iterator[Sealed | str]:
         """Every line: its checkpoint, or a sentence about why it holds none.
@@ -166,14 +170,7 @@ class Memory:
             "key": str(key),
             "newest": json.loads(_line(kept.newest)) if kept.newest else None,
         }
-        beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        beside.unlink(missing_ok=True)
-        with _opened(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, "wb") as file:
-            file.write(json.dumps(document, indent=2).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, self.path)
-        _sync(self.path.parent)
+        _replace(self.path, json.dumps(document, indent=2).encode() + b"\n", 0o600)
 
     def read(self, key: VerifierKey) -> Kept:
         """Raises AnchorProblem where it is missing, unreadable, or of another key."""
@@ -263,6 +260,18 @@ def _whole(file: BinaryIO) -> int:
             return start + found + 1
         end = start
     return 0
+
+
+def _replace(path: Path, content: bytes, permissions: int) -> None:
+    """In one step, and wait until the disk has it."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.unlink(missing_ok=True)
+    with _opened(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, "wb", permissions) as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(beside, path)
+    _sync(path.parent)
 
 
 def _sync(folder: Path) -> None:

@@ -50,9 +50,8 @@ def anchor_anew(
     )
     # The fact first: what is written outside without it would look as if it had always been there.
     ledger.change(STREAM, lambda _: [told], by, at)
-    if anchor.missing:
-        for sealed in held:
-            anchor.keep(sealed)
+    if anchor.missing and held:
+        anchor.write_anew(held)
     if memory.missing:
         memory.keep(key, Kept(len(held), held[-1] if held else None))
     return told
