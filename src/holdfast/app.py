@@ -219,17 +219,17 @@ def upgrade_workspace(folder: Path, progress: Telling, environ: Mapping[str, str
     joined = _joined(settings, ledger, environ, None)
     at = joined.clock.now()
     try:
-        joined.vault.close_to_others()
-        done = upgrade(
-            ledger,
-            joined.verifier_key,
-            joined.anchor,
-            joined.memory,
-            joined.inspections(at),
-            version("holdfast"),
-            at,
-            progress,
-        )
+        with joined.vault.closing_to_others():
+            done = upgrade(
+                ledger,
+                joined.verifier_key,
+                joined.anchor,
+                joined.memory,
+                joined.inspections(at),
+                version("holdfast"),
+                at,
+                progress,
+            )
         joined.sealer.seal(at)
         return done
     finally:

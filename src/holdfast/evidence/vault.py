@@ -210,10 +210,22 @@ class Vault:
             return
         yield from self._open_to_others()
 
-    def close_to_others(self) -> None:
-        """Let nobody else read it: 0.1.0 made it as the system makes folders."""
-        if self.folder.is_dir():
-            self.folder.chmod(0o700)
+    @contextmanager
+    def closing_to_others(self) -> Iterator[None]:
+        """Let nobody else read it, for good unless what is done within fails: then it is as it was.
+
+        0.1.0 made it as the system makes folders.
+        """
+        if not self.folder.is_dir():
+            yield
+            return
+        was = stat.S_IMODE(self.folder.stat().st_mode)
+        self.folder.chmod(0o700)
+        try:
+            yield
+        except BaseException:
+            self.folder.chmod(was)
+            raise
 
     def _open_to_others(self) -> Iterator[str]:
         """What is shut away in a closed folder is read by nobody else, whatever its own mode."""
