@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from sqlalchemy import Connection, func, select
 
@@ -165,9 +166,9 @@ def standing_of(application: Application) -> Standing:
     working = working_of(application)
     with ledger.reading() as conn:
         bounds = bounds_of(conn, systems.values(), now, working=working.runs)
+        silent = silent_systems(conn, systems, application.workspace, now)
         messages = _messages_late(conn, now)
         evidence = _holds_evidence(conn)
-    silent = silent_systems(application, systems, now)
     quiet = {one.system.id for one in silent}
     return Standing(
         working=working,
@@ -200,20 +201,23 @@ def _hidden(application: Application, systems: Mapping[str, System]) -> frozense
     return frozenset(name for names in named for name in names)
 
 
-def silent_systems(application: Application, systems: Mapping[str, System], now: datetime) -> list[Silent]:
+def silent_systems(
+    conn: Connection, systems: Mapping[str, System], workspace: Path, now: datetime
+) -> list[Silent]:
     """Systems whose log is gone, or whose monitors fail, are overdue, or never ran."""
-    with application.ledger.reading() as conn:
-        runs = records.runs(conn)
-    found = []
+    runs, found = records.runs(conn), []
     for name, system in systems.items():
         if not system.is_covered or system.prediction_log is None:
             continue
         run = runs.get(name)
-        missing = gone(system.prediction_log.path, application.workspace)
-        if run and not run.is_silent(now) and not missing:
-            continue
-        why = missing or (run.reason or "its run is overdue" if run else "it has never run")
-        found.append(Silent(system, why, run.last_run if run else None))
+        if run is None:
+            why = "it has never run"
+        elif run.is_silent(now):
+            why = run.reason or "its run is overdue"
+        else:  # what was read before can be looked for between two runs
+            why = gone(system.prediction_log.path, workspace) if run.last_run else ""
+        if why:
+            found.append(Silent(system, why, run.last_run if run else None))
     return found
 
 
@@ -227,7 +231,9 @@ def _messages_late(conn: Connection, now: datetime) -> int:
     """Messages that were queued minutes ago and have not left, however often they were tried; and those that
     were given up, as long as none has left since they were queued: then it is not the address."""
     box, facts = tables.outbox.c, tables.facts.c
-    sent = select(func.max(facts.seq)).where(facts.type == MessageSent.type).scalar_subquery()
+    # From the end, so that it stops at the newest: nothing is sorted by type.
+    newest = select(facts.seq).where(facts.type == MessageSent.type).order_by(facts.seq.desc()).limit(1)
+    sent = newest.scalar_subquery()
     waiting = (box.state == "queued") & (facts.recorded_at <= clock.stamp(now - MESSAGE_LATE))
     given_up = (box.state == "dead") & (box.queued_seq > func.coalesce(sent, -1))
     joined = tables.outbox.join(tables.facts, facts.seq == box.queued_seq)

@@ -57,8 +57,8 @@ def _inbox(
         counts = {
             key: lists.alerts(conn, outcomes, system, size=1).total for key, (_, outcomes) in SHOWN.items()
         }
+        unheard = silent_systems(conn, models, visit.application.workspace, visit.now)
         bounds = bounds_of(conn, models.values(), visit.now, working=working_of(visit.application).runs)
-    silent = [one.system.name for one in silent_systems(visit.application, models, visit.now)]
     tabs = [(title, _address(key, system), key == chosen, counts[key]) for key, (title, _) in SHOWN.items()]
     return visit.page(
         "pages/alerts.html",
@@ -70,7 +70,7 @@ def _inbox(
         shown=chosen,
         chosen_system=system,
         systems={name: applied.model.name for name, applied in inventory.items()},
-        silent=silent,
+        silent=[one.system.name for one in unheard],
         bounds=bounds,
         typed=form,
         being_triaged=_TRIAGED if versions.active_playbook(ledger) else _UNTRIAGED,

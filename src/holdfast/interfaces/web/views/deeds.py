@@ -97,13 +97,13 @@ def _containments(visit: Visit, state: Incident, base: str) -> Iterator[Deed]:
         return
     with visit.application.ledger.reading() as conn:
         known = reading.containments_of(conn, state.id)
-    may = _may_contain(visit, state)
-    for one in known:
+    waiting = [one for one in known if one.stage in (Stage.PROPOSED, Stage.APPROVED)]
+    for one in waiting if waiting and _may_contain(visit, state) else ():
         own = f"{base}/containment/{one.id}"
         effect = f"{one.name}: {sentence(one.does)} Undone: {sentence(one.undo)}"
-        if one.stage is Stage.PROPOSED and may:
+        if one.stage is Stage.PROPOSED:
             yield Deed("contain approve", f"Approve {one.id}", effect, f"{own}/approval")
-        elif one.stage is Stage.APPROVED and may:
+        else:
             yield Deed("contain carry", f"Carry out {one.id}", effect, f"{own}/application")
     if not known:
         yield Deed("contain", f"Contain {state.id}\u2026", "choose how", f"{base}/containment", ready=False)
