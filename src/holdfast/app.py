@@ -17,6 +17,8 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
+from holdfast.access.accounts import Accounts
+from holdfast.access.inspecting import Access
 from holdfast.application import Application, Handler, Made, Upkeep
 from holdfast.audit import events as _packed  # noqa: F401 - so that its facts are known
 from holdfast.clock import Clock
@@ -76,12 +78,9 @@ from holdfast.ledger.upgrading import Telling, Upgraded, require_ledger, require
 from holdfast.ledger.verdict import Checks
 from holdfast.people import SYSTEM
 from holdfast.prepare import versions
-from holdfast.prepare.accounts import Accounts
 from holdfast.prepare.events import REVIEW_TIMER, SystemApplied, SystemWithdrawn
-from holdfast.prepare.inspecting import Access
 from holdfast.prepare.records import Preparation
 from holdfast.problems import NotAllowed, Problem
-from holdfast.rehearse import events as _rehearsed  # noqa: F401 - so that its facts are known
 from holdfast.settings import FILE_NAME, PREFIX, Settings, SettingsError
 from holdfast_verify.note import Signer, VerifierKey
 
@@ -371,7 +370,7 @@ def _upkeep(
     """What is done every so often, whatever happens."""
     return (
         # Sessions that ran out: their end belongs on the record too.
-        Upkeep("ending sessions", timedelta(minutes=5), accounts.end_expired),
+        Upkeep("ending sessions", timedelta(minutes=5), accounts.sessions.end_expired),
         Upkeep(
             "sweeping the vault",
             timedelta(hours=1),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from holdfast.access.accounts import Accounts
 from holdfast.clock import Clock
 from holdfast.contain.containing import Containing
 from holdfast.contain.switches import Switches
@@ -28,7 +29,6 @@ from holdfast.ledger.reactions import Reaction
 from holdfast.ledger.sealing import Anchor, Memory, Sealer
 from holdfast.ledger.verdict import Checked, Checks
 from holdfast.people import Actor
-from holdfast.prepare.accounts import Accounts
 from holdfast.settings import Settings
 from holdfast_verify.note import VerifierKey
 

@@ -13,6 +13,7 @@ import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import text
 
+from holdfast.access.accounts import Accounts
 from holdfast.application import Application
 from holdfast.clock import stamp
 from holdfast.evidence.events import EvidenceAdded, Item
@@ -26,7 +27,6 @@ from holdfast.ledger.ledger import Draft
 from holdfast.ledger.outbox import MessageFailed, MessageQueued
 from holdfast.ledger.projections import rebuild
 from holdfast.people import SYSTEM, Permission
-from holdfast.prepare.accounts import Accounts
 from holdfast.prepare.versions import apply_workspace
 from holdfast.prepare.workspace import load_workspace
 from support.company import HELEN, MAYA
@@ -42,8 +42,8 @@ def application(tmp_path: Path, database_url: str) -> Application:
     made = opened(tmp_path / "workspace", database_url, HandClock(NOW))
     accounts = Accounts(made.ledger, hasher=PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     accounts.create(MAYA.id, PASSWORD, MAYA, NOW)
-    accounts.sign_in(MAYA.id, PASSWORD, "10.0.0.1", NOW)
-    accounts.issue_token(MAYA.id, "script", [Permission.READ], NOW + timedelta(days=9), MAYA, NOW)
+    accounts.sessions.sign_in(MAYA.id, PASSWORD, "10.0.0.1", NOW)
+    accounts.tokens.issue(MAYA.id, "script", [Permission.READ], NOW + timedelta(days=9), MAYA, NOW)
     queued = outbox.queue("email", MAYA.id, "Come at once", "The model is wrong.", zone="UTC")
     made.ledger.append(queued, by=SYSTEM, at=NOW)
     made.sealer.seal(NOW)

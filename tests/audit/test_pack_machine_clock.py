@@ -83,7 +83,7 @@ def test_a_pack_from_the_api(workspace: Path, application: Application) -> None:
     """R-AUD-06/everywhere."""
     now = application.clock.now()
     scope = [Permission.BUILD_PACK, Permission.READ_EVIDENCE]
-    secret, _ = application.accounts.issue_token(
+    secret, _ = application.accounts.tokens.issue(
         HELEN.id, "test", scope, now + timedelta(days=1), HELEN, now, "person"
     )
     app = FastAPI()

@@ -32,9 +32,9 @@ def client(workspace: Application) -> TestClient:
     """Everything that is served, to somebody who is signed in."""
     client = TestClient(asgi(workspace), raise_server_exceptions=False, follow_redirects=False)
     now = workspace.clock.now()
-    secret, _ = workspace.accounts.sign_in(MAYA.id, PASSWORD, "10.0.0.1", now)
+    secret, _ = workspace.accounts.sessions.sign_in(MAYA.id, PASSWORD, "10.0.0.1", now)
     client.cookies.set("holdfast", secret)
-    token, _ = workspace.accounts.issue_token(
+    token, _ = workspace.accounts.tokens.issue(
         MAYA.id, "script", [Permission.READ], now + timedelta(days=1), MAYA, now
     )
     client.headers["Authorization"] = f"Bearer {token}"

@@ -216,7 +216,7 @@ def test_pages_and_api_of_a_workspace_stand_behind_it(tmp_path: Path) -> None:
             assert answer.status_code in (401, 413), path
         application.accounts.create(HELEN.id, PASSWORD, HELEN, clock.now())
         expires = clock.now() + timedelta(days=1)
-        secret, _ = application.accounts.issue_token(
+        secret, _ = application.accounts.tokens.issue(
             HELEN.id, "upload", [Permission.READ], expires, HELEN, clock.now()
         )
         bearer = {"Authorization": f"Bearer {secret}"}

@@ -108,7 +108,7 @@ def company(tmp_path: Path) -> Company:
     application = open_lender(tmp_path, clock)
     now = clock.now()
     until = now + timedelta(days=30)
-    secret, _ = application.accounts.issue_token(
+    secret, _ = application.accounts.tokens.issue(
         MAYA.id, "test", [Permission.READ, Permission.DECLARE], until, MAYA, now, "person"
     )
     return Company(application, tmp_path, clock, signed_in(application, MAYA), secret)

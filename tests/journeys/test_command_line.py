@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from holdfast.interfaces.cli.demonstration import MORNING, first_fault
 from holdfast.rehearse.lending import midnight
+from holdfast.rehearse.story import MORNING, first_fault
 from support.car_loans import CHANGE
 from support.zips import canonical
 

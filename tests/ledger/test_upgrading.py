@@ -21,6 +21,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
 from holdfast import app as joined
+from holdfast.access.accounts import Accounts
 from holdfast.application import Application
 from holdfast.audit.packing import build_pack, policy_of
 from holdfast.evidence.vault import Vault
@@ -32,7 +33,6 @@ from holdfast.ledger.facts import declared
 from holdfast.ledger.tables import SCHEMA, metadata
 from holdfast.ledger.upgrading import NotUpgraded, OtherSchema, upgrade
 from holdfast.people import Actor
-from holdfast.prepare.accounts import Accounts
 from holdfast.problems import NotAllowed
 from holdfast_verify import canonical_zip, layout
 from holdfast_verify.pack import verify
@@ -176,11 +176,11 @@ def test_whoever_opens_a_workspace_knows_every_fact_there_can_be() -> None:
 
 def test_people_sign_in_as_before_and_tokens_go_on(upgraded: Application, stored: Engine) -> None:
     accounts, now = Accounts(upgraded.ledger), upgraded.clock.now()
-    _, who = accounts.sign_in(MAYA, PASSWORD, "192.0.2.9", now)
+    _, who = accounts.sessions.sign_in(MAYA, PASSWORD, "192.0.2.9", now)
     assert who.actor.id == MAYA
-    assert {one.name for one in accounts.tokens(MAYA)} == {"nightly-export", "assistant"}
+    assert {one.name for one in accounts.tokens.of(MAYA)} == {"nightly-export", "assistant"}
     with pytest.raises(NotAllowed):
-        accounts.sign_in(HELEN.id, PASSWORD, "192.0.2.9", now)  # changed before the upgrade
+        accounts.sessions.sign_in(HELEN.id, PASSWORD, "192.0.2.9", now)  # changed before the upgrade
 
 
 def test_a_worker_goes_on_where_that_of_0_1_0_stopped(upgraded: Application) -> None:

@@ -62,7 +62,7 @@ class Doors:
             assert listed is not None
             scope = [one for one in Permission if allowed(listed.access, one)]
             until = now + timedelta(days=1)
-            secret, _ = self.application.accounts.issue_token(
+            secret, _ = self.application.accounts.tokens.issue(
                 person.id, "helper", scope, until, person, now, kind
             )
             self.tokens[person.id, kind] = secret

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from argon2 import PasswordHasher
 
+from holdfast.access.accounts import Accounts
 from holdfast.app import open_workspace
 from holdfast.application import Application
 from holdfast.contain.probing import Answer, Question
@@ -21,7 +22,6 @@ from holdfast.detect.events import AlertRaised, AlertTriaged
 from holdfast.interfaces.worker.worker import Worker
 from holdfast.ledger.ledger import Draft
 from holdfast.people import SYSTEM
-from holdfast.prepare.accounts import Accounts
 from holdfast.rehearse.lending import SYSTEM as LOANS
 from holdfast.rehearse.lending import Lender, midnight
 from support.alerted import alert_facts

@@ -17,11 +17,11 @@ from argon2 import PasswordHasher
 from fastapi.testclient import TestClient
 from httpx import Response
 
+from holdfast.access.accounts import Accounts
 from holdfast.app import initialise, open_workspace
 from holdfast.application import Application
 from holdfast.interfaces.web.site import site
 from holdfast.people import Actor
-from holdfast.prepare.accounts import Accounts
 from holdfast.prepare.starting import write_workspace
 from holdfast.prepare.versions import apply_workspace, approve_playbook, playbook_versions_of
 from holdfast.prepare.workspace import load_workspace

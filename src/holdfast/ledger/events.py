@@ -1,4 +1,5 @@
-"""Facts about the ledger itself: what its checks found, and what was done where they could not say."""
+"""Facts about the ledger itself: what its checks found, what was done where they could not say, whose clock
+its times are."""
 
 from __future__ import annotations
 
@@ -98,3 +99,24 @@ class ClockConfirmed(Fact):
             f"from {clock.stamp(self.expected)} to {clock.stamp(self.machine)}{ahead}: {self.reason}",
             "alarm",
         )
+
+
+@fact("demonstration.began")
+class DemonstrationBegan(Fact):
+    """From here on, times of recording follow the story's clock: days pass in seconds."""
+
+    says: str
+    real_time: datetime
+
+    def line(self) -> Line:
+        return Line("Demonstration", self.says, "note")
+
+
+@fact("demonstration.ended")
+class DemonstrationEnded(Fact):
+    """From here on, times of recording are real."""
+
+    real_time: datetime
+
+    def line(self) -> Line:
+        return Line("Demonstration ended", "times of recording are real from here on", "note")

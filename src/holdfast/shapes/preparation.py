@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from holdfast.access.signed_in import SignedIn
+from holdfast.access.tokens import ApiToken
 from holdfast.ledger.facts import Recorded
 from holdfast.people import AccessRole, Permission
-from holdfast.prepare.accounts import ApiToken, SignedIn
 from holdfast.prepare.changes import Change
 from holdfast.prepare.events import PlaybookReviewed
 from holdfast.prepare.terms import Function

@@ -91,7 +91,7 @@ def caller(company: Application, client: TestClient) -> CallerFor:
         wanted = scope or [one for one in Permission if allowed(access, one)]
         now = company.clock.now()
         until = now + timedelta(days=days)
-        secret, _ = company.accounts.issue_token(person.id, "test", wanted, until, person, now, kind)
+        secret, _ = company.accounts.tokens.issue(person.id, "test", wanted, until, person, now, kind)
         return Caller(client, secret)
 
     return issued

@@ -55,7 +55,7 @@ def test_a_session_cookie_opens_nothing(company: Application, client: TestClient
     """A page of somebody else's makes a browser send cookies, never this header: nothing can be forged."""
     now = company.clock.now()
     company.accounts.create(MAYA.id, "correct horse battery staple", NADIA, now)
-    secret, _ = company.accounts.sign_in(MAYA.id, "correct horse battery staple", "127.0.0.1", now)
+    secret, _ = company.accounts.sessions.sign_in(MAYA.id, "correct horse battery staple", "127.0.0.1", now)
     for name in ("session", "holdfast_session", "__Host-session"):
         client.cookies.set(name, secret)
     sentence(client.get("/api/v1/me"), 401)
@@ -71,8 +71,8 @@ def test_a_token_ends_at_its_time(caller: Any, clock: HandClock) -> None:
 
 def test_a_revoked_token_is_over_at_once(company: Application, caller: Any) -> None:
     maya = caller()
-    (token,) = company.accounts.tokens(MAYA.id)
-    company.accounts.revoke_token(token.token, MAYA, company.clock.now())
+    (token,) = company.accounts.tokens.of(MAYA.id)
+    company.accounts.tokens.revoke(token.token, MAYA, company.clock.now())
     sentence(maya("GET", "/me"), 401)
 
 

@@ -13,6 +13,7 @@ import pytest
 from argon2 import PasswordHasher
 from fastapi.testclient import TestClient
 
+from holdfast.access.accounts import Accounts
 from holdfast.application import Application
 from holdfast.clock import stamp
 from holdfast.detect.monitoring import AGAIN
@@ -20,7 +21,6 @@ from holdfast.interfaces.worker.worker import Worker
 from holdfast.ledger.events import STREAM, LedgerChecked
 from holdfast.ledger.ledger import Draft
 from holdfast.people import SYSTEM
-from holdfast.prepare.accounts import Accounts
 from support.company import MAYA
 from support.pages import PASSWORD, Reader, signed_in
 from support.workspaces import HandClock, with_log

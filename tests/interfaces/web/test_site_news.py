@@ -75,7 +75,7 @@ def test_a_new_seal_is_news_of_the_ledger_alone(application: Application) -> Non
 
 def test_who_signs_in_is_nobodys_news(application: Application) -> None:
     before = application.ledger.size()
-    application.accounts.sign_in(VICTOR.id, PASSWORD, "198.51.100.7", application.clock.now())
+    application.accounts.sessions.sign_in(VICTOR.id, PASSWORD, "198.51.100.7", application.clock.now())
     assert topics_of(application.ledger.facts(after=before - 1)) == {"ledger"}
 
 
@@ -142,12 +142,12 @@ def test_listeners_are_bounded_and_who_leaves_makes_room(
 
 def test_a_session_that_ended_hears_no_more(application: Application) -> None:
     now = application.clock.now()
-    secret, _ = application.accounts.sign_in(MAYA.id, PASSWORD, "here", now)
+    secret, _ = application.accounts.sessions.sign_in(MAYA.id, PASSWORD, "here", now)
 
     async def story(news: News) -> None:
-        stream = news.listen(lambda: application.accounts.session(secret, now) is not None)
+        stream = news.listen(lambda: application.accounts.sessions.find(secret, now) is not None)
         await anext(stream)
-        application.accounts.sign_out(secret, now + timedelta(seconds=1))
+        application.accounts.sessions.sign_out(secret, now + timedelta(seconds=1))
         heard = [event async for event in stream if event.startswith("data: incident")]
         assert heard == []
 

@@ -11,11 +11,11 @@ import pytest
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
+from holdfast.access.events import SessionRefused
 from holdfast.application import Application
 from holdfast.incident.responding import Report
 from holdfast.interfaces.web.site import LARGEST_POST, VIEWS, site
 from holdfast.ledger.ledger import Conflict
-from holdfast.prepare.events import SessionRefused
 from support.company import HELEN, MAYA, VICTOR
 from support.pages import PASSWORD, Page, Reader, SetClock, open_company, signed_in, stranger
 

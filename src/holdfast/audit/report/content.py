@@ -15,8 +15,8 @@ from holdfast.audit.report.wordings import capital, clock_cell, excerpt, few, pe
 from holdfast.incident.events import Closed, Dismissed, Resolved
 from holdfast.incident.incident import Incident, Status
 from holdfast.investigate.events import exposed
+from holdfast.ledger.events import DemonstrationBegan
 from holdfast.people import Actor
-from holdfast.rehearse.events import DemonstrationBegan
 
 
 def content(dossier: Dossier, by: Actor, at: datetime) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from fastapi import Depends, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.datastructures import Headers
 
+from holdfast.access.signed_in import SignedIn
 from holdfast.application import Application
 from holdfast.people import Permission
-from holdfast.prepare.accounts import SignedIn
 from holdfast.steps.step import refusal
 
 _bearer = HTTPBearer(
@@ -39,7 +39,7 @@ def signed_in_by(application: Application, headers: Headers) -> bool:
     scheme, _, secret = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         return False
-    return application.accounts.by_token(secret.strip(), application.clock.now()) is not None
+    return application.accounts.tokens.find(secret.strip(), application.clock.now()) is not None
 
 
 App = Annotated[Application, Depends(_application)]
@@ -58,7 +58,7 @@ def _caller(
 ) -> SignedIn:
     if sent is None:
         raise HTTPException(401, NO_TOKEN, _CHALLENGE)
-    who = application.accounts.by_token(sent.credentials, now)
+    who = application.accounts.tokens.find(sent.credentials, now)
     if who is None:
         raise HTTPException(401, NOT_VALID, {"WWW-Authenticate": 'Bearer error="invalid_token"'})
     return who
@@ -105,7 +105,7 @@ def flags_access(application: Application) -> Callable[[Request], None]:
             raise HTTPException(401, wanted, _CHALLENGE)
         if hmac.compare_digest(secret.strip().encode(), application.flags_token.encode()):
             return
-        who = application.accounts.by_token(secret.strip(), application.clock.now())
+        who = application.accounts.tokens.find(secret.strip(), application.clock.now())
         if who is None or not who.may(Permission.READ):
             raise HTTPException(401, "this is neither the flags token nor a token that may read", _CHALLENGE)
 

@@ -7,13 +7,13 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
+from holdfast.access.signed_in import SignedIn
 from holdfast.audit.packing import build_pack, policy_of
 from holdfast.evidence import custody
 from holdfast.incident.loading import load
 from holdfast.interfaces.api.access import App, May, Now, ReadsLedger
 from holdfast.interfaces.api.addresses import IncidentId
 from holdfast.people import Permission
-from holdfast.prepare.accounts import SignedIn
 from holdfast.scratch import PACK, Scratch
 
 router = APIRouter(tags=["audit packs"])

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 
+from holdfast.access.signed_in import SignedIn
 from holdfast.application import Application
 from holdfast.interfaces.api.access import App, Caller, Now
 from holdfast.interfaces.api.addresses import in_address
 from holdfast.interfaces.api.refusals import ASKED
-from holdfast.prepare.accounts import SignedIn
 from holdfast.steps.step import Call, Step
 from holdfast.steps.table import STEPS
 

@@ -20,13 +20,13 @@ from rich.table import Table
 
 from holdfast.application import Application
 from holdfast.integrations.smtp.mailbox import Mailbox
-from holdfast.interfaces.cli.demonstration import Result, Story, StoryBroke, begins_at
 from holdfast.interfaces.cli.session import Session, Wiring, command, noun
 from holdfast.people import SYSTEM
 from holdfast.prepare import versions
 from holdfast.prepare.schemas import write_schemas
 from holdfast.prepare.starting import AlreadyThere, write_workspace
 from holdfast.rehearse.clock import StoryClock
+from holdfast.rehearse.story import Result, Story, StoryBroke, begins_at
 from holdfast.settings import FILE_NAME, Settings
 
 app = noun()

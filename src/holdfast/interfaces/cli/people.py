@@ -106,7 +106,7 @@ def token(
     if unknown:
         raise typer.BadParameter(f"{unknown[0]!r} is none of {', '.join(SCOPES)}", param_hint="--scope")
     now = session.now
-    secret, made = session.application.accounts.issue_token(
+    secret, made = session.application.accounts.tokens.issue(
         by.id,
         name,
         {SCOPES[one] for one in scope},
@@ -123,7 +123,7 @@ def token(
 def tokens(session: Session) -> None:
     """Your tokens; never their secrets."""
     by = session.acting(Permission.READ)
-    found = session.application.accounts.tokens(by.id)
+    found = session.application.accounts.tokens.of(by.id)
     session.answer(lambda: Tokens(tokens=tuple(shapes.token(one) for one in found)), _tokens)
 
 
@@ -134,11 +134,11 @@ def revoke(
 ) -> None:
     """End a token at once."""
     by = session.acting(Permission.READ)
-    if not session.application.accounts.revoke_token(handle, by, session.now):
+    if not session.application.accounts.tokens.revoke(handle, by, session.now):
         raise NotAllowed(
             f"no token {handle} is valid, so none was revoked; `holdfast people tokens` lists yours"
         )
-    found = session.application.accounts.tokens(by.id)
+    found = session.application.accounts.tokens.of(by.id)
     session.answer(
         lambda: Tokens(tokens=tuple(shapes.token(one) for one in found)),
         lambda made: [f"The token {handle} is not valid any more."],

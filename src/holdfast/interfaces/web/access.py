@@ -33,11 +33,11 @@ from jinja2 import Environment
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 
+from holdfast.access.signed_in import SignedIn
 from holdfast.application import Application
 from holdfast.interfaces.web import rendering, shell
 from holdfast.interfaces.web.rendering import Notice, Shell, Tone
 from holdfast.people import Actor, Permission
-from holdfast.prepare.accounts import SignedIn
 from holdfast.steps.step import Call, Step
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -92,7 +92,7 @@ def known(request: Request, now: Annotated[datetime, Depends(_now)]) -> SignedIn
     application = application_of(request)
     secret = request.cookies.get(session_cookie(application))
     touch = "x-live" not in request.headers
-    return application.accounts.session(secret, now, touch=touch) if secret else None
+    return application.accounts.sessions.find(secret, now, touch=touch) if secret else None
 
 
 def signed_in_by(application: Application, headers: Headers) -> bool:
@@ -100,7 +100,7 @@ def signed_in_by(application: Application, headers: Headers) -> bool:
     secret = cookie_parser(headers.get("cookie", "")).get(session_cookie(application))
     if not secret:
         return False
-    return application.accounts.session(secret, application.clock.now(), touch=False) is not None
+    return application.accounts.sessions.find(secret, application.clock.now(), touch=False) is not None
 
 
 # Forged requests -------------------------------------------------------------------------------

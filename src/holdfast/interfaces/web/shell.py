@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from holdfast.access.signed_in import SignedIn
 from holdfast.application import Application
 from holdfast.detect import records
 from holdfast.incident import register
@@ -15,7 +16,6 @@ from holdfast.interfaces.web.rendering import Reader, Seal
 from holdfast.ledger import sealing
 from holdfast.ledger.timekeeping import ClockStepped
 from holdfast.people import Permission
-from holdfast.prepare.accounts import SignedIn
 
 
 def seal_of(application: Application) -> Seal:

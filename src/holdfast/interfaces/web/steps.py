@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from holdfast import wording
+from holdfast.access.signed_in import SignedIn
 from holdfast.contain.containment import Containment, Stage
 from holdfast.contain.offering import Offer
 from holdfast.incident import roles
@@ -22,7 +23,6 @@ from holdfast.investigate.impact import Impact
 from holdfast.learn.remediation import Remediations
 from holdfast.learn.review import Review
 from holdfast.people import Permission
-from holdfast.prepare.accounts import SignedIn
 from holdfast.prepare.terms import Authority, Category, Severity
 from holdfast.problems import NotAllowed
 

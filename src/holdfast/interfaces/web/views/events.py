@@ -22,7 +22,7 @@ async def events(visit: visit) -> Response:
     secret = visit.request.cookies.get(access.session_cookie(application), "")
 
     def still_welcome() -> bool:
-        return application.accounts.session(secret, application.clock.now(), touch=False) is not None
+        return application.accounts.sessions.find(secret, application.clock.now(), touch=False) is not None
 
     stream = news.listen(still_welcome)
     try:

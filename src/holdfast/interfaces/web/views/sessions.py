@@ -11,11 +11,12 @@ from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
+from holdfast.access.credentials import HASHED_AT_ONCE
+from holdfast.access.passwords import LONGEST
+from holdfast.access.signed_in import SignedIn
 from holdfast.interfaces.web import access
 from holdfast.interfaces.web.access import visit
 from holdfast.interfaces.web.rendering import fragment, sentence
-from holdfast.prepare.accounts import HASHED_AT_ONCE, SignedIn
-from holdfast.prepare.passwords import LONGEST
 from holdfast.problems import NotAllowed
 
 router = APIRouter()
@@ -54,12 +55,12 @@ async def sign_in(
     turn = _turns(asyncio.get_running_loop())
     try:
         secret, _ = await to_thread.run_sync(
-            partial(application.accounts.sign_in, person, password, origin, now), limiter=turn
+            partial(application.accounts.sessions.sign_in, person, password, origin, now), limiter=turn
         )
     except NotAllowed as refused:
         return _form(request, next, person=person, error=sentence(str(refused)), status=403)
     if old := request.cookies.get(access.session_cookie(application)):
-        await run_in_threadpool(application.accounts.sign_out, old, now)
+        await run_in_threadpool(application.accounts.sessions.sign_out, old, now)
     response = RedirectResponse(access.local_path(next), 303)
     access.start_session(response, application, secret)
     return response
@@ -69,7 +70,7 @@ async def sign_in(
 def sign_out(visit: visit) -> Response:
     application = visit.application
     secret = visit.request.cookies.get(access.session_cookie(application), "")
-    application.accounts.sign_out(secret, visit.now)
+    application.accounts.sessions.sign_out(secret, visit.now)
     response = RedirectResponse("/sign-in", 303)
     access.end_session(response, application)
     # What the browser kept of the pages is of no use to whoever sits down next.

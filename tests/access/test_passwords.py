@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from holdfast.prepare.passwords import require_hard_to_guess
+from holdfast.access.passwords import require_hard_to_guess
 from holdfast.problems import NotAllowed
 
 ABOUT = ["maya.okafor@harbourstreet.example", "Maya Okafor", "Harbour Street Lending"]

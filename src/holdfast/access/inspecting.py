@@ -16,9 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from holdfast import clock
-from holdfast.ledger.facts import Recorded
-from holdfast.ledger.tables import metadata
-from holdfast.prepare.events import (
+from holdfast.access.events import (
     AccountCreated,
     CredentialRenewed,
     PasswordChanged,
@@ -27,6 +25,8 @@ from holdfast.prepare.events import (
     TokenIssued,
     TokenRevoked,
 )
+from holdfast.ledger.facts import Recorded
+from holdfast.ledger.tables import metadata
 
 SKEW = timedelta(minutes=2)
 """How far the clocks of two machines may stand apart."""

@@ -46,13 +46,13 @@ from holdfast.investigate.impact import Assessment
 from holdfast.learn import closing, remedying, reviewing
 from holdfast.learn.events import Method
 from holdfast.learn.remediation import Plan, Standing, Wanted
+from holdfast.ledger.events import DemonstrationBegan, DemonstrationEnded
 from holdfast.ledger.ledger import Draft
 from holdfast.people import SYSTEM, Actor
 from holdfast.prepare import versions
 from holdfast.prepare.terms import Category, FactorGroup, RemediationKind, ReviewQuestion, Severity
 from holdfast.prepare.workspace import load_workspace
 from holdfast.rehearse.clock import StoryClock
-from holdfast.rehearse.events import DemonstrationBegan, DemonstrationEnded
 from holdfast.rehearse.lending import SYSTEM as LOANS
 from holdfast.rehearse.lending import Lender, midnight
 

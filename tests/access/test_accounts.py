@@ -13,13 +13,15 @@ import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import select
 
+from holdfast.access.accounts import Accounts
+from holdfast.access.credentials import HASHED_AT_ONCE
+from holdfast.access.inspecting import Access
+from holdfast.access.limits import Limits
 from holdfast.ledger import tables
 from holdfast.ledger.ledger import Ledger
 from holdfast.ledger.projections import rebuild
 from holdfast.ledger.timekeeping import ClockStepped, LedgerClock
 from holdfast.people import AccessRole, Actor, Permission
-from holdfast.prepare.accounts import HASHED_AT_ONCE, Accounts, Limits
-from holdfast.prepare.inspecting import Access
 from holdfast.prepare.versions import apply_workspace
 from holdfast.prepare.workspace import Workspace, load_workspace
 from holdfast.problems import NotAllowed
@@ -49,13 +51,13 @@ def told(ledger: Ledger) -> list[Any]:
 
 def test_a_person_signs_in_is_known_and_signs_out(accounts: Accounts, ledger: Ledger, now: datetime) -> None:
     """R-XCT-01."""
-    secret, signed_in = accounts.sign_in(f" {MAYA.upper()} ", PASSWORD, ORIGIN, now)
+    secret, signed_in = accounts.sessions.sign_in(f" {MAYA.upper()} ", PASSWORD, ORIGIN, now)
     assert signed_in.actor == Actor(MAYA, "Maya Okafor", "person")
     assert signed_in.access == (AccessRole.COMMANDER,)
-    assert accounts.session(secret, now) == signed_in
-    accounts.sign_out(secret, now)
-    assert accounts.session(secret, now) is None
-    accounts.sign_out(secret, now)
+    assert accounts.sessions.find(secret, now) == signed_in
+    accounts.sessions.sign_out(secret, now)
+    assert accounts.sessions.find(secret, now) is None
+    accounts.sessions.sign_out(secret, now)
     assert [fact.type for fact in told(ledger)] == ["account.created", "session.started", "session.ended"]
     assert (told(ledger)[1].person, told(ledger)[1].origin) == (MAYA, ORIGIN)
 
@@ -63,14 +65,14 @@ def test_a_person_signs_in_is_known_and_signs_out(accounts: Accounts, ledger: Le
 def test_a_session_may_do_what_the_roster_says_at_that_moment(
     accounts: Accounts, ledger: Ledger, folder: Path, nadia: Actor, now: datetime
 ) -> None:
-    secret, signed_in = accounts.sign_in(MAYA, PASSWORD, ORIGIN, now)
+    secret, signed_in = accounts.sessions.sign_in(MAYA, PASSWORD, ORIGIN, now)
     assert signed_in.may(Permission.RESPOND)
     assert not signed_in.may(Permission.MANAGE_PEOPLE)
     assert not signed_in.may("launch")
     path = folder / "roster.yaml"
     path.write_text(path.read_text().replace("access: [commander]", "access: [administrator]", 1))
     apply_workspace(ledger, load_workspace(folder), nadia, now)
-    demoted = accounts.session(secret, now)
+    demoted = accounts.sessions.find(secret, now)
     assert demoted is not None
     assert not demoted.may(Permission.RESPOND)
 
@@ -78,18 +80,18 @@ def test_a_session_may_do_what_the_roster_says_at_that_moment(
 def test_who_leaves_the_roster_is_out_at_once(
     accounts: Accounts, ledger: Ledger, folder: Path, nadia: Actor, now: datetime
 ) -> None:
-    secret, _ = accounts.sign_in(MAYA, PASSWORD, ORIGIN, now)
-    token, _ = accounts.issue_token(
+    secret, _ = accounts.sessions.sign_in(MAYA, PASSWORD, ORIGIN, now)
+    token, _ = accounts.tokens.issue(
         MAYA, "export", [Permission.READ], now + timedelta(days=1), Actor(MAYA, "Maya"), now
     )
     for name in ("roster.yaml", "playbook.yaml"):
         path = folder / name
         path.write_text(path.read_text().replace(MAYA, "m.okafor@harbourstreet.example"))
     apply_workspace(ledger, load_workspace(folder), nadia, now)
-    assert accounts.session(secret, now) is None
-    assert accounts.by_token(token, now) is None
+    assert accounts.sessions.find(secret, now) is None
+    assert accounts.tokens.find(token, now) is None
     with pytest.raises(NotAllowed, match=WRONG):
-        accounts.sign_in(MAYA, PASSWORD, ORIGIN, now)
+        accounts.sessions.sign_in(MAYA, PASSWORD, ORIGIN, now)
     assert told(ledger)[-1].reason == "not in the roster"
 
 
@@ -108,7 +110,7 @@ def test_a_refusal_says_the_same_to_everybody_and_the_ledger_knows_why(
 ) -> None:
     """A stranger learns nothing about who has an account; what was typed for a name is not kept."""
     with pytest.raises(NotAllowed) as caught:
-        accounts.sign_in(person, password, ORIGIN, now)
+        accounts.sessions.sign_in(person, password, ORIGIN, now)
     assert str(caught.value) == WRONG
     refused = told(ledger)[-1]
     assert (refused.type, refused.person, refused.origin, refused.reason) == (
@@ -124,61 +126,61 @@ def test_attack_guessing_is_held_off_and_does_not_fill_the_ledger(
 ) -> None:
     for _ in range(30):
         with pytest.raises(NotAllowed):
-            accounts.sign_in(MAYA, "guess", ORIGIN, now)
+            accounts.sessions.sign_in(MAYA, "guess", ORIGIN, now)
     with pytest.raises(NotAllowed, match="too many attempts; wait 15 minutes and try again"):
-        accounts.sign_in(MAYA, PASSWORD, ORIGIN, now)
+        accounts.sessions.sign_in(MAYA, PASSWORD, ORIGIN, now)
     reasons = [fact.reason for fact in told(ledger) if fact.type == "session.refused"]
     assert reasons == ["wrong password"] * 8 + ["too many attempts"]
-    _, elsewhere = accounts.sign_in(MAYA, PASSWORD, "198.51.100.4", now)
+    _, elsewhere = accounts.sessions.sign_in(MAYA, PASSWORD, "198.51.100.4", now)
     assert elsewhere.actor.id == MAYA
-    _, later = accounts.sign_in(MAYA, PASSWORD, ORIGIN, now + timedelta(minutes=15))
+    _, later = accounts.sessions.sign_in(MAYA, PASSWORD, ORIGIN, now + timedelta(minutes=15))
     assert later.actor.id == MAYA
 
 
 def test_attack_one_origin_cannot_try_many_accounts(accounts: Accounts, now: datetime) -> None:
     for number in range(50):
         with pytest.raises(NotAllowed, match=WRONG):
-            accounts.sign_in(f"person{number}@example.com", "guess", ORIGIN, now)
+            accounts.sessions.sign_in(f"person{number}@example.com", "guess", ORIGIN, now)
     with pytest.raises(NotAllowed, match="too many attempts"):
-        accounts.sign_in("person51@example.com", "guess", ORIGIN, now)
+        accounts.sessions.sign_in("person51@example.com", "guess", ORIGIN, now)
 
 
 def test_signing_in_rightly_does_not_count_against_anybody(accounts: Accounts, now: datetime) -> None:
     for _ in range(20):
-        accounts.sign_in(MAYA, PASSWORD, ORIGIN, now)
+        accounts.sessions.sign_in(MAYA, PASSWORD, ORIGIN, now)
 
 
 def test_a_session_ends_unused_and_in_any_case(accounts: Accounts, ledger: Ledger, now: datetime) -> None:
-    unused, _ = accounts.sign_in(MAYA, PASSWORD, ORIGIN, now)
-    used, _ = accounts.sign_in(MAYA, PASSWORD, ORIGIN, now)
+    unused, _ = accounts.sessions.sign_in(MAYA, PASSWORD, ORIGIN, now)
+    used, _ = accounts.sessions.sign_in(MAYA, PASSWORD, ORIGIN, now)
     for hour in range(1, 12):
-        assert accounts.session(used, now + timedelta(hours=hour))
-    assert accounts.session(unused, now + timedelta(hours=2)) is None
-    assert accounts.session(used, now + timedelta(hours=12)) is None
+        assert accounts.sessions.find(used, now + timedelta(hours=hour))
+    assert accounts.sessions.find(unused, now + timedelta(hours=2)) is None
+    assert accounts.sessions.find(used, now + timedelta(hours=12)) is None
     ended = [fact for fact in told(ledger) if fact.type == "session.ended"]
     assert [fact.reason for fact in ended] == ["expired", "expired"]
-    assert accounts.session(used, now) is None
+    assert accounts.sessions.find(used, now) is None
 
 
 def test_the_worker_ends_sessions_nobody_comes_back_to(
     accounts: Accounts, ledger: Ledger, now: datetime
 ) -> None:
-    accounts.sign_in(MAYA, PASSWORD, ORIGIN, now)
-    assert accounts.end_expired(now + timedelta(minutes=119)) == 0
-    assert accounts.end_expired(now + timedelta(minutes=120)) == 1
-    assert accounts.end_expired(now + timedelta(minutes=121)) == 0
+    accounts.sessions.sign_in(MAYA, PASSWORD, ORIGIN, now)
+    assert accounts.sessions.end_expired(now + timedelta(minutes=119)) == 0
+    assert accounts.sessions.end_expired(now + timedelta(minutes=120)) == 1
+    assert accounts.sessions.end_expired(now + timedelta(minutes=121)) == 0
     assert told(ledger)[-1].reason == "expired"
 
 
 def test_a_new_password_ends_every_session_and_the_old_one_opens_nothing(
     accounts: Accounts, nadia: Actor, now: datetime
 ) -> None:
-    secret, _ = accounts.sign_in(MAYA, PASSWORD, ORIGIN, now)
+    secret, _ = accounts.sessions.sign_in(MAYA, PASSWORD, ORIGIN, now)
     accounts.set_password(MAYA, "another four plain words", nadia, now)
-    assert accounts.session(secret, now) is None
+    assert accounts.sessions.find(secret, now) is None
     with pytest.raises(NotAllowed, match=WRONG):
-        accounts.sign_in(MAYA, PASSWORD, ORIGIN, now)
-    accounts.sign_in(MAYA, "another four plain words", ORIGIN, now)
+        accounts.sessions.sign_in(MAYA, PASSWORD, ORIGIN, now)
+    accounts.sessions.sign_in(MAYA, "another four plain words", ORIGIN, now)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +218,7 @@ def test_a_hash_of_weaker_parameters_is_renewed_at_sign_in(
 ) -> None:
     stronger = PasswordHasher(time_cost=2, memory_cost=16, parallelism=1)
     renewed = Accounts(ledger, hasher=stronger)
-    renewed.sign_in(MAYA, PASSWORD, ORIGIN, now)
+    renewed.sessions.sign_in(MAYA, PASSWORD, ORIGIN, now)
     with ledger.reading() as conn:
         stored = conn.execute(
             select(tables.metadata.tables["account_credentials"].c.password_hash)
@@ -228,12 +230,12 @@ def test_secrets_are_nowhere_in_the_ledger_and_only_hashed_in_the_database(
     accounts: Accounts, ledger: Ledger, nadia: Actor, now: datetime
 ) -> None:
     """Neither a copy of the ledger nor one of the database lets anybody sign in."""
-    secret, signed_in = accounts.sign_in(MAYA, PASSWORD, ORIGIN, now)
-    token, _ = accounts.issue_token(
+    secret, signed_in = accounts.sessions.sign_in(MAYA, PASSWORD, ORIGIN, now)
+    token, _ = accounts.tokens.issue(
         MAYA, "export", [Permission.READ], now + timedelta(days=1), signed_in.actor, now
     )
     with pytest.raises(NotAllowed):
-        accounts.sign_in(MAYA, "a wrong but telling password", ORIGIN, now)
+        accounts.sessions.sign_in(MAYA, "a wrong but telling password", ORIGIN, now)
     with ledger.reading() as conn:
         everything = [
             repr(tuple(row)) for table in tables.metadata.sorted_tables for row in conn.execute(select(table))
@@ -247,13 +249,13 @@ def test_secrets_are_nowhere_in_the_ledger_and_only_hashed_in_the_database(
 
 
 def test_sessions_survive_a_rebuild_of_projections(accounts: Accounts, ledger: Ledger, now: datetime) -> None:
-    secret, signed_in = accounts.sign_in(MAYA, PASSWORD, ORIGIN, now)
+    secret, signed_in = accounts.sessions.sign_in(MAYA, PASSWORD, ORIGIN, now)
     rebuild(ledger)
-    assert accounts.session(secret, now) == signed_in
+    assert accounts.sessions.find(secret, now) == signed_in
 
 
 def test_each_session_has_its_own_proof_for_forms(accounts: Accounts, now: datetime) -> None:
-    (_, one), (_, other) = (accounts.sign_in(MAYA, PASSWORD, ORIGIN, now) for _ in range(2))
+    (_, one), (_, other) = (accounts.sessions.sign_in(MAYA, PASSWORD, ORIGIN, now) for _ in range(2))
     assert len(one.csrf) == 64
     assert one.csrf != other.csrf
 
@@ -267,31 +269,31 @@ def test_a_token_does_what_both_its_scope_and_its_person_allow_until_it_expires(
     """R-XCT-01/tokens."""
     maya = Actor(MAYA, "Maya Okafor")
     until = now + timedelta(days=30)
-    secret, token = accounts.issue_token(MAYA, "nightly-export", [Permission.READ], until, maya, now)
+    secret, token = accounts.tokens.issue(MAYA, "nightly-export", [Permission.READ], until, maya, now)
     assert secret.startswith("hf_")
-    known = accounts.by_token(secret, now)
+    known = accounts.tokens.find(secret, now)
     assert known is not None
     assert (known.actor, known.via, known.csrf) == (maya, "token", "")
     assert known.may(Permission.READ)
     assert not known.may(Permission.RESPOND)
-    assert accounts.by_token(secret, until) is None
-    assert accounts.by_token(secret + "x", now) is None
-    assert accounts.by_token("", now) is None
-    assert [one.name for one in accounts.tokens(MAYA)] == ["nightly-export"]
-    assert accounts.tokens(MAYA)[0].used_at == now
+    assert accounts.tokens.find(secret, until) is None
+    assert accounts.tokens.find(secret + "x", now) is None
+    assert accounts.tokens.find("", now) is None
+    assert [one.name for one in accounts.tokens.of(MAYA)] == ["nightly-export"]
+    assert accounts.tokens.of(MAYA)[0].used_at == now
     assert told(ledger)[-1].scope == ("read",)
-    accounts.revoke_token(token.token, maya, now)
-    assert accounts.by_token(secret, now) is None
+    accounts.tokens.revoke(token.token, maya, now)
+    assert accounts.tokens.find(secret, now) is None
     assert told(ledger)[-1].type == "token.revoked"
 
 
 def test_what_an_agents_token_does_is_recorded_as_done_by_an_agent(accounts: Accounts, now: datetime) -> None:
     """R-XCT-09."""
     until = now + timedelta(days=1)
-    secret, _ = accounts.issue_token(
+    secret, _ = accounts.tokens.issue(
         MAYA, "chat assistant", [Permission.DECLARE], until, Actor(MAYA, "Maya"), now, kind="agent"
     )
-    known = accounts.by_token(secret, now)
+    known = accounts.tokens.find(secret, now)
     assert known is not None
     assert known.actor == Actor(MAYA, "chat assistant for Maya Okafor", "agent")
 
@@ -321,41 +323,41 @@ def test_a_token_beyond_its_person_is_refused(
 ) -> None:
     actor = Actor(by, "V" if by == VICTOR else "Maya")
     with pytest.raises(NotAllowed) as caught:
-        accounts.issue_token(MAYA, "x", scope, now + timedelta(days=days), actor, now)
+        accounts.tokens.issue(MAYA, "x", scope, now + timedelta(days=days), actor, now)
     assert str(caught.value) == sentence
 
 
 def test_attack_an_agents_token_cannot_make_further_tokens(accounts: Accounts, now: datetime) -> None:
     agent = Actor(MAYA, "assistant for Maya", "agent")
     with pytest.raises(NotAllowed, match="people issue tokens for themselves"):
-        accounts.issue_token(MAYA, "x", [Permission.READ], now + timedelta(days=1), agent, now)
+        accounts.tokens.issue(MAYA, "x", [Permission.READ], now + timedelta(days=1), agent, now)
 
 
 def test_a_token_is_revoked_by_its_owner_or_an_administrator_only(
     accounts: Accounts, nadia: Actor, now: datetime
 ) -> None:
-    _, token = accounts.issue_token(
+    _, token = accounts.tokens.issue(
         MAYA, "x", [Permission.READ], now + timedelta(days=1), Actor(MAYA, "M"), now
     )
     with pytest.raises(NotAllowed, match="ask them or an administrator"):
-        accounts.revoke_token(token.token, Actor(VICTOR, "Victor"), now)
-    accounts.revoke_token(token.token, nadia, now)
-    assert accounts.tokens(MAYA) == []
+        accounts.tokens.revoke(token.token, Actor(VICTOR, "Victor"), now)
+    accounts.tokens.revoke(token.token, nadia, now)
+    assert accounts.tokens.of(MAYA) == []
 
 
 def test_limits_may_be_set(ledger: Ledger, accounts: Accounts, now: datetime) -> None:
     strict = Accounts(ledger, Limits(idle=timedelta(minutes=5)), CHEAP)
-    secret, _ = strict.sign_in(MAYA, PASSWORD, ORIGIN, now)
-    assert strict.session(secret, now + timedelta(minutes=4))
-    assert strict.session(secret, now + timedelta(minutes=10)) is None
+    secret, _ = strict.sessions.sign_in(MAYA, PASSWORD, ORIGIN, now)
+    assert strict.sessions.find(secret, now + timedelta(minutes=4))
+    assert strict.sessions.find(secret, now + timedelta(minutes=10)) is None
 
 
 def test_a_page_that_refreshes_itself_keeps_no_session_alive(accounts: Accounts, now: datetime) -> None:
     """R-XCT-01: nobody is at work on it."""
-    secret, _ = accounts.sign_in(MAYA, PASSWORD, "127.0.0.1", now)
+    secret, _ = accounts.sessions.sign_in(MAYA, PASSWORD, "127.0.0.1", now)
     for minutes in range(10, 130, 10):
-        accounts.session(secret, now + timedelta(minutes=minutes), touch=False)
-    assert accounts.session(secret, now + timedelta(hours=2, minutes=1)) is None
+        accounts.sessions.find(secret, now + timedelta(minutes=minutes), touch=False)
+    assert accounts.sessions.find(secret, now + timedelta(hours=2, minutes=1)) is None
 
 
 class Counting(PasswordHasher):
@@ -382,7 +384,9 @@ def test_many_who_sign_in_at_once_take_the_memory_of_two(
 
     def knock(number: int) -> None:
         with contextlib.suppress(NotAllowed):
-            accounts.sign_in(f"nobody{number}@example.com", "is this the password", f"192.0.2.{number}", now)
+            accounts.sessions.sign_in(
+                f"nobody{number}@example.com", "is this the password", f"192.0.2.{number}", now
+            )
 
     with ThreadPoolExecutor(20) as pool:
         list(pool.map(knock, range(20)))
@@ -399,21 +403,23 @@ def test_whoever_signs_out_or_revokes_a_token_is_not_held_up_by_a_clock_that_ste
     clock = LedgerClock(ledger, tmp_path / "clock.json", machine, machine.ticks)
     ledger.require_steady, ledger.evenly = clock.require_steady, clock.evenly
     maya = Actor(MAYA, "Maya Okafor")
-    secret, _ = accounts.sign_in(MAYA, PASSWORD, ORIGIN, now)
+    secret, _ = accounts.sessions.sign_in(MAYA, PASSWORD, ORIGIN, now)
     expires = now + timedelta(hours=5)
-    token, issued = accounts.issue_token(MAYA, "export", [Permission.READ], expires, maya, now)
+    token, issued = accounts.tokens.issue(MAYA, "export", [Permission.READ], expires, maya, now)
     machine.pass_(timedelta(minutes=20))
     machine.clock += step
-    assert accounts.session(secret, clock.now()) is not None, "twenty minutes have passed, and no ten days"
-    assert accounts.by_token(token, clock.now()) is not None
+    assert accounts.sessions.find(secret, clock.now()) is not None, (
+        "twenty minutes have passed, and no ten days"
+    )
+    assert accounts.tokens.find(token, clock.now()) is not None
     with pytest.raises(ClockStepped, match="signing out and revoking a token go on"):
-        accounts.sign_in(MAYA, PASSWORD, ORIGIN, clock.now())
+        accounts.sessions.sign_in(MAYA, PASSWORD, ORIGIN, clock.now())
     with pytest.raises(ClockStepped):
         accounts.set_password(MAYA, "other plain words together", maya, clock.now())
-    accounts.sign_out(secret, clock.now())
-    assert accounts.revoke_token(issued.token, maya, clock.now())
-    assert accounts.session(secret, clock.now()) is None
-    assert accounts.by_token(token, clock.now()) is None
+    accounts.sessions.sign_out(secret, clock.now())
+    assert accounts.tokens.revoke(issued.token, maya, clock.now())
+    assert accounts.sessions.find(secret, clock.now()) is None
+    assert accounts.tokens.find(token, clock.now()) is None
     ended, revoked = list(ledger.facts())[-2:]
     assert (ended.fact.type, revoked.fact.type) == ("session.ended", "token.revoked")
     assert ended.at == revoked.at == now + timedelta(minutes=20)
@@ -423,7 +429,7 @@ def test_whoever_signs_out_or_revokes_a_token_is_not_held_up_by_a_clock_that_ste
     with ledger.reading() as conn:
         assert not list(inspection.problems(conn))
     machine.clock -= step
-    accounts.sign_in(MAYA, PASSWORD, ORIGIN, clock.now())
+    accounts.sessions.sign_in(MAYA, PASSWORD, ORIGIN, clock.now())
 
 
 @pytest.mark.parametrize("step", [timedelta(days=10), -timedelta(days=10)])
@@ -434,13 +440,13 @@ def test_a_token_expires_by_the_time_that_passes_whatever_the_clock_says(
     clock = LedgerClock(ledger, tmp_path / "clock.json", machine, machine.ticks)
     ledger.require_steady, ledger.evenly = clock.require_steady, clock.evenly
     expires = now + timedelta(hours=5)
-    token, _ = accounts.issue_token(
+    token, _ = accounts.tokens.issue(
         MAYA, "export", [Permission.READ], expires, Actor(MAYA, "Maya Okafor"), now
     )
     machine.pass_(timedelta(hours=6))
     machine.clock += step
-    assert accounts.by_token(token, clock.now()) is None
+    assert accounts.tokens.find(token, clock.now()) is None
 
 
 def test_revoking_a_token_that_is_not_there_says_so(accounts: Accounts, nadia: Actor, now: datetime) -> None:
-    assert not accounts.revoke_token("0123456789abcdef", nadia, now)
+    assert not accounts.tokens.revoke("0123456789abcdef", nadia, now)

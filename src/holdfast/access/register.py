@@ -1,0 +1,115 @@
+"""What access writes: a fact, and in the same transaction the row it tells of; and who is in the roster.
+
+A crash leaves both or neither, so that a row too many and a row too few are findings of `ledger check`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Delete, Insert, select
+
+from holdfast.ledger.facts import Fact
+from holdfast.ledger.ledger import Conflict, Draft, Ledger
+from holdfast.ledger.tables import streams
+from holdfast.people import AccessRole, Actor
+from holdfast.prepare.records import people
+from holdfast.prepare.versions import playbook_versions_of
+from holdfast.problems import NotAllowed
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+DOOR = Actor("holdfast/accounts", "Holdfast", "system")
+"""Who tells of what happens before anybody is known."""
+
+Keeping = Callable[[Connection], None]
+"""Writes the rows that a fact tells of."""
+
+
+class Register:
+    """Records who got in and who did not. Keeps nothing in memory."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+
+    def tell(self, person: str, fact: Fact, by: Actor, at: datetime, keeping: Keeping | None = None) -> None:
+        """Append a fact about a person (nobody known: empty) together with what `keeping` writes."""
+        stream = f"account/{_pseudonym(person) if person else 'unknown'}"
+        while True:
+            try:
+                # Only the version is read: a stream of refused sign-ins may be long, and decides nothing.
+                draft = Draft(stream, self._length(stream), [fact])
+                self.ledger.append(draft, by=by, at=at, keeping=keeping)
+                return
+            except _GoneAlready:  # of two requests that end one thing, one tells the ledger
+                return
+            except Conflict:  # somebody signed in to the same account at the same moment
+                continue
+
+    def listed(self, person: str) -> tuple[str | None, tuple[AccessRole, ...]]:
+        """Name and access roles in the roster in force; no name for who is not in it."""
+        query = select(people).where(people.c.person == person.lower(), people.c.listed.is_(True))
+        rows = self.rows(query)
+        if not rows:
+            return None, ()
+        return rows[0].name, tuple(AccessRole(role) for role in json.loads(rows[0].access))
+
+    def require_listed(self, person: str) -> tuple[AccessRole, ...]:
+        """The same. Raises NotAllowed for somebody who is not in the roster."""
+        name, access = self.listed(person)
+        if name is None:
+            raise NotAllowed(
+                f"{person} is not in the roster; add them to roster.yaml and run `holdfast apply`"
+            )
+        return access
+
+    def organisation(self) -> str:
+        """Its name in the newest playbook; empty before there is one."""
+        newest = playbook_versions_of(self.ledger)[:1]
+        return newest[0].playbook.organisation if newest else ""
+
+    def rows(self, query: Any) -> list[Any]:
+        with self.ledger.reading() as conn:
+            return list(conn.execute(query).all())
+
+    def write(self, statement: Any) -> None:
+        """Write what no fact tells of: when something was last used, an attempt that is forgotten."""
+        with self.ledger.database.writing() as conn:
+            conn.execute(statement)
+
+    def _length(self, stream: str) -> int:
+        rows = self.rows(select(streams.c.version).where(streams.c.stream == stream))
+        return rows[0].version if rows else 0
+
+
+class _GoneAlready(Exception):
+    """Somebody else has ended it meanwhile."""
+
+
+def put_in(row: Insert) -> Keeping:
+    def write(conn: Connection) -> None:
+        conn.execute(row)
+
+    return write
+
+
+def gone(row: Delete) -> Keeping:
+    def write(conn: Connection) -> None:
+        if not conn.execute(row).rowcount:
+            raise _GoneAlready
+
+    return write
+
+
+def digest(secret: str) -> str:
+    """What is stored of a secret that is random enough for a plain hash: a session's, or a token's."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _pseudonym(person: str) -> str:
+    """What a stream is called instead of the address: names of streams are shown in every audit pack."""
+    return hashlib.sha256(b"holdfast/account/v1\x00" + person.encode()).hexdigest()[:16]
