@@ -243,6 +243,7 @@ def _joined(
         # The machine's own is watched; whoever passes another one tells a story, or tests.
         clock = watched = LedgerClock(ledger, settings.workspace / CLOCK)
         ledger.require_steady, ledger.evenly = watched.require_steady, watched.evenly
+        ledger.keep_time = watched.keep
     key = keys.load(settings.ledger.key)
     anchor, memory = anchor_of(settings), memory_of(settings)
     vault = Vault(settings.vault.path, private_of(settings), lambda: custody.any_held(ledger))

@@ -73,6 +73,7 @@ class Service:
 
     def run(self) -> None:
         """Serve until interrupted; the worker finishes its round."""
+        self.application.ledger.keep_time()
         thread = threading.Thread(target=self.worker.run, args=(self._stop,)) if self.worker else None
         if thread:
             thread.start()

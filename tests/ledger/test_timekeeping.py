@@ -27,7 +27,7 @@ def machine(now: datetime) -> Machine:
 
 def watched(ledger: Ledger, machine: Machine, tmp_path: Path) -> LedgerClock:
     made = LedgerClock(ledger, tmp_path / "clock.json", machine, machine.ticks)
-    ledger.require_steady = made.require_steady
+    ledger.require_steady, ledger.keep_time = made.require_steady, made.keep
     return made
 
 
@@ -74,12 +74,49 @@ def test_many_small_steps_are_one_large_one(ledger: Ledger, machine: Machine, tm
 
 
 def test_a_step_between_two_commands_is_noticed(ledger: Ledger, machine: Machine, tmp_path: Path) -> None:
-    watched(ledger, machine, tmp_path)
+    watched(ledger, machine, tmp_path).keep()
     machine.pass_(MINUTE)
     machine.clock += timedelta(days=10)
     watched(ledger, machine, tmp_path)
     with pytest.raises(ClockStepped, match=r"\+10 days"):
         fill(ledger, machine.clock)
+
+
+def test_looking_at_the_clock_writes_nothing_and_recording_does(
+    ledger: Ledger, machine: Machine, tmp_path: Path
+) -> None:
+    clock = watched(ledger, machine, tmp_path)
+    clock.require_steady()
+    assert clock.step is None
+    assert not (tmp_path / "clock.json").exists()
+    began = clock.now()
+    machine.pass_(MINUTE)
+    fill(ledger, clock.now())
+    assert f"{began:%Y-%m-%dT%H:%M}" in (tmp_path / "clock.json").read_text()
+
+
+def test_a_step_before_anything_was_recorded_is_noticed_and_not_written_down(
+    ledger: Ledger, machine: Machine, tmp_path: Path
+) -> None:
+    """A server that was started, and has recorded nothing yet."""
+    clock = watched(ledger, machine, tmp_path)
+    machine.clock += timedelta(days=10)
+    with pytest.raises(ClockStepped, match=r"\+10 days"):
+        fill(ledger, clock.now())
+    clock.keep()
+    with pytest.raises(ClockStepped, match=r"\+10 days"):
+        fill(ledger, watched(ledger, machine, tmp_path).now())
+
+
+def test_what_was_recorded_stands_though_the_clock_cannot_be_written_down(
+    ledger: Ledger, machine: Machine, tmp_path: Path
+) -> None:
+    clock = watched(ledger, machine, tmp_path / "gone")
+    fill(ledger, clock.now())
+    assert ledger.size() == 1
+    machine.clock += timedelta(days=10)
+    with pytest.raises(ClockStepped):
+        fill(ledger, clock.now())
 
 
 def test_a_machine_that_starts_in_the_past_is_noticed(
@@ -126,6 +163,7 @@ def test_a_confirmation_is_seen_by_processes_that_run(
     ledger: Ledger, machine: Machine, tmp_path: Path
 ) -> None:
     running = watched(ledger, machine, tmp_path)
+    running.keep()  # as a server and a worker do before they begin
     machine.clock += timedelta(days=1)
     watched(ledger, machine, tmp_path).confirm("moved to another host", ANA)
     running.require_steady()

@@ -194,6 +194,8 @@ class Ledger:
         gives anybody anything."""
         self.evenly: Callable[[datetime], datetime] = lambda at: at
         """What a moment of that clock would be had it not stepped."""
+        self.keep_time: Callable[[], None] = lambda: None
+        """Writes down what that clock said, for processes to come; called when something was recorded."""
         self.folded = Remembered()
         """What this process has added up of streams; see `folding`."""
         self.appended_at: datetime | None = None
@@ -333,6 +335,7 @@ class Ledger:
                 _read_back(conn, rows, (origin, size + len(rows), recorded_at))
         if written:
             self.appended_at = written[-1].at
+            self.keep_time()
         return tuple(written)
 
     def change(

@@ -83,7 +83,7 @@ class LedgerClock:
         ticks: Callable[[], Ticks] = ticks,
     ) -> None:
         """`path` holds what the clock said at a count of seconds, so that a step between two commands, or
-        while nothing ran, is noticed as well."""
+        while nothing ran, is noticed as well. It is written by `keep`, never by looking."""
         self.ledger = ledger
         self.path = path
         self._real = real or clock.SystemClock()
@@ -91,8 +91,9 @@ class LedgerClock:
         self._known: tuple[int, dict[str, Any]] = (-1, {})
         self._last: tuple[float, datetime | None] = (float("-inf"), None)
         self._confirming = False
+        self._opened: tuple[Ticks, datetime] | None = None
         if self._reference() is None:
-            self._remember(self._real.now())
+            self._opened = (self._ticks(), self._real.now())
 
     def now(self) -> datetime:
         machine = self._real.now() + self._ahead
@@ -165,20 +166,39 @@ class LedgerClock:
 
     # What is remembered ------------------------------------------------------------------------
 
+    def keep(self) -> None:
+        """Write down what the clock said when this process began, where no other one has since this start of
+        the machine. What is refused never comes here: a refusal leaves every file as it was. Where it cannot
+        be written, this process goes on watching by what it knows: nothing that was recorded is refused."""
+        opened = self._opened
+        if opened is None:
+            return
+        if self._written(opened[0].boot) is None:
+            try:
+                self._remember(opened[1], at=opened[0])
+            except OSError:
+                return
+        self._opened = None
+
     @property
     def _ahead(self) -> timedelta:
         return timedelta(seconds=float(self._document().get("ahead_seconds", 0.0)))
 
     def _reference(self) -> datetime | None:
         """What the clock would say had it gone on since it was remembered; None on a new start."""
-        now = self._ticks()
-        known = self._document().get("starts", {}).get(now.boot)
-        if known is None:
+        now, opened = self._ticks(), self._opened
+        known = self._written(now.boot) or opened
+        if known is None or known[0].boot != now.boot:
             return None
-        return clock.parse(known["clock"]) + timedelta(seconds=now.seconds - float(known["seconds"]))
+        return known[1] + timedelta(seconds=now.seconds - known[0].seconds)
 
-    def _remember(self, machine: datetime, ahead: timedelta | None = None) -> None:
-        now, document = self._ticks(), self._document()
+    def _written(self, boot: str) -> tuple[Ticks, datetime] | None:
+        """What the file says of this start of the machine."""
+        known = self._document().get("starts", {}).get(boot)
+        return known and (Ticks(boot, float(known["seconds"])), clock.parse(known["clock"]))
+
+    def _remember(self, machine: datetime, ahead: timedelta | None = None, at: Ticks | None = None) -> None:
+        now, document = at or self._ticks(), self._document()
         starts = {name: one for name, one in document.get("starts", {}).items() if name != now.boot}
         starts[now.boot] = {"clock": clock.stamp(machine), "seconds": now.seconds}
         kept = dict(list(starts.items())[-_BOOTS:])

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
-from holdfast.app import CLOCK
 from holdfast.clock import SystemClock
 from holdfast.ledger import pulse
 from support.earlier import rows, workspace_of_010
@@ -88,14 +87,14 @@ def test_an_upgrade_that_would_not_hold_has_changed_no_mode(earlier: Any, databa
     assert said.code == 1
     assert "Nothing was changed" in said.sentence
     assert stat.S_IMODE(vault.stat().st_mode) == 0o755
+    assert not (earlier.folder / "clock.json").exists()
 
 
 def modes_and_bytes(folder: Path) -> dict[str, tuple[int, bytes]]:
-    """Every file and folder, but for what the database keeps beside its file while it is open, and what
-    every command writes down of the machine's clock."""
+    """Every file and folder, but for what the database keeps beside its file while it is open."""
     found = [folder, *sorted(folder.rglob("*"))]
     return {
         str(one): (one.stat().st_mode, one.read_bytes() if one.is_file() else b"")
         for one in found
-        if not one.name.endswith(("-wal", "-shm", "-journal", CLOCK))
+        if not one.name.endswith(("-wal", "-shm", "-journal"))
     }

@@ -255,6 +255,11 @@ class Session:
 
     # What follows ------------------------------------------------------------------------------
 
+    def keep_time(self) -> None:
+        """Let the next command notice a step of the machine's clock, though this one recorded nothing."""
+        if self._opened.application is not None:
+            self._opened.application.ledger.keep_time()
+
     def settle(self) -> None:
         """Hand what was recorded to the next step and seal it, as a worker would; harmless beside one."""
         opened = self._opened
@@ -327,6 +332,7 @@ def command(on: typer.Typer, name: str | None = None) -> Callable[[Command], Com
             try:
                 try:
                     function(session, **given)
+                    session.keep_time()
                 finally:
                     session.settle()
             except Exception as error:

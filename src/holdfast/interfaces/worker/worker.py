@@ -86,6 +86,7 @@ class Worker:
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; each lane finishes the step it is in, if it ends in time."""
         pulse.prepare(self.ledger)
+        self.ledger.keep_time()
         threads = [self._thread(lane.name, lane.run, stop) for lane in self.lanes]
         try:
             while not stop.is_set():
