@@ -31,11 +31,10 @@ from holdfast.contain.watching import LogWatch
 from holdfast.detect import capture, passing
 from holdfast.detect.alerting import Alerting, Triaged
 from holdfast.detect.engines import Engine
-from holdfast.detect.events import AlertContinued, AlertRaised, MonitorMeasured
+from holdfast.detect.events import PASS_ON_TIMER, AlertContinued, AlertRaised, MonitorMeasured
 from holdfast.detect.handling import Handling
 from holdfast.detect.inspecting import Followed, Remembered
 from holdfast.detect.monitoring import Monitoring
-from holdfast.detect.passing import PASS_ON_TIMER
 from holdfast.detect.records import Detection
 from holdfast.evidence import custody
 from holdfast.evidence.inspecting import Preserved
@@ -413,6 +412,12 @@ def _reactions(
             lambda at: Followed(),
         ),
         Reaction("triage alerts", (AlertRaised,), alerting.triage, lambda at: Triaged()),
+        Reaction(
+            "tell of alerts before a playbook is in force",
+            (AlertRaised,),
+            lambda raised, at: passing.tell_untriaged(desk.ledger, raised, at),
+            lambda at: passing.Untold(),
+        ),
         Reaction("see alerts that grow worse", (AlertContinued,), alerting.went_on),
         Reaction(
             "count who is affected",

@@ -15,7 +15,7 @@ from datetime import datetime
 
 from holdfast import wording
 from holdfast.detect import records
-from holdfast.detect.events import AlertContinued, AlertRaised, AlertSetAside, AlertTriaged
+from holdfast.detect.events import AlertContinued, AlertQueued, AlertRaised, AlertSetAside, AlertTriaged
 from holdfast.detect.passing import to_pass_on
 from holdfast.detect.records import Alert
 from holdfast.incident import register
@@ -121,7 +121,10 @@ class Alerting:
             if any(isinstance(fact, (AlertTriaged, AlertSetAside)) for fact in stream.events):
                 raise _Triaged
             fact = AlertTriaged(alert=alert, incident=incident, outcome=outcome, reason=reason)
-            return [Draft(stream.name, stream.version, [fact, *further])]
+            queued = any(
+                isinstance(fact, AlertQueued) for fact in stream.events
+            )  # before a playbook was signed
+            return [Draft(stream.name, stream.version, [fact, *(() if queued else further)])]
 
         return draft
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from holdfast import wording
 from holdfast.detect.measurement import Measurement, series_key
 from holdfast.incident.events import AlertFacts, alert_as_known, alert_as_told, group_as_told
 from holdfast.ledger.facts import Arm, Disarm, Fact, Line, fact, upcast
+
+PASS_ON_TIMER = "alerts.pass_on"  # noqa: S105 - the name of a timer
 
 
 @fact("monitoring.scheduled")
@@ -218,6 +221,65 @@ def _belonged_to_none(data: dict[str, Any]) -> dict[str, Any]:
     return {**data, "led_to": ""}
 
 
+@fact("alert.queued")
+class AlertQueued(Fact):
+    """It opened no incident by itself: whoever its monitor names is told of it."""
+
+    alert: str
+    system: str
+    tells: tuple[str, ...]
+    """Incident roles."""
+    due: datetime
+
+    def timers(self) -> Iterable[Arm | Disarm]:
+        data = {"system": self.system, "alert": self.alert, "tells": ",".join(self.tells)}
+        yield Arm(f"{passing_timers(self.system)}{self.alert}", PASS_ON_TIMER, self.due, data)
+
+
+@fact("alerts.bundled", version=3)
+class AlertsBundled(Fact):
+    """Messages about these alerts were queued; what became of each message is its own fact."""
+
+    system: str
+    alerts: tuple[str, ...]
+    """Those that waited."""
+    told: Mapping[str, tuple[str, ...]]
+    """Of each alert that nobody had dealt with: to whom messages about it were queued, by address."""
+
+    @property
+    def passed_on(self) -> tuple[str, ...]:
+        """Alerts that messages speak of."""
+        return tuple(self.told)
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Everybody to whom a message was queued, once."""
+        return tuple(dict.fromkeys(person for told in self.told.values() for person in told))
+
+    def timers(self) -> Iterable[Arm | Disarm]:
+        for alert in self.alerts:
+            yield Disarm(f"{passing_timers(self.system)}{alert}")
+
+    def line(self) -> Line:
+        if not self.told:
+            return Line(f"{wording.plural(len(self.alerts), 'alert')}: nobody is told any more")
+        return Line(f"{wording.plural(len(self.told), 'alert')}: messages queued", ", ".join(self.people))
+
+
+@upcast("alerts.bundled", 1)
+def _all_passed_on(data: dict[str, Any]) -> dict[str, Any]:
+    """Before version 2 it did not say of which alerts people were told."""
+    return {**data, "passed_on": data["alerts"] if data["told"] else []}
+
+
+@upcast("alerts.bundled", 2)
+def _each_to_everybody(data: dict[str, Any]) -> dict[str, Any]:
+    """Before version 3 it did not say who was told of which of them."""
+    of, to = data["passed_on"], data["told"]
+    kept = {key: value for key, value in data.items() if key != "passed_on"}
+    return {**kept, "told": dict.fromkeys(of, to)}
+
+
 def measured_stream(system: str, monitor: str) -> str:
     """Where `monitor.measured` of one monitor is recorded."""
     return f"monitor/{system}/{monitor}"
@@ -229,3 +291,8 @@ def run_timer(system: str) -> str:
 
 def _run_at(system: str, due: datetime) -> Arm:
     return Arm(run_timer(system), "monitoring.run", due, {"system": system})
+
+
+def passing_timers(system: str) -> str:
+    """How the timers begin by which alerts of a system are passed on."""
+    return f"alerts/{system}/"

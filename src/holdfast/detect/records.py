@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -29,7 +29,9 @@ from holdfast.detect.events import (
     AlertAcknowledged,
     AlertCleared,
     AlertContinued,
+    AlertQueued,
     AlertRaised,
+    AlertsBundled,
     AlertSetAside,
     AlertTriaged,
     MonitoringFailed,
@@ -82,6 +84,10 @@ alerts = Table(
     Column("false_alarm", Boolean, nullable=False),
     Column("acknowledged_by", String(200)),
     Column("acknowledged_at", String(27)),
+    # To whom messages about it were queued: addresses, one a line.
+    Column("told", Text, nullable=False),
+    # When they are queued; null before that is decided, and afterwards.
+    Column("telling_at", String(27)),
     Column("body", Text, nullable=False),
     Index("alerts_by_outcome", "outcome", "number"),
     Index("alerts_by_series", "system", "series", "state"),
@@ -89,6 +95,8 @@ alerts = Table(
 
 WAITING = ("waiting", "none")
 """What an alert led to that a person still has to say something about."""
+UNTOLD_AFTER = timedelta(minutes=5)
+"""By then it is decided who is told of an alert."""
 
 monitoring = Table(
     "monitoring",
@@ -147,6 +155,11 @@ class Detection:
             case AlertAcknowledged() as seen:
                 row = {"acknowledged_by": recorded.by.name, "acknowledged_at": clock.stamp(recorded.at)}
                 _change(conn, seen.alert, **row)
+            case AlertQueued() as queued:
+                _change(conn, queued.alert, telling_at=clock.stamp(queued.due))
+            case AlertsBundled() as bundled:
+                for alert in bundled.alerts:
+                    _change(conn, alert, telling_at=None, told="\n".join(bundled.told.get(alert, ())))
             case AlertSetAside() as aside:
                 found = {"outcome": "set aside", "reason": aside.reason}
                 _change(conn, aside.alert, false_alarm=aside.false_alarm, **found)
@@ -215,6 +228,7 @@ def _keep_alert(conn: Connection, fact: AlertRaised, at: datetime) -> None:
         "outcome": "waiting",
         "reason": "",
         "false_alarm": False,
+        "told": "",
         "body": _ALERT_FACTS.text(fact.alert),
     }
     conn.execute(_RAISED, row)
@@ -253,6 +267,10 @@ class Alert:
     facts: AlertFacts
     acknowledged_by: str = ""
     acknowledged_at: datetime | None = None
+    told: tuple[str, ...] = ()
+    """Addresses to which messages about it were queued, where it opened no incident."""
+    telling_at: datetime | None = None
+    """When they will be queued."""
 
     @property
     def number(self) -> int:
@@ -480,6 +498,15 @@ def waiting_alerts(conn: Connection) -> int:
     return conn.execute(query.where(alerts.c.outcome.in_(WAITING))).scalar_one()
 
 
+def untold_alerts(conn: Connection, now: datetime) -> int:
+    """How many alerts wait for a person and nobody knows of: no message about them is queued, nor will be,
+    and nobody has acknowledged them."""
+    query = select(func.count()).select_from(alerts)
+    unknown = (alerts.c.told == "") & alerts.c.telling_at.is_(None) & alerts.c.acknowledged_by.is_(None)
+    old = alerts.c.raised_at <= clock.stamp(now - UNTOLD_AFTER)
+    return conn.execute(query.where(alerts.c.outcome.in_(WAITING), unknown, old)).scalar_one()
+
+
 def false_alarms(conn: Connection, system: str) -> dict[str, tuple[int, int]]:
     """By monitor: how many of its alerts were false alarms, and how many there were (R-DET-09)."""
     query = select(alerts.c.monitor, alerts.c.false_alarm).where(alerts.c.system == system)
@@ -516,6 +543,8 @@ def _alert(row: Any) -> Alert:
         facts=_ALERT_FACTS.read(row.body),
         acknowledged_by=row.acknowledged_by or "",
         acknowledged_at=_moment(row.acknowledged_at),
+        told=tuple(row.told.splitlines()),
+        telling_at=_moment(row.telling_at),
     )
 
 

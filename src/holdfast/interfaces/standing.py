@@ -106,6 +106,8 @@ class Standing:
     """Every monitor, and what is known of it."""
     clocks_late: int
     messages_late: int
+    alerts_untold: int
+    """Alerts that wait for a person, and that nobody was told of."""
     vault_missing: bool
     waiting: str
     """What people must do before an incident can open, such as signing the playbook; empty: nothing."""
@@ -128,6 +130,7 @@ class Standing:
             working.state == "running"
             and not (working.failing or working.refused_to_seal)
             and not (self.silent or self.clocks_late or self.messages_late or self.vault_missing)
+            and not self.alerts_untold
             and self.ledger in (_NOT_CHECKED, "holds")
         )
 
@@ -168,6 +171,7 @@ def standing_of(application: Application) -> Standing:
         bounds = bounds_of(conn, systems.values(), now, working=working.runs)
         silent = silent_systems(conn, systems, application.workspace, now)
         messages = _messages_late(conn, now)
+        untold = records.untold_alerts(conn, now)
         evidence = _holds_evidence(conn)
     quiet = {one.system.id for one in silent}
     return Standing(
@@ -178,6 +182,7 @@ def standing_of(application: Application) -> Standing:
         bounds=bounds,
         clocks_late=len(clocks_late(application, now)),
         messages_late=messages,
+        alerts_untold=untold,
         vault_missing=evidence and not application.settings.vault.path.is_dir(),
         waiting=_waiting(application),
         hidden=_hidden(application, systems),

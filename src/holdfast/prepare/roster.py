@@ -110,6 +110,11 @@ class Roster(Entry):
         """The person with this id (e-mail address, any case)."""
         return next((one for one in self.people if one.id == person.lower()), None)
 
+    def called(self, person: str) -> str:
+        """The name of a person, or the address of somebody who is not in it."""
+        found = self.person(person)
+        return found.name if found else person
+
     def holder(self, role: str) -> Person:
         """Who fills an incident role."""
         return self._named(self.roles[role].holder)

@@ -201,6 +201,8 @@ class AlertShown(Shown):
     acknowledged_by: str
     """Who looks into it; empty while nobody does."""
     acknowledged_at: datetime | None
+    told: tuple[str, ...]
+    """Addresses to which messages about it were queued, where it opened no incident."""
     facts: AlertFactsShown
 
 

@@ -54,6 +54,7 @@ def test_health_needs_no_token_and_names_nobody(
         "ledger": "holds",
         "clocks_late": 0,
         "messages_late": 0,
+        "alerts_untold": 0,
         "monitoring": "silent",
         "monitors": said["monitors"],
         "systems": {"watched": 0, "silent": 1, "not_watched": 1},

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,8 @@ from holdfast import app as joined
 from holdfast.app import initialise, open_workspace
 from holdfast.application import Application
 from holdfast.detect.events import AlertRaised
+from holdfast.detect.passing import told_said
+from holdfast.detect.records import Alert
 from holdfast.incident.events import AlertFacts
 from holdfast.incident.loading import load
 from holdfast.interfaces.api import health
@@ -46,8 +50,8 @@ def helen(unsigned: Application) -> Reader:
     return signed_in(unsigned, HELEN)
 
 
-def _alert(application: Application) -> None:
-    facts = AlertFacts(
+def _facts() -> AlertFacts:
+    return AlertFacts(
         alert="ALR-1",
         monitor="accuracy",
         monitor_name="Accuracy",
@@ -64,8 +68,23 @@ def _alert(application: Application) -> None:
         window_end=START,
         reason="Accuracy 0.7 lies under the limit 0.8",
     )
-    raised = AlertRaised(system="loan-approval", series="accuracy", tells=("technical_lead",), alert=facts)
-    application.ledger.append(Draft("alert/ALR-1", 0, [raised]), by=SYSTEM, at=START)
+
+
+def _alert(
+    application: Application, raised: datetime = START, tells: tuple[str, ...] = ("technical_lead",)
+) -> None:
+    fact = AlertRaised(system="loan-approval", series="accuracy", tells=tells, alert=_facts())
+    application.ledger.append(Draft("alert/ALR-1", 0, [fact]), by=SYSTEM, at=raised)
+
+
+WIRING = Wiring(
+    lambda folder, environ, clock: open_workspace(folder, environ, SetClock()),
+    initialise,
+    Service,
+    Worker,
+    joined.engine,
+    joined.upgrade_workspace,
+)
 
 
 def test_a_missing_signature_names_who_gives_it(unsigned: Application, helen: Reader) -> None:
@@ -84,6 +103,53 @@ def test_an_alert_that_no_playbook_decides_on_is_not_said_to_be_decided_in_a_mom
     said = helen.page("/alerts").text
     assert "no playbook is in force" in said
     assert "in a moment" not in said
+
+
+def test_an_alert_says_who_is_told_of_it_before_the_playbook_is_signed(
+    unsigned: Application, helen: Reader, tmp_path: Path
+) -> None:
+    """R-DET-10: on the page, over the API's shape and at the terminal."""
+    _alert(unsigned)
+    assert "told within minutes" in helen.page("/alerts").text
+    worker, now = Worker(unsigned), unsigned.clock.now()
+    worker.round(now)
+    worker.fire(now + timedelta(minutes=1))
+    assert "Messages queued to Tomas Lind." in helen.page("/alerts").text
+    assert health.document(unsigned)["alerts_untold"] == 0
+    listed = CliRunner().invoke(build(WIRING), ["--workspace", str(tmp_path), "alert", "list", "--table"])
+    assert "Messages queued to Tomas Lind." in " ".join(listed.stdout.split())
+    listed = CliRunner().invoke(build(WIRING), ["--workspace", str(tmp_path), "alert", "list", "--json"])
+    (told,) = (one["told"] for one in json.loads(listed.stdout)["alerts"] if one["alert"] == "ALR-1")
+    assert told == ["tomas.lind@harbourstreet.example"]
+
+
+def test_an_alert_that_nobody_was_told_of_is_said_everywhere_until_somebody_looks_into_it(
+    unsigned: Application, helen: Reader
+) -> None:
+    """R-XCT-07: a worker that does not come to it, or a monitor whose names were lost."""
+    _alert(unsigned, tells=())
+    clock = unsigned.clock
+    assert isinstance(clock, SetClock)
+    Worker(unsigned).round(clock.now())
+    Worker(unsigned).round(clock.pass_(timedelta(minutes=6)))
+    assert "Nobody was told of it: no message about it was queued." in helen.page("/alerts").text
+    assert "Nobody was told of 1 alert." in helen.page("/").text
+    found = health.document(unsigned)
+    assert (found["healthy"], found["alerts_untold"]) == (False, 1)
+    assert "holdfast_alerts_untold 1" in "\n".join(health.exposition(unsigned))
+    maya = signed_in(unsigned, MAYA)
+    assert "Acknowledge" in maya.page("/alerts").text
+    sent = {"card": "ALR-1", "alerts": "ALR-1", "tab": ""}
+    assert maya.post("/alerts/acknowledgement", sent).status_code == 303
+    assert health.document(unsigned)["alerts_untold"] == 0
+    assert "Nobody was told of 1 alert." not in maya.page("/").text
+
+
+def test_without_a_roster_an_alert_says_that_nobody_is_told() -> None:
+    at = START
+    facts = replace(_facts(), alert="ALR-9")
+    alert = Alert("ALR-9", "s", "m", "open", at, 1, at, None, "waiting", "", "", False, facts)
+    assert told_said(alert, None, at) == "Nobody is told of it: no roster is in force."
 
 
 def test_gaps_are_not_known_while_no_playbook_asks_for_anything(helen: Reader) -> None:
@@ -139,16 +205,8 @@ def test_commands_do_not_warn_of_an_unsigned_playbook_and_the_worker_says_it_onc
     unsigned: Application, tmp_path: Path
 ) -> None:
     _alert(unsigned)
-    wiring = Wiring(
-        lambda folder, environ, clock: open_workspace(folder, environ, SetClock()),
-        initialise,
-        Service,
-        Worker,
-        joined.engine,
-        joined.upgrade_workspace,
-    )
     before = ["--workspace", str(tmp_path), "--as", MAYA.id]
-    signed = CliRunner().invoke(build(wiring), [*before, "playbook", "approve", "engineering"])
+    signed = CliRunner().invoke(build(WIRING), [*before, "playbook", "approve", "engineering"])
     assert (signed.exit_code, signed.stderr) == (0, "")
-    found = CliRunner().invoke(build(wiring), [*before, "worker", "--once", "--table"])
+    found = CliRunner().invoke(build(WIRING), [*before, "worker", "--once", "--table"])
     assert found.stdout.count("Waiting: no playbook is in force") == 1

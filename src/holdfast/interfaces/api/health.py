@@ -60,6 +60,7 @@ def document(application: Application) -> dict[str, object]:
         "ledger": standing.ledger,
         "clocks_late": standing.clocks_late,
         "messages_late": standing.messages_late,
+        "alerts_untold": standing.alerts_untold,
         "monitoring": standing.monitoring,
         "monitors": {
             "said": standing.bounds.said,
@@ -144,6 +145,11 @@ def _of_standing(standing: Standing) -> Iterable[str]:
     )
     yield from _gauge(
         "holdfast_messages_late", "Messages that are due and do not leave", [("", standing.messages_late)]
+    )
+    yield from _gauge(
+        "holdfast_alerts_untold",
+        "Alerts that wait for a person, and that nobody was told of",
+        [("", standing.alerts_untold)],
     )
     yield from _gauge(
         "holdfast_monitoring_silent",

@@ -10,6 +10,7 @@ from rich.console import RenderableType
 
 from holdfast import wording
 from holdfast.detect import records
+from holdfast.detect.passing import told_said
 from holdfast.interfaces.cli.output import cell, table
 from holdfast.interfaces.cli.session import Session, command, noun
 from holdfast.interfaces.cli.steps import Words, stepped
@@ -39,6 +40,9 @@ def list_(
         found = records.find_alerts(conn, system=system, waiting=waiting, limit=limit)
         more = records.count_alerts(conn, system=system, waiting=waiting) - len(found)
     inventory = {name: applied.model for name, applied in versions.active_systems(ledger).items()}
+    applied = versions.active_roster(ledger)
+    roster = applied.model if applied else None
+    told = {one.alert: told_said(one, roster, session.now) for one in found}
     groups = {group.newest.alert: group for group in shapes.alert_groups(found, inventory).groups}
 
     def said(made: shapes.AlertList) -> Iterable[RenderableType]:
@@ -48,7 +52,7 @@ def list_(
             yield "No alert waits for a person." if waiting else "No alert."
             yield standing_of(session.application).bounds.said
             return
-        yield from _listed(kept, counts)
+        yield from _listed(kept, counts, told)
         if more > 0:
             yield f"{wording.plural(more, 'older alert')} not shown; --limit shows up to 1,000."
 
@@ -81,13 +85,16 @@ def _done(made: shapes.AlertList, done: str) -> str:
 
 
 def _listed(
-    alerts: Sequence[shapes.AlertShown], counts: Mapping[str, shapes.AlertGroup]
+    alerts: Sequence[shapes.AlertShown], counts: Mapping[str, shapes.AlertGroup], told: Mapping[str, str]
 ) -> Iterable[RenderableType]:
-    rows = [_row(one) if one.alert not in counts else _group_row(counts[one.alert]) for one in alerts]
+    rows = [
+        _group_row(counts[one.alert], told[one.alert]) if one.alert in counts else _row(one, told[one.alert])
+        for one in alerts
+    ]
     yield table(("Alert", "Raised (UTC)", "What", "Led to"), rows, keep=("Alert",))
 
 
-def _group_row(group: shapes.AlertGroup) -> tuple[object, ...]:
+def _group_row(group: shapes.AlertGroup, told: str) -> tuple[object, ...]:
     newest = group.newest
     open_ = f"{group.open} out of bounds" if group.open else "all back in bounds"
     said = cell(
@@ -95,16 +102,18 @@ def _group_row(group: shapes.AlertGroup) -> tuple[object, ...]:
         "red" if group.open else "",
     )
     said.append(f"\nThe newest, {newest.alert}: {cell(newest.facts.reason)}", style="dim")
+    said.append(f"\n{told}" if told else "", style="dim")
     said.append(f"\nall at once: --monitor {group.system}/{group.monitor}", style="dim")
     return f"{group.count} ×", f"{newest.raised_at:%d %b %H:%M}", said, cell(_outcome(newest))
 
 
-def _row(one: shapes.AlertShown) -> tuple[object, ...]:
+def _row(one: shapes.AlertShown, told: str) -> tuple[object, ...]:
     group = f", {wording.group(one.facts.group)}" if one.facts.group else ""
     said = cell(f"{one.system}: {one.facts.monitor_name}{group}", "red" if one.state == "open" else "")
     said.append(f"\n{cell(one.facts.reason)}", style="dim")
     if one.firings > 1:
         said.append(f"\n{one.firings} windows, the last {wording.utc(one.last_fired_at)}", style="dim")
+    said.append(f"\n{told}" if told else "", style="dim")
     return one.alert, f"{one.raised_at:%d %b %H:%M}", said, cell(_outcome(one))
 
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Response
 
 from holdfast import wording
 from holdfast.detect.bounds import bounds_of
+from holdfast.detect.passing import told_said
 from holdfast.detect.records import Alert
 from holdfast.evidence import custody
 from holdfast.incident import register
@@ -50,6 +51,8 @@ def _inbox(
     chosen = shown if shown in SHOWN else ""
     ledger = visit.application.ledger
     inventory = versions.active_systems(ledger)
+    applied = versions.active_roster(ledger)
+    roster = applied.model if applied else None
     models = {name: applied.model for name, applied in inventory.items()}
     with ledger.reading() as conn:
         found = lists.alert_groups(conn, SHOWN[chosen][1], models, system, lists.bounded(page))
@@ -73,6 +76,9 @@ def _inbox(
         silent=[one.system.name for one in unheard],
         bounds=bounds,
         typed=form,
+        told={
+            one.alert: told_said(one, roster, visit.now) for group in found.entries for one in group.alerts
+        },
         being_triaged=_TRIAGED if versions.active_playbook(ledger) else _UNTRIAGED,
         handled={"", *(one.id for one in running)},
         running={
