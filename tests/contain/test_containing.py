@@ -35,7 +35,6 @@ from holdfast.incident import loading, register
 from holdfast.incident.events import (
     CauseEstablished,
     Classified,
-    Clock,
     Contained,
     ContainmentDecided,
     ContainmentLost,
@@ -49,6 +48,7 @@ from holdfast.ledger.ledger import AlreadyFired, Draft, Ledger
 from holdfast.ledger.outbox import MessageQueued
 from holdfast.ledger.projections import Scratch, rebuild
 from holdfast.people import IncidentRole
+from holdfast.prepare.promises import Limits
 from holdfast.prepare.terms import Authority, Category, Severity
 from holdfast.problems import NotAllowed
 from support.company import AISHA, HELEN, INES, MAYA, PRIYA, SAMUEL, TOMAS, WORKER
@@ -336,12 +336,12 @@ class TestDeciding:
         """R-CON-08/clock: a decision within 15 minutes for a critical incident."""
         report = Report("Approvals fell", system="loan-approval", severity=Severity.CRITICAL)
         critical = desk.open(report, by=INES, at=now)
-        clock = incident_state(ledger, critical).clocks[Clock.CONTAIN]
+        clock = incident_state(ledger, critical).clocks["contain"]
         assert clock.due == now + 15 * MINUTE
         number = steps.propose(critical, BROKERS, "", by=AISHA, at=now + MINUTE)
-        assert incident_state(ledger, critical).clocks[Clock.CONTAIN].running
+        assert incident_state(ledger, critical).clocks["contain"].running
         steps.approve(number, by=TOMAS, at=now + 2 * MINUTE)
-        met = incident_state(ledger, critical).clocks[Clock.CONTAIN]
+        met = incident_state(ledger, critical).clocks["contain"]
         assert (met.met_at, met.kept) == (now + 2 * MINUTE, True)
 
     def test_deciding_not_to_contain_meets_it_too_and_needs_a_reason(
@@ -356,7 +356,7 @@ class TestDeciding:
         assert decided == ContainmentDecided(
             incident=incident, decision="not to contain", reason="only test traffic is concerned"
         )
-        assert not incident_state(ledger, incident).clocks[Clock.CONTAIN].running
+        assert not incident_state(ledger, incident).clocks["contain"].running
 
     def test_not_while_a_containment_is_in_force(
         self, steps: Containing, incident: str, now: datetime
@@ -920,7 +920,7 @@ class TestReverting:
         state = loaded.state
         for fact in (*answered, said, cause):
             state = state.after(fact, now)
-        closing = [*answered, said, cause, *state.resolve("fixed", None, now)]
+        closing = [*answered, said, cause, *state.resolve("fixed", Limits({}), now)]
         ledger.append(loaded.draft(closing), by=MAYA, at=now)
         loaded = loading.load(ledger, incident)
         ledger.append(loaded.draft(loaded.state.close("done", False, "0" * 64, now)), by=MAYA, at=now)

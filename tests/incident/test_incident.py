@@ -11,7 +11,6 @@ from holdfast.incident.events import (
     CauseEstablished,
     ClassificationProposed,
     Classified,
-    Clock,
     ClockBreached,
     ClockMet,
     ClockMoved,
@@ -34,14 +33,16 @@ from holdfast.incident.events import (
 )
 from holdfast.incident.incident import Incident, NotAllowed, Phase, Status, fold
 from holdfast.people import Actor
+from holdfast.prepare.promises import Limits
 from holdfast.prepare.terms import Category, Severity
 
 T0 = datetime(2026, 11, 23, 10, 31, tzinfo=UTC)
 ANA = Actor("ana@example.com", "Ana Reyes")
 MINUTES_15 = timedelta(minutes=15)
 QUALITY, PERFORMANCE = Category.DATA_QUALITY, Category.PERFORMANCE_DEGRADATION
-LIMITS = {Clock.ACKNOWLEDGE: timedelta(minutes=15), Clock.CONTAIN: timedelta(minutes=15)}
-SLOWER = {Clock.ACKNOWLEDGE: timedelta(hours=2), Clock.CONTAIN: None}
+LIMITS = Limits({"acknowledge": timedelta(minutes=15), "contain": timedelta(minutes=15)})
+NONE = Limits({})
+SLOWER = Limits({"acknowledge": timedelta(hours=2)})
 
 OPENED = IncidentOpened(
     incident="INC-1", title="Approvals fell", source="person", playbook="ab", playbook_version="1.0"
@@ -51,7 +52,7 @@ PROPOSED = ClassificationProposed(
 )
 STARTED = [
     ClockStarted(incident="INC-1", clock=clock, due=T0 + limit, limit_seconds=900)
-    for clock, limit in LIMITS.items()
+    for clock, limit in LIMITS.lengths.items()
 ]
 CONFIRMED = Classified(incident="INC-1", category=QUALITY, severity=Severity.CRITICAL)
 CONTAINED = Contained(incident="INC-1", containment="INC-1-C1", proof="the probe was answered as contained")
@@ -102,9 +103,9 @@ class TestClassifying:
                 overrides=True,
             ),
             ClockMoved(
-                incident="INC-1", clock=Clock.ACKNOWLEDGE, due=T0 + timedelta(hours=2), limit_seconds=7200
+                incident="INC-1", clock="acknowledge", due=T0 + timedelta(hours=2), limit_seconds=7200
             ),
-            ClockStopped(incident="INC-1", clock=Clock.CONTAIN, reason="this severity sets no such limit"),
+            ClockStopped(incident="INC-1", clock="contain", reason="this severity sets no such limit"),
         ]
 
     def test_deciding_the_same_again_is_nothing_new(self) -> None:
@@ -117,7 +118,7 @@ class TestClocks:
     def test_acknowledging_meets_the_clock(self) -> None:
         assert after().acknowledge(ANA) == [
             Acknowledged(incident="INC-1", person=ANA.id, name=ANA.name),
-            ClockMet(incident="INC-1", clock=Clock.ACKNOWLEDGE),
+            ClockMet(incident="INC-1", clock="acknowledge"),
         ]
 
     def test_a_second_acknowledgement_is_nothing_new(self) -> None:
@@ -128,27 +129,27 @@ class TestClocks:
         [
             ([], 14, False),
             ([], 15, True),
-            ([ClockMet(incident="INC-1", clock=Clock.ACKNOWLEDGE)], 20, False),
-            ([ClockStopped(incident="INC-1", clock=Clock.ACKNOWLEDGE, reason="dismissed")], 20, False),
-            ([ClockBreached(incident="INC-1", clock=Clock.ACKNOWLEDGE, due=T0 + MINUTES_15)], 20, False),
+            ([ClockMet(incident="INC-1", clock="acknowledge")], 20, False),
+            ([ClockStopped(incident="INC-1", clock="acknowledge", reason="dismissed")], 20, False),
+            ([ClockBreached(incident="INC-1", clock="acknowledge", due=T0 + MINUTES_15)], 20, False),
         ],
     )
     def test_a_clock_is_breached_once_when_it_runs_out_unmet(
         self, history: list[IncidentFact], minutes: int, breached: bool
     ) -> None:
-        facts = after(*history).breach(Clock.ACKNOWLEDGE, T0 + timedelta(minutes=minutes))
+        facts = after(*history).breach("acknowledge", T0 + timedelta(minutes=minutes))
         assert bool(facts) is breached
 
     def test_met_late_is_met_and_not_kept(self) -> None:
         facts = [(fact, T0) for fact in (OPENED, PROPOSED, *STARTED)]
-        met = (ClockMet(incident="INC-1", clock=Clock.CONTAIN), T0 + timedelta(minutes=16))
-        clock = fold([*facts, met]).clocks[Clock.CONTAIN]
+        met = (ClockMet(incident="INC-1", clock="contain"), T0 + timedelta(minutes=16))
+        clock = fold([*facts, met]).clocks["contain"]
         assert (clock.running, clock.kept) == (False, False)
 
     def test_the_containment_decision_meets_its_clock(self) -> None:
         assert after(CONFIRMED).decide_containment("segment to review", "harm goes on") == [
             ContainmentDecided(incident="INC-1", decision="segment to review", reason="harm goes on"),
-            ClockMet(incident="INC-1", clock=Clock.CONTAIN),
+            ClockMet(incident="INC-1", clock="contain"),
         ]
 
 
@@ -171,9 +172,9 @@ class TestTheWayToTheEnd:
 
     def test_resolving_starts_the_clock_of_the_review(self) -> None:
         """R-PIR-02/due."""
-        facts = after(CONFIRMED, ANSWERED, CAUSE).resolve("fixed", timedelta(days=7), T0)
+        facts = after(CONFIRMED, ANSWERED, CAUSE).resolve("fixed", Limits({"review": timedelta(days=7)}), T0)
         assert facts[-1] == ClockStarted(
-            incident="INC-1", clock=Clock.REVIEW, due=T0 + timedelta(days=7), limit_seconds=604_800
+            incident="INC-1", clock="review", due=T0 + timedelta(days=7), limit_seconds=604_800
         )
 
     @pytest.mark.parametrize(
@@ -188,7 +189,7 @@ class TestTheWayToTheEnd:
         ],
     )
     def test_resolving_too_early_is_refused(self, history: list[IncidentFact], sentence: str) -> None:
-        assert sentence in refusal(lambda: after(*history).resolve("fixed", None, T0))
+        assert sentence in refusal(lambda: after(*history).resolve("fixed", NONE, T0))
 
     def test_closing_needs_the_review_where_the_playbook_requires_it(self) -> None:
         """R-PIR-02/required."""
@@ -220,7 +221,7 @@ class TestTheWayToTheEnd:
             lambda state: state.decide_containment("x", ""),
             lambda state: state.contained("C1", "x"),
             lambda state: state.establish_cause("x"),
-            lambda state: state.resolve("x", None, T0),
+            lambda state: state.resolve("x", NONE, T0),
             lambda state: state.reviewed("x"),
             lambda state: state.close("x", False, "00", T0),
             lambda state: state.dismiss("x", False, T0),

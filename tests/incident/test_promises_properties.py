@@ -20,7 +20,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from holdfast.incident.events import (
     AlertFacts,
     CauseEstablished,
-    Clock,
     ClockBreached,
     Escalated,
     ImpactNoted,
@@ -82,7 +81,7 @@ class Oracle:
     decided: bool = False
     answered: bool = False
     resolved: bool = False
-    broken: set[Clock] = field(default_factory=set)
+    broken: set[str] = field(default_factory=set)
 
     ACKNOWLEDGE: ClassVar = {
         CRITICAL: 15 * MINUTE,
@@ -109,8 +108,8 @@ class Oracle:
             return 3
         return 2 if self.severity is HIGH or most > 100 or self.said.get("regulatory") else 1
 
-    def due(self, clock: Clock) -> datetime | None:
-        limit = {Clock.ACKNOWLEDGE: self.ACKNOWLEDGE, Clock.CONTAIN: self.CONTAIN}[clock][self.severity]
+    def due(self, clock: str) -> datetime | None:
+        limit = {"acknowledge": self.ACKNOWLEDGE, "contain": self.CONTAIN}[clock][self.severity]
         return OPENED + limit if limit else None
 
 
@@ -201,7 +200,7 @@ class Promises(RuleBasedStateMachine):
     def settle_overdue(self, severity: Severity) -> None:
         """A promise that has run out is broken when a later one takes its place, or none."""
         after = Oracle(severity)
-        for clock in (Clock.ACKNOWLEDGE, Clock.CONTAIN):
+        for clock in ("acknowledge", "contain"):
             due, later = self.oracle.due(clock), after.due(clock)
             running = clock in self.state.clocks and self.state.clocks[clock].running
             if running and due and due <= self.now and (later is None or later > due):
@@ -210,9 +209,9 @@ class Promises(RuleBasedStateMachine):
     @precondition(lambda self: not self.oracle.resolved)
     @rule()
     def answer(self) -> None:
-        due = self.oracle.due(Clock.ACKNOWLEDGE)
+        due = self.oracle.due("acknowledge")
         if not self.oracle.answered and due and due < self.now:
-            self.oracle.broken.add(Clock.ACKNOWLEDGE)
+            self.oracle.broken.add("acknowledge")
         self.oracle.answered = True
         self.record(self.state.acknowledge(ANA))
 
@@ -236,10 +235,10 @@ class Promises(RuleBasedStateMachine):
             assert climbed, "a ladder that is armed has a rung left and nobody has answered"
             self.record(climbed)
         else:
-            clock = Clock(timer.rpartition("/")[2])
+            clock = timer.rpartition("/")[2]
             broken = self.state.breach(clock, self.now)
             assert broken, "a clock that is armed can be missed"
-            if clock is Clock.ACKNOWLEDGE:
+            if clock == "acknowledge":
                 climbed = self.desk._climb(
                     self.state.after(broken[0], self.now), ground(), self.now, "silence"
                 )
@@ -252,24 +251,24 @@ class Promises(RuleBasedStateMachine):
     @precondition(lambda self: self.oracle.answered and self.oracle.decided and not self.oracle.resolved)
     @rule()
     def resolve(self) -> None:
-        contain = self.state.clocks.get(Clock.CONTAIN)
+        contain = self.state.clocks.get("contain")
         if contain and contain.running and contain.due <= self.now:
-            self.oracle.broken.add(Clock.CONTAIN)
+            self.oracle.broken.add("contain")
         self.record([CauseEstablished(incident="INC-1", cause="a default")])
-        within = ground().playbook.review_within(self.oracle.severity)
-        self.record(self.state.resolve("Rolled back.", within, self.now))
+        limits = ground().limits(self.oracle.severity)
+        self.record(self.state.resolve("Rolled back.", limits, self.now))
         self.oracle.resolved = True
 
     @precondition(lambda self: self.oracle.resolved)
     @rule(severity=st.sampled_from(list(Severity)))
     def look_again(self, severity: Severity) -> None:
         """A resolved incident is reclassified: the duty to review follows."""
-        review = self.state.clocks.get(Clock.REVIEW)
+        review = self.state.clocks.get("review")
         within = ground().playbook.review_within(severity)
         if review and review.running and review.due <= self.now:
             assert self.state.resolved_at is not None
             if within is None or self.state.resolved_at + within > review.due:
-                self.oracle.broken.add(Clock.REVIEW)
+                self.oracle.broken.add("review")
         limits = ground().limits(severity)
         facts = self.state.classify(Category.UNEXPECTED_BEHAVIOUR, severity, "again", limits, self.now)
         self.record(self.desk.learn(self.state, facts, ground(), self.now))
@@ -287,12 +286,12 @@ class Promises(RuleBasedStateMachine):
 
     @invariant()
     def clocks_promise_what_the_playbook_says(self) -> None:
-        for clock in (Clock.ACKNOWLEDGE, Clock.CONTAIN):
+        for clock in ("acknowledge", "contain"):
             state = self.state.clocks.get(clock)
             if state and state.running:
                 assert state.due == self.oracle.due(clock)
                 assert not self.oracle.resolved
-        review = self.state.clocks.get(Clock.REVIEW)
+        review = self.state.clocks.get("review")
         if review and self.state.resolved_at:
             within = ground().playbook.review_within(self.oracle.severity)
             assert review.running is (within is not None)
@@ -334,7 +333,7 @@ class Promises(RuleBasedStateMachine):
     def the_ladder_climbs_only_while_an_answer_is_overdue(self) -> None:
         ladder = self.armed.get("INC-1/escalation")
         assert ladder == self.state.climb_due
-        clock = self.state.clocks.get(Clock.ACKNOWLEDGE)
+        clock = self.state.clocks.get("acknowledge")
         if ladder:
             assert not self.oracle.answered
             assert not self.oracle.resolved

@@ -17,7 +17,6 @@ from holdfast.incident.events import (
     AlertFacts,
     ClassificationProposed,
     ClassificationStated,
-    Clock,
     ClockMoved,
     Escalated,
     ImpactNoted,
@@ -145,7 +144,7 @@ class TestTheFloor:
         desk.join("INC-1", drift(now, 0.9, 2), by=WORKER, at=now + MINUTE)
         found = state(ledger)
         assert (found.severity, found.tier) == (HIGH, 2)
-        assert found.clocks[Clock.ACKNOWLEDGE].due == now + 2 * HOUR
+        assert found.clocks["acknowledge"].due == now + 2 * HOUR
         # Whoever joins the team by it hears of it.
         assert {"maya.okafor", "helen.marsh"} <= set(told(ledger, "is now SEV-2"))
 
@@ -161,7 +160,7 @@ class TestTheFloor:
         assert found.proposed is not None
         assert found.proposed.severity is MEDIUM
         assert found.proposed.keeps is CRITICAL
-        assert found.clocks[Clock.ACKNOWLEDGE].due == now + 15 * MINUTE
+        assert found.clocks["acknowledge"].due == now + 15 * MINUTE
 
     def test_whoever_may_lower_is_told_of_a_proposal_to_lower(
         self, desk: Desk, ledger: Ledger, by_person: str, now: datetime
@@ -212,7 +211,7 @@ class TestWhatAReporterStates:
         note(desk, ledger, now + 2 * MINUTE, users=1)
         found = state(ledger)
         assert found.severity is HIGH
-        assert found.clocks[Clock.ACKNOWLEDGE].due == now + 2 * HOUR
+        assert found.clocks["acknowledge"].due == now + 2 * HOUR
 
     def test_a_milder_one_is_an_opinion_until_somebody_with_authority_gives_the_reason(
         self, desk: Desk, ledger: Ledger, now: datetime
@@ -222,7 +221,7 @@ class TestWhatAReporterStates:
         desk.open(report, by=INES, at=now)
         found = state(ledger)
         assert found.severity is HIGH
-        assert found.clocks[Clock.ACKNOWLEDGE].due == now + 2 * HOUR
+        assert found.clocks["acknowledge"].due == now + 2 * HOUR
         (stated,) = of(ledger, ClassificationStated)
         assert isinstance(stated, ClassificationStated)
         assert (stated.severity, stated.keeps) == (LOW, HIGH)
@@ -378,9 +377,9 @@ class TestClocks:
         at = now + HOUR
         desk.classify(by_alert, PERFORMANCE, MEDIUM, "one branch", by=MAYA, at=at)
         clocks = state(ledger).clocks
-        assert clocks[Clock.ACKNOWLEDGE].due == now + DAY
-        assert clocks[Clock.CONTAIN].due == now + 2 * DAY
-        assert clocks[Clock.ACKNOWLEDGE].counted_from == now
+        assert clocks["acknowledge"].due == now + DAY
+        assert clocks["contain"].due == now + 2 * DAY
+        assert clocks["acknowledge"].counted_from == now
 
     def test_a_broken_promise_stays_broken_when_it_is_moved_and_met_in_the_new_time(
         self, desk: Desk, ledger: Ledger, by_alert: str, now: datetime
@@ -390,11 +389,11 @@ class TestClocks:
         fire(desk, ledger, due)
         desk.classify(by_alert, PERFORMANCE, LOW, "one test account", by=MAYA, at=due + MINUTE)
         desk.acknowledge(by_alert, by=AISHA, at=due + 2 * MINUTE)
-        clock = state(ledger).clocks[Clock.ACKNOWLEDGE]
+        clock = state(ledger).clocks["acknowledge"]
         assert clock.due == now + 7 * DAY
         assert (clock.kept, clock.breached_at, clock.missed) == (False, due, due)
         assert clock.late_by == 2 * MINUTE
-        assert in_time([state(ledger)], Clock.ACKNOWLEDGE, now + 30 * DAY) == Kept(0, 1)
+        assert in_time([state(ledger)], "acknowledge", now + 30 * DAY) == Kept(0, 1)
 
     def test_a_moved_clock_can_be_missed_again(
         self, desk: Desk, ledger: Ledger, by_alert: str, now: datetime
@@ -404,7 +403,7 @@ class TestClocks:
         desk.classify(by_alert, PERFORMANCE, MEDIUM, "one branch", by=MAYA, at=now + 3 * HOUR)
         assert fire(desk, ledger, now + DAY - MINUTE) == []
         assert "clock/acknowledge" in fire(desk, ledger, now + DAY)
-        assert [breach.due for breach in state(ledger).clocks[Clock.ACKNOWLEDGE].breaches] == [
+        assert [breach.due for breach in state(ledger).clocks["acknowledge"].breaches] == [
             now + 2 * HOUR,
             now + DAY,
         ]
@@ -416,7 +415,7 @@ class TestClocks:
         at = now + 2 * HOUR + MINUTE
         desk.classify(by_alert, PERFORMANCE, CRITICAL, "all brokers", by=MAYA, at=at)
         assert not [name for name in fire(desk, ledger, at) if name == "clock/acknowledge"]
-        assert len(state(ledger).clocks[Clock.ACKNOWLEDGE].breaches) == 1
+        assert len(state(ledger).clocks["acknowledge"].breaches) == 1
 
     def test_a_shorter_promise_that_has_passed_is_broken_at_once(
         self, desk: Desk, ledger: Ledger, by_alert: str, now: datetime
@@ -431,7 +430,7 @@ class TestClocks:
     ) -> None:
         """Nobody lengthens a limit before the worker has noticed that it is over."""
         desk.classify(by_alert, PERFORMANCE, LOW, "one account", by=MAYA, at=now + 2 * HOUR + MINUTE)
-        clock = state(ledger).clocks[Clock.ACKNOWLEDGE]
+        clock = state(ledger).clocks["acknowledge"]
         assert clock.missed == now + 2 * HOUR
         assert told(ledger, "time is up")
 
@@ -439,12 +438,12 @@ class TestClocks:
         self, desk: Desk, ledger: Ledger, by_alert: str, now: datetime
     ) -> None:
         """Nobody fired the timer meanwhile: the first due time is on the record all the same."""
-        first = state(ledger).clocks[Clock.ACKNOWLEDGE].due
+        first = state(ledger).clocks["acknowledge"].due
         at = now + 2 * DAY
         desk.classify(by_alert, PERFORMANCE, MEDIUM, "one branch", by=MAYA, at=at)
         fire(desk, ledger, at)
         desk.acknowledge(by_alert, by=MAYA, at=at)
-        clock = state(ledger).clocks[Clock.ACKNOWLEDGE]
+        clock = state(ledger).clocks["acknowledge"]
         assert clock.missed == first
         assert clock.late_by == at - first
         assert [one.due for one in clock.breaches] == [first, now + DAY]
@@ -454,10 +453,10 @@ class TestClocks:
     ) -> None:
         fire(desk, ledger, now + 4 * HOUR)
         desk.classify(by_alert, PERFORMANCE, LOW, "one account", by=MAYA, at=now + 5 * HOUR)
-        stopped = state(ledger).clocks[Clock.CONTAIN]
+        stopped = state(ledger).clocks["contain"]
         assert stopped.stopped_because == "this severity sets no such limit"
         desk.classify(by_alert, PERFORMANCE, HIGH, "more came", by=MAYA, at=now + 6 * HOUR)
-        again = state(ledger).clocks[Clock.CONTAIN]
+        again = state(ledger).clocks["contain"]
         assert again.running
         assert again.missed == now + 4 * HOUR
         assert "clock/contain" not in fire(desk, ledger, now + 7 * HOUR)
@@ -467,7 +466,7 @@ class TestClocks:
         desk.classify("INC-1", DATA, LOW, "one account", by=MAYA, at=now)
         tell(ledger, "INC-1", *state(ledger).decide_containment("not to contain", "no harm"), at=now)
         desk.classify("INC-1", DATA, CRITICAL, "more came", by=MAYA, at=now + HOUR)
-        assert not state(ledger).clocks[Clock.CONTAIN].running
+        assert not state(ledger).clocks["contain"].running
 
     def test_the_terminal_and_the_page_call_it_urgent_at_the_same_moment(
         self, desk: Desk, ledger: Ledger, by_alert: str, now: datetime
@@ -475,7 +474,7 @@ class TestClocks:
         """With a quarter of the promised time left, also for a clock that was set late."""
         desk.classify(by_alert, PERFORMANCE, MEDIUM, "one branch", by=MAYA, at=now + HOUR)
         desk.classify(by_alert, PERFORMANCE, HIGH, "more came", by=MAYA, at=now + HOUR)
-        clock = state(ledger).clocks[Clock.ACKNOWLEDGE]
+        clock = state(ledger).clocks["acknowledge"]
         for at, word, colour in (
             (now + 90 * MINUTE - timedelta(seconds=1), "running", "green"),
             (now + 90 * MINUTE, "soon", "yellow"),
@@ -490,8 +489,8 @@ class TestAfterTheResolution:
         desk.acknowledge("INC-1", by=MAYA, at=now)
         found = state(ledger)
         tell(ledger, "INC-1", *found.establish_cause("a default"), at=now)
-        within = desk.ground_of(found).playbook.review_within(found.severity or HIGH)
-        tell(ledger, "INC-1", *state(ledger).resolve("fixed", within, now), at=now)
+        limits = desk.ground_of(found).limits(found.severity or HIGH)
+        tell(ledger, "INC-1", *state(ledger).resolve("fixed", limits, now), at=now)
 
     @pytest.mark.parametrize(
         ("first", "then", "due"), [(MEDIUM, HIGH, 14), (HIGH, CRITICAL, 7), (HIGH, MEDIUM, None)]
@@ -509,7 +508,7 @@ class TestAfterTheResolution:
         desk.classify(by_person, DATA, first, "so far", by=MAYA, at=now)
         self.resolved(desk, ledger, now + DAY)
         desk.classify(by_person, DATA, then, "looked again", by=MAYA, at=now + 3 * DAY)
-        clock = state(ledger).clocks.get(Clock.REVIEW)
+        clock = state(ledger).clocks.get("review")
         assert clock is not None
         assert clock.running is (due is not None)
         if due:
@@ -523,8 +522,8 @@ class TestAfterTheResolution:
         desk.classify(by_alert, PERFORMANCE, HIGH, "", by=PRIYA, at=now)
         self.resolved(desk, ledger, now + HOUR)
         found = state(ledger)
-        assert found.clocks[Clock.CONTAIN].stopped_because == "it was resolved before"
-        assert [clock.clock for clock in found.clocks.values() if clock.running] == [Clock.REVIEW]
+        assert found.clocks["contain"].stopped_because == "it was resolved before"
+        assert [clock.clock for clock in found.clocks.values() if clock.running] == ["review"]
         assert [timer.timer for timer in timers.armed(ledger, "INC-1")] == ["INC-1/clock/review"]
 
     def test_no_alert_and_no_report_joins_it(
@@ -702,7 +701,7 @@ def test_a_proposal_of_an_older_record_took_effect_also_a_milder_one(now: dateti
     graver = Incident(id="INC-1", severity=HIGH, category=DATA)
     assert graver.after(fact, now).severity is LOW
     assert graver.after(replace(fact, keeps=HIGH), now).severity is HIGH
-    moved = ClockMoved(incident="INC-1", clock=Clock.CONTAIN, due=now, limit_seconds=60)
+    moved = ClockMoved(incident="INC-1", clock="contain", due=now, limit_seconds=60)
     document = json.loads(encode(moved, WORKER))
     document["v"], document["data"] = 1, {k: v for k, v in document["data"].items() if k != "missed"}
     assert decode(ClockMoved.type, document)[1] == moved

@@ -13,7 +13,7 @@ from holdfast.evidence.capture import Found, Gap, Scene
 from holdfast.evidence.events import EvidenceFrozen, Kind
 from holdfast.evidence.vault import Vault
 from holdfast.incident import register
-from holdfast.incident.events import AlertFacts, Clock, Escalated, ImpactNoted, TierRaised
+from holdfast.incident.events import AlertFacts, Escalated, ImpactNoted, TierRaised
 from holdfast.incident.incident import Incident, Status
 from holdfast.incident.loading import NoSuchIncident, load
 from holdfast.incident.responding import Desk, Report
@@ -92,8 +92,8 @@ class TestOpening:
         desk.open(Report("Drift", system="loan-approval", alert=alert(now)), by=WORKER, at=now)
         opened = state(ledger)
         assert {member.person for member in opened.team} >= {MAYA.id, TOMAS.id, PRIYA.id, HELEN.id}
-        assert opened.clocks[Clock.ACKNOWLEDGE].due == now + timedelta(hours=2)
-        assert opened.clocks[Clock.CONTAIN].due == now + timedelta(hours=4)
+        assert opened.clocks["acknowledge"].due == now + timedelta(hours=2)
+        assert opened.clocks["contain"].due == now + timedelta(hours=4)
         assert {"maya.okafor", "tomas.lind"} <= set(told(ledger))
         message = facts(ledger, MessageQueued)[0]
         assert isinstance(message, MessageQueued)
@@ -114,8 +114,8 @@ class TestOpening:
         desk.classify("INC-1", Category.DATA_QUALITY, Severity.HIGH, "all letters", by=MAYA, at=now)
         old, new = state(ledger), load(ledger, second).state
         assert old.playbook != new.playbook
-        assert old.clocks[Clock.ACKNOWLEDGE].due == now + timedelta(hours=2)
-        assert new.clocks[Clock.ACKNOWLEDGE].due == now + timedelta(hours=1)
+        assert old.clocks["acknowledge"].due == now + timedelta(hours=2)
+        assert new.clocks["acknowledge"].due == now + timedelta(hours=1)
 
     def test_evidence_stands_in_the_transaction_that_opens(
         self, ledger: Ledger, tmp_path: Path, now: datetime
@@ -202,7 +202,7 @@ class TestTheLadder:
         self.climb(desk, ledger, now + timedelta(hours=2))
         desk.acknowledge("INC-1", by=TOMAS, at=now + timedelta(hours=2, minutes=1))
         assert "escalation.step" not in self.climb(desk, ledger, now + timedelta(days=1))
-        clock = state(ledger).clocks[Clock.ACKNOWLEDGE]
+        clock = state(ledger).clocks["acknowledge"]
         assert clock.breached_at == now + timedelta(hours=2)
         assert (clock.met_at is not None, clock.kept) == (True, False)
 
@@ -261,7 +261,7 @@ class TestAuthority:
         )
         after = state(ledger)
         assert (after.severity, after.status) == (Severity.CRITICAL, Status.OPEN)
-        assert after.clocks[Clock.ACKNOWLEDGE].due == now + timedelta(minutes=15)
+        assert after.clocks["acknowledge"].due == now + timedelta(minutes=15)
         assert INES.id in {member.person for member in after.team}
 
     def test_confirming_needs_no_authority(self, desk: Desk, ledger: Ledger, now: datetime) -> None:

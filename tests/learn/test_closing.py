@@ -12,7 +12,7 @@ from holdfast.contain.events import ContainmentApplied, ContainmentProposed, Con
 from holdfast.evidence import custody
 from holdfast.evidence.capture import Found
 from holdfast.evidence.events import Kind
-from holdfast.incident.events import Clock, Resolved, Reviewed
+from holdfast.incident.events import Resolved, Reviewed
 from holdfast.incident.incident import Status
 from holdfast.incident.loading import load
 from holdfast.incident.responding import Desk
@@ -105,7 +105,7 @@ def test_a_promise_found_broken_at_the_resolution_is_told_as_well(
     desk: Desk, ledger: Ledger, verified: str, later: datetime
 ) -> None:
     """No worker was there to find it before."""
-    assert load(ledger, verified).state.clocks[Clock.CONTAIN].running
+    assert load(ledger, verified).state.clocks["contain"].running
     closing.resolve(desk, verified, "Retrained.", by=MAYA, at=later + 30 * DAY)
     assert any("contain" in one.subject.lower() for one in messages(ledger, Moment.CLOCK_BREACHED))
 
@@ -172,7 +172,7 @@ class TestResolving:
         state = load(ledger, verified).state
         within = desk.ground_of(state).playbook.review_within(state.severity)  # type: ignore[arg-type]
         assert within is not None
-        assert state.clocks[Clock.REVIEW].due == later + within
+        assert state.clocks["review"].due == later + within
         (resolved,) = [one.fact for one in ledger.facts() if one.fact.type == "incident.resolved"]
         line = resolved.line()
         assert line is not None
@@ -254,11 +254,11 @@ class TestArchive:
         """As in a record of a release that let clocks run on after the resolution."""
         resolved = Resolved(incident=verified, resolution="Retrained.")
         tell(ledger, verified, resolved, Reviewed(incident=verified, review="review/INC-1"), at=later)
-        clock = load(ledger, verified).state.clocks[Clock.CONTAIN]
+        clock = load(ledger, verified).state.clocks["contain"]
         assert clock.running
         closing.close(desk, verified, "Done.", by=MAYA, at=clock.due)
         assert closing.archive_problem(ledger, verified) is None
-        closed = load(ledger, verified).state.clocks[Clock.CONTAIN]
+        closed = load(ledger, verified).state.clocks["contain"]
         assert not closed.running
         assert closed.missed == clock.due
         assert timers.armed(ledger, verified) == []

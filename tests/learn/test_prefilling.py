@@ -10,7 +10,6 @@ import pytest
 from holdfast.detect.marks import Tally
 from holdfast.detect.measurement import Measurement, WindowStatus
 from holdfast.evidence.events import Gap, Kind
-from holdfast.incident.events import Clock
 from holdfast.incident.incident import Breach, ClockState, Incident
 from holdfast.incident.register import Entry
 from holdfast.investigate.cause import Cause
@@ -62,8 +61,8 @@ ALERT = alert_facts(
     limit=0.8,
     reason="accuracy 0.71",
 )
-KEPT = ClockState(Clock.ACKNOWLEDGE, OPENED, OPENED + 15 * MINUTE, 15 * MINUTE, met_at=OPENED + 4 * MINUTE)
-LATE = ClockState(Clock.CONTAIN, OPENED, OPENED + HOUR, HOUR, met_at=OPENED + 72 * MINUTE)
+KEPT = ClockState("acknowledge", OPENED, OPENED + 15 * MINUTE, 15 * MINUTE, met_at=OPENED + 4 * MINUTE)
+LATE = ClockState("contain", OPENED, OPENED + HOUR, HOUR, met_at=OPENED + 72 * MINUTE)
 STATE = Incident(
     id="INC-1",
     title="Accuracy fell",
@@ -74,7 +73,7 @@ STATE = Incident(
     first_contained_at=OPENED + HOUR,
     resolved_at=OPENED + 5 * DAY,
     alerts=(ALERT,),
-    clocks={Clock.ACKNOWLEDGE: KEPT, Clock.CONTAIN: LATE},
+    clocks={"acknowledge": KEPT, "contain": LATE},
 )
 
 
@@ -267,7 +266,7 @@ def test_kept_promises_go_to_what_went_well_and_broken_ones_to_what_could_be_bet
 
 def test_everything_that_went_wrong_on_the_record_is_named() -> None:
     never = replace(KEPT, met_at=None, breaches=(Breach(KEPT.due, KEPT.due),))
-    state = replace(STATE, alerts=(), rung=2, clocks={Clock.ACKNOWLEDGE: never})
+    state = replace(STATE, alerts=(), rung=2, clocks={"acknowledge": never})
     gaps = [Gap(Kind.MODEL_ARTEFACTS, "Model artefact", "the file is not there")]
     filled = answers(state=state, gaps=gaps, remediations=items(OVERDUE, DONE, FAILED))
     assert filled[ReviewQuestion.COULD_BE_BETTER] == (

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 import pytest
 
 from holdfast.detect.events import MonitorMeasured
-from holdfast.incident.events import Clock
 from holdfast.incident.loading import load
 from holdfast.incident.responding import Desk
 from holdfast.learn import closing, remedying, reviewing
@@ -124,7 +123,7 @@ def test_completing_stands_with_the_incident_its_actions_and_its_messages_in_one
     assert "units are part of the feed's contract" in letters[0].text
     state = load(ledger, written).state
     assert state.reviewed_at == done
-    assert state.clocks[Clock.REVIEW].kept
+    assert state.clocks["review"].kept
 
 
 class TestRefusals:

@@ -30,7 +30,6 @@ from holdfast.incident.events import (
     AlertFacts,
     AlertJoined,
     ClassificationProposed,
-    Clock,
     ClockStopped,
     ReportJoined,
     SystemNamed,
@@ -285,7 +284,7 @@ class TestReportAndAlertEndInOne:
         desk.declare(report, by=INES, at=now + MINUTE)
         found = state(ledger)
         assert (found.severity, found.tier) == (Severity.CRITICAL, 3)
-        assert found.clocks[Clock.ACKNOWLEDGE].due == now + 15 * MINUTE
+        assert found.clocks["acknowledge"].due == now + 15 * MINUTE
 
     def test_joining_what_is_not_there_or_over_is_refused_and_nothing_happens(
         self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime
@@ -455,7 +454,7 @@ class TestTwoThatAreOne:
         assert two.absorbed == ("INC-2",)
         assert [alert.alert for alert in two.alerts] == ["ALR-1"]
         assert (two.severity, two.tier, two.began_at) == (Severity.HIGH, 2, now - 9 * DAY)
-        assert two.clocks[Clock.ACKNOWLEDGE].due == now + timedelta(hours=2)
+        assert two.clocks["acknowledge"].due == now + timedelta(hours=2)
         assert alerting.require("ALR-1").incident == "INC-1"
         with ledger.reading() as conn:
             assert register.incident_of_alert(conn, "ALR-1") == "INC-1"

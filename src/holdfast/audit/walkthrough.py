@@ -16,13 +16,13 @@ from holdfast.audit.dossier import Dossier
 from holdfast.contain.events import EffectObserved
 from holdfast.evidence.events import EvidenceAccessed, EvidenceAdded, EvidenceFrozen
 from holdfast.incident.events import AlertJoined, ClockBreached, IncidentFact, IncidentOpened, NoteAdded
-from holdfast.incident.events import Clock as Promise
 from holdfast.incident.incident import Incident, Phase
 from holdfast.incident.telling import told
 from holdfast.investigate.events import CauseAnalysed
 from holdfast.learn.events import RemediationPlanned, RemediationVerified, VerificationFailed
 from holdfast.ledger.facts import Fact, Recorded
 from holdfast.ledger.outbox import MessageQueued, MessageSent
+from holdfast.prepare import promises
 
 _INCIDENT_FACTS: tuple[type, ...] = get_args(IncidentFact)
 
@@ -52,12 +52,6 @@ _ABOUT_ALL: dict[str, Phase] = {
     "pack": Phase.REVIEW,
 }
 """By what comes before the dot in a fact's name."""
-
-_CLOCKS = {
-    Promise.ACKNOWLEDGE: Phase.DETECTION,
-    Promise.CONTAIN: Phase.CONTAINMENT,
-    Promise.REVIEW: Phase.REVIEW,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +180,11 @@ def _same_sending(before: Recorded, one: Recorded) -> bool:
 
 
 def _phase(fact: Fact, state: Incident) -> Phase:
+    about = fact.type
     if isinstance(fact, ClockBreached):
-        return _CLOCKS[fact.clock]
-    found = _ABOUT.get(fact.type) or _ABOUT_ALL.get(fact.type.partition(".")[0])
+        # A promise is about the phase of what would have kept it.
+        about = next(iter(promises.named(fact.clock).met_by), about)
+    found = _ABOUT.get(about) or _ABOUT_ALL.get(about.partition(".")[0])
     return found or state.phase
 
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from holdfast import wording
-from holdfast.incident.events import Clock, Member, TierLowered
+from holdfast.incident.events import Member, TierLowered
 from holdfast.incident.incident import Incident
 from holdfast.incident.roles import members
 from holdfast.ledger import outbox
 from holdfast.ledger.ledger import Draft
+from holdfast.prepare import promises
 from holdfast.prepare.playbook import Playbook, Template
 from holdfast.prepare.roster import Roster, Who
 from holdfast.prepare.terms import Moment, Severity
@@ -25,7 +26,7 @@ LinkTo = Callable[[str], str]
 class Late:
     """A promise that was not kept: the one a message is about, whichever clock runs next."""
 
-    clock: Clock
+    clock: str
     due: datetime
 
     @property
@@ -33,7 +34,7 @@ class Late:
         return self.said(wording.utc(self.due))
 
     def said(self, when: str) -> str:
-        return f"{self.clock.due_word} was due by {when} and was not done"
+        return f"{promises.named(self.clock).due} was due by {when} and was not done"
 
 
 def messages(
@@ -297,7 +298,7 @@ def _words(
         "system": system or state.system or "no system named",
         "summary": _summary(state),
         "reason": reason,
-        "clock": about.clock.due_word if about else "no clock is running",
+        "clock": promises.named(about.clock).due if about else "no clock is running",
         "due": reads.when(about.due) if about else "nothing is due",
         "person": reads.member.name,
         "role": reads.member.role.replace("_", " "),

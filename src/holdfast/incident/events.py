@@ -5,29 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from holdfast import wording
 from holdfast.ledger.facts import Arm, Disarm, Fact, Line, fact, upcast
+from holdfast.prepare import promises
 from holdfast.prepare.terms import CANNOT_MEASURE, Category, Severity
 from holdfast.wording import sentence
-
-
-class Clock(StrEnum):
-    """What the organisation promised to do in time."""
-
-    ACKNOWLEDGE = "acknowledge"
-    CONTAIN = "contain"
-    REVIEW = "review"
-
-    @property
-    def met_word(self) -> str:
-        return {"acknowledge": "Acknowledged", "contain": "Containment decided", "review": "Reviewed"}[self]
-
-    @property
-    def due_word(self) -> str:
-        return {"acknowledge": "Acknowledge", "contain": "Decide containment", "review": "Review"}[self]
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,7 +335,8 @@ class RoleHandedOver(Fact):
 @fact("clock.started", version=2)
 class ClockStarted(Fact):
     incident: str
-    clock: Clock
+    clock: str
+    """The promise's id."""
     due: datetime
     limit_seconds: int
     missed: bool = False
@@ -366,7 +351,7 @@ class ClockMoved(Fact):
     """The severity changed, and with it what was promised; counted from where it was counted before."""
 
     incident: str
-    clock: Clock
+    clock: str
     due: datetime
     limit_seconds: int
     missed: bool = False
@@ -386,7 +371,7 @@ def _none_was_missed(data: dict[str, Any]) -> dict[str, Any]:
 @fact("clock.met")
 class ClockMet(Fact):
     incident: str
-    clock: Clock
+    clock: str
 
     def timers(self) -> Iterable[Arm | Disarm]:
         yield Disarm(_clock_timer(self.incident, self.clock))
@@ -397,7 +382,7 @@ class ClockStopped(Fact):
     """The promise no longer applies: the incident was dismissed, or the severity sets no limit."""
 
     incident: str
-    clock: Clock
+    clock: str
     reason: str
 
     def timers(self) -> Iterable[Arm | Disarm]:
@@ -407,14 +392,16 @@ class ClockStopped(Fact):
 @fact("clock.breached")
 class ClockBreached(Fact):
     incident: str
-    clock: Clock
+    clock: str
     due: datetime
 
     def timers(self) -> Iterable[Arm | Disarm]:
         yield Disarm(_clock_timer(self.incident, self.clock))
 
     def line(self) -> Line:
-        return Line(f"Clock breached: {self.clock.due_word.lower()}", f"was due {_hour(self.due)}", "alarm")
+        return Line(
+            f"Clock breached: {promises.named(self.clock).due.lower()}", f"was due {_hour(self.due)}", "alarm"
+        )
 
 
 @fact("incident.acknowledged")
@@ -818,17 +805,17 @@ def ladder_timer(incident: str) -> str:
     return f"{incident}/escalation"
 
 
-def _clock_timer(incident: str, clock: Clock) -> str:
+def _clock_timer(incident: str, clock: str) -> str:
     return f"{incident}/clock/{clock}"
 
 
-def _wait(incident: str, clock: Clock, due: datetime, missed: bool) -> Iterable[Arm | Disarm]:
+def _wait(incident: str, clock: str, due: datetime, missed: bool) -> Iterable[Arm | Disarm]:
     """A clock that was missed before waits for nothing any more but to be met."""
     timer = _clock_timer(incident, clock)
     if missed:
         yield Disarm(timer)
     else:
-        yield Arm(timer, "clock.breach", due, {"incident": incident, "clock": str(clock)})
+        yield Arm(timer, "clock.breach", due, {"incident": incident, "clock": clock})
 
 
 def _words(role: str) -> str:

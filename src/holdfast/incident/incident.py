@@ -24,7 +24,6 @@ from holdfast.incident.events import (
     ClassificationProposed,
     ClassificationStated,
     Classified,
-    Clock,
     ClockBreached,
     ClockMet,
     ClockMoved,
@@ -57,6 +56,8 @@ from holdfast.incident.events import (
     TierRaised,
 )
 from holdfast.people import Actor
+from holdfast.prepare import promises
+from holdfast.prepare.promises import Limits, Promise
 from holdfast.prepare.terms import Category, Severity
 from holdfast.problems import NotAllowed
 
@@ -109,7 +110,7 @@ class Breach:
 class ClockState:
     """One promise as it stands. What it promises may change, what was broken does not."""
 
-    clock: Clock
+    clock: str
     started: datetime
     due: datetime
     limit: timedelta
@@ -117,6 +118,20 @@ class ClockState:
     breaches: tuple[Breach, ...] = ()
     """Every due time that was missed, the first first."""
     stopped_because: str = ""
+
+    @property
+    def promise(self) -> Promise:
+        return promises.named(self.clock)
+
+    @property
+    def says(self) -> str:
+        """What is to be done."""
+        return self.promise.due
+
+    @property
+    def waits_for(self) -> str:
+        """The same in a word or two, for a list."""
+        return self.promise.short
 
     @property
     def stopped(self) -> bool:
@@ -219,7 +234,10 @@ class Incident:
     team: tuple[Member, ...] = ()
     taken_over: tuple[Member, ...] = ()
     """Roles that somebody was given in this incident."""
-    clocks: Mapping[Clock, ClockState] = field(default_factory=dict)
+    clocks: Mapping[str, ClockState] = field(default_factory=dict)
+    """By the promise's id."""
+    happened: Mapping[str, datetime] = field(default_factory=dict)
+    """When each fact that promises speak of was last recorded, by its name."""
     impact: ImpactNoted | None = None
     gravest_impact: ImpactNoted | None = None
     """The same with the greatest counts since a person last judged them: a machine's milder one lowers
@@ -244,6 +262,12 @@ class Incident:
 
     def after(self, fact: IncidentFact, at: datetime) -> Incident:
         """The state after one more fact, recorded at `at`."""
+        state = self._after(fact, at)
+        if fact.type not in promises.spoken_of():
+            return state
+        return replace(state, happened={**state.happened, fact.type: at})
+
+    def _after(self, fact: IncidentFact, at: datetime) -> Incident:
         match fact:
             case IncidentOpened():
                 return Incident(
@@ -426,6 +450,11 @@ class Incident:
         return min(running, key=lambda clock: clock.due, default=None)
 
     @property
+    def answer_due(self) -> ClockState | None:
+        """The clock of the answer that the ladder waits for; None before the first."""
+        return next((clock for clock in self.clocks.values() if clock.promise.climbs), None)
+
+    @property
     def acknowledged_by(self) -> str:
         """The name of whoever answered first; empty while nobody has."""
         return self.answer.name if self.answer else ""
@@ -477,14 +506,9 @@ class Incident:
         if self.acknowledged_at:
             return []
         answered = Acknowledged(incident=self.id, person=who.id, name=who.name)
-        return [answered, *self.meet(Clock.ACKNOWLEDGE)]
+        return [answered, *self._meet(answered)]
 
-    def meet(self, clock: Clock) -> list[IncidentFact]:
-        """The clock's promise is kept now; nothing when it is not running."""
-        state = self.clocks.get(clock)
-        return [ClockMet(incident=self.id, clock=clock)] if state and state.running else []
-
-    def breach(self, clock: Clock, now: datetime) -> list[IncidentFact]:
+    def breach(self, clock: str, now: datetime) -> list[IncidentFact]:
         """The clock ran out; nothing when it was met, stopped or moved meanwhile."""
         state = self.clocks.get(clock)
         if state is None or not state.running or state.breached or state.due > now:
@@ -606,7 +630,7 @@ class Incident:
         category: Category,
         severity: Severity,
         reason: str,
-        limits: Mapping[Clock, timedelta | None],
+        limits: Limits,
         now: datetime,
     ) -> list[IncidentFact]:
         """A person confirms, raises or lowers; clocks follow (R-CLS-03, R-CLS-05)."""
@@ -625,7 +649,7 @@ class Incident:
             reason=reason.strip(),
             overrides=overrides,
         )
-        return [decided, *self.follow_severity(limits, now)]
+        return [decided, *self.follow_promises(limits, now)]
 
     def _why_a_reason(self, severity: Severity) -> str:
         """Why this classification cannot go without a reason."""
@@ -638,63 +662,73 @@ class Incident:
             "write the reason for deciding otherwise"
         )
 
-    def follow_severity(self, limits: Mapping[Clock, timedelta | None], now: datetime) -> list[IncidentFact]:
-        """Start, move or stop the clocks that promise something now: each from where it counts from.
+    # Promises ----------------------------------------------------------------------------------
 
-        Until the resolution those that count from the opening, afterwards the review.
-        """
-        assert self.opened_at is not None
-        if self.resolved_at:
-            return self._follow(Clock.REVIEW, limits.get(Clock.REVIEW), self.resolved_at, now)
-        facts: list[IncidentFact] = []
-        for clock in (Clock.ACKNOWLEDGE, Clock.CONTAIN):
-            facts += self._follow(clock, limits.get(clock), self.opened_at, now)
-        return facts
+    def follow_promises(self, limits: Limits, now: datetime) -> list[IncidentFact]:
+        """Start, move or stop the clocks that promise something now: each from where it counts from."""
+        return [fact for row in promises.TABLE.values() for fact in self._follow(row, limits, now)]
 
-    def _follow(
-        self, clock: Clock, limit: timedelta | None, origin: datetime, now: datetime
-    ) -> list[IncidentFact]:
-        state = self.clocks.get(clock)
-        if limit is None:
-            return self._stop(clock, "this severity sets no such limit", now)
-        if self._done(clock) or (state and state.running and state.limit == limit):
+    def _follow(self, promise: Promise, limits: Limits, now: datetime) -> list[IncidentFact]:
+        origin = self._counts_from(promise)
+        if origin is None or self._happened(promise.ends_with):
             return []
-        due, seconds = origin + limit, int(limit.total_seconds())
+        state, due = self.clocks.get(promise.id), limits.due(promise.id, origin)
+        if due is None:
+            return self._stop(promise.id, "this severity sets no such limit", now)
+        if self._happened(promise.met_by) or (state and state.running and state.due == due):
+            return []
         missed = due <= now and state is not None and any(one.due >= due for one in state.breaches)
+        seconds = int((due - origin).total_seconds())
         if state is None or not state.running:
             return [
-                ClockStarted(incident=self.id, clock=clock, due=due, limit_seconds=seconds, missed=missed)
+                ClockStarted(
+                    incident=self.id, clock=promise.id, due=due, limit_seconds=seconds, missed=missed
+                )
             ]
         # A promise that is moved to a later time was broken all the same when its own had come.
-        broken = self.breach(clock, now) if due > state.due else []
-        moved = ClockMoved(incident=self.id, clock=clock, due=due, limit_seconds=seconds, missed=missed)
+        broken = self.breach(promise.id, now) if due > state.due else []
+        moved = ClockMoved(incident=self.id, clock=promise.id, due=due, limit_seconds=seconds, missed=missed)
         return [*broken, moved]
 
-    def _done(self, clock: Clock) -> bool:
-        """Whether what the clock waits for has happened, in time or not."""
-        done = {
-            Clock.ACKNOWLEDGE: self.acknowledged_at is not None,
-            Clock.CONTAIN: self.containment_decided,
-            Clock.REVIEW: self.reviewed_at is not None,
-        }
-        return done[clock]
+    def _counts_from(self, promise: Promise) -> datetime | None:
+        """The moment a promise counts from; None while it has not come."""
+        return max(
+            (self.happened[name] for name in promise.counts_from if name in self.happened), default=None
+        )
 
-    def _stop(self, clock: Clock, reason: str, now: datetime) -> list[IncidentFact]:
+    def _happened(self, names: Iterable[str]) -> bool:
+        return any(name in self.happened for name in names)
+
+    def _meet(self, fact: IncidentFact) -> list[IncidentFact]:
+        """The promises that a fact keeps, where their clocks run."""
+        return [
+            ClockMet(incident=self.id, clock=clock)
+            for clock, state in self.clocks.items()
+            if state.running and fact.type in state.promise.met_by
+        ]
+
+    def _end(self, fact: IncidentFact, reason: str, now: datetime) -> list[IncidentFact]:
+        """A fact ends promises that it does not meet."""
+        return [
+            stopped
+            for clock, state in self.clocks.items()
+            if fact.type not in state.promise.met_by and fact.type in state.promise.ends_with
+            for stopped in self._stop(clock, reason, now)
+        ]
+
+    def _stop(self, clock: str, reason: str, now: datetime) -> list[IncidentFact]:
         """The promise no longer applies; that it was broken before is recorded first."""
         state = self.clocks.get(clock)
         if state is None or not state.running:
             return []
         return [*self.breach(clock, now), ClockStopped(incident=self.id, clock=clock, reason=reason)]
 
-    def _stop_all(self, reason: str, now: datetime) -> list[IncidentFact]:
-        return [fact for clock in self.clocks for fact in self._stop(clock, reason, now)]
-
     def follow_ladder(self, rungs: int, wait: timedelta, now: datetime) -> list[IncidentFact]:
         """The ladder of `rungs` after the acknowledgement's clock was moved or the wait changed.
 
         It rests while the acknowledgement is not overdue, and goes on from the last rung that was climbed.
         """
-        clock = self.clocks.get(Clock.ACKNOWLEDGE)
+        clock = self.answer_due
         if self.acknowledged_at or self.resolved_at or clock is None:
             return []
         if clock.due > now:
@@ -786,7 +820,7 @@ class Incident:
         """The decision the containment clock waits for (R-CON-08)."""
         self.require_running()
         decided = ContainmentDecided(incident=self.id, decision=decision, reason=reason)
-        return [decided, *self.meet(Clock.CONTAIN)]
+        return [decided, *self._meet(decided)]
 
     def set_switch(self, containment: str) -> list[IncidentFact]:
         self.require_running()
@@ -813,7 +847,7 @@ class Incident:
         self.require_running()
         return [CauseEstablished(incident=self.id, cause=cause)]
 
-    def resolve(self, resolution: str, review_within: timedelta | None, now: datetime) -> list[IncidentFact]:
+    def resolve(self, resolution: str, limits: Limits, now: datetime) -> list[IncidentFact]:
         """The harm is over and the fix verified; ends the clocks of the response, starts the review's."""
         self.require_running()
         if self.status is Status.RESOLVED:
@@ -824,10 +858,12 @@ class Incident:
             raise NotAllowed(said, first=("cause.set", self.id))
         if not resolution.strip():
             raise NotAllowed("say in a sentence what resolved it")
+        resolved = Resolved(incident=self.id, resolution=resolution.strip())
         return [
-            *self._stop_all("it was resolved before", now),
-            Resolved(incident=self.id, resolution=resolution.strip()),
-            *self._follow(Clock.REVIEW, review_within, now, now),
+            *self._end(resolved, "it was resolved before", now),
+            resolved,
+            *self._meet(resolved),
+            *self.after(resolved, now).follow_promises(limits, now),
         ]
 
     def _require_answered(self, before: str) -> None:
@@ -841,7 +877,8 @@ class Incident:
 
     def reviewed(self, review: str) -> list[IncidentFact]:
         self.require_running()
-        return [Reviewed(incident=self.id, review=review), *self.meet(Clock.REVIEW)]
+        reviewed = Reviewed(incident=self.id, review=review)
+        return [reviewed, *self._meet(reviewed)]
 
     def close(
         self, summary: str, review_required: bool, record_sha256: str, now: datetime
@@ -859,7 +896,7 @@ class Incident:
             )
         closed = Closed(incident=self.id, summary=summary.strip(), record_sha256=record_sha256)
         # What the record's digest does not cover stands behind it.
-        return [closed, *self._stop_all("closed", now)]
+        return [closed, *self._end(closed, "closed", now)]
 
     def dismiss(self, reason: str, false_alarm: bool, now: datetime) -> list[IncidentFact]:
         """It is not an incident; the reason is required and kept (R-PRE-07)."""
@@ -869,7 +906,7 @@ class Incident:
         if self.switches or self.contained_at:
             raise NotAllowed(f"{self.id} has an active containment; revert it before dismissing")
         dismissed = Dismissed(incident=self.id, reason=reason.strip(), false_alarm=false_alarm)
-        return [*self._stop_all("dismissed", now), dismissed]
+        return [*self._end(dismissed, "dismissed", now), dismissed]
 
     # Two that are one --------------------------------------------------------------------------
 
@@ -899,7 +936,7 @@ class Incident:
                 "where it is"
             )
         merged = Merged(incident=self.id, into=other.id, reason=reason.strip())
-        return [*self._stop_all(f"merged into {other.id}", now), merged]
+        return [*self._end(merged, f"merged into {other.id}", now), merged]
 
     def absorb(self, other: Incident, reason: str) -> list[IncidentFact]:
         """Another incident is the same as this one: its alerts and its beginning count here, and its system

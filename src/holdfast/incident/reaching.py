@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from holdfast.incident.events import Closed, Dismissed, Merged
 from holdfast.incident.incident import Incident
 from holdfast.incident.loading import load
-from holdfast.incident.roles import ON_CALL
 from holdfast.ledger import outbox
 from holdfast.ledger.facts import Recorded
 from holdfast.ledger.ledger import Conflict, Draft, Ledger
@@ -16,6 +15,7 @@ from holdfast.ledger.outbox import MessageFailed, MessageQueued, MessageStranded
 from holdfast.people import SYSTEM, IncidentRole
 from holdfast.prepare import versions
 from holdfast.prepare.events import RosterApplied
+from holdfast.prepare.promises import ON_CALL
 from holdfast.prepare.roster import Person, Roster
 
 _NEWS_FOR = timedelta(days=1)

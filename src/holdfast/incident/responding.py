@@ -27,7 +27,6 @@ from holdfast.incident.events import (
     AlertWorsened,
     ClassificationProposed,
     ClassificationStated,
-    Clock,
     ClockBreached,
     Closed,
     Dismissed,
@@ -49,8 +48,9 @@ from holdfast.incident.incident import NO_TITLE, Incident, Status, fold
 from holdfast.incident.loading import Loaded, load, stream_of
 from holdfast.ledger.ledger import Conflict, Draft, Ledger, Timer
 from holdfast.people import Actor, IncidentRole
-from holdfast.prepare import versions
+from holdfast.prepare import promises, versions
 from holdfast.prepare.playbook import Playbook
+from holdfast.prepare.promises import Limits
 from holdfast.prepare.roster import Roster
 from holdfast.prepare.systems import System
 from holdfast.prepare.terms import Authority, Category, Moment, Severity
@@ -150,13 +150,8 @@ class Ground:
     zone: str = "UTC"
     """The installation's time zone, for whoever's own is not in the roster."""
 
-    def limits(self, severity: Severity) -> Mapping[Clock, timedelta | None]:
-        clocks = self.playbook.severities[severity].clocks
-        return {
-            Clock.ACKNOWLEDGE: clocks.acknowledge_within,
-            Clock.CONTAIN: clocks.contain_within,
-            Clock.REVIEW: self.playbook.review_within(severity),
-        }
+    def limits(self, severity: Severity) -> Limits:
+        return promises.limits(self.playbook, severity)
 
     def keep_years(self) -> Mapping[Kind, int]:
         """Years each kind of evidence is kept; where items of one kind differ, the longest."""
@@ -697,12 +692,12 @@ class Desk:
 
     def breach_clock(self, timer: Timer, *, by: Actor, at: datetime) -> None:
         """A clock ran out: record it once; a missed acknowledgement starts the ladder (R-ESC-03)."""
-        incident, clock = timer.data["incident"], Clock(timer.data["clock"])
+        incident, clock = timer.data["incident"], timer.data["clock"]
         loaded = load(self.ledger, incident)
         ground = self.ground_of(loaded.state)
         facts = loaded.state.breach(clock, at)
         reason = Late(clock, timer.due).sentence
-        if facts and clock is Clock.ACKNOWLEDGE:
+        if facts and promises.named(clock).climbs:
             facts += self._climb(_after(loaded.state, facts, at), ground, at, reason)
         told = self.told(loaded.state, facts, ground, at, reason)
         self.ledger.append(loaded.draft(facts), *told, by=by, at=at, fires=timer)
@@ -772,7 +767,7 @@ class Desk:
         facts, state = [*facts, *proposed], _after(state, proposed, at)
         assert state.severity is not None
         if state.severity is not before.severity:
-            clocks = state.follow_severity(ground.limits(state.severity), at)
+            clocks = state.follow_promises(ground.limits(state.severity), at)
             facts, state = [*facts, *clocks], _after(state, clocks, at)
             facts += [*self._ladder(state, ground, at), *self._team(before, state, ground)]
         return [*facts, *self._tier(state, ground, may_fall=_said_by_people(before, learned))]
@@ -1055,8 +1050,8 @@ def _ended(fact: Resolved | Dismissed | Merged | Closed, reason: str) -> tuple[M
 
 def _unanswered(state: Incident) -> Late | None:
     """The acknowledgement that was missed; None while it was not."""
-    clock = state.clocks.get(Clock.ACKNOWLEDGE)
-    return Late(Clock.ACKNOWLEDGE, clock.due) if clock and clock.breached else None
+    clock = state.answer_due
+    return Late(clock.clock, clock.due) if clock and clock.breached else None
 
 
 def _noticed_already(running: Sequence[Incident], system: str, at: datetime) -> str:

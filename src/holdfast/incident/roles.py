@@ -6,11 +6,11 @@ from holdfast.incident.events import Member
 from holdfast.incident.incident import Incident
 from holdfast.people import Actor, IncidentRole
 from holdfast.prepare.playbook import Playbook
+from holdfast.prepare.promises import ON_CALL, Promise
 from holdfast.prepare.roster import Person, Roster, Who
 from holdfast.prepare.terms import Authority, Severity
 from holdfast.problems import NoAuthority
 
-ON_CALL = "on_call"
 _ROLES = frozenset(role.value for role in IncidentRole)
 """Roles that one person fills at a time; titles and on call may be several people's."""
 
@@ -75,11 +75,23 @@ def deputies(roster: Roster, state: Incident) -> tuple[Member, ...]:
 
 def deciders(state: Incident, playbook: Playbook, roster: Roster, authority: Authority) -> tuple[Member, ...]:
     """Who may take a decision: whoever fills such a role in the incident, else its holder in the roster."""
-    found = [
-        state.holder_of(role.value) or Member(role.value, roster.holder(role).id, roster.holder(role).name)
-        for role in playbook.roles_with(authority)
-    ]
-    return _each_person_once(found)
+    return _each_person_once([_holder(state, roster, role) for role in playbook.roles_with(authority)])
+
+
+def keepers(promise: Promise, state: Incident, playbook: Playbook, roster: Roster) -> tuple[Member, ...]:
+    """Who is expected to keep a promise."""
+    if isinstance(promise.kept_by, Authority):
+        return deciders(state, playbook, roster, promise.kept_by)
+    if isinstance(promise.kept_by, IncidentRole):
+        return (_holder(state, roster, promise.kept_by),)
+    called = state.holder_of(ON_CALL) or state.holder_of(IncidentRole.INCIDENT_COMMANDER.value)
+    return (called,) if called else members(roster, Who(on_call=True))
+
+
+def _holder(state: Incident, roster: Roster, role: IncidentRole) -> Member:
+    """Whoever fills a role in the incident, else its holder in the roster."""
+    holder = roster.holder(role)
+    return state.holder_of(role.value) or Member(role.value, holder.id, holder.name)
 
 
 def require(state: Incident, playbook: Playbook, roster: Roster, who: Actor, authority: Authority) -> None:

@@ -37,6 +37,7 @@ from holdfast.ledger.ledger import Conflict, Draft, Ledger
 from holdfast.ledger.sealing import stands
 from holdfast.people import Actor
 from holdfast.prepare.playbook import Playbook
+from holdfast.prepare.promises import Limits
 from holdfast.prepare.terms import Authority
 from holdfast.problems import NotAllowed
 
@@ -56,15 +57,15 @@ def resolve(
         loaded = load(desk.ledger, incident)
         ground = desk.ground_of(loaded.state)
         severity = loaded.state.severity
-        within = ground.playbook.review_within(severity) if severity else None
-        facts = loaded.state.resolve(resolution, within, at)
+        limits = ground.limits(severity) if severity else Limits({})
+        facts = loaded.state.resolve(resolution, limits, at)
         if not facts:
             return []
         roles.require(loaded.state, ground.playbook, ground.roster, by, Authority.CLOSE)
         tracked = desk.ledger.stream(remedying.stream_of(incident))
         reason = _unverified(remedying.folded(tracked), unverified_because)
         if reason:
-            facts = loaded.state.resolve(f"{resolution.strip()} {reason}", within, at)
+            facts = loaded.state.resolve(f"{resolution.strip()} {reason}", limits, at)
         told = desk.told(loaded.state, facts, ground, at, "")
         return [loaded.draft(facts), Draft(tracked.name, tracked.version, []), *told]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
@@ -10,11 +10,11 @@ from statistics import median
 from sqlalchemy import select
 
 from holdfast import clock
-from holdfast.incident.events import Clock
 from holdfast.incident.incident import Incident, Status
 from holdfast.incident.register import STATES, incidents
 from holdfast.learn import tracker
 from holdfast.ledger.ledger import Ledger
+from holdfast.prepare import promises
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,8 @@ class Measures:
     """From the opening to the first proven containment."""
     resolve: Took
     """From the opening."""
-    answered_in_time: Kept
-    containment_decided_in_time: Kept
+    kept: Mapping[str, Kept]
+    """Of every promise, by its id."""
     overdue: int
     """Remediation items past their deadline now, of any incident."""
 
@@ -82,13 +82,12 @@ def measures(
         acknowledge=_took((one.opened_at, one.acknowledged_at) for one in real),
         contain=_took((one.opened_at, one.first_contained_at) for one in real),
         resolve=_took((one.opened_at, one.resolved_at) for one in real),
-        answered_in_time=in_time(within, Clock.ACKNOWLEDGE, now),
-        containment_decided_in_time=in_time(within, Clock.CONTAIN, now),
+        kept={promise: in_time(within, promise, now) for promise in promises.TABLE},
         overdue=overdue,
     )
 
 
-def in_time(opened: Iterable[Incident], promise: Clock, now: datetime) -> Kept:
+def in_time(opened: Iterable[Incident], promise: str, now: datetime) -> Kept:
     """How often a promise was kept. One that is still running and not yet due counts for neither side.
 
     A clock that was stopped unmet (dismissed, or the severity changed) no longer promised anything, unless

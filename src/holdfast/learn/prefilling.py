@@ -166,7 +166,7 @@ def _went_well(material: Material) -> Iterable[str]:
     for clock in material.state.clocks.values():
         if clock.kept and clock.took is not None:
             took = wording.duration(clock.took)
-            yield f"{clock.clock.met_word} in {took} of {wording.duration(clock.limit)}."
+            yield f"{clock.promise.done} in {took} of {wording.duration(clock.limit)}."
     if material.state.alerts:
         yield f"A monitor noticed it ({material.state.alerts[0].monitor_name})."
     for item in material.remediations.items.values():
@@ -195,8 +195,8 @@ def _late(clock: ClockState) -> str:
     """A sentence for a promise that was not kept."""
     limit = wording.duration(clock.limit)
     if clock.late_by is not None:
-        return f"{clock.clock.met_word} {wording.duration(clock.late_by)} late; {limit} were promised."
+        return f"{clock.promise.done} {wording.duration(clock.late_by)} late; {limit} were promised."
     if clock.missed:
         due = wording.utc(clock.missed)
-        return f"{clock.clock.due_word} was due {due} and was not done; {limit} were promised."
+        return f"{clock.says} was due {due} and was not done; {limit} were promised."
     return ""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
+from holdfast.prepare import promises
 from holdfast.prepare.documents import Document, Way
 from holdfast.prepare.durations import spoken
 from holdfast.prepare.playbook import TEMPLATE_WORDS, Criterion, Playbook
@@ -75,14 +76,15 @@ def _authorities(document: Document, playbook: Playbook) -> Problems:
 
 def _response_times(document: Document, playbook: Playbook) -> Problems:
     """A more severe incident must not be promised later than a less severe one."""
-    for field in ("acknowledge_within", "contain_within", "update_every", "resolve_within"):
+    for row in promises.TABLE.values():
+        if "incident.opened" not in row.counts_from:
+            continue
         for graver, lesser in pairwise(Severity):
-            limit = getattr(playbook.severities[graver].clocks, field)
-            other = getattr(playbook.severities[lesser].clocks, field)
+            limit, other = row.within(playbook, graver), row.within(playbook, lesser)
             if other is not None and (limit is None or limit > other):
                 promise = spoken(limit) if limit else "no limit"
                 cause = f"{promise} is slower than {spoken(other)} of {lesser}, which is less severe"
-                way = ("severities", graver.value, "clocks", field)
+                way = ("severities", graver.value, "clocks", row.field)
                 yield document.problem(way, cause, f"give {graver} the shorter time")
 
 

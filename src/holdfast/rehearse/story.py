@@ -362,7 +362,7 @@ class Story:
         self.expect(state.status is Status.CLOSED, "the incident is closed and archived")
         self.result.clocks = [
             {
-                "clock": clock.value,
+                "clock": clock,
                 "limit_seconds": int(kept.limit.total_seconds()),
                 "due": kept.due.isoformat(),
                 "met_at": kept.met_at.isoformat() if kept.met_at else None,

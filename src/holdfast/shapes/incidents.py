@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from holdfast.incident.events import Clock
 from holdfast.incident.incident import Incident, Phase, Status
 from holdfast.incident.register import Entry
 from holdfast.incident.responding import Answer, Declared
@@ -21,7 +20,12 @@ from holdfast.shapes.base import Asked, Flag, Seconds, Shown, Storable, Text, Ti
 class ClockShown(Shown):
     """What was promised, until when, and whether it was kept."""
 
-    clock: Clock
+    clock: str
+    """The promise's id."""
+    says: str
+    """What is to be done."""
+    waits_for: str
+    """The same in a word or two."""
     started: datetime
     due: datetime
     limit_seconds: Seconds = Field(validation_alias="limit")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from holdfast.incident.events import Acknowledged, Clock, ClockBreached, NoteAdded
+from holdfast.incident.events import Acknowledged, ClockBreached, NoteAdded
 from holdfast.incident.incident import ClockState, Incident
 from holdfast.interfaces.web import clocks, storyline
 from holdfast.interfaces.web.typed import in_zone
@@ -33,7 +33,7 @@ def recorded(*facts: Fact, by: Actor = SYSTEM, every: timedelta = timedelta()) -
 
 # Clocks ----------------------------------------------------------------------------------------
 
-RUNNING = ClockState(Clock.ACKNOWLEDGE, NOW, NOW + timedelta(minutes=20), timedelta(minutes=20))
+RUNNING = ClockState("acknowledge", NOW, NOW + timedelta(minutes=20), timedelta(minutes=20))
 
 
 @pytest.mark.parametrize(
@@ -50,8 +50,8 @@ def test_a_clock_is_near_with_a_quarter_of_its_time_left_and_breached_from_its_m
     minutes: float, standing: str, headline: str
 ) -> None:
     now = NOW + timedelta(minutes=minutes)
-    state = Incident(id="INC-1", clocks={Clock.ACKNOWLEDGE: RUNNING})
-    tile = clocks.tiles(state, [], {Clock.ACKNOWLEDGE: "Maya Okafor"}, now)[0]
+    state = Incident(id="INC-1", clocks={"acknowledge": RUNNING})
+    tile = clocks.tiles(state, [], {"acknowledge": "Maya Okafor"}, now)[0]
     assert (tile.state, tile.headline) == (standing, headline)
     assert tile.detail == "due 11:02 UTC · Maya Okafor"
     following = clocks.next_of(state, now)
@@ -61,7 +61,7 @@ def test_a_clock_is_near_with_a_quarter_of_its_time_left_and_breached_from_its_m
 
 def test_a_kept_promise_says_how_long_it_took_and_who_kept_it() -> None:
     met = replace(RUNNING, met_at=NOW + timedelta(minutes=3, seconds=12))
-    state = Incident(id="INC-1", clocks={Clock.ACKNOWLEDGE: met})
+    state = Incident(id="INC-1", clocks={"acknowledge": met})
     record = recorded(Acknowledged(incident="INC-1", person=MAYA.id, name=MAYA.name))
     tile = clocks.tiles(state, record, {}, NOW)[0]
     assert (tile.title, tile.state, tile.headline, tile.detail, tile.due) == (
@@ -76,12 +76,12 @@ def test_a_kept_promise_says_how_long_it_took_and_who_kept_it() -> None:
 
 def test_a_promise_kept_too_late_stays_breached() -> None:
     met = replace(RUNNING, met_at=NOW + timedelta(minutes=25))
-    tile = clocks.tiles(Incident(id="INC-1", clocks={Clock.ACKNOWLEDGE: met}), [], {}, NOW)[0]
+    tile = clocks.tiles(Incident(id="INC-1", clocks={"acknowledge": met}), [], {}, NOW)[0]
     assert (tile.state, tile.detail) == ("late", "limit 20 min, late by 5 min")
 
 
 def test_what_is_no_longer_promised_is_not_shown() -> None:
-    state = Incident(id="INC-1", clocks={Clock.ACKNOWLEDGE: replace(RUNNING, stopped_because="dismissed")})
+    state = Incident(id="INC-1", clocks={"acknowledge": replace(RUNNING, stopped_because="dismissed")})
     assert clocks.tiles(state, [], {}, NOW) == []
 
 
@@ -159,7 +159,7 @@ def test_every_line_leads_to_its_proof_and_its_evidence() -> None:
 
 
 def test_a_back_filled_line_stands_where_it_happened_and_says_when_it_was_added() -> None:
-    breach = ClockBreached(incident="INC-1", clock=Clock.CONTAIN, due=NOW)
+    breach = ClockBreached(incident="INC-1", clock="contain", due=NOW)
     note = NoteAdded(incident="INC-1", text="It began.", occurred_at=NOW - timedelta(days=1))
     first, second = storyline.timeline(recorded(breach, note, by=MAYA), PEOPLE)
     assert (first.text, first.backfilled, first.detail) == ("It began.", True, "added 23 Nov 2026, 10:42 UTC")

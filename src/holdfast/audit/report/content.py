@@ -91,9 +91,7 @@ def _summary(dossier: Dossier) -> dict[str, Any]:
     return {
         "lead": " ".join(_lead(dossier)),
         "moments": [_moment(*each) for each in _moments(dossier)],
-        "promises": [
-            [clock.clock.due_word, cell(clock_cell(clock))] for clock in dossier.state.clocks.values()
-        ],
+        "promises": [[clock.says, cell(clock_cell(clock))] for clock in dossier.state.clocks.values()],
         "rows": [[name, cell(value)] for name, value in _summary_rows(dossier)],
         "open": _still_open(dossier),
         "chart": _chart(dossier),

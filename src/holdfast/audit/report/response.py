@@ -106,7 +106,7 @@ def classification(dossier: Dossier) -> dict[str, Any]:
             [("Clock", "auto"), ("Started", "auto"), ("Due", "auto"), ("Outcome", "1fr")],
             (
                 [
-                    clock.clock.due_word,
+                    clock.says,
                     wording.utc(clock.started),
                     wording.utc(clock.due),
                     clock_cell(clock),

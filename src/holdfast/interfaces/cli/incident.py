@@ -12,7 +12,6 @@ from rich.text import Text
 
 from holdfast import wording
 from holdfast.incident import register
-from holdfast.incident.events import Clock
 from holdfast.incident.incident import Status
 from holdfast.incident.loading import load
 from holdfast.incident.responding import Answer, Declared
@@ -100,14 +99,11 @@ def severity(one: shapes.IncidentListed) -> Text:
     return cell(one.severity.label + ("" if one.confirmed else "?"), colours.get(one.severity, ""))
 
 
-_DUE = {Clock.ACKNOWLEDGE: "acknowledge", Clock.CONTAIN: "contain", Clock.REVIEW: "review"}
-
-
 def clock_cell(clock: shapes.ClockShown | None, now: datetime) -> Text:
     """What is due next, and how long is left."""
     if clock is None:
         return cell("none", "dim")
-    return cell(f"{_DUE[clock.clock]}: {wording.left(clock.due, now)}", _urgency(clock, now))
+    return cell(f"{clock.waits_for}: {wording.left(clock.due, now)}", _urgency(clock, now))
 
 
 def _urgency(clock: shapes.ClockShown, now: datetime) -> Style:
@@ -119,7 +115,7 @@ def _urgency(clock: shapes.ClockShown, now: datetime) -> Style:
 
 def _clock(clock: shapes.ClockShown, now: datetime) -> tuple[str, object, str, str]:
     due = wording.utc(clock.due)
-    word = clock.clock.due_word
+    word = clock.says
     if clock.met_at:
         how = "in time" if clock.late_by is None else f"late by {wording.duration(clock.late_by)}"
         return word, cell(f"met, {how}", "green" if clock.kept else "red"), due, wording.utc(clock.met_at)

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Literal
 
 from holdfast import wording
-from holdfast.incident.events import Acknowledged, Clock, ContainmentDecided
 from holdfast.incident.incident import ClockState, Incident
 from holdfast.ledger.facts import Recorded
+from holdfast.prepare import promises
 
 Standing = Literal["met", "running", "soon", "late"]
 
@@ -39,25 +39,22 @@ def standing(clock: ClockState, now: datetime) -> Standing:
     return "soon" if now >= clock.soon_at else "running"
 
 
-def tiles(
-    state: Incident, record: Iterable[Recorded], whose: Mapping[Clock, str], now: datetime
-) -> list[Tile]:
+def tiles(state: Incident, record: Iterable[Recorded], whose: Mapping[str, str], now: datetime) -> list[Tile]:
     """Every clock that promises something or broke a promise, in the order of the response."""
     doers = _doers(record)
     shown = [clock for clock in state.clocks.values() if clock.breaches or not clock.stopped]
-    in_order = sorted(shown, key=lambda clock: list(Clock).index(clock.clock))
+    order = {promise: at for at, promise in enumerate(promises.TABLE)}
+    in_order = sorted(shown, key=lambda clock: order.get(clock.clock, len(order)))
     return [tile(clock, doers.get(clock.clock, ""), whose.get(clock.clock, ""), now) for clock in in_order]
 
 
-def _doers(record: Iterable[Recorded]) -> dict[Clock, str]:
+def _doers(record: Iterable[Recorded]) -> dict[str, str]:
     """Who did what a clock waited for."""
-    found: dict[Clock, str] = {}
+    found: dict[str, str] = {}
     for recorded in record:
-        match recorded.fact:
-            case Acknowledged(name=name):
-                found.setdefault(Clock.ACKNOWLEDGE, name)
-            case ContainmentDecided():
-                found.setdefault(Clock.CONTAIN, recorded.by.name)
+        for row in promises.TABLE.values():
+            if recorded.fact.type in row.met_by:
+                found.setdefault(row.id, recorded.by.name)
     return found
 
 
@@ -66,7 +63,7 @@ def tile(clock: ClockState, doer: str, whose: str, now: datetime) -> Tile:
     if clock.took is not None:
         late = f", late by {wording.duration(clock.late_by)}" if clock.late_by is not None else ""
         return Tile(
-            title=clock.clock.met_word,
+            title=clock.promise.done,
             state=standing(clock, now),
             headline=wording.duration(clock.took),
             detail=" · ".join(filter(None, (f"{limit}{late}", doer))),
@@ -74,7 +71,7 @@ def tile(clock: ClockState, doer: str, whose: str, now: datetime) -> Tile:
     if clock.stopped:
         missed = f"was due {wording.utc_short(clock.breaches[0].due, now)}"
         return Tile(
-            title=clock.clock.due_word,
+            title=clock.says,
             state=standing(clock, now),
             headline="missed",
             detail=f"{missed} · stopped: {clock.stopped_because}",
@@ -83,7 +80,7 @@ def tile(clock: ClockState, doer: str, whose: str, now: datetime) -> Tile:
     if clock.breaches and not clock.breached:
         due += f", missed {wording.utc_short(clock.breaches[0].due, now)}"
     return Tile(
-        title=clock.clock.due_word,
+        title=clock.says,
         state=standing(clock, now),
         headline=wording.left(clock.due, now),
         detail=" · ".join(filter(None, (due, whose))),
@@ -107,7 +104,4 @@ def next_of(state: Incident, now: datetime) -> Next | None:
     clock = state.next_clock
     if clock is None or state.status.over:
         return None
-    lead = {Clock.ACKNOWLEDGE: "acknowledge:", Clock.CONTAIN: "contain:", Clock.REVIEW: "review:"}[
-        clock.clock
-    ]
-    return Next(lead=lead, due=clock.due, state=standing(clock, now), soon_at=clock.soon_at)
+    return Next(lead=f"{clock.waits_for}:", due=clock.due, state=standing(clock, now), soon_at=clock.soon_at)

@@ -16,7 +16,6 @@ from holdfast.contain.events import Effect
 from holdfast.contain.offering import Offer
 from holdfast.contain.reading import NoSuchContainment
 from holdfast.incident import loading, roles
-from holdfast.incident.events import Clock
 from holdfast.incident.incident import Incident
 from holdfast.incident.responding import Ground
 from holdfast.interfaces.web import clocks
@@ -25,6 +24,7 @@ from holdfast.interfaces.web.errors import status_of
 from holdfast.interfaces.web.typed import NOTHING, Typed, refuse, typed
 from holdfast.people import Permission
 from holdfast.prepare import versions
+from holdfast.prepare.promises import CONTAIN
 from holdfast.prepare.terms import Authority
 from holdfast.problems import NotAllowed
 from holdfast.shapes.containment import Approval, Proposal
@@ -73,7 +73,7 @@ def _console(visit: Visit, incident: str, form: Typed, status: int = 200) -> Res
     ground = application.desk.ground_of(state)
     with application.ledger.reading() as conn:
         known = reading.containments_of(conn, incident)
-    promise = state.clocks.get(Clock.CONTAIN)
+    promise = state.clocks.get(CONTAIN.id)
     return visit.page(
         "pages/containment.html",
         "incidents",

@@ -26,6 +26,7 @@ from holdfast.interfaces.web.rendering import Tone
 from holdfast.learn import measures, tracker
 from holdfast.ledger.ledger import Ledger
 from holdfast.prepare import versions
+from holdfast.prepare.promises import ACKNOWLEDGE
 
 router = APIRouter()
 
@@ -62,7 +63,7 @@ def home(visit: visit) -> Response:
         shown=_SHOWN,
         standing=standing,
         heard=_heard(standing),
-        answered=measures.measures_of(application.ledger, now).answered_in_time,
+        answered=measures.measures_of(application.ledger, now).kept[ACKNOWLEDGE.id],
         due=_due(application, now)[:_SHOWN],
         failing_steps=sorted(standing.working.failing.items())[:_SHOWN],
         systems=systems,

@@ -14,7 +14,8 @@ from holdfast.contain.reading import containments_of
 from holdfast.evidence import custody
 from holdfast.evidence.custody import NoSuchItem
 from holdfast.evidence.events import EvidenceVerified, Gap, Item
-from holdfast.incident.events import AlertFacts, ClassificationProposed, Classified, Clock
+from holdfast.incident import roles
+from holdfast.incident.events import AlertFacts, ClassificationProposed, Classified
 from holdfast.incident.incident import Incident, Phase, Status
 from holdfast.incident.loading import NoSuchIncident, load
 from holdfast.incident.register import record as record_of
@@ -33,7 +34,9 @@ from holdfast.learn import closing, remedying, reviewing
 from holdfast.ledger import timers
 from holdfast.ledger.facts import Fact, Recorded
 from holdfast.people import IncidentRole, Permission
-from holdfast.prepare.terms import CANNOT_MEASURE, Authority
+from holdfast.prepare import promises
+from holdfast.prepare.playbook import Playbook
+from holdfast.prepare.terms import CANNOT_MEASURE, Authority, Severity
 from holdfast.problems import NotAllowed
 from holdfast.shapes import incidents as asked
 from holdfast.steps import incidents as steps
@@ -168,23 +171,13 @@ def _phases(state: Incident) -> list[tuple[str, str]]:
     ]
 
 
-def _whose(situation: Situation) -> dict[Clock, str]:
+def _whose(situation: Situation) -> dict[str, str]:
     """Who is expected to keep a running clock."""
-    commander = situation.state.holder_of(IncidentRole.INCIDENT_COMMANDER.value)
-    called = situation.state.holder_of("on_call") or commander
-    return {
-        Clock.ACKNOWLEDGE: called.name if called else "whoever is on call",
-        Clock.CONTAIN: _holders(situation, Authority.CONTAIN),
-        Clock.REVIEW: _holders(situation, Authority.COMPLETE_REVIEW),
+    state, ground = situation.state, situation.ground
+    keepers = {
+        row.id: roles.keepers(row, state, ground.playbook, ground.roster) for row in promises.TABLE.values()
     }
-
-
-def _holders(situation: Situation, authority: Authority) -> str:
-    names = []
-    for role in situation.ground.playbook.roles_with(authority):
-        member = situation.state.holder_of(role.value)
-        names.append(member.name if member else situation.ground.roster.holder(role.value).name)
-    return " or ".join(dict.fromkeys(names))
+    return {promise: " or ".join(one.name for one in found) for promise, found in keepers.items()}
 
 
 def _escalation(visit: Visit, state: Incident) -> str:
@@ -426,7 +419,7 @@ def _classification(
 ) -> Response:
     playbook, state = situation.ground.playbook, situation.state
     severities = [
-        (level.value, level.label, f"{entry.means} {_promises(entry.clocks)}")
+        (level.value, level.label, f"{entry.means} {_promises(playbook, level)}")
         for level, entry in playbook.severities.items()
     ]
     categories = [(one.value, one.label, entry.means) for one, entry in playbook.categories.items()]
@@ -450,14 +443,10 @@ def _classification(
     )
 
 
-def _promises(limits: object) -> str:
+def _promises(playbook: Playbook, severity: Severity) -> str:
     """What a severity promises, in a sentence."""
-    said = []
-    for name, word in (("acknowledge_within", "Acknowledge"), ("contain_within", "decide containment")):
-        limit = getattr(limits, name)
-        if limit:
-            said.append(f"{word} within {wording.duration(limit)}")
-    return f"{', '.join(said)}." if said else ""
+    said = ", ".join(promises.said(playbook, severity))
+    return f"{said[0].upper()}{said[1:]}." if said else ""
 
 
 @router.get("/resolution")

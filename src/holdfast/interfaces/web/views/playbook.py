@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
 from urllib.parse import quote
 
 from fastapi import APIRouter, HTTPException, Response
@@ -13,13 +15,13 @@ from holdfast.interfaces.web.errors import status_of
 from holdfast.interfaces.web.typed import NOTHING, Typed, refuse, typed
 from holdfast.ledger.facts import Recorded
 from holdfast.people import Permission
-from holdfast.prepare import versions
+from holdfast.prepare import promises, versions
 from holdfast.prepare.changes import Change, Signature
 from holdfast.prepare.documents import Unusable
 from holdfast.prepare.events import PlaybookReviewed
 from holdfast.prepare.playbook import Playbook
 from holdfast.prepare.roster import Who
-from holdfast.prepare.terms import Function
+from holdfast.prepare.terms import Function, Severity
 from holdfast.prepare.versions import PlaybookVersion
 from holdfast.problems import NotAllowed
 from holdfast.shapes.preparation import Reviewed
@@ -59,8 +61,23 @@ def _playbook(visit: Visit, version: str, form: Typed, status: int = 200) -> Res
         reviews=[one for one in versions.reviews_of(ledger) if shown and _is_of(one, shown)],
         reviewing=_reviewing(visit, shown, document),
         who=who_said,
+        promised=_Promised(document) if document else None,
         typed=form,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Promised:
+    """What the severities of a playbook promise, as a table."""
+
+    playbook: Playbook
+
+    @property
+    def columns(self) -> list[tuple[str, str]]:
+        return [("Severity", ""), *((row.done, "num") for row in promises.TABLE.values())]
+
+    def of(self, severity: Severity) -> list[tuple[str, timedelta | None]]:
+        return [(row.done.lower(), row.within(self.playbook, severity)) for row in promises.TABLE.values()]
 
 
 def _named(known: list[PlaybookVersion], version: str) -> PlaybookVersion:

@@ -6,7 +6,6 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from holdfast.incident import loading, roles
-from holdfast.incident.events import Clock
 from holdfast.interfaces.web import lists
 from holdfast.interfaces.web.access import Visit, takes, visit
 from holdfast.interfaces.web.errors import status_of
@@ -15,6 +14,7 @@ from holdfast.interfaces.web.typed import NOTHING, Typed, refuse, typed
 from holdfast.interfaces.web.views.remediation import choices
 from holdfast.learn import reviewing, tracker
 from holdfast.learn.closing import review_required
+from holdfast.prepare.promises import REVIEW
 from holdfast.prepare.terms import Authority, Severity
 from holdfast.problems import NotAllowed
 from holdfast.shapes.learning import CompletionAsked, ReviewAsked
@@ -39,7 +39,7 @@ def reviews(visit: visit) -> Response:
         playbook = visit.application.desk.ground_of(incident).playbook
         found = reviewing.review_of(visit.application.ledger, incident.id)
         standing.append(
-            (incident, review_required(incident, playbook), found, incident.clocks.get(Clock.REVIEW))
+            (incident, review_required(incident, playbook), found, incident.clocks.get(REVIEW.id))
         )
     return visit.page(
         "pages/reviews.html",
@@ -76,7 +76,7 @@ def _review(visit: Visit, incident: str, form: Typed, status: int = 200) -> Resp
         questions=list(reviewing.questions(application.desk, incident).items()),
         from_record=set(found.newest.from_record) if found.newest else set(),
         required=review_required(state, ground.playbook),
-        clock=state.clocks.get(Clock.REVIEW),
+        clock=state.clocks.get(REVIEW.id),
         shared_with=[person.name for person in ground.roster.reach(ground.playbook.review.shared_with)],
         team=[member.name for member in state.team],
         may_not_complete=may_not_complete,
