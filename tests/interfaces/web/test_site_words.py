@@ -62,7 +62,7 @@ def test_a_clock_is_near_with_a_quarter_of_its_time_left_and_breached_from_its_m
 def test_a_kept_promise_says_how_long_it_took_and_who_kept_it() -> None:
     met = replace(RUNNING, met_at=NOW + timedelta(minutes=3, seconds=12))
     state = Incident(id="INC-1", clocks={"acknowledge": met})
-    record = recorded(Acknowledged(incident="INC-1", person=MAYA.id, name=MAYA.name))
+    record = recorded(Acknowledged(incident="INC-1", person=MAYA.id, name=MAYA.name), by=MAYA)
     tile = clocks.tiles(state, record, {}, NOW)[0]
     assert (tile.title, tile.state, tile.headline, tile.detail, tile.due) == (
         "Acknowledged",
