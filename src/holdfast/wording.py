@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -56,21 +56,6 @@ def visible(text: str) -> str:
 def _written_out(letter: str) -> str:
     code = ord(letter)
     return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"⟨U+{code:04X}⟩"
-
-
-_REVEALS = re.compile(
-    r"""\S*@\S+ | \S*[/\\]\S* |
-    "[^"]*" | '[^']*' | “[^”]*” | \b\d+(?:\.\d+){3}\b | \bhf_\S+ | \bINC-\d+\S*""",
-    re.VERBOSE,
-)
-"""An address, a path, a quotation, a number of a machine or of an incident, a token."""
-
-
-def withheld(text: str, names: Collection[str]) -> str:
-    """A reason as anybody may read it: what names a person, a system, a file or a machine is `…`."""
-    for name in sorted(names, key=len, reverse=True):
-        text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "…", text, flags=re.IGNORECASE) if name else text
-    return _REVEALS.sub("…", text)
 
 
 # --- words for times ------------------------------------------------------------------------------

@@ -6,31 +6,28 @@ good news.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import Connection, func, select
 
-from holdfast import clock, wording
+from holdfast import clock
 from holdfast.application import CLOCKS, Application
 from holdfast.detect import records
 from holdfast.detect.bounds import Bounds, bounds_of
 from holdfast.detect.log import gone
 from holdfast.evidence import custody
-from holdfast.ledger import pulse, tables, timers
+from holdfast.ledger import outbox, pulse, tables, timers
 from holdfast.ledger.ledger import Timer
-from holdfast.ledger.outbox import MessageSent
-from holdfast.ledger.pulse import Beat
+from holdfast.ledger.pulse import Beat, Failure
 from holdfast.prepare import versions
 from holdfast.prepare.systems import System
 from holdfast.problems import Waiting
 
 CLOCK_LATE = timedelta(minutes=2)
 """A worker looks every second: a clock due for so long is kept by nobody."""
-_SAID = 300
-"""Characters of a reason that anybody may read."""
 _NOT_CHECKED = "not checked"
 MESSAGE_LATE = timedelta(minutes=5)
 """A message due for so long is sent by nobody, or the mail server does not answer in time."""
@@ -74,15 +71,27 @@ class Working:
     @property
     def failing(self) -> dict[str, str]:
         """What keeps failing, and why; sealing apart."""
-        return {
-            what: why for beat in self.beats if beat.lane != "sealing" for what, why in beat.failing.items()
-        }
+        return {what: one.reason for beat in self._beats_apart for what, one in beat.failing.items()}
+
+    @property
+    def failing_lanes(self) -> dict[str, Failure]:
+        """Of each lane in which something keeps failing, what has for the longest time; sealing apart."""
+        found: dict[str, Failure] = {}
+        for beat in self._beats_apart:
+            known = [*filter(None, [found.get(beat.lane)]), *beat.failing.values()]
+            if known:
+                found[beat.lane] = min(known, key=lambda one: one.since)
+        return found
+
+    @property
+    def _beats_apart(self) -> Iterator[Beat]:
+        return (beat for beat in self.beats if beat.lane != "sealing")
 
     @property
     def refused_to_seal(self) -> str:
         """Why a worker seals nothing; empty while they do."""
-        refused = (why for beat in self.beats if beat.lane == "sealing" for why in beat.failing.values())
-        return next(refused, "")
+        refused = (one for beat in self.beats if beat.lane == "sealing" for one in beat.failing.values())
+        return next((one.reason for one in refused), "")
 
     @property
     def last_turn(self) -> datetime | None:
@@ -106,13 +115,15 @@ class Standing:
     """Every monitor, and what is known of it."""
     clocks_late: int
     messages_late: int
+    messages_given_up: int
+    """Messages that were given up, that nobody has seen to, and whose receiver was not reached otherwise."""
     alerts_untold: int
     """Alerts that wait for a person, and that nobody was told of."""
     vault_missing: bool
     waiting: str
     """What people must do before an incident can open, such as signing the playbook; empty: nothing."""
-    hidden: frozenset[str]
-    """Names of systems and people, which not everybody may read."""
+    waiting_for: str | None
+    """The same in words of the program; None: nothing."""
     ledger: str
     """What the last check of the whole ledger found, as pages say it: `holds`, another verdict, or `not
     checked`."""
@@ -130,19 +141,9 @@ class Standing:
             working.state == "running"
             and not (working.failing or working.refused_to_seal)
             and not (self.silent or self.clocks_late or self.messages_late or self.vault_missing)
-            and not self.alerts_untold
+            and not (self.messages_given_up or self.alerts_untold)
             and self.ledger in (_NOT_CHECKED, "holds")
         )
-
-    def failing_for_all(self) -> list[dict[str, str]]:
-        """What keeps failing and why, as anybody may read it: no person, system, path or address."""
-        return [
-            {"step": self._for_all(what), "reason": self._for_all(why)}
-            for what, why in sorted(self.working.failing.items())
-        ]
-
-    def _for_all(self, text: str) -> str:
-        return wording.withheld(text.partition("\n")[0][:_SAID], self.hidden)
 
     @property
     def monitoring(self) -> str:
@@ -171,6 +172,7 @@ def standing_of(application: Application) -> Standing:
         bounds = bounds_of(conn, systems.values(), now, working=working.runs)
         silent = silent_systems(conn, systems, application.workspace, now)
         messages = _messages_late(conn, now)
+        given_up = conn.execute(select(func.count()).select_from(outbox.unreached().subquery())).scalar_one()
         untold = records.untold_alerts(conn, now)
         evidence = _holds_evidence(conn)
     quiet = {one.system.id for one in silent}
@@ -182,10 +184,11 @@ def standing_of(application: Application) -> Standing:
         bounds=bounds,
         clocks_late=len(clocks_late(application, now)),
         messages_late=messages,
+        messages_given_up=given_up,
         alerts_untold=untold,
         vault_missing=evidence and not application.settings.vault.path.is_dir(),
         waiting=_waiting(application),
-        hidden=_hidden(application, systems),
+        waiting_for=_waiting_for(application),
         ledger=checked.found.verdict if (checked := application.checks.last()) else _NOT_CHECKED,
     )
 
@@ -198,12 +201,11 @@ def _waiting(application: Application) -> str:
     return ""
 
 
-def _hidden(application: Application, systems: Mapping[str, System]) -> frozenset[str]:
-    roster = versions.active_roster(application.ledger)
-    people = roster.model.people if roster else ()
-    named = [(system.id, system.name) for system in systems.values()]
-    named += [(person.id, person.name) for person in people]
-    return frozenset(name for names in named for name in names)
+def _waiting_for(application: Application) -> str | None:
+    states = {version.state for version in versions.playbook_versions_of(application.ledger)}
+    if "active" in states:
+        return None
+    return "signatures of the playbook" if "proposed" in states else "a playbook"
 
 
 def silent_systems(
@@ -233,17 +235,11 @@ def clocks_late(application: Application, now: datetime) -> list[Timer]:
 
 
 def _messages_late(conn: Connection, now: datetime) -> int:
-    """Messages that were queued minutes ago and have not left, however often they were tried; and those that
-    were given up, as long as none has left since they were queued: then it is not the address."""
+    """Messages that were queued minutes ago and have not left, however often they were tried."""
     box, facts = tables.outbox.c, tables.facts.c
-    # From the end, so that it stops at the newest: nothing is sorted by type.
-    newest = select(facts.seq).where(facts.type == MessageSent.type).order_by(facts.seq.desc()).limit(1)
-    sent = newest.scalar_subquery()
     waiting = (box.state == "queued") & (facts.recorded_at <= clock.stamp(now - MESSAGE_LATE))
-    given_up = (box.state == "dead") & (box.queued_seq > func.coalesce(sent, -1))
     joined = tables.outbox.join(tables.facts, facts.seq == box.queued_seq)
-    query = select(func.count()).select_from(joined).where(waiting | given_up)
-    return int(conn.execute(query).scalar_one())
+    return int(conn.execute(select(func.count()).select_from(joined).where(waiting)).scalar_one())
 
 
 def _holds_evidence(conn: Connection) -> bool:

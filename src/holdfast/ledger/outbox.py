@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol
 
 import structlog
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import Connection, Select, Table, delete, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from holdfast import clock, wording
@@ -25,6 +25,7 @@ from holdfast.ledger import tables, tiles
 from holdfast.ledger.facts import LONGEST_DOCUMENT, Fact, Line, Recorded, fact, upcast
 from holdfast.ledger.ledger import Conflict, Draft, Ledger, recorded_from
 from holdfast.people import Actor
+from holdfast.problems import NotAllowed
 from holdfast_verify.leaf import parse_header, payload_commitment
 from holdfast_verify.tree import leaf_hash
 
@@ -105,6 +106,19 @@ class MessageRetried(Fact):
     to: str
 
 
+@fact("message.seen_to")
+class MessageSeenTo(Fact):
+    """A person says what was done about a message that was given up: it is no longer shown as unreached."""
+
+    message: str
+    incident: str = ""
+    to: str
+    reason: str
+
+    def line(self) -> Line:
+        return Line(f"Seen to: a message that did not reach {self.to}", self.reason)
+
+
 @fact("message.stranded")
 class MessageStranded(Fact):
     """Somebody was not reached, and there is nobody left to tell in their place."""
@@ -182,6 +196,8 @@ class Outbox:
                 state = "queued" if retry_at else "dead"
                 next_at = clock.stamp(retry_at or recorded.at)
                 _set(conn, message, state=state, reason=reason, attempts=attempt, next_at=next_at)
+            case MessageSeenTo(message=message, reason=reason):
+                _set(conn, message, state="seen_to", reason=reason)
             case MessageRetried(message=message):
                 _set(conn, message, state="queued", attempts=0, next_at=clock.stamp(recorded.at))
             case _:
@@ -410,7 +426,11 @@ def _is_sound(conn: Connection, row: Any) -> bool:
 def _is_to_be_sent(events: Sequence[Fact]) -> bool:
     """Not when it was sent, or given up: then the table says other than the ledger."""
     last = events[-1] if events else None
-    return not isinstance(last, MessageSent) and not (isinstance(last, MessageFailed) and not last.retry_at)
+    return not isinstance(last, (MessageSent, MessageSeenTo)) and not _given_up(last)
+
+
+def _given_up(last: Fact | None) -> bool:
+    return isinstance(last, MessageFailed) and last.retry_at is None
 
 
 def _attempts(events: Sequence[Fact]) -> int:
@@ -437,8 +457,42 @@ def retry(ledger: Ledger, message: str, by: Actor, at: datetime) -> None:
 
     def decide(events: tuple[Fact, ...]) -> list[Fact]:
         last = events[-1] if events else None
-        if isinstance(last, MessageFailed) and last.retry_at is None:
+        if isinstance(last, (MessageFailed, MessageSeenTo)) and not _is_to_be_sent(events):
             return [MessageRetried(message=message, incident=last.incident, to=last.to)]
         return []
 
     ledger.change(_stream(message), lambda stream: decide(stream.events), by, at)
+
+
+# Given up ----------------------------------------------------------------------------------------
+
+
+def see_to(ledger: Ledger, message: str, reason: str, by: Actor, at: datetime) -> None:
+    """A person says what was done about a message that was given up. Does nothing the second time. Raises
+    NotAllowed for one that was sent or is still tried, and without a reason."""
+    if not reason.strip():
+        raise NotAllowed("say how they were told, or why they need not be; it becomes part of the record")
+
+    def decide(events: tuple[Fact, ...]) -> list[Fact]:
+        last = events[-1] if events else None
+        if isinstance(last, MessageSeenTo):
+            return []
+        if not isinstance(last, MessageFailed) or last.retry_at:
+            how = "was sent" if isinstance(last, MessageSent) else "is still tried"
+            raise NotAllowed(f"message {message} {how}; only one that was given up is seen to")
+        return [MessageSeenTo(message=message, incident=last.incident, to=last.to, reason=reason.strip())]
+
+    ledger.change(_stream(message), lambda stream: decide(stream.events), by, at)
+
+
+def unreached() -> Select[tuple[str]]:
+    """Messages that were given up, that nobody has seen to, and whose receiver got no later one about the
+    same incident: the newest first."""
+    box, later = tables.outbox, tables.outbox.alias("later")
+    reached = (
+        select(later.c.message)
+        .where(later.c.recipient == box.c.recipient, later.c.incident == box.c.incident)
+        .where(later.c.state == "sent", later.c.queued_seq > box.c.queued_seq)
+    )
+    query = select(box.c.message).where(box.c.state == "dead", ~exists(reached.correlate(box)))
+    return query.order_by(box.c.queued_seq.desc())

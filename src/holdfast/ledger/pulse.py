@@ -10,12 +10,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from sqlalchemy import BigInteger, Column, String, Table, Text, delete, insert, inspect, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from holdfast import clock
 from holdfast.ledger.ledger import Ledger
 from holdfast.ledger.tables import metadata
+from holdfast.problems import NotAllowed, NotThere
 
 SILENT_AFTER = timedelta(seconds=90)
 """A worker writes its pulse every few seconds; one that has not for so long is not there."""
@@ -34,9 +37,43 @@ worker_lanes = Table(
     # When the lane last came to the end of its turn; null before that.
     Column("ended_at", String(27)),
     Column("patience_seconds", BigInteger, nullable=False),
-    # JSON: what keeps failing, and why.
+    # JSON: what keeps failing, why, and since when.
     Column("failing", Text, nullable=False),
 )
+
+
+class Kind(StrEnum):
+    """What kind of failure it is: all that is said of it to whoever has not signed in."""
+
+    REFUSED = "refused"
+    """By a rule, in a sentence that says what to do."""
+    OUTSIDE = "outside"
+    """A file or another machine is not there, or does not answer."""
+    DATABASE = "database"
+    FAULT = "fault"
+    """Of the program itself, or not foreseen."""
+
+    @classmethod
+    def of(cls, error: Exception) -> Kind:
+        match error:
+            case NotAllowed() | NotThere() | ValueError():
+                return cls.REFUSED
+            case SQLAlchemyError():
+                return cls.DATABASE
+            case OSError():
+                return cls.OUTSIDE
+        return cls.FAULT
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What keeps failing in one step of a lane."""
+
+    reason: str
+    """For people who may read everything: it can name people, systems, files and machines."""
+    kind: Kind
+    since: datetime
+    """When it failed first of those times that it has failed in a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +88,7 @@ class Beat:
     began_at: datetime | None = None
     doing: str = ""
     ended_at: datetime | None = None
-    failing: Mapping[str, str] = field(default_factory=dict)
+    failing: Mapping[str, Failure] = field(default_factory=dict)
 
     def silent(self, now: datetime) -> bool:
         """Nothing was heard from this worker for longer than it ever takes."""
@@ -94,7 +131,7 @@ def read(ledger: Ledger) -> list[Beat]:
             began_at=clock.parse(row.began_at) if row.began_at else None,
             doing=row.doing,
             ended_at=clock.parse(row.ended_at) if row.ended_at else None,
-            failing=json.loads(row.failing),
+            failing=_failures(row.failing),
         )
         for row in rows
     ]
@@ -109,5 +146,17 @@ def _row(beat: Beat) -> dict[str, object]:
         "doing": beat.doing,
         "ended_at": clock.stamp(beat.ended_at) if beat.ended_at else None,
         "patience_seconds": int(beat.patience.total_seconds()),
-        "failing": json.dumps(dict(beat.failing)),
+        "failing": json.dumps({what: _told(failure) for what, failure in beat.failing.items()}),
+    }
+
+
+def _told(failure: Failure) -> dict[str, str]:
+    return {"reason": failure.reason, "kind": failure.kind.value, "since": clock.stamp(failure.since)}
+
+
+def _failures(text: str) -> dict[str, Failure]:
+    return {
+        what: Failure(told["reason"], Kind(told["kind"]), clock.parse(told["since"]))
+        for what, told in json.loads(text).items()
+        if isinstance(told, dict)  # an older release wrote the reason alone, and does not run any more
     }

@@ -92,7 +92,7 @@ outbox = Table(
     Column("recipient", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("text", Text, nullable=False),
-    # queued, sent, or dead (a person can see it and retry)
+    # queued, sent, dead (given up: a person retries it or sees to it), or seen_to
     Column("state", String(10), nullable=False),
     Column("attempts", BigInteger, nullable=False),
     Column("next_at", String(27), nullable=False),

@@ -8,10 +8,19 @@ from typing import Any, Literal
 from sqlalchemy import select
 
 from holdfast import clock
-from holdfast.ledger import tables
+from holdfast.ledger import outbox, tables
 from holdfast.ledger.ledger import Ledger
 from holdfast.problems import NotThere
-from holdfast.shapes.base import Shown
+from holdfast.shapes.base import Asked, Shown, Text
+
+State = Literal["queued", "sent", "dead", "seen_to"]
+
+
+class SeeingTo(Asked):
+    """What was done about a message that was given up."""
+
+    reason: Text
+    """How the person was told otherwise, or why they need not be; it becomes part of the record."""
 
 
 class MessageShown(Shown):
@@ -21,23 +30,28 @@ class MessageShown(Shown):
     channel: str
     recipient: str
     subject: str
-    state: Literal["queued", "sent", "dead"]
-    """dead: given up; a person can have it tried again."""
+    state: State
+    """dead: given up; a person can have it tried again, or see to it otherwise."""
     attempts: int
     next_at: datetime
     """When it is tried next, while it is queued."""
     reason: str
-    """What the receiving server answered, or why it could not be delivered."""
+    """What the receiving server answered, why it could not be delivered, or what was done about that."""
 
 
 class Messages(Shown):
     messages: tuple[MessageShown, ...]
 
 
-def messages(ledger: Ledger, incident: str = "", state: str = "", limit: int = 200) -> Messages:
-    """Messages, the newest first; of one incident, or in one state."""
+def messages(
+    ledger: Ledger, incident: str = "", state: str = "", limit: int = 200, *, unreached: bool = False
+) -> Messages:
+    """Messages, the newest first; of one incident, in one state, or those that nobody got and that are not
+    seen to."""
     box = tables.outbox
     query = select(box).order_by(box.c.queued_seq.desc()).limit(limit)
+    if unreached:
+        query = query.where(box.c.message.in_(outbox.unreached()))
     if incident:
         query = query.where(box.c.incident == incident)
     if state:
@@ -51,7 +65,7 @@ def message(ledger: Ledger, id_: str) -> MessageShown:
     with ledger.reading() as conn:
         row = conn.execute(select(tables.outbox).where(tables.outbox.c.message == id_)).first()
     if row is None:
-        raise NotThere(f"there is no message {id_}; `holdfast message list` shows them")
+        raise NotThere(f"there is no message {id_}; the list of messages shows them")
     return _message(row)
 
 

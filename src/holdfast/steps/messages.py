@@ -1,4 +1,4 @@
-"""Messages: try again what was given up."""
+"""Messages: try again what was given up, or see to it otherwise."""
 
 from __future__ import annotations
 
@@ -21,4 +21,12 @@ def retry(call: Call, message: MessageId) -> None:
     outbox.retry(call.ledger, message, call.by, call.at)
 
 
-STEPS = (retry,)
+@step("message", "PUT /messages/{message}/seen-to", may=Permission.RESPOND, shows=_shown)
+def see_to(call: Call, message: MessageId, said: shapes.SeeingTo) -> None:
+    """Say what was done about a message that was given up: the person was told otherwise, or need not be. It
+    is no longer shown as unreached."""
+    shapes.message(call.ledger, message)
+    outbox.see_to(call.ledger, message, said.reason, call.by, call.at)
+
+
+STEPS = (retry, see_to)

@@ -22,6 +22,8 @@ from holdfast.incident.loading import load
 from holdfast.interfaces.api import health
 from holdfast.interfaces.cli.main import build
 from holdfast.interfaces.cli.session import Wiring
+from holdfast.interfaces.health import for_readers
+from holdfast.interfaces.standing import standing_of
 from holdfast.interfaces.worker.worker import Worker
 from holdfast.ledger.ledger import Draft
 from holdfast.people import SYSTEM
@@ -186,7 +188,8 @@ def test_an_unsigned_playbook_is_waited_for_and_fails_nothing(unsigned: Applicat
     (reason,) = {why for what, why in worker.waiting.items() if what == "reaction triage alerts"}
     assert "waits for the signature of engineering" in reason
     said = health.document(unsigned)
-    assert said["waiting_for"] == reason
+    assert said["waiting_for"] == "signatures of the playbook"
+    assert for_readers(standing_of(unsigned)).waiting_because == reason
     assert said["failing"] == []
     assert "holdfast_playbook_in_force 0" in "\n".join(health.exposition(unsigned))
     page = helen.page("/").text

@@ -16,7 +16,7 @@ from holdfast.incident.responding import Report
 from holdfast.interfaces.worker.worker import Worker
 from holdfast.ledger import outbox, pulse
 from holdfast.ledger.outbox import DeliveryFailed, MessageQueued, QueuedMessage
-from holdfast.ledger.pulse import Beat
+from holdfast.ledger.pulse import Beat, Failure, Kind
 from holdfast.prepare.terms import Category, Severity
 from support.company import AISHA, INES, MAYA, PRIYA, TOMAS
 from support.pages import Page, Reader, SetClock, open_company, signed_in
@@ -426,7 +426,13 @@ def test_a_step_of_the_worker_that_keeps_failing_is_told_r_xct_07(
 ) -> None:
     now = application.clock.now()
     step = "reaction count who is affected"
-    beat = Beat("elsewhere", step, now, timedelta(minutes=1), failing={step: "the log is away"})
+    beat = Beat(
+        "elsewhere",
+        step,
+        now,
+        timedelta(minutes=1),
+        failing={step: Failure("the log is away", Kind.OUTSIDE, now)},
+    )
     pulse.write(application.ledger, "elsewhere", [beat], now)
     text = maya.page("/").text
     assert "A step of the worker keeps failing: reaction count who is affected. The log is away." in text

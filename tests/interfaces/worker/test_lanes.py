@@ -25,6 +25,7 @@ from holdfast.ledger import pulse, sealing
 from holdfast.ledger.facts import Recorded
 from holdfast.ledger.ledger import Timer
 from holdfast.ledger.outbox import QueuedMessage
+from holdfast.ledger.pulse import Failure, Kind
 from holdfast.ledger.reactions import Reaction
 from holdfast.people import Actor
 from holdfast.serving import asgi
@@ -187,7 +188,8 @@ def test_a_step_that_failed_and_is_not_there_any_more_is_not_said_to_fail_for_ev
     left = [("timer INC-1/clock/contain", broken)]
     lane = Lane("clocks", lambda at: tuple(left), timedelta(minutes=1))
     lane.turn(lambda: now)
-    assert lane.failing == {"timer INC-1/clock/contain": "the disk is full"}
+    failure = Failure("the disk is full", Kind.FAULT, now)
+    assert lane.failing == {"timer INC-1/clock/contain": failure}
     left.clear()  # somebody stopped the clock
     lane.turn(lambda: now + timedelta(seconds=10))
     assert lane.failing

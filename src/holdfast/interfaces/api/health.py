@@ -9,14 +9,15 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from sqlalchemy import func, select
 
-from holdfast import clock
 from holdfast.application import Application
 from holdfast.detect import records
 from holdfast.detect.bounds import Known
 from holdfast.incident.register import incidents
-from holdfast.interfaces.api.access import flags_access
+from holdfast.interfaces.api.access import App, Reads, flags_access
+from holdfast.interfaces.health import for_anybody, for_readers, key
 from holdfast.interfaces.standing import Standing, standing_of
 from holdfast.ledger import sealing, tables
+from holdfast.shapes.health import WholeHealth
 
 _log = structlog.get_logger("holdfast.health")
 
@@ -41,38 +42,22 @@ def watched(application: Application) -> APIRouter:
 
 
 def document(application: Application) -> dict[str, object]:
-    """What the health check says; it names no person, system or path."""
+    """What the health check says, in words of the program."""
     try:
         standing = standing_of(application)
     except Exception:
         _log.exception("the health check could not read the ledger")
         return {"healthy": False, "database": "not reachable"}
-    working = standing.working
-    return {
-        "healthy": standing.healthy,
-        "database": "reachable",
-        "worker": working.state,
-        "hanging": sorted({beat.lane for beat in working.hanging}),
-        "last_turn": clock.stamp(working.last_turn) if working.last_turn else None,
-        "failing": standing.failing_for_all(),
-        "waiting_for": standing.waiting or None,
-        "sealing": "refused" if working.refused_to_seal else "not refused",
-        "ledger": standing.ledger,
-        "clocks_late": standing.clocks_late,
-        "messages_late": standing.messages_late,
-        "alerts_untold": standing.alerts_untold,
-        "monitoring": standing.monitoring,
-        "monitors": {
-            "said": standing.bounds.said,
-            **{_key(known): standing.bounds.number(known) for known in Known},
-        },
-        "systems": {
-            "watched": standing.watched,
-            "silent": len(standing.silent),
-            "not_watched": len(standing.not_watched),
-        },
-        "vault": "missing" if standing.vault_missing else "there",
-    }
+    return for_anybody(standing).model_dump(mode="json")
+
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/health", summary="Whether everything that is relied on is done, with every reason")
+def health(app: App, who: Reads) -> WholeHealth:
+    """`/healthz` says the same to anybody, without reasons."""
+    return for_readers(standing_of(app))
 
 
 def exposition(application: Application) -> Iterable[str]:
@@ -126,9 +111,9 @@ def _of_standing(standing: Standing) -> Iterable[str]:
         yield from _gauge("holdfast_last_turn_seconds", "When the slowest lane last came to its end", last)
     yield from _gauge("holdfast_steps_failing", "Steps that keep failing", [("", len(working.failing))])
     yield from _gauge(
-        "holdfast_step_failing",
-        "A step that keeps failing, with its reason",
-        [(_labels(step=step, reason=why), 1) for step, why in sorted(working.failing.items())],
+        "holdfast_lane_failing",
+        "A lane of the worker in which a step keeps failing, and of what kind; /api/v1/health says why",
+        [(_labels(lane=lane, kind=one.kind), 1) for lane, one in sorted(working.failing_lanes.items())],
     )
     yield from _gauge(
         "holdfast_playbook_in_force",
@@ -147,6 +132,11 @@ def _of_standing(standing: Standing) -> Iterable[str]:
         "holdfast_messages_late", "Messages that are due and do not leave", [("", standing.messages_late)]
     )
     yield from _gauge(
+        "holdfast_messages_given_up",
+        "Messages that were given up and not seen to, whose receiver was not reached otherwise",
+        [("", standing.messages_given_up)],
+    )
+    yield from _gauge(
         "holdfast_alerts_untold",
         "Alerts that wait for a person, and that nobody was told of",
         [("", standing.alerts_untold)],
@@ -159,7 +149,7 @@ def _of_standing(standing: Standing) -> Iterable[str]:
     yield from _gauge(
         "holdfast_monitors",
         "Monitors by what is known of them now; as /healthz says",
-        [(_labels(known=_key(known)), standing.bounds.number(known)) for known in Known],
+        [(_labels(known=key(known)), standing.bounds.number(known)) for known in Known],
     )
     yield from _gauge(
         "holdfast_systems_not_watched",
@@ -174,10 +164,6 @@ def _of_standing(standing: Standing) -> Iterable[str]:
     yield from _gauge(
         "holdfast_vault_missing", "1 while evidence is not there", [("", standing.vault_missing)]
     )
-
-
-def _key(known: Known) -> str:
-    return known.value.replace(" ", "_")
 
 
 def _gauge(name: str, help_: str, values: list[tuple[str, float]]) -> Iterable[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from fastapi import APIRouter
 
 from holdfast.incident.loading import load
@@ -16,9 +14,11 @@ router = APIRouter(tags=["messages"])
 
 @router.get("/messages", summary="Messages, the newest first")
 def list_messages(
-    app: App, who: Reads, state: Literal["queued", "sent", "dead"] | None = None, limit: Limit = 50
+    app: App, who: Reads, state: shapes.State | None = None, unreached: bool = False, limit: Limit = 50
 ) -> shapes.Messages:
-    return shapes.messages(app.ledger, state=state or "", limit=limit)
+    """`unreached`: those that were given up, that nobody has seen to, and whose receiver got no later one
+    about the same incident."""
+    return shapes.messages(app.ledger, state=state or "", limit=limit, unreached=unreached)
 
 
 @router.get("/incidents/{incident}/messages", summary="Who was told of an incident, the newest first")

@@ -56,6 +56,7 @@ _NOUNS = (
     ledger.router,
     packs.router,
     messages.router,
+    health.router,
 )
 
 

@@ -163,6 +163,7 @@ WORDS = (
     Word("apply", "Put the files on the record as versions.", _preparing),
     Word("serve", "Serve pages and API until interrupted.", _running),
     Word("worker", "Run monitors, clocks and messages, and seal the ledger, until interrupted.", _running),
+    Word("health", "Say whether everything that is relied on is done, and why not.", _running),
     Word("upgrade", "Bring a workspace of an earlier release to this one.", _upgrading),
     Word(
         "demo",

@@ -25,6 +25,7 @@ class State(StrEnum):
     QUEUED = "queued"
     SENT = "sent"
     DEAD = "dead"
+    SEEN_TO = "seen_to"
 
 
 @command(app, "list")
@@ -32,6 +33,9 @@ def list_(
     session: Session,
     incident: Annotated[str, typer.Argument(metavar="INCIDENT", help="Only of this incident.")] = "",
     state: Annotated[State | None, typer.Option(help="Only in this state; dead is given up.")] = None,
+    unreached: Annotated[
+        bool, typer.Option("--unreached", help="Only what was given up, and nobody has seen to.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
 ) -> None:
     """Messages, the newest first."""
@@ -39,11 +43,15 @@ def list_(
     if incident:
         load(ledger, incident)
     session.answer(
-        lambda: shapes.messages(ledger, incident, state or "", limit), lambda made: _listed(made, session)
+        lambda: shapes.messages(ledger, incident, state or "", limit, unreached=unreached),
+        lambda made: _listed(made, session),
     )
 
 
 stepped(app, steps.retry, lambda taken: [f"The message to {taken.shown.recipient} is {taken.shown.state}."])
+
+
+stepped(app, steps.see_to, lambda taken: [f"The message to {taken.shown.recipient} is seen to."])
 
 
 def _listed(made: shapes.Messages, session: Session) -> Iterable[RenderableType]:
@@ -62,7 +70,11 @@ def _what(one: shapes.MessageShown) -> Text:
 
 def _standing(one: shapes.MessageShown, session: Session) -> Text:
     colours: dict[str, Style] = {"sent": "green", "dead": "red"}
-    words = {"dead": "given up", "queued": f"tried {wording.ago(one.next_at, session.now)}"}
+    words = {
+        "dead": "given up",
+        "seen_to": "seen to",
+        "queued": f"tried {wording.ago(one.next_at, session.now)}",
+    }
     if one.state == "queued" and one.next_at <= session.now:
         words["queued"] = "waits for a worker"
     said = cell(words.get(one.state, one.state), colours.get(one.state, ""))

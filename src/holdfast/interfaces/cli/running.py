@@ -14,7 +14,10 @@ from rich.console import RenderableType
 
 from holdfast import wording
 from holdfast.interfaces.cli.session import Session, Working, command, noun
+from holdfast.interfaces.health import for_readers
+from holdfast.interfaces.standing import standing_of
 from holdfast.shapes.base import Shown
+from holdfast.shapes.health import WholeHealth
 
 app = noun()
 
@@ -88,6 +91,45 @@ def worker(
         signal.signal(number, lambda *_: stop.set())
     session.warn("the worker runs; Ctrl-C ends it after the round it is in")
     working.run(stop)
+
+
+@command(app, "health")
+def health(session: Session) -> None:
+    """Say whether everything that is relied on is done, and why not; exits 1 where something is not."""
+    standing = standing_of(session.application)
+    session.answer(lambda: for_readers(standing), _how_it_stands)
+    if not standing.healthy:
+        raise typer.Exit(1)
+
+
+def _how_it_stands(made: WholeHealth) -> Iterable[RenderableType]:
+    yield (
+        "Everything that is relied on is done."
+        if made.healthy
+        else "Something that is relied on is not done."
+    )
+    if made.worker != "running":
+        yield f"  The worker: {made.worker}{' in ' + ', '.join(made.hanging) if made.hanging else ''}"
+    if made.waiting_because:
+        yield f"  Waiting: {made.waiting_because}"
+    for one in made.reasons:
+        yield f"  {one.step} fails: {one.reason}"
+    if made.refused_to_seal:
+        yield f"  Not sealed: {made.refused_to_seal}"
+    if made.ledger not in ("holds", "not checked"):
+        yield f"  The last check of the ledger: {made.ledger}"
+    for system in made.silent:
+        yield f"  Not heard from: {system.system}: {system.reason}"
+    for number, what, many, where in (
+        (made.clocks_late, "clock due and not kept", "clocks due and not kept", ""),
+        (made.messages_late, "message does not leave", "messages do not leave", "message list"),
+        (made.messages_given_up, "message given up", "messages given up", "message list --unreached"),
+        (made.alerts_untold, "alert nobody was told of", "alerts nobody was told of", "alert list --waiting"),
+    ):
+        if number:
+            yield f"  {wording.plural(number, what, many)}{f'; see: holdfast {where}' if where else ''}"
+    if made.vault == "missing":
+        yield "  The evidence vault is missing."
 
 
 def _until_quiet(working: Working, now: datetime) -> int:

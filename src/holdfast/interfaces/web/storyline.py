@@ -17,7 +17,7 @@ from holdfast.incident.events import AlertJoined, IncidentOpened, NoteAdded, Rev
 from holdfast.incident.telling import names, told
 from holdfast.interfaces.web.rendering import TimelineEntry
 from holdfast.ledger.facts import Fact, Recorded
-from holdfast.ledger.outbox import MessageFailed, MessageQueued, MessageRetried, MessageSent
+from holdfast.ledger.outbox import MessageFailed, MessageQueued, MessageRetried, MessageSeenTo, MessageSent
 
 # The timeline ----------------------------------------------------------------------------------
 
@@ -123,7 +123,7 @@ def _quieter(
 
 # Messages --------------------------------------------------------------------------------------
 
-State = Literal["failed", "trying again", "waiting", "sent"]
+State = Literal["failed", "trying again", "waiting", "seen to", "sent"]
 _WORST_FIRST: tuple[State, ...] = get_args(State)
 
 
@@ -188,6 +188,8 @@ def messages(record: Iterable[Recorded]) -> list[Message]:
                 _change(found, sent.message, "sent", sent.receipt)
             case MessageFailed() as failed:
                 _change(found, failed.message, "trying again" if failed.retry_at else "failed", failed.reason)
+            case MessageSeenTo() as seen:
+                _change(found, seen.message, "seen to", seen.reason)
             case MessageRetried() as retried:
                 _change(found, retried.message, "waiting", "")
             case _:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from holdfast.ledger.pulse import Beat
+from holdfast.ledger.pulse import Beat, Failure, Kind
 from holdfast.problems import NotAllowed, Waiting
 
 _log = structlog.get_logger("holdfast.worker")
@@ -33,7 +33,7 @@ class Lane:
         """`steps` says what is to do at a moment; a step that takes longer than `patience` hangs."""
         self.name = name
         self.patience = patience
-        self.failing: dict[str, str] = {}
+        self.failing: dict[str, Failure] = {}
         """What keeps failing, and why."""
         self.waiting: dict[str, str] = {}
         """What waits until people have done something, and for what: it does not fail."""
@@ -103,12 +103,14 @@ class Lane:
 
     def _failed(self, what: str, error: Exception, now: datetime) -> None:
         reason = str(error) or type(error).__name__
-        if self.failing.get(what) != reason:
+        before = self.failing.get(what)
+        if before is None or before.reason != reason:
             # What is refused says why and what to do; where in the code it was is for faults.
             trace = None if isinstance(error, NotAllowed) else error
             _log.error("a step failed", lane=self.name, step=what, reason=reason, exc_info=trace)
         # New dictionaries each time: the pulse reads them from another thread.
-        self.failing = {**self.failing, what: reason}
+        failure = Failure(reason, Kind.of(error), before.since if before else now)
+        self.failing = {**self.failing, what: failure}
         self._not_before[what] = now + _PAUSE
 
     def _recovered(self, what: str) -> None:

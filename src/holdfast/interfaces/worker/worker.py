@@ -69,7 +69,7 @@ class Worker:
     def failing(self) -> dict[str, str]:
         """What keeps failing, and why; sealing apart."""
         lanes = (lane for lane in self.lanes if lane is not self._sealing)
-        return {what: why for lane in lanes for what, why in lane.failing.items()}
+        return {what: one.reason for lane in lanes for what, one in lane.failing.items()}
 
     @property
     def waiting(self) -> dict[str, str]:
@@ -79,7 +79,7 @@ class Worker:
     @property
     def refused_to_seal(self) -> str:
         """Why nothing is sealed; empty while it is."""
-        return next(iter(self._sealing.failing.values()), "")
+        return next((one.reason for one in self._sealing.failing.values()), "")
 
     # Working -----------------------------------------------------------------------------------
 
