@@ -23,6 +23,8 @@ _UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2028\u2029\u2800\u3164\uffa
     chr(code) for code in (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))
 )
 """Characters that show nothing though Unicode counts them as letters, marks or symbols."""
+_PERHAPS_UNSEEN = re.compile(r"[^ -~\n\r\t]")
+"""All but what is seen in ASCII, which is most of what a page writes."""
 _JOINERS = "\u200c\u200d\ufe0e\ufe0f"
 """They shape a letter or an emoji beside them; after ASCII they only make equal texts differ."""
 
@@ -34,7 +36,11 @@ def unseen(text: str) -> list[int]:
     Joiners and variation selectors stay where scripts and emoji need them, behind another letter than
     those of ASCII (Unicode Standard Annex 31, section 2.3; RFC 5892, appendix A.1).
     """
-    return [at for at, letter in enumerate(text) if _is_unseen(letter, text[at - 1] if at else "")]
+    return [
+        at.start()
+        for at in _PERHAPS_UNSEEN.finditer(text)
+        if _is_unseen(at[0], text[at.start() - 1] if at.start() else "")
+    ]
 
 
 def _is_unseen(letter: str, before: str) -> bool:

@@ -17,8 +17,10 @@ from sqlalchemy import Connection
 from holdfast.detect import records, watched
 from holdfast.detect.measurement import Measurement, WindowStatus
 from holdfast.detect.records import OpenAlert
+from holdfast.ledger.ledger import Ledger
 from holdfast.prepare.systems import System
 from holdfast.prepare.terms import CANNOT_MEASURE
+from holdfast.prepare.versions import active_systems
 from holdfast.wording import plural
 
 
@@ -145,19 +147,30 @@ def _of_window(own: Sequence[Measurement]) -> Known:
     return next(_OF_STATUS[status] for status in _OF_STATUS if status in (computed or statuses))
 
 
-def bounds_of(conn: Connection, systems: Iterable[System], now: datetime, *, working: bool = True) -> Bounds:
-    """Every monitor of these systems; `working` says whether a worker runs."""
-    runs = records.runs(conn)
-    silent = {name for name, run in runs.items() if run.is_dead(now)}
+def bounds_of(ledger: Ledger, systems: Iterable[str], now: datetime, *, working: bool = True) -> Bounds:
+    """Every monitor of these systems of the inventory; `working` says whether a worker runs."""
+    inventory = {name: applied.model for name, applied in active_systems(ledger).items()}
+    counted = ledger.steady(("bounds", *inventory), lambda conn: _counted(conn, inventory.values()))
+    with ledger.reading() as conn:
+        silent = {name for name, run in records.runs(conn).items() if run.is_dead(now)}
+    return Bounds(sum((counted[system][system in silent] for system in systems), Counter()), working)
+
+
+def _counted(conn: Connection, inventory: Iterable[System]) -> Mapping[str, Mapping[bool, Counter[Known]]]:
+    """Monitors of each system by what is known of them: where it is heard from, and where it is silent."""
     alerts: dict[tuple[str, str], list[OpenAlert]] = {}
     for one in records.open_alerts(conn):
         alerts.setdefault((one.system, one.monitor), []).append(one)
-    counted: Counter[Known] = Counter()
-    for system in systems:
-        for monitor in watched.monitors_in(conn, system):
+    found: dict[str, Mapping[bool, Counter[Known]]] = {}
+    for system in inventory:
+        monitors = watched.monitors_in(conn, system)
+        newest = records.newest_windows(conn, system.id, [monitor.id for monitor in monitors])
+        counted: Mapping[bool, Counter[Known]] = {False: Counter(), True: Counter()}
+        found[system.id] = counted
+        for monitor in monitors:
             # One that cannot measure at all alarms under the name it has in the file, not for a column.
             names = {monitor.id, system.declares(monitor.id)}
             own = [alert for name in names for alert in alerts.get((system.id, name), ())]
-            newest = records.newest_window(conn, system.id, monitor.id)
-            counted[known_of(own, newest, system.id in silent)] += 1
-    return Bounds(counted, working)
+            for silent, known in counted.items():
+                known[known_of(own, newest.get(monitor.id, ()), silent)] += 1
+    return found

@@ -16,12 +16,16 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    and_,
     bindparam,
+    case,
+    column,
     delete,
     func,
     insert,
     select,
     update,
+    values,
 )
 
 from holdfast import clock
@@ -119,15 +123,6 @@ _ALERT_FACTS = Stored(AlertFacts, 4096)
 _RAISED = insert(alerts)
 _CHANGED = update(alerts).where(alerts.c.alert == bindparam("of"))
 _FIRED = _CHANGED.values(firings=alerts.c.firings + 1)
-_OWN = (
-    measurements.c.system == bindparam("of_system"),
-    measurements.c.monitor == bindparam("of_monitor"),
-)
-_NEWEST = select(measurements.c.body).where(
-    *_OWN,
-    measurements.c.window_start
-    == select(func.max(measurements.c.window_start)).where(*_OWN).scalar_subquery(),
-)
 
 
 class Detection:
@@ -426,10 +421,18 @@ def open_alerts(conn: Connection) -> list[OpenAlert]:
     return [OpenAlert(row.system, row.monitor, row.series, bool(row.aside)) for row in rows]
 
 
-def newest_window(conn: Connection, system: str, monitor: str) -> list[Measurement]:
-    """What a monitor said about its newest window, of everybody and of each group."""
-    rows = conn.execute(_NEWEST, {"of_system": system, "of_monitor": monitor})
-    return [MEASUREMENTS.read(row.body) for row in rows]
+def newest_windows(conn: Connection, system: str, monitors: Sequence[str]) -> dict[str, list[Measurement]]:
+    """What each of these monitors said about its newest window, of everybody and of each group."""
+    asked = values(column("monitor", String), name="asked").data([(monitor,) for monitor in monitors]).cte()
+    own = (measurements.c.system == system, measurements.c.monitor == asked.c.monitor)
+    newest = select(func.max(measurements.c.window_start)).where(*own).correlate(asked).scalar_subquery()
+    query = select(asked.c.monitor, measurements.c.body).join_from(
+        asked, measurements, and_(*own, measurements.c.window_start == newest)
+    )
+    found: dict[str, list[Measurement]] = {}
+    for row in conn.execute(query) if monitors else ():
+        found.setdefault(row.monitor, []).append(MEASUREMENTS.read(row.body))
+    return found
 
 
 def open_failures(conn: Connection, system: str) -> list[Alert]:
@@ -455,13 +458,13 @@ def find_alerts(
     query = select(alerts)
     if waiting:
         query = query.where(alerts.c.outcome.in_(WAITING))
-    for column, value in (
+    for name, value in (
         (alerts.c.outcome, outcome),
         (alerts.c.system, system),
         (alerts.c.state, state),
     ):
         if value:
-            query = query.where(column == value)
+            query = query.where(name == value)
     return [_alert(row) for row in conn.execute(query.order_by(alerts.c.number.desc()).limit(limit))]
 
 
@@ -509,12 +512,9 @@ def untold_alerts(conn: Connection, now: datetime) -> int:
 
 def false_alarms(conn: Connection, system: str) -> dict[str, tuple[int, int]]:
     """By monitor: how many of its alerts were false alarms, and how many there were (R-DET-09)."""
-    query = select(alerts.c.monitor, alerts.c.false_alarm).where(alerts.c.system == system)
-    counted: dict[str, tuple[int, int]] = {}
-    for row in conn.execute(query):
-        wrong, of = counted.get(row.monitor, (0, 0))
-        counted[row.monitor] = (wrong + bool(row.false_alarm), of + 1)
-    return counted
+    wrong = func.sum(case((alerts.c.false_alarm.is_(True), 1), else_=0))
+    query = select(alerts.c.monitor, wrong, func.count()).where(alerts.c.system == system)
+    return {row[0]: (int(row[1]), row[2]) for row in conn.execute(query.group_by(alerts.c.monitor))}
 
 
 def next_alert_number(conn: Connection) -> int:

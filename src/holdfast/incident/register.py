@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import get_args
@@ -163,6 +164,11 @@ def find(conn: Connection, wanted: Filter, limit: int | None = 50, offset: int =
     )
     rows = conn.execute(query.limit(limit).offset(offset))
     return [STATES.read(row.state) for row in rows]
+
+
+def running(ledger: Ledger) -> Sequence[Incident]:
+    """Every incident that is not over, as `find` sorts them."""
+    return ledger.steady("running", lambda conn: tuple(find(conn, Filter(running=True), limit=None)))
 
 
 def count(conn: Connection, wanted: Filter) -> int:

@@ -169,7 +169,7 @@ def standing_of(application: Application) -> Standing:
     systems = {name: applied.model for name, applied in versions.active_systems(ledger).items()}
     working = working_of(application)
     with ledger.reading() as conn:
-        bounds = bounds_of(conn, systems.values(), now, working=working.runs)
+        bounds = bounds_of(ledger, systems, now, working=working.runs)
         silent = silent_systems(conn, systems, application.workspace, now)
         messages = _messages_late(conn, now)
         given_up = conn.execute(select(func.count()).select_from(outbox.unreached().subquery())).scalar_one()

@@ -119,9 +119,11 @@ def _took(spans: Iterable[tuple[datetime | None, datetime | None]]) -> Took:
 
 def measures_of(ledger: Ledger, now: datetime, days: int = 90) -> Measures:
     """The measures of the last `days`, from the register."""
-    since = clock.stamp(now - timedelta(days=days))
+    since = clock.stamp(now - timedelta(days=days))[:10]  # the day: what is older is left out by `measures`
+    query = select(incidents.c.state).where(incidents.c.opened_at >= since)
+    opened = ledger.steady(
+        ("opened since", since), lambda conn: tuple(STATES.read(row.state) for row in conn.execute(query))
+    )
     with ledger.reading() as conn:
-        rows = conn.execute(select(incidents.c.state).where(incidents.c.opened_at >= since))
-        opened = [STATES.read(row.state) for row in rows]
         overdue = tracker.count_overdue(conn, now)
     return measures(opened, overdue, now, days)

@@ -11,12 +11,12 @@ import json
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, lru_cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy import Connection, Table, bindparam, exists, func, insert, select, type_coerce, update
 from sqlalchemy.types import NullType
@@ -29,6 +29,8 @@ from holdfast.ledger.leaf import write_header
 from holdfast.people import Actor
 from holdfast_verify.leaf import payload_commitment
 from holdfast_verify.tree import leaf_hash
+
+T = TypeVar("T")
 
 
 class Conflict(Exception):
@@ -114,23 +116,23 @@ def _encoded(drafts: Sequence[Draft], by: Actor) -> list[tuple[Draft, list[_Enco
 
 
 class Remembered:
-    """States that were folded from streams of one ledger; the one asked for longest ago goes first."""
+    """What this process made of a ledger's facts; what was asked for longest ago goes first."""
 
-    def __init__(self, most: int = 2_000) -> None:
+    def __init__(self, most: int) -> None:
         self._most = most
-        self._kept: OrderedDict[str, Any] = OrderedDict()
+        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, stream: str) -> Any:
-        """None where nothing is known of the stream."""
+    def get(self, what: Hashable) -> Any:
+        """None where nothing is known of it."""
         with self._lock:
-            if stream in self._kept:
-                self._kept.move_to_end(stream)
-            return self._kept.get(stream)
+            if what in self._kept:
+                self._kept.move_to_end(what)
+            return self._kept.get(what)
 
-    def put(self, stream: str, state: object) -> None:
+    def put(self, what: Hashable, made: object) -> None:
         with self._lock:
-            self._kept[stream] = state
+            self._kept[what] = made
             if len(self._kept) > self._most:
                 self._kept.popitem(last=False)
 
@@ -196,8 +198,9 @@ class Ledger:
         """What a moment of that clock would be had it not stepped."""
         self.keep_time: Callable[[], None] = lambda: None
         """Writes down what that clock said, for processes to come; called when something was recorded."""
-        self.folded = Remembered()
+        self.folded = Remembered(2_000)
         """What this process has added up of streams; see `folding`."""
+        self._steady = Remembered(200)
         self.appended_at: datetime | None = None
         """Time of the newest fact that was appended here; other processes may have appended since."""
 
@@ -246,6 +249,20 @@ class Ledger:
     def reading(self) -> AbstractContextManager[Connection]:
         """A consistent view of projection tables."""
         return self.database.reading()
+
+    def steady(self, what: Hashable, read: Callable[[Connection], T]) -> T:
+        """What `read` makes of projections: nothing else changes them, so it is read again only after a fact
+        was appended, by whichever process. `what` names it and whatever else `read` goes by; the time must
+        not be of it, and whoever gets the answer must not change it.
+        """
+        with self.reading() as conn:
+            head = self._head(conn)
+            kept: tuple[tuple[str, int, str], T] | None = self._steady.get(what)
+            if kept is not None and kept[0] == head:
+                return kept[1]
+            found = read(conn)
+        self._steady.put(what, (head, found))
+        return found
 
     def stream(self, name: str) -> Stream:
         """Every fact of one stream; empty where nothing was appended to it."""

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Generic, Literal, TypeVar
 
 from sqlalchemy import Connection, Select, select
@@ -578,15 +579,14 @@ def _roster(text: str) -> Roster:
     return read_roster(text.encode())
 
 
-def playbook_versions_of(ledger: Ledger) -> list[PlaybookVersion]:
+def playbook_versions_of(ledger: Ledger) -> Sequence[PlaybookVersion]:
     """Every playbook version, the one applied last first."""
-    table = playbook_versions
-    return _versions(ledger, select(table).order_by(table.c.applied_seq.desc()))
+    return _versions(ledger)
 
 
 def playbook_version(ledger: Ledger, content: str) -> PlaybookVersion | None:
     """The version with this hash: what an incident is pinned to (R-PRE-02)."""
-    found = _versions(ledger, select(playbook_versions).where(playbook_versions.c.content == content))
+    found = _versions(ledger, content=content)
     return found[0] if found else None
 
 
@@ -612,7 +612,7 @@ def find_playbook(ledger: Ledger, version: str) -> PlaybookVersion:
 
 def active_playbook(ledger: Ledger) -> PlaybookVersion | None:
     """The version new incidents run under; None while none has all its signatures."""
-    found = _versions(ledger, select(playbook_versions).where(playbook_versions.c.state == "active"))
+    found = _versions(ledger, state="active")
     return found[0] if found else None
 
 
@@ -621,7 +621,7 @@ def require_playbook(ledger: Ledger) -> PlaybookVersion:
     active = active_playbook(ledger)
     if active:
         return active
-    waiting = _versions(ledger, select(playbook_versions).where(playbook_versions.c.state == "proposed"))
+    waiting = _versions(ledger, state="proposed")
     if not waiting:
         raise Waiting("no playbook is in force; run `holdfast apply` and have it signed")
     missing = ", ".join(function.label.lower() for function in waiting[0].missing)
@@ -630,9 +630,14 @@ def require_playbook(ledger: Ledger) -> PlaybookVersion:
     )
 
 
-def _versions(ledger: Ledger, query: Select[Any]) -> list[PlaybookVersion]:
-    with ledger.reading() as conn:
-        return [_version(conn, row) for row in conn.execute(query).all()]
+def _versions(ledger: Ledger, **wanted: str) -> Sequence[PlaybookVersion]:
+    """Those with these values in these columns, the one applied last first."""
+    query = select(playbook_versions).filter_by(**wanted).order_by(playbook_versions.c.applied_seq.desc())
+
+    def read(conn: Connection) -> Sequence[PlaybookVersion]:
+        return tuple(_version(conn, row) for row in conn.execute(query).all())
+
+    return ledger.steady(("playbook versions", *wanted.items()), read)
 
 
 def _version(conn: Connection, row: Any) -> PlaybookVersion:
@@ -672,8 +677,11 @@ def active_systems(ledger: Ledger) -> Mapping[str, Applied[System]]:
     """The inventory in force by system id, the highest priority first."""
     table = system_versions
     query = select(table).where(table.c.active.is_(True)).order_by(table.c.priority, table.c.system)
-    with ledger.reading() as conn:
-        return {row.system: _applied_system(row) for row in conn.execute(query)}
+
+    def read(conn: Connection) -> Mapping[str, Applied[System]]:
+        return MappingProxyType({row.system: _applied_system(row) for row in conn.execute(query)})
+
+    return ledger.steady("inventory in force", read)
 
 
 def system_history(ledger: Ledger, system: str) -> list[Applied[System]]:
@@ -691,18 +699,18 @@ def _applied_system(row: Any) -> Applied[System]:
 
 def active_roster(ledger: Ledger) -> Applied[Roster] | None:
     """The roster in force; None before the first was applied."""
-    found = _rosters(ledger, select(roster_versions).where(roster_versions.c.active.is_(True)))
+    found = _rosters(ledger, select(roster_versions).where(roster_versions.c.active.is_(True)), "active")
     return found[0] if found else None
 
 
-def roster_history(ledger: Ledger) -> list[Applied[Roster]]:
+def roster_history(ledger: Ledger) -> Sequence[Applied[Roster]]:
     """Every applied roster, the newest first."""
-    return _rosters(ledger, select(roster_versions).order_by(roster_versions.c.seq.desc()))
+    return _rosters(ledger, select(roster_versions).order_by(roster_versions.c.seq.desc()), "all")
 
 
-def _rosters(ledger: Ledger, query: Select[Any]) -> list[Applied[Roster]]:
-    with ledger.reading() as conn:
-        return [
+def _rosters(ledger: Ledger, query: Select[Any], which: str) -> Sequence[Applied[Roster]]:
+    def read(conn: Connection) -> Sequence[Applied[Roster]]:
+        return tuple(
             Applied(
                 _roster(row.text),
                 row.content,
@@ -712,13 +720,15 @@ def _rosters(ledger: Ledger, query: Select[Any]) -> list[Applied[Roster]]:
                 row.applied_by,
             )
             for row in conn.execute(query)
-        ]
+        )
+
+    return ledger.steady(("rosters", which), read)
 
 
 def names(ledger: Ledger) -> Mapping[str, str]:
     """Name by person id, also of people who have left the roster."""
-    with ledger.reading() as conn:
-        return {row.person: row.name for row in conn.execute(select(people.c.person, people.c.name))}
+    query = select(people.c.person, people.c.name)
+    return ledger.steady("names", lambda conn: {row.person: row.name for row in conn.execute(query)})
 
 
 # Differences ---------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, bindparam, func, select
 
 from holdfast.clock import parse
 from holdfast.detect import records
@@ -131,11 +131,26 @@ def open_alerts(conn: Connection, system: str = "") -> dict[tuple[str, str], int
 
 def windows(conn: Connection, system: str, series: str, number: int = 1, size: int = 30) -> Page[Measurement]:
     """The windows of one series as known now, the newest first."""
-    table = records.measurements
-    query = select(table.c.body).where(table.c.system == system, table.c.series == series)
-    chosen = query.order_by(table.c.window_start.desc()).limit(size).offset((number - 1) * size)
-    found = [MEASUREMENTS.read(row.body) for row in conn.execute(chosen)]
-    return Page(found, number, size, _count(conn, query))
+    own = {"system": system, "series": series}
+    found = newest_windows(conn, system, series, size, (number - 1) * size)
+    return Page(found, number, size, _count(conn, select(records.measurements.c.body).filter_by(**own)))
+
+
+_NEWEST = (
+    select(records.measurements.c.body)
+    .filter_by(system=bindparam("of_system"), series=bindparam("of_series"))
+    .order_by(records.measurements.c.window_start.desc())
+    .limit(bindparam("most"))
+    .offset(bindparam("behind"))
+)
+
+
+def newest_windows(
+    conn: Connection, system: str, series: str, most: int, behind: int = 0
+) -> list[Measurement]:
+    """The newest windows of one series, those behind so many."""
+    asked = {"of_system": system, "of_series": series, "most": most, "behind": behind}
+    return [MEASUREMENTS.read(row.body) for row in conn.execute(_NEWEST, asked)]
 
 
 def groups_at(conn: Connection, system: str, monitor: str, window_start: str) -> list[Measurement]:

@@ -58,11 +58,13 @@ def _stepped(application: Application) -> str:
 
 def counts_of(application: Application) -> dict[str, int]:
     """How many things wait behind a navigation entry, by its key."""
-    with application.ledger.reading() as conn:
-        return {
+    return application.ledger.steady(
+        "waiting",
+        lambda conn: {
             "incidents": register.count(conn, Filter(running=True)),
             "alerts": records.waiting_alerts(conn),
-        }
+        },
+    )
 
 
 def reader_of(signed_in: SignedIn, zone: str | None) -> Reader:

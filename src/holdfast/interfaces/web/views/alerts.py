@@ -61,7 +61,7 @@ def _inbox(
             key: lists.alerts(conn, outcomes, system, size=1).total for key, (_, outcomes) in SHOWN.items()
         }
         unheard = silent_systems(conn, models, visit.application.workspace, visit.now)
-        bounds = bounds_of(conn, models.values(), visit.now, working=working_of(visit.application).runs)
+        bounds = bounds_of(ledger, models, visit.now, working=working_of(visit.application).runs)
     tabs = [(title, _address(key, system), key == chosen, counts[key]) for key, (title, _) in SHOWN.items()]
     return visit.page(
         "pages/alerts.html",

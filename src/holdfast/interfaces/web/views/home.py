@@ -18,7 +18,6 @@ from holdfast.detect.measurement import Measurement
 from holdfast.detect.records import Alert
 from holdfast.incident import register
 from holdfast.incident.incident import Incident, Phase
-from holdfast.incident.register import Filter
 from holdfast.interfaces.standing import Standing, standing_of
 from holdfast.interfaces.web import clocks
 from holdfast.interfaces.web.access import visit
@@ -43,8 +42,8 @@ def home(visit: visit) -> Response:
     application, now = visit.application, visit.now
     standing = standing_of(application)
     systems = {name: applied.model for name, applied in versions.active_systems(application.ledger).items()}
+    running = register.running(application.ledger)
     with application.ledger.reading() as conn:
-        running = register.find(conn, Filter(running=True), limit=None)
         alerts = records.find_alerts(conn, state="open", limit=_SHOWN)
         failing = [_failing(conn, alert, now) for alert in alerts]
         open_alerts = records.count_alerts(conn, state="open")

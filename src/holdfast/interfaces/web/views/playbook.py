@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import quote
@@ -80,7 +80,7 @@ class _Promised:
         return [(row.done.lower(), row.within(self.playbook, severity)) for row in promises.TABLE.values()]
 
 
-def _named(known: list[PlaybookVersion], version: str) -> PlaybookVersion:
+def _named(known: Sequence[PlaybookVersion], version: str) -> PlaybookVersion:
     for one in known:
         if len(version) >= 8 and one.content.startswith(version.lower()):
             return one

@@ -68,7 +68,7 @@ def systems(visit: visit) -> Response:
                 applied.model,
                 gauges.coverage(playbook, applied.model, watching[name]),
                 runs.get(name),
-                bounds_of(conn, [applied.model], visit.now),
+                bounds_of(ledger, [applied.model.id], visit.now),
                 register.count(conn, Filter(system=name, running=True)),
             )
             for name, applied in inventory.items()
@@ -102,7 +102,7 @@ def one_system(visit: visit, system: str, version: int = 0) -> Response:
     with ledger.reading() as conn:
         found = gauges_of(conn, applied.model)
         run = records.runs(conn).get(system)
-        bounds = bounds_of(conn, [applied.model], visit.now)
+        bounds = bounds_of(ledger, [applied.model.id], visit.now)
         standing = containments.active(conn, system)
         wanted = Filter(system=system)
         incidents = register.find(conn, wanted, _SHOWN_INCIDENTS)
@@ -148,7 +148,7 @@ def gauges_of(conn: Connection, system: System, windows: int = _COURSE) -> list[
     found = [
         Gauge(
             monitor,
-            lists.windows(conn, system.id, series_of(monitor), size=windows).entries,
+            lists.newest_windows(conn, system.id, series_of(monitor), windows),
             alerts.get((system.id, monitor.id), 0),
         )
         for monitor in watched.monitors_in(conn, system)
