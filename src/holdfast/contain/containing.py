@@ -33,8 +33,9 @@ from holdfast.contain.probing import Prober, checks, questions
 from holdfast.contain.switches import Switches
 from holdfast.evidence import custody
 from holdfast.evidence.events import Kind
-from holdfast.incident import communication, loading, roles
-from holdfast.incident.events import Contained, ContainmentLost, IncidentFact
+from holdfast.incident import asking, communication, loading, roles
+from holdfast.incident.asking import Asked
+from holdfast.incident.events import Contained, ContainmentLost, IncidentFact, Member
 from holdfast.incident.incident import Incident
 from holdfast.incident.responding import Ground
 from holdfast.ledger import outbox
@@ -45,8 +46,11 @@ from holdfast.prepare.playbook import ContainmentAction
 from holdfast.prepare.systems import System
 from holdfast.prepare.terms import Authority, Moment
 from holdfast.problems import NotAllowed
+from holdfast.wording import sentence
 
 _ATTEMPTS = 20
+_UNDONE = (Moment.REVERTED, Moment.NOT_CONTAINED)
+"""After these, what somebody was asked to approve does not hold any more."""
 _SOONEST, _LATEST = timedelta(minutes=5), timedelta(days=1)
 """While a switch is set its effect is looked at again: after as long as has passed since it should have
 shown, within these bounds. What stopped once is looked at daily: an application may forget the switch."""
@@ -83,6 +87,8 @@ class _Decided:
     incident: Sequence[IncidentFact] = ()
     resting_on: Sequence[Draft] = ()
     """Streams that must not have moved, although nothing is appended to them."""
+    told: Sequence[Draft] = ()
+    """Messages to whoever was asked to decide."""
 
 
 class Containing:
@@ -156,6 +162,26 @@ class Containing:
             zone=ground.zone,
         )
 
+    def _told_asked(
+        self, state: Incident, ground: Ground, subject: str, said: str, by: Actor, name: str = ""
+    ) -> list[Draft]:
+        """Messages to everybody else who was asked to decide on a containment, on the one of this name."""
+        return communication.news(
+            communication.News(subject, said, "containment decided"),
+            state,
+            [one for one in self._were_asked(state, name) if one.person != by.id],
+            ground.roster,
+            self.link,
+            ground.system.name if ground.system else "",
+            zone=ground.zone,
+        )
+
+    def _were_asked(self, state: Incident, name: str) -> list[Member]:
+        def of_it(queued: MessageQueued) -> bool:
+            return queued.subject.endswith(" ".join(name.split()))
+
+        return asking.asked(self.ledger, state, Asked.CONTAINMENT, only=of_it)
+
     def _offered(self, state: Incident, option: str) -> Offer:
         system = self._system(state)
         ground = self.ground_of(state)
@@ -199,7 +225,10 @@ class Containing:
             if not own:
                 return _Decided()
             why = reason.strip() or view.state.reason
-            return _Decided(own, incident.decide_containment(view.state.decision, why))
+            name = view.state.name
+            said = f"{by.name} approved it: {name}. You need not decide."
+            told = self._told_asked(incident, view.ground, "has its containment approved", said, by, name)
+            return _Decided(own, incident.decide_containment(view.state.decision, why), told=told)
 
         # A crash before the append leaves a proposal, and a clock that runs; after it, both are settled.
         self._step(containment, decide, by, at)
@@ -225,8 +254,10 @@ class Containing:
                     first=("contain.revert", standing[0].id),
                 )
             facts = loaded.state.decide_containment("not to contain", reason.strip())
+            said = f"{by.name} decided not to contain it: {sentence(reason.strip())}"
+            told = self._told_asked(loaded.state, ground, "is not contained", said, by)
             try:
-                self.ledger.append(loaded.draft(facts), by=by, at=at)
+                self.ledger.append(loaded.draft(facts), *told, by=by, at=at)
                 return
             except Conflict:
                 continue
@@ -470,6 +501,7 @@ class Containing:
         self, view: _View, decided: _Decided, by: Actor, at: datetime, fires: Timer | None = None
     ) -> None:
         facts, messages = self._telling(view, decided, at)
+        messages += decided.told
         drafts = [
             view.containment.draft(list(decided.own)),
             view.incident.draft(facts),
@@ -511,8 +543,9 @@ class Containing:
 
     def _queued(self, view: _View, state: Incident, moment: Moment, what: str) -> list[Draft]:
         """Messages to the team and whoever the protocol names. Whoever was told that an incident is
-        contained hears it too when it is not, whatever the protocol says."""
+        contained, or asked to approve that, hears it too when it is not, whatever the protocol says."""
         ground, reason = view.ground, f"{view.state.name}: {what}"
+        undone = self._were_asked(state, view.state.name) if moment in _UNDONE else []
         queued = communication.messages(
             moment,
             state,
@@ -520,7 +553,7 @@ class Containing:
             ground.roster,
             self.link,
             reason,
-            state.team,
+            [*state.team, *undone],
             ground.system.name if ground.system else "",
             zone=ground.zone,
         )

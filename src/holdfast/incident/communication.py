@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from holdfast import wording
+from holdfast.incident.asking import CONTAINMENT_ASKED, SEVERITY_ASKED
 from holdfast.incident.events import Member, TierLowered
 from holdfast.incident.incident import Incident
 from holdfast.incident.roles import members
@@ -193,7 +194,7 @@ def proposal(
             f"{words['person']},\n\n{state.id} ({words['system']}: {words['title']}) is {words['severity']}. "
             f"{stays}\n\n{news} {reason}\n\nDecide as {words['role']}:\n{words['link']}\n"
         )
-        drafts.append(_queued("email", state, reads, f"{state.id}: {about}", text, "proposal"))
+        drafts.append(_queued("email", state, reads, f"{state.id}: {about}", text, SEVERITY_ASKED))
     return drafts
 
 
@@ -221,7 +222,7 @@ def waits_for_approval(
             f"{words['title']}): {what}.\n\nWhy: {reason}\n\nNothing is switched before it is approved. "
             f"Decide as {words['role']}:\n{words['link']}/containment\n"
         )
-        drafts.append(_queued("email", state, reads, subject, text, "containment proposed"))
+        drafts.append(_queued("email", state, reads, subject, text, CONTAINMENT_ASKED))
     return drafts
 
 

@@ -18,7 +18,8 @@ from holdfast import wording
 from holdfast.evidence import capture, custody
 from holdfast.evidence.events import BY_HAND, EvidenceAdded, EvidenceFrozen, Gap, Item, Kind
 from holdfast.evidence.vault import Vault
-from holdfast.incident import communication, register, roles, triage
+from holdfast.incident import asking, communication, register, roles, triage
+from holdfast.incident.asking import Asked
 from holdfast.incident.communication import Late
 from holdfast.incident.events import (
     Acknowledged,
@@ -27,6 +28,7 @@ from holdfast.incident.events import (
     AlertWorsened,
     ClassificationProposed,
     ClassificationStated,
+    Classified,
     ClockBreached,
     Closed,
     Dismissed,
@@ -55,6 +57,7 @@ from holdfast.prepare.roster import Roster
 from holdfast.prepare.systems import System
 from holdfast.prepare.terms import Authority, Category, Moment, Severity
 from holdfast.problems import NoAuthority, NotAllowed, did_you_mean
+from holdfast.wording import sentence
 
 Together = Callable[[str], Sequence[Draft]]
 """What must stand in the same transaction as a step on an incident, by its number."""
@@ -902,6 +905,7 @@ class Desk:
         reclassified = before.id and (before.severity, before.category) != (state.severity, state.category)
         if reclassified:
             people = [*state.team, *before.team, *before.called_above(0)]
+            people += self._asked(before, Asked.SEVERITY, since=before.classified_at)
             drafts += self._messages(Moment.RECLASSIFIED, state, ground, reason, people, before.severity)
         for fact in facts:
             if isinstance(fact, (Escalated, TierRaised)):
@@ -925,13 +929,15 @@ class Desk:
                 )
             elif isinstance(fact, Acknowledged):
                 drafts += self._told_of_answer(fact, state, ground)
+            elif isinstance(fact, Classified) and not reclassified:
+                drafts += self._told_of_decision(before, state, ground, reason)
             elif isinstance(fact, SystemNamed) and fact.before:
                 drafts += self._told_of_correction(fact, before, state, ground)
             elif isinstance(fact, RoleHandedOver):
                 drafts += self._told_of_handover(before, fact, state, ground)
             elif isinstance(fact, (Resolved, Dismissed, Merged, Closed)):
                 moment, why = _ended(fact, reason)
-                called = () if isinstance(fact, Closed) else state.called_above(0)
+                called = () if isinstance(fact, Closed) else self._called_or_asked(state)
                 drafts += self._messages(moment, state, ground, why, [*state.team, *called])
             elif isinstance(fact, ClassificationProposed) and fact.keeps:
                 drafts += self._asked_to_decide(fact.severity, fact.reason, state, ground)
@@ -957,20 +963,38 @@ class Desk:
             reported=reported,
         )
 
+    def _asked(self, state: Incident, *kinds: Asked, since: datetime | None = None) -> list[Member]:
+        return asking.asked(self.ledger, state, *kinds, since=since) if state.id else []
+
+    def _called_or_asked(self, state: Incident) -> list[Member]:
+        """Everybody whom something was asked of, for this incident or one that was merged into it."""
+        return [*state.called_above(0), *self._asked(state, *Asked)]
+
+    def _told_of_decision(
+        self, before: Incident, state: Incident, ground: Ground, reason: str
+    ) -> list[Draft]:
+        """Whoever was asked to decide on the severity hears that it is decided, and stays."""
+        people = self._asked(before, Asked.SEVERITY, since=before.classified_at)
+        severity = state.severity.label if state.severity else "not classified"
+        told = communication.News(f"stays {severity}", f"A person decided: {sentence(reason)}", "decided")
+        return self._news(told, people, state, ground)
+
     def _told_of_answer(self, fact: Acknowledged, state: Incident, ground: Ground) -> list[Draft]:
         """Whoever was called because nobody had answered hears who has; not whoever that is."""
-        called = [one for one in state.called_above(0) if one.person != fact.person]
+        people = [*state.called_above(0), *self._asked(state, Asked.ANSWER)]
+        called = [one for one in people if one.person != fact.person]
         news = communication.News("is acknowledged", f"{fact.name} acknowledged it.", "acknowledged")
         return self._news(news, called, state, ground)
 
     def _told_of_correction(
         self, fact: SystemNamed, before: Incident, state: Incident, ground: Ground
     ) -> list[Draft]:
-        """The team, whoever was called, and the owner of the system it is about from now on."""
+        """The team, whoever was called or asked something, and the owners of both systems."""
         said = f"It is about {_named(ground) or fact.system}, not about {fact.before}: {fact.reason}"
-        owner = ground.roster.person(ground.system.owner) if ground.system else None
-        owning = [Member("owner", owner.id, owner.name)] if owner else []
-        people = [*state.team, *before.team, *state.called_above(0), *owning]
+        systems = (self._system(fact.before), ground.system)
+        owners = (ground.roster.person(one.owner) for one in systems if one)
+        owning = [Member("owner", one.id, one.name) for one in owners if one]
+        people = [*state.team, *before.team, *self._called_or_asked(state), *owning]
         return self._news(
             communication.News("is about another system", said, "corrected"), people, state, ground
         )
@@ -988,7 +1012,8 @@ class Desk:
         instead = f" in place of {was.name}" if was else ""
         why = f": {fact.reason.strip()}" if fact.reason.strip() else "."
         reason = f"{fact.to.name} is {role} now{instead}{why}"
-        also = [fact.to, *state.team, *([was] if was else [])]
+        stood_in = [one for one in self._asked(state, *Asked) if one.role == fact.role]
+        also = [fact.to, *state.team, *([was] if was else []), *stood_in]
         return self._messages(Moment.HANDED_OVER, state, ground, reason, also)
 
 

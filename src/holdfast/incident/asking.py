@@ -1,0 +1,75 @@
+"""Whoever was asked to do something for an incident, and hears when that is done or void (R-ESC-04).
+
+One idea: what was asked of whom is what the messages say that were queued. So people told in place of others
+are among them, and those who were asked for an incident that was merged into this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import select
+
+from holdfast.incident.events import Member
+from holdfast.incident.incident import Incident
+from holdfast.incident.loading import load
+from holdfast.ledger import tables
+from holdfast.ledger.ledger import Ledger, recorded_from
+from holdfast.ledger.outbox import MessageQueued
+from holdfast.prepare.terms import Moment
+
+
+class Asked(StrEnum):
+    """What somebody is asked to do."""
+
+    ANSWER = "answer"
+    """They were called, or told in place of somebody who was not reached."""
+    SEVERITY = "decide on the severity"
+    CONTAINMENT = "decide on a containment"
+
+
+SEVERITY_ASKED = "proposal"
+CONTAINMENT_ASKED = "containment proposed"
+"""What messages that ask for a decision say they are about."""
+_CALLS = (Moment.OPENED, Moment.ESCALATED, Moment.CLOCK_BREACHED)
+
+
+def asks(queued: MessageQueued) -> Asked | None:
+    """What a message asks its receiver to do; None where it only tells."""
+    if queued.about == SEVERITY_ASKED:
+        return Asked.SEVERITY
+    if queued.about == CONTAINMENT_ASKED:
+        return Asked.CONTAINMENT
+    called = queued.about == Moment.ESCALATED or (queued.instead_of and queued.about in _CALLS)
+    return Asked.ANSWER if called else None
+
+
+def asked(
+    ledger: Ledger,
+    state: Incident,
+    *kinds: Asked,
+    since: datetime | None = None,
+    only: Callable[[MessageQueued], bool] = lambda queued: True,
+) -> list[Member]:
+    """Everybody who was asked one of these for an incident, or for one that was merged into it, each once."""
+    box, facts = tables.outbox.c, tables.facts
+    joined = facts.join(tables.outbox, facts.c.seq == box.queued_seq)
+    query = select(facts).select_from(joined).where(box.incident.in_([*_one_with(ledger, state)]))
+    with ledger.reading() as conn:
+        rows = conn.execute(query.order_by(facts.c.seq)).all()
+    found: dict[str, Member] = {}
+    for recorded in map(recorded_from, rows):
+        queued = recorded.fact
+        new = since is None or recorded.at >= since
+        if new and isinstance(queued, MessageQueued) and asks(queued) in kinds and only(queued):
+            found.setdefault(queued.to, Member(queued.role, queued.to, queued.name or queued.to))
+    return list(found.values())
+
+
+def _one_with(ledger: Ledger, state: Incident) -> Iterator[str]:
+    """The incident, and all that were merged into it."""
+    yield state.id
+    for other in state.absorbed:
+        yield from _one_with(ledger, load(ledger, other).state)
