@@ -82,7 +82,7 @@ def system_with(log: Mapping[str, Any], *monitors: Mapping[str, Any]) -> System:
             "business_impact": "loans are refused",
             "compliance_risk": "unequal treatment",
             "priority": 1,
-            "prediction_log": log,
+            "prediction_log": {"zone": "UTC", **log},
             "monitors": [{"name": str(monitor["id"]), **defaults, **monitor} for monitor in monitors],
         }
     )

@@ -185,7 +185,20 @@ def test_hours_of_a_local_clock_are_its_own_over_a_change(folder: Path, engine: 
     assert not [one.window_start for one in found if one.alarm]
     starts = [one.window_start for one in found]
     assert all(b - a == timedelta(hours=1) for a, b in pairwise(starts))
-    assert any(one.alarm for one in Trouble(file, engine).replayed())  # as UTC, an hour is missing
+
+
+def test_an_alarm_on_times_without_an_offset_says_that_they_were_read_as_utc(
+    folder: Path, engine: DuckDB
+) -> None:
+    """R-DET-05: as UTC, an hour of Berlin is missing."""
+    one = Trouble(folder / "dst_naive_local" / "system.yaml", engine)
+    alarms = [found for found in one.replayed() if found.alarm]
+    assert [found.window_start.hour for found in alarms] == [2]
+    assert all("Times without an offset were read as UTC" in found.reason for found in alarms)
+    assert 'times of "t" without an offset: read as UTC' in " ".join(one.log().notes)
+    stated = Trouble(folder / "dst_naive_local" / "system.yaml", engine, {"zone": "UTC"})
+    assert not any("read as UTC" in found.reason for found in stated.replayed())
+    assert stated.log().notes == ()
 
 
 def test_truth_values_of_a_csv_are_predictions_and_labels(folder: Path, engine: DuckDB) -> None:

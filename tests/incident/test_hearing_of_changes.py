@@ -7,10 +7,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from holdfast.audit import dossier
 from holdfast.incident.events import Absorbed, ImpactNoted
 from holdfast.incident.loading import load
 from holdfast.incident.responding import Desk, Report
-from holdfast.learn import closing
+from holdfast.incident.triage import measured_for_tier, measured_of
+from holdfast.learn import closing, reviewing
 from holdfast.ledger import timers
 from holdfast.ledger.facts import Fact, decode
 from holdfast.ledger.ledger import Ledger
@@ -118,6 +120,29 @@ class TestAlertsOfAnotherSystem:
         assert self.own(ledger, other) == []
         self.correct(desk, other, LOANS, at=now)
         assert self.own(ledger, other) == ["ALR-1"]
+
+    def test_rules_read_the_alerts_of_the_system_alone(
+        self, desk: Desk, ledger: Ledger, noticed: str, now: datetime
+    ) -> None:
+        """R-CLS-03: what an alert of another system measured proposes nothing here, whatever its value."""
+        alone = load(ledger, noticed).state
+        assert [facts["alert.monitor"] for facts in measured_of(alone, None)] == ["employment-years-drift"]
+        self.correct(desk, noticed, ASSISTANT, at=now)
+        state = load(ledger, noticed).state
+        assert [facts.get("alert.monitor") for facts in measured_of(state, None)] == [None]
+        assert [facts.get("alert.monitor") for facts in measured_for_tier(state, None)] == [None]
+        desk.join(noticed, alert_facts(now, alert="ALR-2"), system=ASSISTANT, by=WORKER, at=now)
+        assert len(measured_of(load(ledger, noticed).state, None)) == 1
+
+    def test_report_and_review_show_the_monitors_of_the_system_alone(
+        self, desk: Desk, ledger: Ledger, noticed: str, now: datetime
+    ) -> None:
+        """R-EVD-08: a monitor of another system has no series under this one, and the report draws none."""
+        assert [one.monitor for one in dossier.gather(ledger, noticed).watched] == ["employment-years-drift"]
+        self.correct(desk, noticed, ASSISTANT, at=now)
+        assert dossier.gather(ledger, noticed).watched == ()
+        assert reviewing.material(ledger, load(ledger, noticed).state).measurements == []
+        assert load(ledger, noticed).state.alerts_of(LOANS) != ()
 
     def test_a_mail_does_not_give_their_reasons(
         self, desk: Desk, ledger: Ledger, noticed: str, now: datetime

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from holdfast.incident.events import (
+    FLAGS,
+    Absorbed,
     Acknowledged,
     CauseEstablished,
     ClassificationProposed,
@@ -22,6 +24,7 @@ from holdfast.incident.events import (
     ContainmentLost,
     Dismissed,
     Escalated,
+    ImpactNoted,
     IncidentFact,
     IncidentOpened,
     Member,
@@ -264,3 +267,59 @@ class TestPeople:
         assert after().note(" x ", T0, T0, ("EV-1",)) == [
             NoteAdded(incident="INC-1", text="x", occurred_at=T0, evidence=("EV-1",))
         ]
+
+
+def impact(users: int | None = None, *, by_person: bool = False, **flags: bool | None) -> ImpactNoted:
+    return ImpactNoted(incident="INC-1", users=users, by_person=by_person, **flags)
+
+
+def merged(**flags: bool | None) -> Absorbed:
+    """Another incident, of whose harm people judged this, became one with it."""
+    return Absorbed(
+        incident="INC-1",
+        other="INC-2",
+        title="Letters",
+        severity=None,
+        category=None,
+        began_at=None,
+        alerts=(),
+        reason="the same",
+        impact=ImpactNoted(incident="INC-2", users=40, by_person=True, **flags),
+    )
+
+
+class TestHarm:
+    """R-ESC-02, R-IMP-01: what a person judged of the harm stands until a person judges otherwise."""
+
+    @pytest.mark.parametrize("flag", FLAGS)
+    @pytest.mark.parametrize(
+        "later",
+        [
+            [impact(3)],
+            [impact(3, by_person=True)],
+            [impact(3), impact(5), impact(2)],
+            [impact(3), CONFIRMED, impact(5)],
+            [CONFIRMED, impact(5)],
+        ],
+    )
+    def test_no_count_and_no_classification_takes_it_back(self, flag: str, later: list[IncidentFact]) -> None:
+        state = after(OPENED, PROPOSED, merged(**{flag: True}), *later)
+        assert state.gravest_impact is not None
+        assert getattr(state.gravest_impact, flag) is True
+
+    @pytest.mark.parametrize("flag", FLAGS)
+    def test_a_person_who_judges_otherwise_changes_it(self, flag: str) -> None:
+        state = after(OPENED, merged(**{flag: True}), impact(3), impact(3, by_person=True, **{flag: False}))
+        assert state.gravest_impact is not None
+        assert getattr(state.gravest_impact, flag) is False
+        counted = after(OPENED, merged(**{flag: True}), impact(3, by_person=True, **{flag: False}), impact(9))
+        assert counted.gravest_impact is not None
+        assert getattr(counted.gravest_impact, flag) is None or not getattr(counted.gravest_impact, flag)
+
+    def test_a_judgement_of_one_thing_leaves_the_others(self) -> None:
+        state = after(
+            OPENED, merged(breach=True, outage=True), impact(3, by_person=True, sensitive_data=True)
+        )
+        assert state.gravest_impact is not None
+        assert (state.gravest_impact.breach, state.gravest_impact.outage) == (True, True)
+        assert state.gravest_impact.sensitive_data

@@ -11,7 +11,7 @@ from holdfast.detect.counting import Asked
 from holdfast.detect.marks import Tally
 from holdfast.incident.events import ImpactNoted
 from holdfast.incident.incident import Incident
-from holdfast.investigate.counting import Counted
+from holdfast.investigate.counting import Counted, GroupCount
 from holdfast.investigate.events import (
     ComplianceImpact,
     DataImpact,
@@ -459,3 +459,44 @@ def test_a_count_is_of_a_part_where_it_asks_for_less_than_is_known(asked: Asked,
     assert is_part(contained, asked, NOW + timedelta(hours=5)) is is_one
     unknown = Incident(id="INC-1", opened_at=NOW)
     assert is_part(unknown, asked, NOW) is not bool(asked.all_touched)
+
+
+GROUPS = (GroupCount({"region": "Köln"}, 300, 210), GroupCount({"region": "Bonn"}, 100, None))
+
+
+@pytest.mark.parametrize(
+    ("count", "affected", "exposed"),
+    [
+        (counted(), False, False),
+        (BOUNDED, True, False),
+        (part(1, 163), True, True),
+        (replace(part(1, 163), counted=replace(tallied(), complete=False)), True, True),
+        (EXPOSED_ONLY, False, False),
+        (replace(EXPOSED_ONLY, where={"region": "Köln"}, part=True), False, True),
+    ],
+)
+def test_every_number_of_a_count_that_is_known_from_below_says_at_least(
+    count: ImpactCounted, affected: bool, exposed: bool
+) -> None:
+    """R-IMP-02: headline, row, group and API alike."""
+    impact = after(replace(count, counted=replace(count.counted, groups=GROUPS)))
+    assert impact.count is not None
+    assert impact.affected(impact.count).startswith("at least") is affected
+    assert impact.exposed(impact.count).startswith("at least") is exposed
+    assert impact.affected_people().startswith("at least") is affected
+    shown = shown_impact("INC-1", impact).count
+    assert shown is not None
+    assert (shown.at_least, shown.exposed_at_least) == (affected, exposed)
+    assert impact.is_bounded(impact.count) is (affected if count.counted.affected else exposed)
+
+
+def test_a_part_beside_the_whole_speaks_for_its_part() -> None:
+    impact = after((counted(users=320), WORKER), part(2, 8))
+    assert impact.affected(part(2, 8)).startswith("8 people affected")
+
+
+def test_a_part_that_a_person_names_is_all() -> None:
+    impact = after(part(1, 163), part(2, 8), replace(assessed(SAID, count=2, affected=8), picked=True))
+    assert impact.count is not None
+    assert impact.affected(impact.count).startswith("8 people affected")
+    assert impact.exposed(impact.count).startswith("800 people exposed")

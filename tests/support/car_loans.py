@@ -50,6 +50,7 @@ prediction_log:
     subject: id
     features: [car_value, salary_range, debt_to_income_ratio, loan_length, repaid_loan_on_prev_car,
       size_of_downpayment, driver_tenure]
+  zone: UTC
   labels: {path: labels/car-loans, id: id, label: repaid}
   reference: {path: reference/car-loans.parquet}
 

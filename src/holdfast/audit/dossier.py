@@ -183,7 +183,7 @@ class _Read:
         """The monitors behind the incident: those that alarmed first, then those that prove something."""
         incident = self.state.id
         items = self.remediations().items.values()
-        wanted = [alert.monitor for alert in self.state.alerts]
+        wanted = [alert.monitor for alert in self.state.own_alerts]
         wanted += [one.watch for one in self.containments() if one.watch]
         wanted += [item.verification.monitor for item in items if item.verification.monitor]
         return list(dict.fromkeys(wanted)) if incident and self.state.system else []
@@ -281,7 +281,7 @@ def _watched(ledger: Ledger, read: _Read) -> tuple[Watched, ...]:
     found: list[Watched] = []
     for monitor, stream in zip(read.monitors(), read.monitor_streams(), strict=True):
         newest = _newest(ledger.stream(stream).events)
-        alerts = [alert for alert in read.state.alerts if alert.monitor == monitor]
+        alerts = [alert for alert in read.state.own_alerts if alert.monitor == monitor]
         groups: list[dict[str, str]] = []
         groups += [alert.group for alert in alerts if alert.group not in groups]
         for group in groups or [{}]:

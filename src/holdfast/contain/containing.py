@@ -392,7 +392,7 @@ class Containing:
         since = state.effective_from
         if since is None:
             return CannotCount(f"{state.id} is not applied"), ()
-        monitors = [alert.monitor for alert in incident.alerts]
+        monitors = [alert.monitor for alert in incident.alerts_of(state.system)]
         if state.watch:
             monitors.append(state.watch)
         windows = self.watch.windows(state.system, tuple(dict.fromkeys(monitors)), since, at)

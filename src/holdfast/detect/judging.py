@@ -23,6 +23,8 @@ from holdfast.prepare.systems import MIN_N, DriftMethod, Limit, Metric, Monitor,
 from holdfast.prepare.terms import COVERAGE
 
 TEN_YEARS = timedelta(days=3650)
+SEEN = timedelta(minutes=1)
+"""What is missing at the edge of a window and shows where times are written to the minute."""
 DEFAULT_ARL = 3650
 """For windows of rows, which have no length in time."""
 
@@ -82,10 +84,12 @@ def judge(
             )
             remembered[key] = after
             if measurement.value is not None:
-                measurement = replace(
-                    measurement,
-                    reason=measurement.reason + reasons.part(reader.cut(work.monitor, work.window)),
-                )
+                reach = reader.reaches(work.monitor, work.window).within(work.window, SEEN)
+                said_of_part = reasons.part(reader.cut(work.monitor, work.window), reach)
+                measurement = replace(measurement, reason=measurement.reason + said_of_part)
+            if measurement.alarm:
+                of_utc = reasons.assumed(work.monitor, reader.log.table.zone_assumed)
+                measurement = replace(measurement, reason=measurement.reason + of_utc)
             told[where] = Said(measurement.status, judged, measurement.alarm, _digest(measurement))
             if before is None or before.digest != told[where].digest:
                 fresh.append(measurement)

@@ -135,7 +135,7 @@ class _Opening:
 
     def _timed(self, source: Source, column: Column, called: str) -> Column:
         """The column with what its times need to be read: their zone, and the order of their dates."""
-        column = replace(column, zone=self.config.zone or "UTC")
+        column = self._placed(source, column)
         if column.type != "VARCHAR" or self.config.dates is not None:
             return replace(column, dates=self.config.dates or column.dates)
         orders, example = self.engine.date_orders(source, column)
@@ -152,6 +152,19 @@ class _Opening:
                 "write every date in one, best with the year first",
             )
         return replace(column, dates=orders[0])
+
+    def _placed(self, source: Source, column: Column) -> Column:
+        """The column with where its clock stands; that nobody stated it is noted where it matters."""
+        if self.config.zone is not None:
+            return replace(column, zone=self.config.zone)
+        if column.kind not in (Kind.TIME, Kind.TEXT):
+            return column  # no time, which is said later
+        if naive := self.engine.without_offset(source, column):
+            self.notes.append(
+                f"{wording.plural(naive, 'time')} of {shown(column.name)} without an offset: read as UTC; "
+                "write in prediction_log where the clock stands that wrote them, for example zone: UTC"
+            )
+        return replace(column, zone_assumed=naive > 0)
 
     def each_prediction_once(self, table: Table) -> Table:
         """The log with one row for each id, as its file says, or a refusal."""

@@ -48,6 +48,22 @@ class Reading:
         return self.group is not None and MISSING_GROUP in self.group
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far the log goes inside a window; None at an edge it does not have there."""
+
+    begins: datetime | None = None
+    ends: datetime | None = None
+
+    def within(self, window: Window, least: timedelta) -> Reach:
+        """Only edges that lie so far inside that they can be seen."""
+        begins, ends = self.begins, self.ends
+        return Reach(
+            begins if begins and begins - window.start >= least else None,
+            ends if ends and window.end - ends >= least else None,
+        )
+
+
 class Reader:
     """Reads measurements off the cells of a log; does no I/O."""
 
@@ -104,14 +120,26 @@ class Reader:
         """What the log does inside the window: `begins`, `ends` or both; empty where it does neither.
 
         Then its volume says nothing, and all else is of the part that is there. Rows do not come at the very
-        edge: what is missing of a twentieth of the window or less is not told from a log with few rows.
+        edge: what is missing of a twentieth of the window or less is not told from a log with few rows, and
+        is said by `reaches`.
         """
         if isinstance(monitor.window, Rows):
             return ""
         slack = monitor.window / 20
-        begins = window.start < self.log.first - slack and self.log.first < window.end
-        ends = self._as_of is None and window.start <= self.log.last < window.end - slack
+        found = self.reaches(monitor, window)
+        begins = found.begins is not None and found.begins > window.start + slack
+        ends = found.ends is not None and found.ends < window.end - slack
         return " and ".join(does for does, so in (("begins", begins), ("ends", ends)) if so)
+
+    def reaches(self, monitor: Monitor, window: Window) -> Reach:
+        """Where in the window the log begins and ends, if it does."""
+        if isinstance(monitor.window, Rows):
+            return Reach()
+        first, last = self.log.first, self.log.last
+        return Reach(
+            begins=first if window.start < first < window.end else None,
+            ends=last if self._as_of is None and window.start <= last < window.end else None,
+        )
 
     def rows(self, monitor: Monitor, window: Window) -> int:
         return int(self._count(monitor, plan.VOLUME, [window])[0])

@@ -10,8 +10,8 @@ from holdfast.detect.cells import Group
 from holdfast.detect.comparing import Comparison
 from holdfast.detect.measurement import shown
 from holdfast.detect.metrics.intervals import Value
-from holdfast.detect.reading import Reading
-from holdfast.prepare.systems import DriftMethod, Metric, Monitor
+from holdfast.detect.reading import Reach, Reading
+from holdfast.prepare.systems import DriftMethod, Metric, Monitor, Rows
 from holdfast.prepare.terms import COVERAGE
 
 _NAMES = {
@@ -53,9 +53,26 @@ def lateness(rows: int) -> str:
     return f" Measured again: {what} after it had been judged."
 
 
-def part(cut: str) -> str:
-    """That a window is not all there: the log begins or ends inside it."""
-    return f" The log {cut} inside this window: this is of the part that is there." if cut else ""
+def part(cut: str, reach: Reach) -> str:
+    """That a window is not all there, or may not be: where the log begins or ends inside it."""
+    where = _where(reach)
+    if cut:
+        part = f"{cut} inside this window: this is of the part that is there"
+        return f" The log {part}{',' if where else ''}{where}."
+    return f" This window counts as whole; the log is there{where}." if where else ""
+
+
+def _where(reach: Reach) -> str:
+    said = [f" from {wording.utc(reach.begins)}"] if reach.begins else []
+    said += [f" up to {wording.utc(reach.ends)}"] if reach.ends else []
+    return "".join(said)
+
+
+def assumed(monitor: Monitor, of_utc: bool) -> str:
+    """That an alarm's window was cut by a zone that nobody stated: an hour of it may be none at all."""
+    if not of_utc or isinstance(monitor.window, Rows):
+        return ""
+    return " Times without an offset were read as UTC: the system's file states no zone."
 
 
 def named(monitor: Monitor, group: Group | None) -> dict[str, str] | None:

@@ -107,6 +107,8 @@ class Column:
     """The newest file, when that does not have the column and older ones do."""
     zone: str = "UTC"
     """Where its clock stands, for times without an offset."""
+    zone_assumed: bool = False
+    """Whether some of its times have no offset and nobody has said where its clock stands: read as UTC."""
     classes: tuple[float | str, ...] = ()
     """Of predictions and labels: what they can be, where somebody has said; all else is none of them."""
 
@@ -181,6 +183,12 @@ class Table:
         """Where the clock stands by which windows are cut."""
         time = self.columns.get(self.roles.time)
         return time.zone if time else "UTC"
+
+    @property
+    def zone_assumed(self) -> bool:
+        """Whether the hours and days of windows rest on a zone that nobody stated."""
+        time = self.columns.get(self.roles.time)
+        return time is not None and time.zone_assumed
 
     def is_category(self, name: str) -> bool:
         """Whether a column is compared by its values rather than by their size."""

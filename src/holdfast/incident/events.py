@@ -583,6 +583,15 @@ class ImpactNoted(Fact):
         )
         return [f"{wording.people(n, at_least=least)} {word}" for n, least, word in counted if n is not None]
 
+    def judged_since(self, before: ImpactNoted | None, known: ImpactNoted | None) -> dict[str, Any]:
+        """What people say of the harm, after this: what was known of it, but for what this says otherwise
+        than what was said here before. A count, whoever counts, judges nothing of it."""
+        return {
+            name: own if known is None or own != getattr(before, name, None) else getattr(known, name)
+            for name in FLAGS
+            for own in (getattr(self, name),)
+        }
+
     def or_graver(self, known: ImpactNoted | None) -> ImpactNoted:
         """This, with the greater of every number: a milder count takes nothing back.
 

@@ -333,7 +333,7 @@ class Incident:
                     category=fact.category,
                     severity=fact.severity,
                     classified_at=at,
-                    gravest_impact=self.impact,
+                    gravest_impact=self._impact_as_judged,
                 )
                 return confirmed._moved(Status.OPEN, (Status.TRIAGE,))
             case TeamAssembled():
@@ -389,7 +389,8 @@ class Incident:
                 return replace(named, alert_systems={**of, **self.alert_systems})
             case ImpactNoted():
                 greatest = fact if fact.by_person else fact.or_graver(self.gravest_impact)
-                return replace(self, impact=fact, gravest_impact=greatest)
+                judged = fact.judged_since(self.impact, self.gravest_impact)
+                return replace(self, impact=fact, gravest_impact=replace(greatest, **judged))
             case NoteAdded():
                 return self
             case ContainmentDecided():
@@ -419,6 +420,17 @@ class Incident:
                 return replace(self, closed_at=at, status=Status.DISMISSED)
             case _:
                 assert_never(fact)
+
+    @property
+    def _impact_as_judged(self) -> ImpactNoted | None:
+        """The newest counts, which whoever classifies has before them; what people said of the harm stands,
+        also where it was said of an incident that was merged into this."""
+        if self.gravest_impact is None:
+            return self.impact
+        judged = {name: getattr(self.gravest_impact, name) for name in FLAGS}
+        if self.impact is None and not any(judged.values()):
+            return None
+        return replace(self.impact or ImpactNoted(incident=self.gravest_impact.incident), **judged)
 
     def _moved(self, to: Status, only_from: tuple[Status, ...]) -> Incident:
         return replace(self, status=to) if self.status in only_from else self
@@ -468,9 +480,18 @@ class Incident:
 
     @property
     def own_alerts(self) -> tuple[AlertFacts, ...]:
-        """The alerts of the system that the incident is about."""
-        of = self.alert_systems
-        return tuple(one for one in self.alerts if of.get(one.alert, self.system) == self.system)
+        """The alerts of the system that the incident is about. Whatever is counted, proposed or said of the
+        system reads these: those of a system that was corrected since, or that another incident brought
+        along, say nothing of it."""
+        return self.alerts_of(self.system)
+
+    def alerts_of(self, system: str) -> tuple[AlertFacts, ...]:
+        """Its alerts that came from one system."""
+        return tuple(one for one in self.alerts if self.system_of(one) == system)
+
+    def system_of(self, alert: AlertFacts) -> str:
+        """Where an alert came from; empty where that is not known."""
+        return self.alert_systems.get(alert.alert, self.system)
 
     def called_above(self, tier: int) -> tuple[Member, ...]:
         """Whoever was called for a higher tier than this, and has not heard since that it is left."""

@@ -76,7 +76,7 @@ def measured(
 
 
 def measured_of(state: Incident, system: System | None) -> tuple[Facts, ...]:
-    """What is known of a running incident, once for each of its alerts: each may be the gravest."""
+    """What is known of a running incident, once for each alert of its system: each may be the gravest."""
     return tuple(
         measured(
             source=state.source,
@@ -86,7 +86,7 @@ def measured_of(state: Incident, system: System | None) -> tuple[Facts, ...]:
             severity=state.severity,
             category=state.category,
         )
-        for alert in state.alerts or (None,)
+        for alert in state.own_alerts or (None,)
     )
 
 

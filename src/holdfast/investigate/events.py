@@ -124,25 +124,28 @@ class ImpactCounted(Fact):
         return found
 
 
-def affected(counted: Counted) -> str:
-    """`at least 310 people affected (400 predictions, 10.0%)`; that nothing tells it, where nothing does."""
+def affected(counted: Counted, *, part: bool = False) -> str:
+    """`at least 310 people affected (400 predictions, 10.0%)`; that nothing tells it, where nothing does.
+
+    Of a count of a part, more may be affected than it says.
+    """
     if counted.affected is None:
         return "how many are affected is not known"
-    at_least = "" if counted.complete else "at least "
-    return f"{at_least}{_tally(counted.affected, 'affected', counted.share)}"
+    return _tally(counted.affected, "affected", counted.share, part or not counted.complete)
 
 
-def exposed(counted: Counted) -> str:
+def exposed(counted: Counted, *, part: bool = False) -> str:
     """`1,200 people exposed (4,000 predictions, 100.0%)`"""
-    return _tally(counted.exposed, "exposed", counted.exposed_share)
+    return _tally(counted.exposed, "exposed", counted.exposed_share, part)
 
 
-def _tally(tally: Tally, word: str, share: float | None) -> str:
+def _tally(tally: Tally, word: str, share: float | None, at_least: bool) -> str:
     rows = wording.plural(tally.inferences, "prediction")
-    part = f", {wording.percent(share, 1)}" if share is not None else ""
+    of = f", {wording.percent(share, 1)}" if share is not None else ""
     if tally.users is None:
-        return f"people {word} are not told apart ({rows}{part})"
-    return f"{wording.plural(tally.users, 'person', 'people')} {word} ({rows}{part})"
+        least = "at least " if at_least else ""
+        return f"people {word} are not told apart ({least}{rows}{of})"
+    return f"{wording.people(tally.users, at_least=at_least)} {word} ({rows}{of})"
 
 
 @upcast("impact.counted", 2)

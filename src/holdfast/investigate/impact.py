@@ -22,6 +22,7 @@ from holdfast.investigate.events import (
     ReputationImpact,
     UserImpact,
     affected,
+    exposed,
 )
 from holdfast.investigate.kept import Kept
 from holdfast.people import Actor
@@ -141,17 +142,32 @@ class Impact:
         by_count = self._counted_people() is not None and (
             self.stated is None or self.ruling is Ruling.COUNTED
         )
-        return by_count and self._from_below(self.count)
+        return by_count and self.from_below(self.count)
 
-    def _from_below(self, count: ImpactCounted | None, *, named: bool = False) -> bool:
-        """Whether more may be affected than a count says: by its rules, or because it is of a part.
+    def from_below(self, count: ImpactCounted | None, *, named: bool = False) -> bool:
+        """Whether more may be affected than a count says: by its rules, or because it is of a part."""
+        return count is not None and (not count.counted.complete or self.is_of_part(count, named=named))
 
-        Of a part that a person named as the impact, that person says that it is all.
+    def is_of_part(self, count: ImpactCounted, *, named: bool = False) -> bool:
+        """Whether a count of a part stands for the whole, which holds more affected and more exposed.
+
+        Of a part that a person named as the impact, that person says that it is all. One beside a count of
+        the whole speaks for its part alone.
         """
-        if count is None:
-            return False
         said_to_be_all = named or (self.by_person and count.number == self.chosen)
-        return not count.counted.complete or (count.part and not said_to_be_all)
+        return count.part and not said_to_be_all and self.newest_whole is None
+
+    def affected(self, count: ImpactCounted) -> str:
+        """What a count says of the affected: `at least 310 people affected (400 predictions, 10.0%)`."""
+        return affected(count.counted, part=self.is_of_part(count))
+
+    def exposed(self, count: ImpactCounted) -> str:
+        """What a count says of the exposed."""
+        return exposed(count.counted, part=self.is_of_part(count))
+
+    def is_bounded(self, count: ImpactCounted) -> bool:
+        """Whether the groups of a count hold at least so many: of the affected, or else of the exposed."""
+        return self.from_below(count) if count.counted.affected else self.is_of_part(count)
 
     def affected_people(self, unknown: str = "not known") -> str:
         """`at least 310`: the number of people affected in words."""
@@ -173,7 +189,7 @@ class Impact:
             rules = by_count or f"stated by {by_person}"
             return [rules, *self.beside()]
         says = {
-            by_count: wording.bounded(counted, self._from_below(self.count)),
+            by_count: wording.bounded(counted, self.from_below(self.count)),
             f"stated by {by_person}": wording.thousands(stated),
         }
         first = f"stated by {by_person}" if self.ruling is Ruling.STATED else by_count
@@ -287,7 +303,7 @@ class Impact:
             reputation=said.reputation,
             finance=said.finance,
         )
-        at_least = self._from_below(counted, named=picked)
+        at_least = self.from_below(counted, named=picked)
         now = replace(now, **_assessed_people(said, counted, at_least=at_least))
         if self.newest and replace(self.newest, number=now.number, picked=now.picked) == now:
             return []

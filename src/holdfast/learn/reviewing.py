@@ -108,7 +108,7 @@ def questions(desk: Desk, incident: str) -> dict[ReviewQuestion, str]:
 
 def material(ledger: Ledger, state: Incident) -> Material:
     """Everything the record holds that answers the eight questions."""
-    monitors = dict.fromkeys(alert.monitor for alert in state.alerts)
+    monitors = dict.fromkeys(alert.monitor for alert in state.own_alerts)
     return Material(
         state=state,
         timeline=register.timeline(register.record(ledger, state.id)),

@@ -183,7 +183,9 @@ class CountedShown(Shown):
     affected: TallyShown | None
     """Those of them that the fault touched; null where nothing tells which they are."""
     at_least: bool
-    """More may be affected than the rules can tell."""
+    """More may be affected than it says, in the groups as well: by its rules, or because it is of a part."""
+    exposed_at_least: bool
+    """More may be exposed than it says: it is of a part, and nobody says that it is all."""
     rules: tuple[str, ...]
     """What makes a row count as affected."""
     because: str
@@ -275,7 +277,7 @@ class ImpactShown(Shown):
 
 
 def shown_impact(incident: str, state: impact.Impact) -> ImpactShown:
-    counts = tuple(_counted(kept) for kept in state.counts)
+    counts = tuple(_counted(state, kept) for kept in state.counts)
     versions = tuple(_assessed(kept) for kept in state.versions)
     return ImpactShown(
         incident=incident,
@@ -289,7 +291,7 @@ def shown_impact(incident: str, state: impact.Impact) -> ImpactShown:
     )
 
 
-def _counted(kept: Kept[ImpactCounted]) -> CountedShown:
+def _counted(state: impact.Impact, kept: Kept[ImpactCounted]) -> CountedShown:
     fact, counted = kept.fact, kept.fact.counted
     return CountedShown(
         number=fact.number,
@@ -298,7 +300,8 @@ def _counted(kept: Kept[ImpactCounted]) -> CountedShown:
         where=fact.where,
         exposed=TallyShown.model_validate(counted.exposed),
         affected=TallyShown.model_validate(counted.affected) if counted.affected else None,
-        at_least=counted.affected is not None and not counted.complete,
+        at_least=counted.affected is not None and state.from_below(fact),
+        exposed_at_least=state.is_of_part(fact),
         rules=counted.rules,
         because=fact.because,
         part=fact.part,

@@ -25,7 +25,7 @@ from holdfast.audit.report.figures import figure, limit_of, window_of
 from holdfast.audit.report.wordings import capital, rests, words, yes_no
 from holdfast.detect.measurement import Measurement
 from holdfast.detect.watched import window_said
-from holdfast.investigate.events import FinanceImpact, ImpactAssessed, ImpactCounted, affected, exposed
+from holdfast.investigate.events import FinanceImpact, ImpactAssessed, ImpactCounted
 from holdfast.investigate.impact import Impact
 from holdfast.investigate.kept import Kept
 from holdfast.prepare.systems import Monitor
@@ -132,7 +132,7 @@ def impact(dossier: Dossier) -> dict[str, Any]:
                 ("Exposed", "1.4fr"),
                 ("Affected", "1.4fr"),
             ],
-            (_count(kept) for kept in found.counts),
+            (_count(found, kept) for kept in found.counts),
             "Nothing was counted.",
         )
     )
@@ -140,6 +140,7 @@ def impact(dossier: Dossier) -> dict[str, Any]:
         parts.append(pairs(_ruling(found, found.count)))
     groups = found.count.counted.groups if found.count else ()
     if groups:
+        least = found.count is not None and found.is_bounded(found.count)
         parts.append(
             table(
                 [
@@ -151,7 +152,11 @@ def impact(dossier: Dossier) -> dict[str, Any]:
                     ("Predictions", "auto >"),
                 ],
                 (
-                    [wording.group(one.group), wording.thousands(one.users), f"{one.inferences:,}"]
+                    [
+                        wording.group(one.group),
+                        wording.bounded(one.users, least, "not told apart"),
+                        wording.bounded(one.inferences, least),
+                    ]
                     for one in groups
                 ),
                 "",
@@ -168,12 +173,12 @@ def impact(dossier: Dossier) -> dict[str, Any]:
     return section("Impact", parts)
 
 
-def _count(kept: Kept[ImpactCounted]) -> list[Cell]:
+def _count(found: Impact, kept: Kept[ImpactCounted]) -> list[Cell]:
     fact = kept.fact
     period = wording.span(fact.start, fact.end)
     whom = wording.group(fact.where) or "everyone"
     of = f"count {fact.number}, by {kept.by.name}: {whom}, of {fact.counted.total:,} predictions"
-    return [strong(period, of), exposed(fact.counted), affected(fact.counted)]
+    return [strong(period, of), found.exposed(fact), found.affected(fact)]
 
 
 def _ruling(found: Impact, count: ImpactCounted) -> Iterator[tuple[str, Cell]]:

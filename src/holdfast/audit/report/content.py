@@ -14,7 +14,6 @@ from holdfast.audit.report.figures import figure
 from holdfast.audit.report.wordings import capital, clock_cell, excerpt, few, persons, sentence
 from holdfast.incident.events import Closed, Dismissed, Resolved
 from holdfast.incident.incident import Incident, Status
-from holdfast.investigate.events import exposed
 from holdfast.ledger.events import DemonstrationBegan
 from holdfast.people import Actor
 
@@ -109,7 +108,8 @@ def _chart(dossier: Dossier) -> Block | None:
 
 def _lead(dossier: Dossier) -> Iterator[str]:
     state = dossier.state
-    system = dossier.system.model.name if dossier.system else state.system
+    of = state.system_of(state.alerts[0]) if state.alerts else state.system
+    system = dossier.system.model.name if dossier.system and of == state.system else of
     where = f" in {system}" if system else ""
     if state.alerts:
         alert = state.alerts[0]
@@ -174,7 +174,7 @@ def _impact(dossier: Dossier) -> Cell:
     elif count is None or count.counted.affected is None:
         parts.append("number of people affected not known")
     if count is not None:
-        parts.append(exposed(count.counted))
+        parts.append(dossier.impact.exposed(count))
     said = newest.users.effect if newest else ""
     return f"{' · '.join(parts)}{'. ' + excerpt(said, 240) if said else ''}"
 

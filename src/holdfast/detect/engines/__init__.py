@@ -52,6 +52,11 @@ class Engine(Protocol):
         its year."""
         ...
 
+    def without_offset(self, source: Source, column: Column) -> int:
+        """How many times of a column say nothing of a zone, so that somebody has to know where their clock
+        stands."""
+        ...
+
     def extent(self, table: Table, as_of: datetime | None = None) -> Extent:
         """Rows, first and last time, times that cannot be read or lie far off, range of the scores."""
         ...

@@ -208,6 +208,13 @@ def _iso(text: str, order: DateOrder) -> str:
     return f"CASE {' '.join(cases)} END"
 
 
+def without_offset(column: Column, clean: str) -> str:
+    """Whether a time says nothing of a zone."""
+    if column.type.endswith("WITH TIME ZONE"):
+        return "false"
+    return f"NOT regexp_matches({clean}, '{_OFFSET}')" if column.type == "VARCHAR" else "true"
+
+
 def _instant(column: Column, clean: str) -> str:
     """A time as the engine's; what cannot be read is NULL."""
     if column.type.endswith("WITH TIME ZONE"):

@@ -174,6 +174,11 @@ class DuckDB:
             return [DateOrder.YEAR_FIRST], None
         return [order for order, unread in zip(orders, counts, strict=True) if not unread], shown_
 
+    def without_offset(self, source: Source, column: Column) -> int:
+        raw = how.value(column, quoted(column.name))
+        asked = f"count_if({raw} IS NOT NULL AND {how.without_offset(column, raw)})"
+        return int(self._one(f"SELECT {asked} FROM {_read(source)}")[0] or 0)
+
     def extent(self, table: Table, as_of: datetime | None = None) -> Extent:
         time, read = _moment_of(table), _read(table.source)
         raw = quoted(table.roles.time)

@@ -53,7 +53,10 @@ def _counted(made: shapes.ImpactShown, counted: shapes.CountedShown) -> Iterable
     yield "As", "; ".join(made.source)
     yield "Affected", _tally(counted.affected, counted.share, counted.total, at_least=counted.at_least)
     yield "Because", counted.because or "; ".join(counted.rules)
-    yield "Exposed", _tally(counted.exposed, counted.exposed_share, counted.total)
+    yield (
+        "Exposed",
+        _tally(counted.exposed, counted.exposed_share, counted.total, at_least=counted.exposed_at_least),
+    )
     yield "From", wording.utc(counted.start)
     yield "To", wording.utc(counted.end)
     short = counted.reaches is not None and counted.reaches < counted.end
@@ -84,13 +87,21 @@ def _words(made: shapes.ImpactShown) -> Iterable[RenderableType]:
     counted = made.count
     if counted is None:
         if made.people is not None:
-            yield facts(("People affected", wording.thousands(made.people)), ("As", "; ".join(made.source)))
+            yield facts(
+                ("People affected", wording.bounded(made.people, made.at_least)),
+                ("As", "; ".join(made.source)),
+            )
         yield f"Nothing is counted yet: holdfast impact count {made.incident} --as EMAIL"
     else:
         yield facts(*_counted(made, counted))
         if counted.groups:
+            least = counted.at_least if counted.affected else counted.exposed_at_least
             rows = [
-                (wording.group(g.group), f"{g.inferences:,}", wording.thousands(g.users))
+                (
+                    wording.group(g.group),
+                    wording.bounded(g.inferences, least),
+                    wording.bounded(g.users, least, "not told apart"),
+                )
                 for g in counted.groups
             ]
             yield heading("Affected, by group" if counted.affected else "Exposed, by group")

@@ -291,6 +291,7 @@ _FILTERS = (
     wording.interval,
     wording.percent,
     wording.thousands,
+    wording.bounded,
     wording.filesize,
     wording.plural,
     wording.short_hash,

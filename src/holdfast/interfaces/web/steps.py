@@ -18,7 +18,6 @@ from holdfast.incident import roles
 from holdfast.incident.incident import Incident, Status
 from holdfast.incident.responding import Ground
 from holdfast.interfaces.web.rendering import NextAction
-from holdfast.investigate.events import affected, exposed
 from holdfast.investigate.impact import Impact
 from holdfast.learn.remediation import Remediations
 from holdfast.learn.review import Review
@@ -183,10 +182,10 @@ def _understanding(situation: Situation) -> Iterator[NextAction]:
         detail = "Nobody has said it, so nothing is counted."
         yield NextAction(title="Say when it began", verb="Say", detail=detail, href=page)
     if not impact.versions:
-        counted = impact.count.counted if impact.count else None
-        known = (
-            "Not counted yet." if counted is None else f"Counted: {affected(counted)}; {exposed(counted)}."
-        )
+        count = impact.count
+        known = "Not counted yet."
+        if count is not None:
+            known = f"Counted: {impact.affected(count)}; {impact.exposed(count)}."
         yield NextAction(title="Assess the impact", verb="Assess", detail=known, href=page)
     if state.classified_at and not state.cause:
         yield NextAction(

@@ -55,8 +55,6 @@ def _impact(visit: Visit, incident: str, form: Typed, status: int = 200) -> Resp
         start_from=found.assessment(),
         period=period,
         segment=spelled(count.where if count else {}),
-        affected=affected,
-        exposed=exposed,
         logged=bool(applied and applied.model.prediction_log),
         subject=applied.model.subject if applied else "person",
         columns=_columns(visit, state.system),
@@ -105,7 +103,9 @@ def count(visit: visit, incident: IncidentNumber, form: typed) -> Response:
     except NotAllowed as refused:
         return _impact(visit, incident, refuse(visit, form, "count", refused), status_of(refused))
     found = assessing.impact_of(visit.application.ledger, incident)
-    told = (affected(counted), exposed(counted), *found.beside()[:1])
+    own = next((kept.fact for kept in reversed(found.counts) if kept.fact.counted == counted), None)
+    part = own is not None and found.is_of_part(own)
+    told = (affected(counted, part=part), exposed(counted, part=part), *found.beside()[:1])
     visit.notice("Counted.", " ".join(sentence(one) for one in told))
     return visit.back(f"/incidents/{incident}/impact")
 

@@ -59,7 +59,7 @@ def one_monitor(visit: visit, system: str, monitor: str, page: int = 1, window: 
         groups = lists.groups_at(conn, system, monitor, chosen) if chosen else []
         incidents = register.find(conn, Filter(system=system), _MARKED)
     gauge = Gauge(found, charted.entries, opened)
-    mine = [one for one in incidents if any(alert.monitor == monitor for alert in one.alerts)]
+    mine = [one for one in incidents if any(alert.monitor == monitor for alert in one.own_alerts)]
     wide, narrow = gauges.draw(gauge, charted.entries, found.name, _marks(applied.model, mine))
     return visit.page(
         "pages/monitor.html",
