@@ -69,11 +69,11 @@ browser:
 
 # Packs are compared in six programs that read zip files, as the journeys are driven in a browser.
 readers:
-	@for wanted in unzip 7z bsdtar javac; do command -v $$wanted >/dev/null || missing=1; done; \
+	@for wanted in unzip 7z bsdtar java javac; do command -v $$wanted >/dev/null || missing=1; done; \
 	  [ -z "$$missing" ] || \
 	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
 	    { echo "installing readers of zip files for the tests"; apt-get update -qq && apt-get install -y -qq --no-install-recommends unzip p7zip-full libarchive-tools default-jdk-headless >/dev/null; }; } || \
-	  echo "a reader of zip files is missing here: its tests will say so"
+	  echo "a reader of zip files is missing here: its tests are skipped and named at the end; in CI they fail"
 
 clean:  ## Remove everything that make made, except the demonstration's workspace
 	rm -rf .venv $(TOOLS) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

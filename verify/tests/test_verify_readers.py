@@ -36,6 +36,31 @@ def run(*command: str | Path) -> str:
     return done.stdout
 
 
+@pytest.mark.parametrize("program", ["unzip", "7z", "bsdtar", "java"])
+def test_a_reader_that_is_missing_fails_in_ci_and_is_named_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    """R-EVD-11/attacks: nobody reads that six agree where five were asked."""
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setenv("CI", "1")
+    with pytest.raises(pytest.fail.Exception, match=f"{program} is not installed; `make readers`"):
+        run(program)
+    monkeypatch.delenv("CI")
+    with pytest.raises(pytest.skip.Exception, match=f"{program} is not installed, so it cannot be compared"):
+        run(program)
+
+
+def test_make_test_installs_every_reader_that_is_asked() -> None:
+    makefile = (Path(__file__).parents[2] / "Makefile").read_text()
+    assert "\ntest: install browser readers " in makefile
+    wanted = makefile.partition("for wanted in ")[2].partition(";")[0].split()
+    assert wanted == ["unzip", "7z", "bsdtar", "java", "javac"]
+    packages = makefile.partition("readers of zip files for the tests")[2].partition(">/dev/null;")[0]
+    for package in ("unzip", "p7zip-full", "libarchive-tools", "default-jdk-headless"):
+        assert package in packages
+    assert "export CI=" in (Path(__file__).parents[2] / ".ci" / "run").read_text()
+
+
 def extracted(folder: Path) -> Seen:
     files = (path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): sha256(path.read_bytes()).hexdigest() for path in files}
