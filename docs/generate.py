@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from enum import Enum
 from itertools import groupby
+from math import isinf
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,13 +31,14 @@ from holdfast.interfaces.api.resources import PREFIX as API
 from holdfast.interfaces.api.resources import api, describe
 from holdfast.interfaces.cli.main import build
 from holdfast.ledger.facts import Fact, declared
+from holdfast.metrics import METRICS
+from holdfast.metrics.metric import Need
 from holdfast.people import GRANTS, AccessRole, Permission
 from holdfast.prepare import durations, terms
 from holdfast.prepare.playbook import TEMPLATE_WORDS
 from holdfast.prepare.rules import VARIABLES
 from holdfast.prepare.schemas import schemas
 from holdfast.prepare.starting import starter_files
-from holdfast.prepare.systems import DriftMethod, Metric
 from holdfast.settings import FILE_NAME, PREFIX, Settings
 from holdfast.steps.step import Step
 from holdfast.steps.table import STEPS
@@ -318,23 +320,30 @@ def _bounds(schema: Mapping[str, Any]) -> str:
 
 
 def metrics_section() -> str:
-    rows = []
-    for metric in Metric:
-        needs = [
-            word
-            for word, wanted in (
-                ("labels", metric.needs_labels),
-                ("`column` or `columns`", metric.needs_column),
-                ("`group_by`", metric.compares_groups),
-                ("reference", metric in (Metric.DRIFT, Metric.UNSEEN)),
-            )
-            if wanted
-        ]
-        follows = "yes" if metric.is_rate else ""
-        rows.append((code(metric), metric.dimension.value, ", ".join(needs), follows))
-    head = ("metric", "dimension", "needs", "can be followed by `e_detector`")
-    methods = ", ".join(code(method) for method in DriftMethod)
-    return f"## Metrics\n\n{table(head, rows)}\n\nMethods of `drift`: {methods}."
+    head = ("metric", "method", "dimension", "needs", "what it is", "range", "unit", "worse", "`e_detector`")
+    rows = [
+        (
+            code(metric.written),
+            code(metric.name) if metric.family else "",
+            metric.dimension.value,
+            ", ".join(_NEEDS.get(need, need.value) for need in metric.needs),
+            f"{metric.definition} {metric.source}.",
+            _range(metric.range),
+            metric.unit,
+            metric.worse or "as the monitor says",
+            "yes" if metric.is_rate else "",
+        )
+        for metric in METRICS
+    ]
+    return f"## Metrics\n\n{table(head, rows)}\n\nOf several methods the first is meant where none is stated."
+
+
+_NEEDS = {Need.COLUMN: "`column` or `columns`", Need.GROUPS: "`group_by`"}
+
+
+def _range(ends: tuple[float, float]) -> str:
+    low, high = ("any" if isinf(end) else f"{end:.4g}" for end in ends)
+    return "any" if low == high else f"{low} to {high}" if high != "any" else f"{low} or more"
 
 
 def template_section() -> str:

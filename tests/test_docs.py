@@ -16,6 +16,7 @@ from holdfast.contain.containment import Stage
 from holdfast.detect.measurement import WindowStatus
 from holdfast.incident.incident import Status
 from holdfast.ledger.facts import declared
+from holdfast.metrics import METRICS
 from holdfast.people import IncidentRole
 from holdfast.prepare.documents import parse_document, understand
 from holdfast.prepare.playbook import Criterion
@@ -23,7 +24,6 @@ from holdfast.prepare.rules import VARIABLES, standard_rules
 from holdfast.prepare.systems import (
     Containment,
     Maturity,
-    Metric,
     Monitor,
     PredictionLog,
     Reference,
@@ -164,8 +164,8 @@ def test_every_example_of_a_file_is_accepted(where: str, text: str) -> None:
 
 def test_every_metric_is_explained_with_an_example_or_by_name() -> None:
     explained = (ROOT / "docs/how-to/connect-a-system.md").read_text()
-    for metric in Metric:
-        assert f"`{metric.value}`" in explained or f"metric: {metric.value}\n" in explained, metric
+    for metric in METRICS:
+        assert f"`{metric.name}`" in explained or f"metric: {metric.name}\n" in explained, metric.name
 
 
 def test_every_fact_that_rules_can_speak_of_is_listed() -> None:

@@ -602,7 +602,7 @@ def _scale(points: Sequence[Point], limit: Limit | None, bounds: tuple[float, fl
     ]
     if limit is not None:
         values.append(limit.value)
-    low, high = (min(values), max(values)) if values else bounds or (0.0, 1.0)
+    low, high = (min(values), max(values)) if values else (0.0, 1.0)
     room = (high - low) * 0.12 or abs(high) * 0.05 or 0.5
     low, high = low - room, high + room
     if bounds is not None:

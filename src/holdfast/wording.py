@@ -285,6 +285,11 @@ def sentence(text: str) -> str:
     return text if not text or text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
+def capital(text: str) -> str:
+    """The same, beginning with a capital."""
+    return text[:1].upper() + text[1:]
+
+
 def plural(number: int, one: str, many: str = "") -> str:
     """`1 incident`, `2 incidents`, `4,180 entries`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -13,7 +13,7 @@ from scipy.stats import binom
 from holdfast.detect.alarms import e_detector, hysteresis, relative, threshold
 from holdfast.detect.alarms.hysteresis import Series
 from holdfast.detect.measurement import Transition
-from holdfast.detect.metrics.intervals import Value, wilson
+from holdfast.metrics.intervals import Value, wilson
 from holdfast.prepare.systems import EDetector, Limit, Relative
 
 

@@ -13,7 +13,8 @@ from holdfast.detect.backtest import backtest
 from holdfast.detect.engines.duckdb import DuckDB
 from holdfast.detect.log import open_log
 from holdfast.detect.monitors import freeze
-from holdfast.prepare.systems import DriftMethod, Metric, Monitor
+from holdfast.metrics import METRICS
+from holdfast.prepare.systems import Monitor
 
 from .conftest import at, system_with
 
@@ -32,7 +33,7 @@ THRESHOLDS: tuple[dict[str, Any], ...] = (
     ),
 )
 WINDOWS: tuple[Any, ...] = ("1d", {"rows": 60})
-COLUMNS = {Metric.MEAN: "x", Metric.RATE: "f", Metric.MISSING: "x", Metric.UNSEEN: "c", Metric.DRIFT: "x"}
+COLUMNS = {"rate": "f", "unseen": "c"}
 TYPES = {
     "id": "VARCHAR",
     "t": "TIMESTAMPTZ",
@@ -47,17 +48,17 @@ TYPES = {
 
 
 def combinations() -> Iterator[dict[str, Any]]:
-    kinds = [(metric, None) for metric in Metric] + [(Metric.DRIFT, method) for method in DriftMethod]
+    kinds = [(metric, None) for metric in METRICS] + [(one, one.name) for one in METRICS if one.family]
     for number, ((metric, method), threshold, window) in enumerate(product(kinds, THRESHOLDS, WINDOWS)):
         yield {
             "id": f"m{number}",
-            "name": f"{metric} {threshold}",
-            "metric": metric.value,
+            "name": f"{metric.name} {threshold}",
+            "metric": metric.written,
             "window": window,
             "reason": "agreed",
             "tells": ["technical_lead"],
-            **({"method": method.value} if method else {}),
-            **({"column": COLUMNS[metric]} if metric in COLUMNS else {}),
+            **({"method": method} if method else {}),
+            **({"column": COLUMNS.get(metric.name, "x")} if metric.needs_column else {}),
             **({"group_by": ["g"]} if metric.compares_groups else {}),
             **threshold,
         }
@@ -97,7 +98,7 @@ def test_what_the_file_accepts_the_replay_can_judge(write: Any, engine: DuckDB, 
     reference = write("reference.parquet", TYPES, rows(1, 2))
     log = write("log.parquet", TYPES, rows(3, 4))
     monitors = accepted()
-    assert {one["metric"] for one in monitors} == {metric.value for metric in Metric}
+    assert {one["metric"] for one in monitors} == {metric.written for metric in METRICS}
     columns = {"id": "id", "time": "t", "prediction": "p", "score": "s", "label": "y"}
     system = system_with(
         {"path": str(log), "columns": columns, "reference": {"path": str(reference)}}, *monitors

@@ -13,12 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from holdfast.detect import plan
 from holdfast.detect.cells import Cell, merge
 from holdfast.detect.engines.columns import literal, number, quoted
 from holdfast.detect.engines.duckdb import WIDE, DuckDB
 from holdfast.detect.log import Log, open_log
-from holdfast.detect.plan import Item, Scan
+from holdfast.detect.plan import Scan
+from holdfast.metrics import items
+from holdfast.metrics.items import Item
 from holdfast.prepare.systems import PredictionLog
 from holdfast.prepare.systems import Rows as RowWindow
 
@@ -68,22 +69,22 @@ rows_of = st.lists(
 EDGES = (-2.0, -0.5, 0.0, 1.5, 4.0)
 MANY = tuple(-3 + place * 6 / WIDE for place in range(WIDE + 5))
 ITEMS: tuple[Item, ...] = (
-    plan.VOLUME,
-    plan.Missing("x"),
-    plan.Moments("x", 0.5),
-    plan.Truth("flag"),
-    plan.Histogram("x", EDGES),
-    plan.Histogram("x", MANY),
-    plan.Tails("x", -2.0, 4.0),
-    plan.Categories("word", ("a", "it's")),
-    plan.Selected(),
-    plan.ScoreBins((-0.1, 0.3, 0.6, 1.0), "prediction"),
+    items.VOLUME,
+    items.Missing("x"),
+    items.Moments("x", 0.5),
+    items.Truth("flag"),
+    items.Histogram("x", EDGES),
+    items.Histogram("x", MANY),
+    items.Tails("x", -2.0, 4.0),
+    items.Categories("word", ("a", "it's")),
+    items.Selected(),
+    items.ScoreBins((-0.1, 0.3, 0.6, 1.0), "prediction"),
 )
 LABELLED: tuple[Item, ...] = (
-    plan.LABELS,
-    plan.Correct(),
-    plan.Confusion(),
-    plan.ScoreBins((-0.1, 0.3, 0.6, 1.0), "label"),
+    items.LABELS,
+    items.Correct(),
+    items.Confusion(),
+    items.ScoreBins((-0.1, 0.3, 0.6, 1.0), "label"),
 )
 
 
@@ -112,28 +113,28 @@ def _expected(item: Item, rows: list[dict[str, Any]]) -> tuple[float, ...]:
     xs = [row["x"] for row in rows if row["x"] is not None and not np.isnan(row["x"])]
     finite = [x for x in xs if np.isfinite(x)]
     match item:
-        case plan.Volume():
+        case items.Volume():
             return (len(rows),)
-        case plan.Missing():
+        case items.Missing():
             return (len(rows) - len(xs),)
-        case plan.Moments(_, centre):
+        case items.Moments(_, centre):
             away = [x - centre for x in finite]
             return (len(away), sum(away), sum(a * a for a in away))
-        case plan.Truth():
+        case items.Truth():
             flags = [row["flag"] for row in rows if row["flag"] is not None]
             return (sum(flags), len(flags))
-        case plan.Histogram(_, edges):
+        case items.Histogram(_, edges):
             return (*_bins(xs, edges), len(rows) - len(xs))
-        case plan.Tails(_, low, high):
+        case items.Tails(_, low, high):
             return (sum(max(low - x, 0) for x in finite), sum(max(x - high, 0) for x in finite))
-        case plan.Categories(_, values):
+        case items.Categories(_, values):
             words = [row["word"] for row in rows if row["word"] is not None]
             each = [words.count(value) for value in values]
             return (*each, len(words) - sum(each), len(rows) - len(words))
-        case plan.Selected():
+        case items.Selected():
             said = [row["prediction"] for row in rows if row["prediction"] is not None]
             return (sum(said), len(said))
-        case plan.ScoreBins(edges, by):
+        case items.ScoreBins(edges, by):
             positive = [r["score"] for r in rows if r["score"] is not None and r[by] == 1]
             other = [
                 r["score"]
@@ -141,12 +142,12 @@ def _expected(item: Item, rows: list[dict[str, Any]]) -> tuple[float, ...]:
                 if r["score"] is not None and r[by] != 1 and (by == "prediction" or r[by] is not None)
             ]
             return (*_bins(other, edges), *_bins(positive, edges))
-        case plan.LabelCounts():
+        case items.LabelCounts():
             labels = [row["label"] for row in rows]
             return (labels.count(1), labels.count(0), labels.count(None))
     pairs = [(row["prediction"], row["label"]) for row in rows if row["prediction"] is not None]
     open_ = sum(label is None for _, label in pairs)
-    if isinstance(item, plan.Correct):
+    if isinstance(item, items.Correct):
         right = sum(said == label for said, label in pairs)
         return (right, len(pairs) - right - open_, open_)
     return (*(pairs.count(pair) for pair in ((1, 1), (1, 0), (0, 1), (0, 0))), open_)
@@ -265,7 +266,7 @@ def test_auc_is_scikit_learns_within_a_millionth(engine: DuckDB, write: Callable
         for place in range(6000)
     ]
     log = _open(write("log.parquet", TYPES, rows), engine)
-    scan = Scan(DAY, ("sex",), True, (plan.VOLUME,))
+    scan = Scan(DAY, ("sex",), True, (items.VOLUME,))
     windows = {cell.window: None for cell in engine.count(log.table, scan)}
     cells = engine.ranks(log.table, scan, windows)
     assert len(cells) == 6
@@ -291,7 +292,7 @@ def test_windows_of_rows_follow_time_then_id_and_name_their_first_and_last_time(
         for place in range(25)
     ]
     log = _open(write("log.parquet", TYPES, rows[::-1]), engine)
-    cells = engine.count(log.table, Scan(RowWindow(rows=10), ("sex",), False, (plan.VOLUME,)))
+    cells = engine.count(log.table, Scan(RowWindow(rows=10), ("sex",), False, (items.VOLUME,)))
     windows = sorted({cell.window for cell in cells})
     assert [(window.start.hour, window.end.hour) for window in windows] == [(0, 1), (1, 2), (2, 3)]
     assert [sum(c.counts[0] for c in cells if c.window == window) for window in windows] == [10, 10, 5]
@@ -304,7 +305,7 @@ def test_weeks_begin_on_monday_and_days_at_midnight_utc(engine: DuckDB, write: C
     ]
     log = _open(write("log.parquet", TYPES, rows), engine)
     weeks = {
-        c.window.start for c in engine.count(log.table, Scan(timedelta(days=7), (), False, (plan.VOLUME,)))
+        c.window.start for c in engine.count(log.table, Scan(timedelta(days=7), (), False, (items.VOLUME,)))
     }
     assert weeks == {at(2), at(9)}
 
@@ -330,10 +331,10 @@ def test_a_column_may_have_any_name_and_value(engine: DuckDB, write: Callable[..
         for place, value in enumerate([*NASTY, NASTY[0]])
     ]
     log = _open(write("log.parquet", {**TYPES, name: "VARCHAR"}, rows), engine)
-    item = plan.Categories(name, (NASTY[0], NASTY[1]))
+    item = items.Categories(name, (NASTY[0], NASTY[1]))
     (cell,) = engine.count(log.table, Scan(None, (), False, (item,)))
     assert cell.counts == (2, 1, 6, 0)
-    groups = engine.count(log.table, Scan(None, (name,), False, (plan.VOLUME,)))
+    groups = engine.count(log.table, Scan(None, (name,), False, (items.VOLUME,)))
     assert {cell.group[0] for cell in groups} == set(NASTY)
     assert engine.values(log.table, name, 10)[0] == NASTY[0]
 

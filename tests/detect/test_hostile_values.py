@@ -15,8 +15,9 @@ from holdfast.detect.counting import Asked, count
 from holdfast.detect.engines.duckdb import DuckDB
 from holdfast.detect.log import Log, open_log
 from holdfast.detect.measurement import Measurement, WindowStatus
-from holdfast.detect.plan import Histogram, Scan
+from holdfast.detect.plan import Scan
 from holdfast.detect.tables import LogError
+from holdfast.metrics.items import Histogram
 from holdfast.prepare.systems import System
 
 from .conftest import at, system_with

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from holdfast.detect import plan
 from holdfast.detect.engines.duckdb import DuckDB
 from holdfast.detect.log import Log, open_log
+from holdfast.detect.plan import Scan
 from holdfast.detect.tables import LogError
+from holdfast.metrics import items
 from holdfast.prepare.systems import PredictionLog
 
 from .conftest import at
@@ -173,7 +174,7 @@ def test_ids_of_different_types_still_find_their_labels(
     write("log.parquet", TYPES, [ROW])
     write("labels.parquet", {"id": "VARCHAR", "truth": "BOOLEAN"}, [{"id": "1", "truth": True}])
     log = _open(tmp_path, engine, "log.parquet", labels=LABELS)
-    cells = engine.count(log.table, plan.Scan(None, (), True, (plan.Confusion(),)))
+    cells = engine.count(log.table, Scan(None, (), True, (items.Confusion(),)))
     assert [cell.counts for cell in cells] == [(1, 0, 0, 0, 0)]
 
 
@@ -185,8 +186,8 @@ def test_a_csv_whose_labels_are_all_still_empty_is_a_log_like_any_other(
     write("log.csv", types, [{**ROW, "said": positive, "score": None}])
     columns = {**COLUMNS, "label": "truth", "positive": positive}
     log = _open(tmp_path, engine, "log.csv", columns=columns)
-    items = (plan.LABELS, plan.Correct(), plan.Confusion())
-    cells = engine.count(log.table, plan.Scan(None, (), True, items))
+    asked = (items.LABELS, items.Correct(), items.Confusion())
+    cells = engine.count(log.table, Scan(None, (), True, asked))
     assert [cell.counts for cell in cells] == [(0, 0, 1), (0, 0, 1), (0, 0, 0, 0, 1)]
 
 
@@ -202,5 +203,5 @@ def test_yes_and_no_mean_the_same_as_text_and_as_truth_values(
     ]
     write(name, types, rows)
     log = _open(tmp_path, engine, name, columns={**COLUMNS, "label": "truth", "positive": "yes"})
-    (cell,) = engine.count(log.table, plan.Scan(None, (), True, (plan.Confusion(),)))
+    (cell,) = engine.count(log.table, Scan(None, (), True, (items.Confusion(),)))
     assert cell.counts == (1, 1, 0, 1, 0)

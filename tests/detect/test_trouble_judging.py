@@ -22,9 +22,9 @@ from holdfast.detect.backtest import backtest
 from holdfast.detect.engines.duckdb import DuckDB
 from holdfast.detect.log import open_log
 from holdfast.detect.measurement import Measurement, Transition, WindowStatus
-from holdfast.detect.metrics import drift, intervals
-from holdfast.detect.metrics.intervals import Value
 from holdfast.detect.monitors import Evaluation, State, evaluate
+from holdfast.metrics import drift, intervals
+from holdfast.metrics.intervals import Value
 from holdfast.prepare.documents import Unusable, read_document, understand
 from holdfast.prepare.systems import System
 

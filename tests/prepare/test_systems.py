@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from holdfast.metrics import METRICS
+from holdfast.metrics.metric import Dimension
 from holdfast.prepare.documents import Unusable, parse_document, read_document, understand
-from holdfast.prepare.systems import Metric, Monitor, Rows, System
-from holdfast.prepare.terms import Dimension
+from holdfast.prepare.systems import Monitor, Rows, System
 from holdfast.problems import Fault, explain
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "car-loans"
@@ -249,7 +250,7 @@ def test_paths_can_be_given_anew_but_only_where_there_are_some() -> None:
 
 
 def test_every_metric_has_its_dimension() -> None:
-    assert {metric.dimension for metric in Metric} == {
+    assert {metric.dimension for metric in METRICS} == {
         Dimension.PERFORMANCE,
         Dimension.QUALITY,
         Dimension.DRIFT,

@@ -17,7 +17,6 @@ from holdfast.contain.containment import Containment
 from holdfast.contain.effect import CannotCount
 from holdfast.contain.events import SeenWindow, Segment, Traffic
 from holdfast.contain.switches import place
-from holdfast.detect import plan
 from holdfast.detect.cells import MISSING_GROUP, Cell
 from holdfast.detect.counting import Engines
 from holdfast.detect.engines import Engine
@@ -25,6 +24,7 @@ from holdfast.detect.log import open_log
 from holdfast.detect.measurement import Measurement, WindowStatus
 from holdfast.detect.plan import Scan
 from holdfast.detect.tables import Kind, LogError, Table
+from holdfast.metrics.items import SELECTED, VOLUME
 from holdfast.prepare.systems import System
 
 BEFORE = timedelta(days=1)
@@ -117,7 +117,7 @@ class _Counter:
         """Rows the model answered in [start, end): those of the scope, and the others."""
         if end <= start:
             return 0, 0
-        asked = plan.Selected() if self.table.roles.prediction else plan.VOLUME
+        asked = SELECTED if self.table.roles.prediction else VOLUME
         scan = Scan(None, tuple(self.segment), False, (asked,))
         cells = self.engine.count(replace(self.table, since=start, until=end), scan)
         inside = sum(_rows(cell) for cell in cells if self._in_scope(cell))

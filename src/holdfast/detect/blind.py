@@ -54,10 +54,10 @@ def blind(
 
 def series_of(monitor: Monitor) -> str:
     """The series of a monitor that speaks for everybody."""
-    return series_key(monitor.id, None, monitor.metric.value)
+    return series_key(monitor.id, None, monitor.metric)
 
 
 def _waits(monitor: Monitor, frozen: Frozen | None, at: datetime) -> bool:
     if not monitor.needs_reference or frozen is None:
         return False
-    return bool(frozen.waits(at, labelled=monitor.metric.needs_labels))
+    return bool(frozen.waits(at, labelled=monitor.measures.needs_labels))

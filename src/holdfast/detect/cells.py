@@ -14,9 +14,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-Number = int | float
-Group = tuple[str, ...]
-"""Values of the columns that a scan groups by, in their order; () for everybody."""
+from holdfast.metrics.items import Counts, Group
+
 MISSING_GROUP = "(missing)"
 ORIGIN = datetime(1, 1, 1, tzinfo=UTC)
 """Windows are numbered from here: a Monday, so that weeks begin on Mondays and no number is negative."""
@@ -87,14 +86,14 @@ class Cell:
     known_by: datetime | None
     """End of the period in which the labels counted here became known; None when they always were, or
     when there are none."""
-    counts: tuple[Number, ...]
+    counts: Counts
 
     @property
     def key(self) -> tuple[str, str, Window, Group, datetime | None]:
         return (self.scan, self.item, self.window, self.group, self.known_by)
 
 
-def add(first: tuple[Number, ...], second: tuple[Number, ...]) -> tuple[Number, ...]:
+def add(first: Counts, second: Counts) -> Counts:
     """Counts of the union of two disjoint sets of rows."""
     return tuple(a + b for a, b in zip(first, second, strict=True))
 
@@ -108,7 +107,7 @@ def merge(cells: Iterable[Cell]) -> list[Cell]:
     return list(merged.values())
 
 
-Hide = Callable[[tuple[Number, ...]], tuple[Number, ...]]
+Hide = Callable[[Counts], Counts]
 
 
 class Index:
@@ -147,9 +146,9 @@ class Index:
         hide: Hide,
         as_of: datetime | None = None,
         group: Group | None = None,
-    ) -> tuple[Number, ...]:
+    ) -> Counts:
         """Added counts of `size` numbers; labels not yet known at `as_of` are hidden by `hide`."""
-        total: tuple[Number, ...] = (0,) * size
+        total: Counts = (0,) * size
         for window in windows:
             for cell in self.by_arrival(scan, item, window):
                 if group is not None and cell.group != group:
@@ -166,7 +165,7 @@ class Index:
         size: int,
         as_of: datetime | None,
         group: Group | None,
-    ) -> tuple[Number, ...]:
+    ) -> Counts:
         """Counts that do not add up, as they were known last at `as_of`."""
         known = [
             cell

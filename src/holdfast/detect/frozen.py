@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 
 from holdfast import wording
 from holdfast.detect.cells import Cell
-from holdfast.detect.metrics import binning
-from holdfast.detect.metrics.binning import FINE
-from holdfast.prepare.systems import DriftMethod, Metric, Monitor
+from holdfast.detect.tables import Table
+from holdfast.metrics import binning
+from holdfast.metrics.binning import FINE
+from holdfast.metrics.metric import Freezes, Ground
+from holdfast.prepare.systems import Monitor
 
 ALWAYS = datetime.min.replace(tzinfo=UTC)
 NOT_YET = datetime.max.replace(tzinfo=UTC)
@@ -65,8 +67,9 @@ class Frozen:
 
     def estimates(self, monitor: Monitor) -> bool:
         """Whether the monitor's metric follows from the scores before labels are known."""
-        follows = self.two_classes or monitor.metric is not Metric.ACCURACY
-        return bool(self.score_edges) and monitor.metric in binning.ESTIMABLE and follows
+        metric = monitor.measures
+        follows = metric.estimate is not None and (self.two_classes or not metric.of_two_classes)
+        return bool(self.score_edges) and follows
 
     def chances_at(self, as_of: datetime) -> tuple[float, ...]:
         """By score bin: the chance of a positive label, as it could be known at a moment."""
@@ -74,16 +77,31 @@ class Frozen:
             return binning.as_probabilities(self.score_edges)
         return self.chances
 
-    def edges_of(self, monitor: Monitor) -> tuple[float, ...]:
-        """The bin edges of a drift monitor's column."""
-        return self.edges[edges_key(monitor.column or "", parts(monitor))]
+    def ground(self, monitor: Monitor, table: Table) -> Ground:
+        """What the monitor's metric is taken of."""
+        column, parts = monitor.column or "", parts_of(monitor, table)
+        return Ground(
+            column,
+            edges=() if parts is None else self.edges[edges_key(column, parts)],
+            values=self.values[column] if lists_values(monitor, table) else (),
+            centre=self.centres.get(column, 0.0),
+        )
 
 
 def edges_key(column: str, count: int) -> str:
     return f"{column}/{count}"
 
 
-def parts(monitor: Monitor) -> int:
-    """Into how many bins of equal mass a drift monitor cuts its column."""
-    fine = monitor.drift_method in (DriftMethod.KS, DriftMethod.WASSERSTEIN)
-    return FINE if fine else monitor.bins
+def parts_of(monitor: Monitor, table: Table) -> int | None:
+    """Into how many bins of equal mass the monitor's column is cut; None where its values are listed, or
+    nothing is frozen of it."""
+    wanted = monitor.measures.freezes
+    if Freezes.FINE_EDGES in wanted:
+        return FINE
+    is_cut = Freezes.EDGES in wanted and not table.is_category(monitor.column or "")
+    return monitor.bins if is_cut else None
+
+
+def lists_values(monitor: Monitor, table: Table) -> bool:
+    """Whether the values of the monitor's column are frozen."""
+    return Freezes.VALUES in monitor.measures.freezes and parts_of(monitor, table) is None

@@ -14,12 +14,13 @@ from datetime import datetime, timedelta
 from holdfast.detect import maturity, reasons
 from holdfast.detect.alarms import Period, Verdict, e_detector, hysteresis, relative, threshold
 from holdfast.detect.alarms.hysteresis import Series
-from holdfast.detect.cells import Group, Window
+from holdfast.detect.cells import Window
 from holdfast.detect.measurement import Measurement, WindowStatus, shown
-from holdfast.detect.metrics.intervals import NotComputable, Value
 from holdfast.detect.reading import Reader, Reading
 from holdfast.detect.reasons import named
-from holdfast.prepare.systems import MIN_N, DriftMethod, Limit, Metric, Monitor, Relative, Rows
+from holdfast.metrics.intervals import NotComputable, Value
+from holdfast.metrics.items import Group
+from holdfast.prepare.systems import Limit, Monitor, Relative, Rows
 from holdfast.prepare.terms import COVERAGE
 
 TEN_YEARS = timedelta(days=3650)
@@ -175,7 +176,7 @@ def _silence(reader: Reader, due: Due, reading: Reading) -> str | None:
 
 def _too_few(reader: Reader, monitor: Monitor, group: Group | None, rows: int) -> str | None:
     """Why so many rows are too few to judge; None when they are enough."""
-    if monitor.metric is Metric.VOLUME:
+    if monitor.measures.of_arrivals:
         return None
     if group is not None and rows < monitor.min_group:
         return f"the group has {rows:,} rows, and {monitor.min_group:,} are needed"
@@ -184,9 +185,8 @@ def _too_few(reader: Reader, monitor: Monitor, group: Group | None, rows: int) -
 
 
 def _instead(monitor: Monitor) -> str:
-    if monitor.metric is Metric.DRIFT and monitor.drift_method is DriftMethod.PSI and monitor.min_n is None:
-        return f" for PSI; method: jensen_shannon needs {MIN_N}"
-    return ""
+    metric = monitor.measures
+    return f" for {metric.words}; {metric.fewer_rows}" if metric.fewer_rows and monitor.min_n is None else ""
 
 
 def _only_of_reference(monitor: Monitor) -> bool:

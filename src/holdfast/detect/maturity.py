@@ -15,7 +15,7 @@ def mature_at(
 ) -> datetime | None:
     """The moment from which the window may be judged; None while too few of its labels are known.
 
-    `labels` are the window's cells of `plan.LABELS`. Share and time must both have been reached.
+    `labels` are the window's cells of `items.LABELS`. Share and time must both have been reached.
     """
     earliest = window_end + delay + (rule.after or timedelta(0))
     if rule.share is None:

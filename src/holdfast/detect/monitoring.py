@@ -48,7 +48,7 @@ from holdfast.ledger.tables import metadata
 from holdfast.people import Actor
 from holdfast.prepare import versions
 from holdfast.prepare.events import SystemApplied, SystemWithdrawn
-from holdfast.prepare.systems import Metric, Monitor, System
+from holdfast.prepare.systems import Monitor, System
 from holdfast.prepare.versions import Applied
 from holdfast.problems import NotAllowed
 
@@ -358,8 +358,8 @@ def alert_facts(alert: str, monitor: Monitor, one: Measurement) -> AlertFacts:
         alert=alert,
         monitor=monitor.id,
         monitor_name=monitor.name,
-        dimension=monitor.metric.dimension.value,
-        metric=_measured(monitor, one),
+        dimension=monitor.measures.dimension.value,
+        metric=one.quantity if one.is_aside else monitor.measures.name,
         value=told.value,
         lower=told.lower,
         upper=told.upper,
@@ -385,12 +385,6 @@ def _limit(monitor: Monitor, one: Measurement) -> float | None:
     if one.value is None:
         return None
     return below if one.value < below else above
-
-
-def _measured(monitor: Monitor, one: Measurement) -> str:
-    if one.is_aside:
-        return one.quantity
-    return monitor.drift_method.value if monitor.metric is Metric.DRIFT else monitor.metric.value
 
 
 def of_period(one: Measurement) -> Measurement:

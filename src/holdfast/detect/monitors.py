@@ -29,7 +29,10 @@ from holdfast.detect.plan import Scan
 from holdfast.detect.reading import Reader
 from holdfast.detect.tables import Kind, LogError, Table
 from holdfast.detect.wants import wants
-from holdfast.prepare.systems import DriftMethod, Maturity, Metric, Monitor, Rows, System
+from holdfast.metrics import METRICS
+from holdfast.metrics.items import VOLUME
+from holdfast.metrics.metric import Takes
+from holdfast.prepare.systems import Maturity, Monitor, Rows, System
 from holdfast.problems import shown
 
 MOST_GROUPS = 200
@@ -169,24 +172,21 @@ def _suited(monitor: Monitor, log: Log) -> list[str]:
 def _suits(monitor: Monitor, table: Table, column: str) -> bool:
     if column not in table.columns:
         return True  # and is refused by name
-    match monitor.metric:
-        case Metric.DRIFT:
-            return not (table.is_category(column) and monitor.drift_method in _OF_NUMBERS)
-        case Metric.UNSEEN:
+    match monitor.measures.takes:
+        case Takes.ORDERED:
+            return not table.is_category(column)
+        case Takes.VALUES:
             return table.is_category(column)
-        case Metric.MEAN:
+        case Takes.NUMBERS:
             return table.column(column).kind is Kind.NUMBER
-        case Metric.RATE:
+        case Takes.TRUTHS:
             return table.column(column).kind is Kind.TRUTH
     return True
 
 
-_OF_NUMBERS = (DriftMethod.KS, DriftMethod.WASSERSTEIN)
-
-
 def _check(monitor: Monitor, log: Log, engine: Engine) -> None:
     """Raises LogError when a column is missing or not of the kind that the metric needs."""
-    if monitor.metric.needs_labels and log.without_labels is not None:
+    if monitor.measures.needs_labels and log.without_labels is not None:
         raise log.without_labels
     for name in (*monitor.group_by, *([monitor.column] if monitor.column else [])):
         _refuse_label(name, monitor, log.table)
@@ -196,20 +196,22 @@ def _check(monitor: Monitor, log: Log, engine: Engine) -> None:
             log.reference.column(name)
     if monitor.column is None:
         return
-    column, metric = check_column(monitor.column, log.table, engine), monitor.metric
+    column, metric = check_column(monitor.column, log.table, engine), monitor.measures
     said = f"monitor {monitor.id}: column {shown(column.name)} is {column.kind}"
-    if metric is Metric.MEAN and column.kind is not Kind.NUMBER:
-        raise LogError(f"{said}, and a mean needs numbers", "choose another column")
-    if metric is Metric.RATE and column.kind not in (Kind.TRUTH, Kind.NUMBER):
-        raise LogError(f"{said}, and a rate needs true or false", "choose another column")
-    if metric in (Metric.DRIFT, Metric.UNSEEN) and column.kind in (Kind.TIME, Kind.OTHER):
+    if metric.takes is Takes.NUMBERS and column.kind is not Kind.NUMBER:
+        raise LogError(f"{said}, and a {metric.words} needs numbers", "choose another column")
+    if metric.takes is Takes.TRUTHS and column.kind not in (Kind.TRUTH, Kind.NUMBER):
+        raise LogError(f"{said}, and a {metric.words} needs true or false", "choose another column")
+    if metric.needs_reference and column.kind in (Kind.TIME, Kind.OTHER):
         raise LogError(f"{said}, which has no distribution to compare", "choose another column")
-    if metric is Metric.DRIFT:
-        category = log.table.is_category(column.name)
-        if category and monitor.drift_method in _OF_NUMBERS:
-            raise LogError(
-                f"{said} or a category, and {monitor.drift_method} needs numbers", "use method: psi"
-            )
+    if metric.takes is Takes.ORDERED and log.table.is_category(column.name):
+        others = (
+            one.name for one in METRICS if one.family == metric.family and one.takes is not metric.takes
+        )
+        raise LogError(
+            f"{said} or a category, and {metric.name} needs numbers",
+            f"use method: {next(others)}" if metric.family else "choose another column",
+        )
     if log.reference is not None and monitor.needs_reference:
         there = log.reference.column(column.name)
         if (there.kind is Kind.NUMBER) != (column.kind is Kind.NUMBER):
@@ -221,10 +223,11 @@ def _check(monitor: Monitor, log: Log, engine: Engine) -> None:
 def _refuse_label(name: str, monitor: Monitor, table: Table) -> None:
     """A label has one door: whoever read its column would see labels that have not arrived yet."""
     if name == table.roles.label and table.roles.label_arrived is not None:
+        waiting = [one.written for one in METRICS if one.needs_labels and not one.compares_groups]
         raise LogError(
             f"monitor {monitor.id} reads {shown(name)}, which is the label and not known before "
             f"{shown(table.roles.label_arrived)}",
-            "use accuracy, precision, recall, f1 or auc, which wait for labels",
+            f"use {', '.join(waiting[:-1])} or {waiting[-1]}, which wait for labels",
         )
 
 
@@ -372,7 +375,7 @@ def _late(
         judged = state.rows.get(_rows_id(width), {})
         if not judged:
             continue
-        cells = engine.count(log.table, Scan(width, (), False, (plan.VOLUME,)), None, as_of)
+        cells = engine.count(log.table, Scan(width, (), False, (VOLUME,)), None, as_of)
         now = {cell.window.index: int(cell.counts[0]) for cell in cells}
         for index in range(min(judged), max(judged) + 1):
             more, window = now.get(index, 0) - judged.get(index, 0), window_at(index, width, log.table.zone)
@@ -464,22 +467,22 @@ def _is_touched(monitor: Monitor, window: Window, late: Mapping[Window, int]) ->
 
 def main_scan(monitor: Monitor) -> str:
     """The scan that counts what the monitor's metric is computed from."""
-    return plan.scan_id(monitor.window, monitor.group_by, monitor.metric.needs_labels)
+    return plan.scan_id(monitor.window, monitor.group_by, monitor.measures.needs_labels)
 
 
 def _scans_used(monitor: Monitor) -> set[str]:
     """Every scan that the monitor may read from."""
     ways = [(monitor.group_by, labelled) for labelled in (False, True)]
-    if monitor.metric is Metric.AUC:
+    if not monitor.measures.adds_up:
         ways.append(((), True))
     return {plan.scan_id(monitor.window, group_by, labelled) for group_by, labelled in ways}
 
 
 def ranks_of(due: Iterable[Due], log: Log, engine: Engine) -> list[Cell]:
-    """Ranks for the windows of AUC monitors that are to be judged, each as it was known then."""
+    """Ranks for the windows that are to be judged of monitors that need them, each as it was known then."""
     wanted: dict[tuple[timedelta | Rows, tuple[str, ...]], dict[Window, dict[datetime, None]]] = {}
     for work in due:
-        if work.monitor.metric is Metric.AUC and work.mature:
+        if not work.monitor.measures.adds_up and work.mature:
             for group_by in {work.monitor.group_by, ()}:
                 moments = wanted.setdefault((work.monitor.window, group_by), {})
                 moments.setdefault(work.window, {})[work.as_of] = None
@@ -528,7 +531,7 @@ def _looks_back(monitor: Monitor) -> timedelta:
         against = monitor.relative.against
         # One more, because a zone's days are an hour longer once a year.
         return 2 * (against if isinstance(against, timedelta) else monitor.window) + monitor.window
-    return monitor.window if monitor.metric.compares_groups else timedelta(0)
+    return monitor.window if monitor.measures.compares_groups else timedelta(0)
 
 
 def _back(moment: datetime, length: timedelta | None) -> datetime:

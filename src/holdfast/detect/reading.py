@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import pairwise
 
 from holdfast.detect import comparing, maturity, plan
-from holdfast.detect.cells import MISSING_GROUP, WHOLE, Cell, Group, Index, Window, window_at, window_number
+from holdfast.detect.cells import MISSING_GROUP, WHOLE, Cell, Index, Window, window_at, window_number
 from holdfast.detect.comparing import Comparison
 from holdfast.detect.frozen import Frozen
 from holdfast.detect.log import Log
 from holdfast.detect.measurement import WindowStatus
-from holdfast.detect.metrics import intervals, performance, quality
-from holdfast.detect.metrics.intervals import Measured, NotComputable, Value
-from holdfast.detect.plan import Counts, Item
-from holdfast.detect.wants import main_item, moments, scores
-from holdfast.prepare.systems import LABELS_WITHIN, MIN_N, PSI_ROWS, DriftMethod, Metric, Monitor, Rows
+from holdfast.detect.wants import items, scores
+from holdfast.metrics.fairness import size
+from holdfast.metrics.intervals import Measured, NotComputable, Value, share
+from holdfast.metrics.items import LABELS, VOLUME, Categories, Counts, Group, Item
+from holdfast.metrics.metric import Comparing, Found
+from holdfast.prepare.systems import LABELS_WITHIN, Monitor, Rows
 from holdfast.prepare.terms import COVERAGE
 
 MOST_SILENT = 1000
@@ -101,10 +103,10 @@ class Reader:
         indexes = {window.index for window in found}
         if since is not None:
             indexes.add(window_number(since, monitor.window, zone))
-        if self._as_of is not None and indexes and monitor.metric is Metric.VOLUME:
+        if self._as_of is not None and indexes and monitor.measures.of_arrivals:
             now = window_number(self._as_of, monitor.window, zone) - 1
             indexes.add(min(now, max(indexes) + MOST_SILENT))
-        if not found and not (indexes and monitor.metric is Metric.VOLUME):
+        if not found and not (indexes and monitor.measures.of_arrivals):
             return []
         every = (window_at(index, monitor.window, zone) for index in _without_gaps(sorted(indexes)))
         # Where a clock goes forward, its zone skips a window.
@@ -142,22 +144,19 @@ class Reader:
         )
 
     def rows(self, monitor: Monitor, window: Window) -> int:
-        return int(self._count(monitor, plan.VOLUME, [window])[0])
+        return int(self._count(monitor, VOLUME, [window])[0])
 
     def least_rows(self, monitor: Monitor) -> int:
         """How many rows a window must have to be judged."""
-        item = main_item(monitor, self.log, self.frozen)
-        if isinstance(item, plan.Categories) and monitor.metric is Metric.DRIFT:
-            by_values = monitor.drift_method is DriftMethod.PSI and monitor.min_n is None
-            return max(MIN_N, PSI_ROWS * len(item.values)) if by_values else monitor.min_n or MIN_N
-        return monitor.least_n
+        item = self._main_item(monitor)
+        return monitor.least_rows(len(item.values)) if isinstance(item, Categories) else monitor.least_n
 
     def mature_at(self, monitor: Monitor, window: Window) -> datetime | None:
         """When the window may be judged; None while its labels are missing."""
         delay = self.log.config.delay or timedelta(0)
-        if not monitor.metric.needs_labels:
+        if not monitor.measures.needs_labels:
             return window.end + delay
-        labels = self._index.by_arrival(self._scan(monitor), plan.LABELS.id, window)
+        labels = self._index.by_arrival(self._scan(monitor), LABELS.id, window)
         return maturity.mature_at(window.end, delay, labels, monitor.maturity)
 
     def is_settled(self, monitor: Monitor, window: Window, as_of: datetime) -> bool:
@@ -166,10 +165,10 @@ class Reader:
         if window.end + delay > as_of or self.waits(monitor, as_of):
             return False
         wait = self.log.config.labels.within if self.log.config.labels else LABELS_WITHIN
-        if not monitor.metric.needs_labels or window.end + wait <= as_of:
+        if not monitor.measures.needs_labels or window.end + wait <= as_of:
             return True
         at = self.mature_at(monitor, window)
-        *_, unlabelled = self._count(monitor, plan.LABELS, [window], as_of)
+        *_, unlabelled = self._count(monitor, LABELS, [window], as_of)
         return at is not None and at <= as_of and unlabelled == 0
 
     def changes(self, monitor: Monitor, window: Window) -> list[datetime]:
@@ -178,11 +177,11 @@ class Reader:
         complete = window.end + delay
         moments = [complete]
         if monitor.needs_reference:
-            moments.append(self.frozen.labels_ripe if monitor.metric.needs_labels else self.frozen.ripe)
-        if monitor.metric.needs_labels:
+            moments.append(self.frozen.labels_ripe if monitor.measures.needs_labels else self.frozen.ripe)
+        if monitor.measures.needs_labels:
             wait = self.log.config.labels.within if self.log.config.labels else LABELS_WITHIN
             last = window.end + wait
-            labels = self._index.by_arrival(self._scan(monitor), plan.LABELS.id, window)
+            labels = self._index.by_arrival(self._scan(monitor), LABELS.id, window)
             at = maturity.mature_at(window.end, delay, labels, monitor.maturity)
             known = [cell.known_by for cell in labels if cell.known_by is not None]
             moments += [min(moment, last) for moment in (*known, at or last)]
@@ -192,17 +191,17 @@ class Reader:
         """Why the reference cannot be compared with yet; empty when it can, or is not needed."""
         if not monitor.needs_reference:
             return ""
-        return self.frozen.waits(as_of, labelled=monitor.metric.needs_labels)
+        return self.frozen.waits(as_of, labelled=monitor.measures.needs_labels)
 
     # Readings
 
     def read(self, monitor: Monitor, window: Window, as_of: datetime, mature: bool) -> list[Reading]:
         """Everybody first, then group by group. Of a window without rows there is one thing to say."""
-        if monitor.metric is not Metric.VOLUME and not self.rows(monitor, window):
+        if not monitor.measures.of_arrivals and not self.rows(monitor, window):
             nothing = NotComputable("not computable: no rows arrived in this window")
-            return [Reading(monitor.metric.value, None, nothing, WindowStatus.NOT_COMPUTABLE, 0, None)]
-        if monitor.metric.compares_groups:
-            return [*self._compare(monitor, window, as_of, mature), *self._coverage(monitor, window)]
+            return [Reading(monitor.metric, None, nothing, WindowStatus.NOT_COMPUTABLE, 0, None)]
+        if (by := monitor.measures.compares) is not None:
+            return [*self._compare(monitor, by, window, as_of, mature), *self._coverage(monitor, window)]
         groups: list[Group | None] = [None]
         if monitor.group_by:
             groups += self._groups(monitor, [window])
@@ -216,22 +215,22 @@ class Reader:
         unknown = sum(n for group, n in sizes.items() if MISSING_GROUP in group)
         if not monitor.group_by or (not unknown and monitor.min_coverage is None):
             return
-        found = quality.share(rows - unknown, rows, "rows", monitor.confidence)
+        found = share(rows - unknown, rows, "rows", monitor.confidence)
         judged = monitor.min_coverage is not None
         yield Reading(COVERAGE, None, found, _status(found), rows, None, judged, unknown)
 
     def _rows_of(self, monitor: Monitor, window: Window, group: Group | None) -> int:
-        return int(self._count(monitor, plan.VOLUME, [window], group=group)[0])
+        return int(self._count(monitor, VOLUME, [window], group=group)[0])
 
     def _one(
         self, monitor: Monitor, window: Window, as_of: datetime, mature: bool, group: Group | None
     ) -> Reading:
-        quantity = monitor.metric.value
-        if not monitor.metric.needs_labels:
-            rows = int(self._count(monitor, plan.VOLUME, [window], group=group)[0])
+        quantity = monitor.metric
+        if not monitor.measures.needs_labels:
+            rows = int(self._count(monitor, VOLUME, [window], group=group)[0])
             found: Measured
             cut = self.cut(monitor, window)
-            if monitor.metric is Metric.VOLUME and cut:
+            if monitor.measures.of_arrivals and cut:
                 found = NotComputable(f"not computable: the log {cut} inside this window", rows)
             else:
                 found = self.measure(monitor, [window], as_of, group)
@@ -249,12 +248,12 @@ class Reader:
         self, monitor: Monitor, window: Window, as_of: datetime, group: Group | None
     ) -> tuple[Measured, WindowStatus]:
         """What can be said before the labels are in."""
-        from holdfast.detect.metrics import estimate
+        from holdfast.metrics import estimate
 
         if self.frozen.estimates(monitor) and not self.frozen.waits(as_of, labelled=False):
             counts = self._count(monitor, scores(self.frozen), [window], group=group)
             chances = self.frozen.chances_at(as_of)
-            found = estimate.estimate(monitor.metric, counts, chances, monitor.confidence)
+            found = estimate.estimate(monitor.measures, counts, chances, monitor.confidence)
             if isinstance(found, Value):
                 return found, WindowStatus.ESTIMATED
         labelled, _ = self._labelled(monitor, window, as_of, group)
@@ -264,120 +263,56 @@ class Reader:
         self, monitor: Monitor, windows: Sequence[Window], as_of: datetime | None, group: Group | None = None
     ) -> Measured:
         """The metric over these windows taken together, with the labels known at `as_of`."""
-        if monitor.metric in (Metric.DRIFT, Metric.UNSEEN) and (waits := self.waits(monitor, as_of)):
-            rows = self._count(monitor, plan.VOLUME, windows, as_of, group)
+        if monitor.measures.needs_reference and (waits := self.waits(monitor, as_of)):
+            rows = self._count(monitor, VOLUME, windows, as_of, group)
             return NotComputable(f"not computable: {waits}", int(rows[0]))
-        item = main_item(monitor, self.log, self.frozen)
-        counts = self._count(monitor, item, windows, as_of, group)
-        if monitor.metric is Metric.DRIFT:
-            return self._drift(monitor, item, counts, windows, group)
-        if monitor.metric is Metric.MISSING:
-            rows = self._count(monitor, plan.VOLUME, windows, as_of, group)
-            return quality.share(counts[0], rows[0], "rows", monitor.confidence)
-        return self._metric(monitor, counts)
+        return self._measured(monitor, lambda item: self._count(monitor, item, windows, as_of, group), group)
 
     def measure_reference(
         self, monitor: Monitor, group: Group | None = None, as_of: datetime | None = None
     ) -> Measured:
         """The metric over the reference; not computable where that has nothing to say, or not yet."""
-        if monitor.metric in (Metric.DRIFT, Metric.UNSEEN) or monitor.metric.compares_groups:
+        if monitor.measures.is_comparison:
             return NotComputable("is itself compared with the reference")
-        if monitor.metric is Metric.VOLUME:
+        if monitor.measures.of_arrivals:
             return NotComputable("the rows of a reference say nothing of those of a window")
-        if waits := self.frozen.waits(as_of, labelled=monitor.metric.needs_labels):
+        if waits := self.frozen.waits(as_of, labelled=monitor.measures.needs_labels):
             return NotComputable(waits)
-        item = main_item(monitor, self.log, self.frozen)
-        counts = self._of_reference(monitor, item, group)
-        if monitor.metric is Metric.MISSING:
-            rows = self._of_reference(monitor, plan.VOLUME, group)
-            return quality.share(counts[0], rows[0], "rows", monitor.confidence)
-        return self._metric(monitor, counts)
+        return self._measured(monitor, lambda item: self._of_reference(monitor, item, group), group)
 
-    def _metric(self, monitor: Monitor, counts: Counts) -> Measured:
-        confidence = monitor.confidence
-        match monitor.metric:
-            case Metric.ACCURACY:
-                return performance.accuracy(counts, confidence)
-            case Metric.PRECISION:
-                return performance.precision(counts, confidence)
-            case Metric.RECALL:
-                return performance.recall(counts, confidence)
-            case Metric.F1:
-                return performance.f1(counts, confidence)
-            case Metric.AUC:
-                return performance.auc(counts, confidence)
-            case Metric.MEAN:
-                return quality.mean(counts, moments(monitor, self.frozen).centre, confidence)
-            case Metric.RATE:
-                return quality.share(counts[0], counts[1], "values in the column", confidence)
-            case Metric.SELECTION_RATE:
-                return quality.share(counts[0], counts[1], "predictions", confidence)
-            case Metric.VOLUME:
-                return intervals.poisson(int(counts[0]), confidence)
-            case Metric.UNSEEN:
-                return quality.share(counts[-2], sum(counts[:-1]), "values in the column", confidence)
-        raise AssertionError(f"{monitor.metric} is read elsewhere")
-
-    def _drift(
-        self, monitor: Monitor, item: Item, counts: Counts, windows: Sequence[Window], group: Group | None
-    ) -> Measured:
-        from holdfast.detect.metrics import drift
-
-        reference = self._of_reference(monitor, item, group)
-        match monitor.drift_method:
-            case DriftMethod.PSI:
-                return drift.psi(reference, counts, monitor.confidence)
-            case DriftMethod.JENSEN_SHANNON:
-                return drift.jensen_shannon(reference, counts, monitor.confidence)
-            case DriftMethod.KS:
-                return drift.ks(reference, counts, monitor.confidence)
-        edges = self.frozen.edges_of(monitor)
-        tails = plan.Tails(monitor.column or "", edges[0], edges[-1])
-        return drift.wasserstein(
-            reference,
-            counts,
-            edges,
-            (self._of_reference(monitor, tails, group), self._count(monitor, tails, windows, group=group)),
-            self._unit(monitor, windows, group),
-            monitor.confidence,
-        )
-
-    def _unit(self, monitor: Monitor, windows: Sequence[Window], group: Group | None) -> float:
-        """What distances are measured in: the reference's standard deviation, where it has one."""
-        item = moments(monitor, self.frozen)
-        reference = self._of_reference(monitor, item, group)
-        deviation = quality.deviation(reference)
-        # Of one value only, rounding may leave a trace.
-        if deviation > 1e-9 * max(1.0, abs(item.centre)):
-            return deviation
-        return quality.pooled_deviation(reference, self._count(monitor, item, windows, group=group))
+    def _measured(self, monitor: Monitor, counted: Callable[[Item], Counts], group: Group | None) -> Measured:
+        """The metric as it reads what was counted."""
+        assert monitor.measures.read is not None, "who compares groups is read by them"
+        ground = self.frozen.ground(monitor, self.log.table)
+        reference = partial(self._of_reference, monitor, group=group)
+        return monitor.measures.read(Found(ground, monitor.confidence, counted, reference))
 
     # Groups compared
 
-    def _compare(self, monitor: Monitor, window: Window, as_of: datetime, mature: bool) -> list[Reading]:
-        item = main_item(monitor, self.log, self.frozen)
+    def _compare(
+        self, monitor: Monitor, by: Comparing, window: Window, as_of: datetime, mature: bool
+    ) -> list[Reading]:
+        item = self._main_item(monitor)
         labelled, rows = self._labelled(monitor, window, as_of, None) if item.labelled else (0, 0)
-        share = labelled / rows if rows else None
+        known = labelled / rows if rows else None
         if item.labelled and not mature:
             pending = NotComputable("pending", labelled)
-            return [Reading(monitor.metric.value, None, pending, WindowStatus.PENDING, labelled, share)]
+            return [Reading(monitor.metric, None, pending, WindowStatus.PENDING, labelled, known)]
         counts = self._by_group(monitor, item, window, as_of)
         found, comparison = comparing.compare(
             monitor,
+            by,
             counts,
             self._reference_by_group(monitor, item, as_of),
             self._before(monitor, item, window, as_of),
         )
-        rows = sum(comparing.size(own) for own in comparison.compared.values())
-        readings = [
-            Reading(monitor.metric.value, None, found, _status(found), rows, share, comparison=comparison)
-        ]
+        rows = sum(size(own) for own in comparison.compared.values())
+        readings = [Reading(monitor.metric, None, found, _status(found), rows, known, comparison=comparison)]
         for group, own in counts.items():
-            for quantity, rate in comparing.rates(monitor.metric).items():
-                measured = rate(own, monitor.confidence)
-                size = comparing.size(own)
+            for rate in by.rates:
+                measured, n = rate.read(own, monitor.confidence), size(own)
                 readings.append(
-                    Reading(quantity, group, measured, _status(measured), size, share, judged=False)
+                    Reading(rate.name, group, measured, _status(measured), n, known, judged=False)
                 )
         return readings
 
@@ -407,8 +342,12 @@ class Reader:
 
     # Counts
 
+    def _main_item(self, monitor: Monitor) -> Item:
+        """What the metric itself is computed from."""
+        return items(monitor, self.log, self.frozen)[0]
+
     def _scan(self, monitor: Monitor, labelled: bool | None = None, grouped: bool = True) -> str:
-        labelled = monitor.metric.needs_labels if labelled is None else labelled
+        labelled = monitor.measures.needs_labels if labelled is None else labelled
         return plan.scan_id(monitor.window, monitor.group_by if grouped else (), labelled)
 
     def _count(
@@ -419,41 +358,41 @@ class Reader:
         as_of: datetime | None = None,
         group: Group | None = None,
     ) -> Counts:
-        if item == plan.VOLUME:
+        if item == VOLUME:
             scan = self._scan(monitor)
-        elif isinstance(item, plan.Ranks):
+        elif not item.adds_up:
             scan = self._scan(monitor, grouped=group is not None)
             group = group or ()
         else:
             scan = self._scan(monitor, item.labelled)
-        if isinstance(item, plan.Ranks):
+        if not item.adds_up:
             return self._index.newest(scan, item.id, windows, item.size, as_of, group)
         return self._index.total(scan, item.id, windows, item.size, item.hide, as_of, group)
 
     def _of_reference(self, monitor: Monitor, item: Item, group: Group | None) -> Counts:
-        grouping = monitor.group_by if group is not None or not isinstance(item, plan.Ranks) else ()
+        grouping = monitor.group_by if group is not None or item.adds_up else ()
         scan = plan.scan_id(None, grouping, item.labelled)
         return self._reference.total(scan, item.id, [WHOLE], item.size, item.hide, None, group)
 
     def has(self, monitor: Monitor, window: Window) -> bool:
         """Whether what the monitor is computed from is known of the window: it was counted, or there was
         nothing to count. A day without rows is a complete day."""
-        item = main_item(monitor, self.log, self.frozen)
-        scan = self._scan(monitor, item.labelled, grouped=not isinstance(item, plan.Ranks))
+        item = self._main_item(monitor)
+        scan = self._scan(monitor, item.labelled, grouped=item.adds_up)
         if self._index.has(scan, item.id, window):
             return True
         known = self._known.get(self._scan(monitor))
         is_known = window.end > self.log.first and (known is None or window.start >= known)
-        return is_known and not self._index.has(self._scan(monitor), plan.VOLUME.id, window)
+        return is_known and not self._index.has(self._scan(monitor), VOLUME.id, window)
 
     def _groups(self, monitor: Monitor, windows: Sequence[Window]) -> list[Group]:
-        return self._index.groups(self._scan(monitor), plan.VOLUME.id, windows)
+        return self._index.groups(self._scan(monitor), VOLUME.id, windows)
 
     def _labelled(
         self, monitor: Monitor, window: Window, as_of: datetime, group: Group | None
     ) -> tuple[int, int]:
         """Labelled rows and all rows."""
-        counts = self._count(monitor, plan.LABELS, [window], as_of, group)
+        counts = self._count(monitor, LABELS, [window], as_of, group)
         return int(counts[0] + counts[1]), int(sum(counts))
 
 

@@ -6,20 +6,13 @@ from collections.abc import Iterable, Sequence
 
 from holdfast import wording
 from holdfast.detect.alarms import Period, Verdict
-from holdfast.detect.cells import Group
 from holdfast.detect.comparing import Comparison
 from holdfast.detect.measurement import shown
-from holdfast.detect.metrics.intervals import Value
 from holdfast.detect.reading import Reach, Reading
-from holdfast.prepare.systems import DriftMethod, Metric, Monitor, Rows
+from holdfast.metrics.intervals import Value
+from holdfast.metrics.items import Group
+from holdfast.prepare.systems import Monitor, Rows
 from holdfast.prepare.terms import COVERAGE
-
-_NAMES = {
-    DriftMethod.PSI: "PSI",
-    DriftMethod.KS: "Kolmogorov–Smirnov distance",
-    DriftMethod.JENSEN_SHANNON: "Jensen–Shannon distance",
-    DriftMethod.WASSERSTEIN: "Wasserstein distance (in standard deviations)",
-}
 
 
 def judged(monitor: Monitor, reading: Reading, verdicts: Sequence[Verdict]) -> str:
@@ -84,11 +77,8 @@ def subject(monitor: Monitor, reading: Reading) -> str:
     """`Accuracy`, `PSI of income`, `Recall for region=north`."""
     if reading.quantity == COVERAGE:
         return f"Coverage of {', '.join(monitor.group_by)}"
-    words = reading.quantity.replace("_", " ").capitalize()
-    if monitor.metric is Metric.DRIFT:
-        words = _NAMES[monitor.drift_method]
-    elif monitor.metric in (Metric.F1, Metric.AUC):
-        words = monitor.metric.upper()
+    own = reading.quantity == monitor.metric
+    words = wording.capital(monitor.measures.words if own else reading.quantity.replace("_", " "))
     of = f" of {monitor.column}" if monitor.column else ""
     who = f" for {_group(monitor, reading.group)}" if reading.group else ""
     return f"{words}{of}{who}"
@@ -131,14 +121,13 @@ def _compared(monitor: Monitor, comparison: Comparison) -> Iterable[str]:
             _end("lowest", monitor, comparison, pair.lowest, pair.low, comparison.lowest_was),
             _end("highest", monitor, comparison, pair.highest, pair.high, comparison.highest_was),
         ]
-        if pair.rate == "false_positive_rate":
+        if pair.rate.harms == "highest":
             ends.reverse()
-        said = "; ".join(ends)
-        yield f"{pair.rate.replace('_', ' ').capitalize()} is {said}."
+        yield f"{wording.capital(pair.rate.words)} is {'; '.join(ends)}."
     if comparison.lacking:
         without = ", ".join(
-            f"{_group(monitor, group)} has no {rate.replace('_', ' ')}"
-            for group, rate in sorted(comparison.lacking.items())
+            f"{_group(monitor, group)} has no {comparison.lacking[group].words}"
+            for group in sorted(comparison.lacking)
         )
         yield f"It is a lower bound: {without}."
     if comparison.left_out:

@@ -18,13 +18,15 @@ from typing import Any
 from holdfast.detect import maturity, plan
 from holdfast.detect.cells import WHOLE, Cell, Index
 from holdfast.detect.engines import Engine
-from holdfast.detect.frozen import ALWAYS, NOT_YET, Frozen, edges_key, parts
+from holdfast.detect.frozen import ALWAYS, NOT_YET, Frozen, edges_key, lists_values, parts_of
 from holdfast.detect.log import Log
-from holdfast.detect.metrics import binning
-from holdfast.detect.metrics.binning import FINE, GRID, STRETCHED
 from holdfast.detect.tables import LogError, Table
 from holdfast.detect.wants import wants
-from holdfast.prepare.systems import LABELS_WITHIN, PREDICTED, Columns, Maturity, Metric, Monitor
+from holdfast.metrics import binning
+from holdfast.metrics.binning import FINE, GRID, STRETCHED
+from holdfast.metrics.items import LABELS, Item, ScoreBins
+from holdfast.metrics.metric import Freezes, Need
+from holdfast.prepare.systems import LABELS_WITHIN, Columns, Maturity, Monitor
 from holdfast.problems import shown
 
 MOST_VALUES = 1000
@@ -67,7 +69,7 @@ def _as_read(columns: Columns) -> dict[str, Any]:
 
 def rules_of(monitors: Iterable[Monitor]) -> list[Maturity]:
     """How long monitors wait for labels."""
-    return [monitor.maturity for monitor in monitors if monitor.metric.needs_labels]
+    return [monitor.maturity for monitor in monitors if monitor.measures.needs_labels]
 
 
 def freeze(
@@ -146,7 +148,7 @@ def _missing(needs: _Needs, frozen: Frozen) -> _Needs:
 
 def _without_labelled(frozen: Frozen) -> Frozen:
     """Without what labels said before they were complete."""
-    labelled = {scan for scan, item in frozen.counted if item == plan.LABELS.id}
+    labelled = {scan for scan, item in frozen.counted if item == LABELS.id}
     return replace(
         frozen,
         cells=tuple(cell for cell in frozen.cells if cell.scan not in labelled),
@@ -170,8 +172,8 @@ def _ripeness(
         return over, NOT_YET
     if not rules or table.label_column is None:
         return over, over
-    cells = engine.count(table, plan.Scan(None, (), True, (plan.LABELS,)), as_of=as_of)
-    labels = [cell for cell in cells if cell.item == plan.LABELS.id]
+    cells = engine.count(table, plan.Scan(None, (), True, (LABELS,)), as_of=as_of)
+    labels = [cell for cell in cells if cell.item == LABELS.id]
     wait = log.config.labels.within if log.config.labels else LABELS_WITHIN
     last = over + wait
     reached = [maturity.mature_at(table.until, delay, labels, rule) or last for rule in rules]
@@ -185,16 +187,14 @@ def _needs(log: Log, monitors: Iterable[Monitor]) -> _Needs:
     centres: dict[str, None] = {}
     scores = False
     for monitor in monitors:
-        column = monitor.column or ""
-        if monitor.metric is Metric.UNSEEN or (
-            monitor.metric is Metric.DRIFT and log.table.is_category(column)
-        ):
+        column, parts = monitor.column or "", parts_of(monitor, log.table)
+        if parts is not None:
+            edges[column, parts] = None
+        if lists_values(monitor, log.table):
             values[column] = None
-        elif monitor.metric is Metric.DRIFT:
-            edges[column, parts(monitor)] = None
-        if monitor.metric is Metric.MEAN or monitor.measures_distance:
+        if Freezes.CENTRE in monitor.measures.freezes:
             centres[column] = None
-        scores = scores or monitor.metric in binning.ESTIMABLE
+        scores = scores or monitor.measures.estimate is not None
     return _Needs(tuple(edges), tuple(values), tuple(centres), scores and _has_chances(log))
 
 
@@ -291,11 +291,11 @@ def _with_chances(frozen: Frozen, log: Log, engine: Engine) -> Frozen:
     edges = frozen.score_edges or edges_at(engine.quantiles(table, [score], SCORE_PARTS)[score])
     known_chances = None
     if table.label_column is not None and frozen.labels_ripe != NOT_YET:
-        item = plan.ScoreBins(edges, "label")
+        item = ScoreBins(edges, "label")
         known = frozen.labels_ripe if table.since is not None else None
         cells = engine.count(table, plan.Scan(None, (), True, (item,)), as_of=known)
         counts = Index(cells).total(plan.scan_id(None, (), True), item.id, [WHOLE], item.size, item.hide)
-        from holdfast.detect.metrics import estimate  # its arrays are for what is computed
+        from holdfast.metrics import estimate  # its arrays are for what is computed
 
         known_chances = estimate.calibration(counts[: item.size // 2], counts[item.size // 2 :])
     return replace(
@@ -326,7 +326,7 @@ def _counted(
     for scan in plan.scans(missing):
         cells += engine.count(table, scan, as_of=as_of)
         keys |= {(scan.id, item.id) for item in scan.items}
-    for group_by in sorted({group_by for _, group_by, item in missing if item == plan.RANKS}):
+    for group_by in sorted({group_by for _, group_by, item in missing if not item.adds_up}):
         cells += engine.ranks(table, plan.Scan(None, group_by, True), {WHOLE: as_of})
     # Every scan counts its rows; those that it shares with what is frozen are frozen already.
     old = set(frozen.counted)
@@ -334,7 +334,7 @@ def _counted(
     return replace(frozen, cells=(*frozen.cells, *fresh), counted=(*frozen.counted, *sorted(keys - old)))
 
 
-_Wish = tuple[None, tuple[str, ...], plan.Item]
+_Wish = tuple[None, tuple[str, ...], Item]
 
 
 def _uncounted(log: Log, table: Table, monitor: Monitor, frozen: Frozen) -> list[_Wish]:
@@ -354,18 +354,18 @@ def _uncounted(log: Log, table: Table, monitor: Monitor, frozen: Frozen) -> list
     return []
 
 
-def _key_of(_: None, group_by: tuple[str, ...], item: plan.Item) -> tuple[str, str]:
+def _key_of(_: None, group_by: tuple[str, ...], item: Item) -> tuple[str, str]:
     return plan.scan_id(None, group_by, item.labelled), item.id
 
 
 def _serves(table: Table, monitor: Monitor) -> bool:
     """Whether the monitor's metric can be taken of the reference as well."""
-    roles = table.roles
+    metric, roles = monitor.measures, table.roles
     needed = [*monitor.group_by, *([monitor.column] if monitor.column else [])]
-    if monitor.metric is Metric.AUC:
+    if Need.SCORES in metric.needs:
         needed.append(roles.score or "")
-    elif monitor.metric.needs_labels or monitor.metric in PREDICTED:
+    if Need.PREDICTIONS in metric.needs:
         needed.append(roles.prediction or "")
-    if monitor.metric is Metric.VOLUME or (monitor.metric.needs_labels and table.label_column is None):
+    if metric.of_arrivals or (metric.needs_labels and table.label_column is None):
         return False
     return all(name in table.columns for name in needed)

@@ -17,9 +17,8 @@ from holdfast.detect.marks import Mark, Test
 from holdfast.detect.reference import MOST_VALUES
 from holdfast.detect.tables import Table
 from holdfast.incident.events import AlertFacts
-from holdfast.prepare.systems import Metric, Monitor, System
-
-_OF_THE_REFERENCE = (Metric.UNSEEN, Metric.DRIFT)
+from holdfast.metrics.metric import Marks
+from holdfast.prepare.systems import Monitor, System
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ class Touched:
 def needs_reference(system: System, alerts: Iterable[AlertFacts]) -> bool:
     """Whether a mark of these alerts is told from the reference."""
     monitors = (system.monitor(alert.monitor) for alert in alerts)
-    return any(one is not None and one.metric in _OF_THE_REFERENCE for one in monitors)
+    return any(one is not None and one.measures.needs_reference for one in monitors)
 
 
 def by_alerts(system: System, log: Log, engine: Engine, alerts: Sequence[AlertFacts]) -> Touched:
@@ -55,19 +54,19 @@ def by_alerts(system: System, log: Log, engine: Engine, alerts: Sequence[AlertFa
 
 def _is_partial(monitor: Monitor, mark: Mark) -> bool:
     """Drift also moves values to where they may lie; those rows look like any other."""
-    return monitor.metric is Metric.DRIFT and mark.test is not None
+    return monitor.measures.marks is Marks.OUTSIDE and mark.test is not None
 
 
 def _mark(monitor: Monitor, alert: AlertFacts, log: Log, engine: Engine) -> Mark | None:
     column = monitor.column or ""
-    match monitor.metric:
-        case Metric.MISSING:
+    match monitor.measures.marks:
+        case Marks.MISSING:
             return _within(alert, Mark(f"{column} is missing", test=Test.MISSING, column=column))
-        case Metric.RATE:
+        case Marks.HITS:
             return _of_rate(monitor, alert, column)
-        case Metric.UNSEEN:
+        case Marks.UNSEEN:
             return _within(alert, _unseen(column, log.reference, engine))
-        case Metric.DRIFT if not alert.group:
+        case Marks.OUTSIDE if not alert.group:
             category = log.table.is_category(column)
             told = _unseen if category else _outside
             return told(column, log.reference, engine)

@@ -14,7 +14,7 @@ from holdfast import wording
 from holdfast.detect.alarms.relative import compared_with
 from holdfast.detect.records import alerts, measurements
 from holdfast.prepare import durations
-from holdfast.prepare.systems import Metric, Monitor, Rows, System
+from holdfast.prepare.systems import Monitor, Rows, System
 
 _LENGTHS = {timedelta(hours=1): "hourly", timedelta(days=1): "daily", timedelta(weeks=1): "weekly"}
 
@@ -51,6 +51,12 @@ def _heard(conn: Connection, system: str) -> list[str]:
     return sorted(row.monitor for row in conn.execute(union(*told)))
 
 
+def measured_said(monitor: Monitor) -> str:
+    """What is measured: `Accuracy`, `PSI of income`."""
+    of = f" of {monitor.column}" if monitor.column else ""
+    return wording.capital(f"{monitor.measures.words}{of}")
+
+
 def window_said(monitor: Monitor) -> str:
     """`daily windows`, `windows of 6 hours`, `windows of 5,000 rows`."""
     window = monitor.window
@@ -81,4 +87,4 @@ def _limits(monitor: Monitor) -> Iterator[str]:
 def bound_said(monitor: Monitor, bound: float) -> str:
     """A limit as it was written: `0.80`, `0.025`, `100`."""
     written = len(f"{bound:.4f}".rstrip("0").partition(".")[2])
-    return wording.figure(bound, max(0 if monitor.metric is Metric.VOLUME else 2, written))
+    return wording.figure(bound, max(min(monitor.measures.digits, 2), written))

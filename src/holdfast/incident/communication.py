@@ -320,5 +320,5 @@ def _summary(state: Incident) -> str:
     parts += [alert.reason for alert in state.own_alerts]
     if state.impact and (known := state.impact.people()):
         said = ", ".join(known)
-        parts.append(f"{said[0].upper()}{said[1:]}, as known so far.")
+        parts.append(f"{wording.capital(said)}, as known so far.")
     return " ".join(parts) or state.title

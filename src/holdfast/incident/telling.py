@@ -34,8 +34,7 @@ class Told:
             f"queued to {_who(self.queued)}" if self.queued else "",
             f"{_who([name for name, _ in self.missed])} not reached" if self.missed else "",
         ]
-        said = ", ".join(filter(None, parts))
-        return said[:1].upper() + said[1:]
+        return wording.capital(", ".join(filter(None, parts)))
 
     @property
     def names(self) -> str:

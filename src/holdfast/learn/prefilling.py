@@ -20,7 +20,7 @@ from holdfast.investigate.events import Statement
 from holdfast.investigate.impact import Impact
 from holdfast.learn.remediation import Item, Remediations, Standing
 from holdfast.prepare.terms import ReviewQuestion
-from holdfast.wording import sentence
+from holdfast.wording import capital, sentence
 
 _TOLD = ("alarm", "act", "note")
 """Tones of the timeline's entries that make the story; plain ones are machinery."""
@@ -128,9 +128,7 @@ def _later(length: timedelta) -> str:
 
 
 def _impact(impact: Impact) -> str:
-    lines = [
-        sentence(f"{said[:1].upper()}{said[1:]}") for said in (impact.newest.said() if impact.newest else [])
-    ]
+    lines = [sentence(capital(said)) for said in (impact.newest.said() if impact.newest else [])]
     lines += [f"The number of people affected: {'; '.join(impact.said())}."] if impact.said() else []
     if impact.count:
         line = impact.count.line()

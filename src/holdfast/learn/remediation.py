@@ -29,7 +29,7 @@ from holdfast.people import Actor
 from holdfast.prepare import durations
 from holdfast.prepare.playbook import Playbook
 from holdfast.prepare.roster import Roster
-from holdfast.prepare.systems import Metric, Monitor, System
+from holdfast.prepare.systems import Monitor, System
 from holdfast.prepare.terms import RemediationKind
 from holdfast.problems import NotAllowed, did_you_mean
 
@@ -348,12 +348,12 @@ def _fixed(wanted: Wanted, playbook: Playbook, system: System | None) -> Verific
         method=Method.MONITOR,
         how=f"{said}, {durations.spoken(lasting)} at least" if lasting else said,
         monitor=wanted.monitor,
-        quantity=monitor.metric.value,
+        quantity=monitor.metric,
         below=monitor.limit.below if monitor.limit else None,
         above=monitor.limit.above if monitor.limit else None,
         windows=windows,
         lasting_seconds=round(lasting.total_seconds()),
-        least_n=0 if monitor.metric is Metric.VOLUME else monitor.least_n,
+        least_n=0 if monitor.measures.of_arrivals else monitor.least_n,
         least_group_n=monitor.min_group,
     )
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Generic, TypeVar, cast
 
 from pydantic import AfterValidator, Field
 
+from holdfast.metrics.metric import Dimension
 from holdfast.people import IncidentRole
 from holdfast.prepare.documents import Entry
 from holdfast.prepare.durations import Duration
@@ -23,7 +24,6 @@ from holdfast.prepare.terms import (
     Category,
     ContainmentKind,
     Delivery,
-    Dimension,
     EvidenceKind,
     FactorGroup,
     Frozen,

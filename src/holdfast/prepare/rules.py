@@ -25,10 +25,11 @@ from typing import Any
 
 from cel_expr_python import cel
 
+from holdfast.metrics import METRICS
+from holdfast.metrics.metric import Dimension, Metric
 from holdfast.prepare.comparing import TEXT, Comparison, alternatives, comparisons, conjunctions
 from holdfast.prepare.grouped import mapped
-from holdfast.prepare.systems import DriftMethod, Metric
-from holdfast.prepare.terms import CANNOT_MEASURE, COVERAGE, MONITORING, Category, Dimension, Severity
+from holdfast.prepare.terms import CANNOT_MEASURE, COVERAGE, MONITORING, Category, Severity
 from holdfast.problems import did_you_mean
 
 LONGEST = 1_000
@@ -91,9 +92,6 @@ class Source(StrEnum):
     PERSON = "person"
 
 
-METRICS = (*(metric for metric in Metric if metric is not Metric.DRIFT), *DriftMethod)
-"""What an alert calls its metric: drift by the method that measures it."""
-
 VARIABLES: tuple[Variable, ...] = (
     Variable("alert.dimension", str, "what the monitor watches", (*Dimension, MONITORING)),
     Variable("alert.monitor", str, "id of the monitor that raised the alert"),
@@ -101,7 +99,7 @@ VARIABLES: tuple[Variable, ...] = (
         "alert.metric",
         str,
         "name of the measured metric, for example accuracy or psi; coverage: rows whose group is known",
-        (*METRICS, COVERAGE, CANNOT_MEASURE),
+        (*(metric.name for metric in METRICS), COVERAGE, CANNOT_MEASURE),
     ),
     Variable("alert.value", float, "the measured value"),
     Variable("alert.limit", float, "the limit the monitor states"),
@@ -392,9 +390,9 @@ def _narrowed(variable: Variable, together: Sequence[Comparison]) -> Variable:
 _OF_WHAT = ("alert.metric", "alert.dimension")
 
 
-def _measured(together: Sequence[Comparison]) -> set[Metric | DriftMethod] | None:
+def _measured(together: Sequence[Comparison]) -> set[Metric] | None:
     """The metrics that an alert may be of where all of this holds; None where nothing says."""
-    said: dict[str, set[Metric | DriftMethod]] = {}
+    said: dict[str, set[Metric]] = {}
     for one in together:
         if one.sign == "==" and one.fact in _OF_WHAT:
             known = {metric for metric in METRICS if one.literal == _called(metric, one.fact)}
@@ -402,10 +400,8 @@ def _measured(together: Sequence[Comparison]) -> set[Metric | DriftMethod] | Non
     return set.intersection(*said.values()) if said else None
 
 
-def _called(metric: Metric | DriftMethod, fact: str) -> str:
-    if fact == "alert.metric":
-        return metric.value
-    return (metric.dimension if isinstance(metric, Metric) else Dimension.DRIFT).value
+def _called(metric: Metric, fact: str) -> str:
+    return metric.name if fact == "alert.metric" else metric.dimension.value
 
 
 _ENVIRONMENT = """\

@@ -8,10 +8,11 @@ columns exist is checked when the log is opened (`holdfast.detect.log`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from math import inf, log, sqrt
+from math import inf
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -26,12 +27,15 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import core_schema
 
+from holdfast import metrics
+from holdfast.metrics.metric import Metric, Need, Worse
 from holdfast.people import IncidentRole
 from holdfast.prepare import durations
 from holdfast.prepare.documents import Entry
 from holdfast.prepare.durations import Duration
-from holdfast.prepare.terms import ContainmentKind, Dimension
+from holdfast.prepare.terms import ContainmentKind
 from holdfast.problems import Fault, form, shown
 
 Text = Annotated[str, Field(min_length=1)]
@@ -244,137 +248,21 @@ class PredictionLog(Entry):
 
 # Monitors
 
-MIN_N = 30
-"""Rows that a window must have to be judged, where nothing else is said."""
-PSI_ROWS = 10
-"""Rows for each bin that PSI needs: its logarithms make much of a bin that chance left empty."""
+
+@dataclass(frozen=True, slots=True)
+class _OneOf:
+    """One of these words: in the schema, and in the fault."""
+
+    words: Sequence[str]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        return core_schema.literal_schema(list(self.words))
 
 
-class Metric(StrEnum):
-    """What a monitor measures."""
-
-    ACCURACY = "accuracy"
-    PRECISION = "precision"
-    RECALL = "recall"
-    F1 = "f1"
-    AUC = "auc"
-    MEAN = "mean"
-    """Mean of a column of numbers."""
-    RATE = "rate"
-    """Share of rows in which a true-or-false column is true, such as a click."""
-    SELECTION_RATE = "selection_rate"
-    """Share of positive predictions."""
-    VOLUME = "volume"
-    MISSING = "missing"
-    UNSEEN = "unseen"
-    """Share of values of a column that the reference does not have."""
-    DRIFT = "drift"
-    PARITY_DIFFERENCE = "demographic_parity_difference"
-    PARITY_RATIO = "demographic_parity_ratio"
-    EQUALISED_ODDS = "equalised_odds"
-
-    @property
-    def dimension(self) -> Dimension:
-        for dimension, metrics in _DIMENSIONS.items():
-            if self in metrics:
-                return dimension
-        return Dimension.PERFORMANCE
-
-    @property
-    def needs_labels(self) -> bool:
-        return self in _LABELLED
-
-    @property
-    def needs_column(self) -> bool:
-        return self in _OF_A_COLUMN
-
-    @property
-    def is_rate(self) -> bool:
-        """Whether it is a count out of a count, which the e-detector can follow."""
-        return self in _RATES
-
-    @property
-    def compares_groups(self) -> bool:
-        return self in _DIMENSIONS[Dimension.FAIRNESS]
-
-    @property
-    def worse(self) -> Worse | None:
-        """In which direction the metric gets worse wherever it is used; None where that depends."""
-        return _WORSE.get(self)
-
-    @property
-    def range(self) -> tuple[float, float]:
-        """The least and the greatest value it can take, drift by whatever method."""
-        return _UNBOUNDED.get(self, (0.0, 1.0))
-
-
-Worse = Literal["down", "up", "either"]
-"""In which direction a value gets worse."""
-_DIMENSIONS = {
-    Dimension.QUALITY: {Metric.MISSING, Metric.UNSEEN},
-    Dimension.DRIFT: {Metric.DRIFT},
-    Dimension.FAIRNESS: {Metric.PARITY_DIFFERENCE, Metric.PARITY_RATIO, Metric.EQUALISED_ODDS},
-    Dimension.OPERATIONS: {Metric.VOLUME},
-}
-_LABELLED = {
-    Metric.ACCURACY,
-    Metric.PRECISION,
-    Metric.RECALL,
-    Metric.F1,
-    Metric.AUC,
-    Metric.EQUALISED_ODDS,
-}
-PREDICTED = frozenset({Metric.SELECTION_RATE, Metric.PARITY_DIFFERENCE, Metric.PARITY_RATIO})
-"""Metrics of the predictions alone."""
-_OF_A_COLUMN = {Metric.MEAN, Metric.RATE, Metric.MISSING, Metric.UNSEEN, Metric.DRIFT}
-_RATES = {
-    Metric.ACCURACY,
-    Metric.PRECISION,
-    Metric.RECALL,
-    Metric.RATE,
-    Metric.SELECTION_RATE,
-    Metric.MISSING,
-    Metric.UNSEEN,
-}
-
-
-_WORSE: dict[Metric, Worse] = {
-    Metric.ACCURACY: "down",
-    Metric.PRECISION: "down",
-    Metric.RECALL: "down",
-    Metric.F1: "down",
-    Metric.AUC: "down",
-    Metric.PARITY_RATIO: "down",
-    Metric.MISSING: "up",
-    Metric.UNSEEN: "up",
-    Metric.DRIFT: "up",
-    Metric.PARITY_DIFFERENCE: "up",
-    Metric.EQUALISED_ODDS: "up",
-}
-_UNBOUNDED = {Metric.MEAN: (-inf, inf), Metric.VOLUME: (0.0, inf), Metric.DRIFT: (0.0, inf)}
-"""Every other metric lies between 0 and 1; each method of drift says its own range."""
-
-
-class DriftMethod(StrEnum):
-    """How two distributions are compared; definitions in `holdfast.detect.metrics.drift`."""
-
-    PSI = "psi"
-    KS = "ks"
-    JENSEN_SHANNON = "jensen_shannon"
-    WASSERSTEIN = "wasserstein"
-
-    @property
-    def range(self) -> tuple[float, float]:
-        """The least and the greatest value it can take."""
-        return 0.0, _LARGEST.get(self, inf)
-
-
-_LARGEST = {
-    DriftMethod.KS: 1.0,
-    DriftMethod.JENSEN_SHANNON: sqrt(log(2)),
-    # No share counts as less than 1 in 10,000.
-    DriftMethod.PSI: 2 * log(10_000),
-}
+MetricName = Annotated[str, _OneOf(metrics.WRITTEN)]
+"""What a monitor measures, as a file says it."""
+MethodName = Annotated[str, _OneOf(tuple(metrics.METHODS))]
+"""Which it is of several metrics that a file calls the same."""
 
 
 class Rows(Entry):
@@ -490,7 +378,7 @@ class Monitor(Entry):
 
     id: Name
     name: Text
-    metric: Metric
+    metric: MetricName
     window: Window
     reason: Text
     """Why this metric and this threshold."""
@@ -500,7 +388,7 @@ class Monitor(Entry):
     column: Text | None = None
     columns: tuple[Text, ...] | Literal["features"] | None = None
     """Several columns: one monitor for each, named `id.column`."""
-    method: DriftMethod | None = None
+    method: MethodName | None = None
     """How drift is measured; PSI when not stated."""
     bins: int = Field(default=10, ge=2, le=50)
     """Bins of equal mass in the reference, for PSI and Jensen–Shannon; part of the metric's identity."""
@@ -547,24 +435,25 @@ class Monitor(Entry):
         return self
 
     def _check_columns(self) -> None:
+        if self.method is not None and self.metric != metrics.METHODS[self.method]:
+            fix = f"remove method, or use metric: {metrics.METHODS[self.method]}"
+            raise Fault(f"metric {self.metric} takes no method", fix)
         given = (self.column is not None) + (self.columns is not None)
-        if self.metric.needs_column and given != 1:
+        if self.measures.needs_column and given != 1:
             raise Fault(f"metric {self.metric} needs one column or columns", "add for example column: income")
-        if not self.metric.needs_column and given:
+        if not self.measures.needs_column and given:
             raise Fault(f"metric {self.metric} takes no column", "remove it")
-        if self.method is not None and self.metric is not Metric.DRIFT:
-            raise Fault(f"metric {self.metric} takes no method", "remove method, or use metric: drift")
 
     def _check_groups(self) -> None:
-        if self.metric.compares_groups and not self.group_by:
+        if self.measures.compares_groups and not self.group_by:
             raise Fault(f"metric {self.metric} compares groups", "add for example group_by: [gender]")
         if self.min_coverage is not None and not self.group_by:
             raise Fault("min_coverage is about groups, and there are none", "remove it, or add group_by")
 
     def _check_rules(self) -> None:
-        if self.metric is Metric.VOLUME and isinstance(self.window, Rows):
+        if self.measures.of_arrivals and isinstance(self.window, Rows):
             raise Fault(
-                "a window of rows always has as many rows, so its volume says nothing",
+                f"a window of rows always has as many rows, so its {self.measures.words} says nothing",
                 "give window a length, for example window: 1d",
                 ("window",),
             )
@@ -572,21 +461,21 @@ class Monitor(Entry):
             raise Fault(
                 "states no threshold", "add limit, relative or e_detector, for example limit: {below: 0.85}"
             )
-        if self.e_detector and not self.metric.is_rate:
-            rates = ", ".join(sorted(_RATES))
+        if self.e_detector and not self.measures.is_rate:
+            rates = ", ".join(sorted(metric.written for metric in metrics.METRICS if metric.is_rate))
             raise Fault(f"e_detector follows a rate, and {self.metric} is none", f"use it with {rates}")
 
     def _check_relative(self) -> None:
         if self.relative is None:
             return
         against = self.relative.against
-        if self.metric is Metric.VOLUME and against == "reference":
+        if self.measures.of_arrivals and against == "reference":
             raise Fault(
                 "the rows of a reference say nothing of those of a window",
                 "write against: previous, or a length such as against: 7d",
                 ("relative", "against"),
             )
-        if self.metric in (Metric.DRIFT, Metric.UNSEEN) or self.metric.compares_groups:
+        if self.measures.is_comparison:
             raise Fault(f"{self.metric} is itself a comparison", "use limit instead of relative")
         if not isinstance(against, timedelta):
             return
@@ -599,9 +488,9 @@ class Monitor(Entry):
                 f"{durations.show(against)} is not made of whole windows of {durations.show(self.window)}",
                 "make against a multiple of window",
             )
-        if self.metric is Metric.AUC and against != self.window:
+        if not self.measures.adds_up and against != self.window:
             raise Fault(
-                "AUC over several windows is not the sum of theirs",
+                f"{self.measures.words} over several windows is not the sum of theirs",
                 "make against as long as window, or use previous or reference",
             )
 
@@ -627,7 +516,7 @@ class Monitor(Entry):
         rule = self.e_detector
         if rule is None:
             return
-        natural = self.worse or self.metric.worse
+        natural = self.worse or self.measures.worse
         if natural in ("down", "up") and rule.direction != natural:
             raise Fault(
                 f"e_detector looks {rule.direction}, and {self.metric} gets worse {natural}",
@@ -649,7 +538,7 @@ class Monitor(Entry):
     def _check_direction(self) -> None:
         two_sided = self.limit is not None and None not in (self.limit.below, self.limit.above)
         looks = self._looks()
-        if self.worse is None and (two_sided or (self.metric.worse is None and len(looks) > 1)):
+        if self.worse is None and (two_sided or (self.measures.worse is None and len(looks) > 1)):
             raise Fault(
                 "does not say in which direction the value gets worse",
                 "add worse: down, worse: up, or worse: either",
@@ -671,7 +560,7 @@ class Monitor(Entry):
     @property
     def gets_worse(self) -> Worse:
         """In which direction the value gets worse: as stated, else as the metric or its thresholds say."""
-        return self.worse or self.metric.worse or min(self._looks())
+        return self.worse or self.measures.worse or min(self._looks())
 
     def worse_by(self, value: float, normal: float) -> float | None:
         """How much worse than normal, as a share of normal; less than 0 is better. None when normal is 0."""
@@ -684,38 +573,34 @@ class Monitor(Entry):
     @property
     def range(self) -> tuple[float, float]:
         """The least and the greatest value that the metric can take."""
-        if self.metric is Metric.DRIFT:
-            return self.drift_method.range
-        return self.metric.range
+        return self.measures.range
 
     def _range_said(self) -> str:
         low, high = self.range
-        named = self.drift_method.value if self.metric is Metric.DRIFT else self.metric.value
+        named = self.measures.name
         if high == inf:
             return f"{named} is never under {low:g}"
         return f"{named} lies between {low:g} and {high:.4g}"
 
     @property
-    def drift_method(self) -> DriftMethod:
-        return self.method or DriftMethod.PSI
+    def measures(self) -> Metric:
+        """What it measures."""
+        return metrics.of(self.metric, self.method)
 
     @property
     def least_n(self) -> int:
-        """Rows that a window must have to be judged; PSI of a category asks by its values instead of bins."""
-        if self.min_n is not None:
-            return self.min_n
-        of_bins = self.metric is Metric.DRIFT and self.drift_method is DriftMethod.PSI
-        return max(MIN_N, PSI_ROWS * self.bins) if of_bins else MIN_N
+        """Rows that a window must have to be judged; a category is asked by its values instead of bins."""
+        return self.least_rows(self.bins)
 
-    @property
-    def measures_distance(self) -> bool:
-        return self.metric is Metric.DRIFT and self.drift_method is DriftMethod.WASSERSTEIN
+    def least_rows(self, bins: int) -> int:
+        """The same, where its column is cut into so many bins."""
+        return self.measures.least_rows(bins) if self.min_n is None else self.min_n
 
     @property
     def needs_reference(self) -> bool:
         relative = self.relative is not None and self.relative.against == "reference"
         baseline = self.e_detector is not None and self.e_detector.baseline == "reference"
-        return self.metric in (Metric.DRIFT, Metric.UNSEEN) or relative or baseline
+        return self.measures.needs_reference or relative or baseline
 
     def of(self, column: str) -> Monitor:
         """This monitor for one of its columns."""
@@ -849,13 +734,12 @@ class System(Entry):
     def _check_log_serves(self, monitor: Monitor) -> None:
         log = self.prediction_log
         assert log is not None
-        metric, columns = monitor.metric, log.columns
+        metric, columns = monitor.measures, log.columns
         if metric.needs_labels and not log.has_labels:
             raise Fault(f"monitor {monitor.id} needs labels", "add columns.label or labels to prediction_log")
-        wants_prediction = (metric.needs_labels and metric is not Metric.AUC) or metric in PREDICTED
-        if wants_prediction and columns.prediction is None:
+        if Need.PREDICTIONS in metric.needs and columns.prediction is None:
             raise Fault(f"monitor {monitor.id} needs predictions", "add columns.prediction to prediction_log")
-        if metric is Metric.AUC and columns.score is None:
+        if Need.SCORES in metric.needs and columns.score is None:
             raise Fault(f"monitor {monitor.id} needs scores", "add columns.score to prediction_log")
         if monitor.needs_reference and log.reference is None:
             raise Fault(f"monitor {monitor.id} needs a reference", "add reference to prediction_log")

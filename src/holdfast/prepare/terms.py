@@ -162,18 +162,6 @@ class Frozen(StrEnum):
     REFERENCE = "reference"
 
 
-class Dimension(StrEnum):
-    """What a monitor or an alert is about."""
-
-    PERFORMANCE = "performance"
-    QUALITY = "quality"
-    DRIFT = "drift"
-    FAIRNESS = "fairness"
-    OPERATIONS = "operations"
-    EXPLANATION = "explanation"
-    SECURITY = "security"
-
-
 MONITORING = "monitoring"
 """The dimension of an alert about monitoring itself: whether a monitor measures says nothing of the system,
 and opens no incident by a trigger that speaks of the system."""

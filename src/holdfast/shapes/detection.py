@@ -12,9 +12,10 @@ from holdfast.detect import monitoring, records
 from holdfast.detect.handling import MOST
 from holdfast.detect.measurement import WindowStatus
 from holdfast.detect.records import Alert, Newest, Run
-from holdfast.detect.watched import limits_said, window_said
-from holdfast.prepare.systems import Metric, Monitor, System
-from holdfast.prepare.terms import ContainmentKind, Dimension
+from holdfast.detect.watched import limits_said, measured_said, window_said
+from holdfast.metrics.metric import Dimension
+from holdfast.prepare.systems import MetricName, Monitor, System
+from holdfast.prepare.terms import ContainmentKind
 from holdfast.prepare.versions import Applied
 from holdfast.problems import form
 from holdfast.shapes.base import (
@@ -118,7 +119,12 @@ class MonitorListed(Shown):
     system: str
     monitor: str
     name: str
-    metric: Metric
+    metric: MetricName
+    measures: str
+    """In words: `Accuracy`, `PSI of income`."""
+    unit: str
+    digits: int
+    """After the point, where its values are shown."""
     dimension: Dimension
     window: str
     threshold: str
@@ -340,7 +346,10 @@ def _monitor(
         monitor=monitor.id,
         name=monitor.name,
         metric=monitor.metric,
-        dimension=monitor.metric.dimension,
+        measures=measured_said(monitor),
+        unit=monitor.measures.unit,
+        digits=monitor.measures.digits,
+        dimension=monitor.measures.dimension,
         window=window_said(monitor),
         threshold=limits_said(monitor),
         reason=monitor.reason,

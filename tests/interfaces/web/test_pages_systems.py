@@ -11,9 +11,9 @@ import pytest
 from holdfast.application import Application
 from holdfast.detect import watched
 from holdfast.interfaces.web import gauges
+from holdfast.metrics.metric import Dimension
 from holdfast.prepare.playbook import Playbook
 from holdfast.prepare.systems import System
-from holdfast.prepare.terms import Dimension
 from holdfast.prepare.versions import active_playbook, active_systems, apply_workspace, approve_change
 from holdfast.prepare.workspace import load_workspace
 from support.company import HELEN, MAYA, SIGNATURES, VICTOR

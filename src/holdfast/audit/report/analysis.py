@@ -22,12 +22,13 @@ from holdfast.audit.report.blocks import (
     toned,
 )
 from holdfast.audit.report.figures import figure, limit_of, window_of
-from holdfast.audit.report.wordings import capital, rests, words, yes_no
+from holdfast.audit.report.wordings import rests, words, yes_no
 from holdfast.detect.measurement import Measurement
-from holdfast.detect.watched import window_said
+from holdfast.detect.watched import measured_said, window_said
 from holdfast.investigate.events import FinanceImpact, ImpactAssessed, ImpactCounted
 from holdfast.investigate.impact import Impact
 from holdfast.investigate.kept import Kept
+from holdfast.metrics import digits_of
 from holdfast.prepare.systems import Monitor
 
 ROWS = 16
@@ -89,7 +90,7 @@ def _telling(watched: Watched, shown: Any) -> list[Measurement]:
 def _monitor_rows(watched: Watched) -> Iterator[tuple[str, Cell]]:
     config, limit = watched.config, limit_of(watched)
     for alert in watched.alerts:
-        yield f"Alert {alert.alert}", capital(alert.reason)
+        yield f"Alert {alert.alert}", wording.capital(alert.reason)
     if limit:
         yield "Limit", f"{limit.value:g}; harm lies {limit.breached} it"
     if config:
@@ -101,13 +102,14 @@ def _monitor_rows(watched: Watched) -> Iterator[tuple[str, Cell]]:
 
 
 def _measures(config: Monitor) -> str:
-    column = f" of {config.column}" if config.column else ""
-    return f"{words(config.metric.value)}{column}, {window_said(config)}; at least {config.least_n:,} rows"
+    return f"{measured_said(config)}, {window_said(config)}; at least {config.least_n:,} rows"
 
 
 def _measured(one: Measurement, watched: Watched) -> list[Cell]:
     limit = limit_of(watched)
-    value = wording.interval(one.value, one.lower, one.upper, 3, limit.value if limit else None)
+    value = wording.interval(
+        one.value, one.lower, one.upper, digits_of(one.quantity), limit.value if limit else None
+    )
     labelled = "" if one.labelled_share is None else f", {wording.percent(one.labelled_share)} labelled"
     return [
         wording.span(one.window_start, one.window_end),
@@ -200,12 +202,15 @@ def _assessed(fact: ImpactAssessed) -> Iterator[tuple[str, Cell]]:
     sensitive = yes_no(data.sensitive, "sensitive", "not sensitive")
     yield (
         "Data",
-        {"text": f"{capital(touched)} data, {sensitive}", "below": _joined(data.sensitivity, data.misuse)},
+        {
+            "text": f"{wording.capital(touched)} data, {sensitive}",
+            "below": _joined(data.sensitivity, data.misuse),
+        },
     )
     yield "Data breach", yes_no(data.breach)
     rules = fact.compliance
     violated = yes_no(rules.violated, "a requirement is violated", "no requirement is violated")
-    yield "Compliance", {"text": capital(violated), "below": _joined(rules.requirement, rules.fine)}
+    yield "Compliance", {"text": wording.capital(violated), "below": _joined(rules.requirement, rules.fine)}
     yield (
         "Outside notice",
         {"text": yes_no(rules.must_notify, "required", "not required"), "below": rules.duty},
@@ -262,7 +267,10 @@ def cause(dossier: Dossier) -> dict[str, Any]:
         ),
         (
             "Contributing factors",
-            [(capital(one.group.value), one.statement.text, rests(one.statement)) for one in newest.factors],
+            [
+                (wording.capital(one.group.value), one.statement.text, rests(one.statement))
+                for one in newest.factors
+            ],
         ),
     ):
         parts += [heading(title), statements(rows) if rows else prose("None is stated.")]

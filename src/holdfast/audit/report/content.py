@@ -11,7 +11,7 @@ from holdfast.audit.dossier import Dossier
 from holdfast.audit.report import analysis, appendix, response
 from holdfast.audit.report.blocks import Block, Cell, cell, chart, toned
 from holdfast.audit.report.figures import figure
-from holdfast.audit.report.wordings import capital, clock_cell, excerpt, few, persons, sentence
+from holdfast.audit.report.wordings import clock_cell, excerpt, few, persons, sentence
 from holdfast.incident.events import Closed, Dismissed, Resolved
 from holdfast.incident.incident import Incident, Status
 from holdfast.ledger.events import DemonstrationBegan
@@ -58,7 +58,7 @@ def _cover(dossier: Dossier, by: Actor, at: datetime) -> dict[str, Any]:
         "severity": state.severity.label if state.severity else "not classified",
         "rank": state.severity.rank if state.severity else 4,
         "category": state.category.label if state.category else "Category not decided",
-        "status": capital(state.status.value),
+        "status": wording.capital(state.status.value),
         "rows": [[name, cell(value)] for name, value in _cover_rows(dossier, by, at)],
         "rehearsal": rehearsal(dossier),
     }

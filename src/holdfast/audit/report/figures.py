@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
-from math import inf
 
 from holdfast import charts
 from holdfast.audit.dossier import Dossier, Watched
 from holdfast.audit.report.typeface import shown
 from holdfast.detect.measurement import Measurement
-from holdfast.prepare.systems import Metric, Monitor
 
 BEFORE, MOST = 20, 60
 """Windows shown before the first alarm, and altogether."""
 _WIDTH, _HEIGHT = 620, 160
 """Pixels; the width of the text, so that letters have the size of small print."""
-_BOUNDED = {Metric.F1, Metric.AUC}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +48,7 @@ def figure(watched: Watched, dossier: Dossier) -> Figure | None:
         colours=charts.palette("light"),
         width=_WIDTH,
         height=_HEIGHT,
-        bounds=_bounds(watched.config),
+        bounds=watched.config.measures.axis if watched.config else None,
     )
     return Figure(charts.render_svg(spec), f"{watched.name}. {spec['description']}", charts.legend(points))
 
@@ -92,12 +89,3 @@ def _marks(dossier: Dossier) -> list[charts.Mark]:
             charts.Mark(at=dossier.state.opened_at, text=f"{dossier.state.id} opened", kind="incident")
         )
     return marks
-
-
-def _bounds(config: Monitor | None) -> tuple[float, float] | None:
-    """The least and greatest value the metric can take; None where it has no such bounds."""
-    if config is None:
-        return None
-    if config.metric.is_rate or config.metric.compares_groups or config.metric in _BOUNDED:
-        return 0.0, 1.0
-    return (0.0, inf) if config.metric in (Metric.DRIFT, Metric.VOLUME) else None

@@ -21,7 +21,7 @@ from holdfast.audit.report.blocks import (
     table,
     toned,
 )
-from holdfast.audit.report.wordings import capital, clock_cell, words
+from holdfast.audit.report.wordings import clock_cell, words
 from holdfast.audit.walkthrough import Chapter, Step, walk
 from holdfast.contain.containment import Containment, Deed
 from holdfast.contain.events import Check, ContainmentProbed, Effect
@@ -160,13 +160,13 @@ def _escalated(dossier: Dossier) -> Iterator[list[Cell]]:
 def team(dossier: Dossier) -> dict[str, Any]:
     """Who was called, who took over, and what became of every message."""
     handed = [
-        [wording.utc(one.at), capital(words(fact.role)), fact.to.name, one.by.name, fact.reason]
+        [wording.utc(one.at), wording.capital(words(fact.role)), fact.to.name, one.by.name, fact.reason]
         for one, fact in dossier.of(RoleHandedOver)
     ]
     parts = [
         table(
             [("Role", "1fr"), ("Who", "1fr"), ("", "1.4fr")],
-            ([capital(words(one.role)), one.name, one.person] for one in dossier.state.team),
+            ([wording.capital(words(one.role)), one.name, one.person] for one in dossier.state.team),
             "No team was assembled.",
         )
     ]

@@ -11,10 +11,6 @@ from holdfast.incident.incident import ClockState
 from holdfast.investigate.events import Statement
 
 
-def capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
 def words(name: str) -> str:
     """`incident_commander` as people say it."""
     return name.replace("_", " ")

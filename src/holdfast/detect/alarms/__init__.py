@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from holdfast.detect.metrics.intervals import Value
+from holdfast.metrics.intervals import Value
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from math import exp, log
 
 from holdfast.detect.alarms import Verdict
 from holdfast.detect.measurement import shown
-from holdfast.detect.metrics.intervals import Value
+from holdfast.metrics.intervals import Value
 from holdfast.prepare.systems import EDetector
 
 LARGEST = 1e300

@@ -11,8 +11,8 @@ from __future__ import annotations
 from math import inf
 
 from holdfast.detect.alarms import Verdict
-from holdfast.detect.metrics import intervals
-from holdfast.detect.metrics.intervals import Value
+from holdfast.metrics import intervals
+from holdfast.metrics.intervals import Value
 from holdfast.prepare import durations
 from holdfast.prepare.systems import Relative
 

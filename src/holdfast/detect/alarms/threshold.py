@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from holdfast.detect.alarms import Verdict
 from holdfast.detect.measurement import shown
-from holdfast.detect.metrics.intervals import Value
+from holdfast.metrics.intervals import Value
 from holdfast.prepare.systems import Limit
 
 

@@ -134,5 +134,5 @@ class Engine(Protocol):
         ...
 
     def ranks(self, table: Table, scan: Scan, windows: Mapping[Window, datetime | None]) -> list[Cell]:
-        """The cells of `plan.RANKS` for the windows, each with the labels known at its moment (all: None)."""
+        """The cells of `items.RANKS` for the windows, with the labels known at its moment (all: None)."""
         ...

@@ -21,13 +21,12 @@ from typing import Any, Self
 import duckdb
 
 from holdfast import scratch
-from holdfast.detect import plan
 from holdfast.detect.cells import MISSING_GROUP, ORIGIN, WHOLE, Cell, Window, on_the_wall, window_at
 from holdfast.detect.engines import columns as how
 from holdfast.detect.engines import intake, written
 from holdfast.detect.engines.columns import MICROSECOND, finite, literal, micros, number, quoted
 from holdfast.detect.marks import Answer, Mark, Tally, Test
-from holdfast.detect.plan import Counts, Item, Scan
+from holdfast.detect.plan import Scan
 from holdfast.detect.tables import (
     FAR,
     PERHAPS_MISSING,
@@ -43,6 +42,8 @@ from holdfast.detect.tables import (
     Stretch,
     Table,
 )
+from holdfast.metrics import items
+from holdfast.metrics.items import Counts, Item
 from holdfast.prepare.systems import DateOrder, Rows
 
 FOREVER = datetime.max.replace(tzinfo=UTC)
@@ -397,7 +398,7 @@ class DuckDB:
             f"FROM ranked GROUP BY {parts}"
         )
         return [
-            Cell(scan.id, plan.RANKS.id, by_index[row[0]], tuple(row[1:-5]), None, tuple(row[-5:]))
+            Cell(scan.id, items.RANKS.id, by_index[row[0]], tuple(row[1:-5]), None, tuple(row[-5:]))
             for row in found
         ]
 
@@ -806,31 +807,31 @@ def _rest(item: Item, of: str, *asks: str) -> _Count:
 
 def _count(item: Item, rows: _Rows) -> _Count:
     match item:
-        case plan.Volume():
+        case items.Volume():
             return _plain(item, "count(*)")
-        case plan.Missing(column):
+        case items.Missing(column):
             return _plain(item, f"count_if({rows.is_missing(column)})")
-        case plan.Moments(column, centre):
+        case items.Moments(column, centre):
             x = f"({finite(rows.number(column))}) - {number(centre)}"
             return _plain(item, f"count({x})", f"sum({x})", f"sum(({x}) * ({x}))")
-        case plan.Truth(column):
+        case items.Truth(column):
             x, missing = rows.number(column), rows.is_missing(column)
             return _plain(item, f"count_if({x} <> 0 AND NOT {missing})", f"count_if(NOT {missing})")
-        case plan.Histogram(column, edges):
+        case items.Histogram(column, edges):
             return _histogram(item, rows, column, edges)
-        case plan.Tails(column, low, high):
+        case items.Tails(column, low, high):
             x = rows.number(column)
             under = f"CASE WHEN {x} < {number(low)} AND isfinite({x}) THEN {number(low)} - {x} END"
             over = f"CASE WHEN {x} > {number(high)} AND isfinite({x}) THEN {x} - {number(high)} END"
             return _plain(item, f"sum({under})", f"sum({over})")
-        case plan.Categories(column, values):
+        case items.Categories(column, values):
             x = rows.text(column)
             return _categories(item, x, values)
-        case plan.Selected():
+        case items.Selected():
             return _plain(
                 item, f"count_if({rows.prediction_positive()})", f"count_if({rows.has_prediction()})"
             )
-        case plan.ScoreBins(edges, by):
+        case items.ScoreBins(edges, by):
             return _score_bins(item, rows, edges, by)
         case _:
             return _labelled(item, rows)
@@ -840,14 +841,14 @@ def _labelled(item: Item, rows: _Rows) -> _Count:
     """Items that need the label; what is not known is NULL and therefore in no count but the last."""
     positive = rows.label_positive()
     match item:
-        case plan.LabelCounts():
+        case items.LabelCounts():
             return _rest(item, "count(*)", f"count_if({positive})", f"count_if(NOT {positive})")
-        case plan.Correct():
+        case items.Correct():
             agrees = rows.agrees()
             return _rest(
                 item, f"count_if({rows.has_prediction()})", f"count_if({agrees})", f"count_if(NOT {agrees})"
             )
-        case plan.Confusion():
+        case items.Confusion():
             chosen = rows.prediction_positive()
             return _rest(
                 item,

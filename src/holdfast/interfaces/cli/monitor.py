@@ -23,7 +23,7 @@ from holdfast.interfaces.standing import standing_of
 from holdfast.ledger.ledger import Ledger
 from holdfast.prepare import versions
 from holdfast.prepare.documents import Unusable, read_document, understand
-from holdfast.prepare.systems import Metric, System
+from holdfast.prepare.systems import System
 from holdfast.prepare.versions import Applied
 from holdfast.prepare.workspace import SYSTEMS
 from holdfast.problems import NotAllowed, Problem, did_you_mean
@@ -331,14 +331,13 @@ def _watched(system: shapes.MonitorList, session: Session) -> Text:
 
 def _row(one: shapes.MonitorListed) -> tuple[object, ...]:
     named = cell(one.monitor)
-    named.append(f"\n{words_of(one.metric)}, {one.window}", style="dim")
+    named.append(f"\n{one.measures}, {one.window}", style="dim")
     newest = one.latest
     if one.not_computable:
         return named, one.threshold, cell(f"not computable: {clipped(one.not_computable, 120)}", "yellow")
     if newest is None:
         return named, one.threshold, cell("not measured yet", "dim")
-    digits = 0 if one.metric is Metric.VOLUME else 2
-    value = wording.interval(newest.value, newest.lower, newest.upper, digits)
+    value = wording.interval(newest.value, newest.lower, newest.upper, one.digits)
     said = cell(value, "red" if newest.alarm else "")
     said.append(f"\nn {newest.n:,}, {newest.window_end:%d %b}, {words_of(newest.status)}", style="dim")
     return named, one.threshold, said

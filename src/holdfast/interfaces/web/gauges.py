@@ -13,25 +13,9 @@ from holdfast.detect import maturity
 from holdfast.detect.judging import average_run_length
 from holdfast.detect.measurement import Measurement
 from holdfast.detect.watched import limits_said
+from holdfast.metrics.metric import Dimension
 from holdfast.prepare.playbook import Playbook
-from holdfast.prepare.systems import Metric, Monitor, Rows, System
-from holdfast.prepare.terms import Dimension
-
-_DIGITS = {Metric.VOLUME: 0, Metric.DRIFT: 3, Metric.MISSING: 3, Metric.UNSEEN: 3}
-_UNBOUNDED = (Metric.VOLUME, Metric.MEAN, Metric.DRIFT, Metric.PARITY_RATIO)
-_WORDS = {
-    Metric.AUC: "AUC",
-    Metric.F1: "F1",
-    Metric.PARITY_DIFFERENCE: "Difference of approval between groups",
-    Metric.PARITY_RATIO: "Lowest rate of any group by the highest",
-    Metric.EQUALISED_ODDS: "Largest difference of errors between groups",
-}
-_METHODS = {
-    "psi": "population stability index (PSI)",
-    "ks": "Kolmogorov–Smirnov distance",
-    "jensen_shannon": "Jensen–Shannon distance",
-    "wasserstein": "Wasserstein distance, in standard deviations",
-}
+from holdfast.prepare.systems import Monitor, Rows, System
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +58,7 @@ class Gauge:
 
     @property
     def digits(self) -> int:
-        return digits(self.monitor)
+        return self.monitor.measures.digits
 
     def said(self, one: Measurement | None) -> str:
         """A measurement in figures: `0.71 (0.66 to 0.76)`, or why there is none."""
@@ -98,21 +82,13 @@ class Gauge:
         return f"{wording.plural(len(values), 'window')}, {first} to {last}, {limits_said(self.monitor)}"
 
 
-def digits(monitor: Monitor) -> int:
-    return _DIGITS.get(monitor.metric, 2)
-
-
 # Words ---------------------------------------------------------------------------------------------
 
 
 def metric_said(monitor: Monitor) -> str:
     """What is measured: `Accuracy`, `PSI of income`."""
-    if monitor.metric is Metric.DRIFT:
-        words = _METHODS[monitor.drift_method.value]
-    else:
-        words = _WORDS.get(monitor.metric, monitor.metric.value.replace("_", " "))
-    said = f"{words} of {monitor.column}" if monitor.column else words
-    return said[:1].upper() + said[1:]
+    words = monitor.measures.title or monitor.measures.words
+    return wording.capital(f"{words} of {monitor.column}" if monitor.column else words)
 
 
 def harm_said(monitor: Monitor) -> str:
@@ -127,7 +103,7 @@ def harm_said(monitor: Monitor) -> str:
 
 def waits_said(monitor: Monitor) -> str:
     """When a window is judged."""
-    if not monitor.metric.needs_labels:
+    if not monitor.measures.needs_labels:
         return "as soon as its window is complete"
     return f"once {maturity.waits_for(monitor.maturity)}"
 
@@ -164,14 +140,6 @@ def points(windows: Iterable[Measurement]) -> list[charts.Point]:
     ]
 
 
-def bounds(monitor: Monitor) -> tuple[float, float] | None:
-    """The least and greatest values the metric can take; None where there is no greatest.
-
-    A ratio of rates is at most 1, but its interval may reach further.
-    """
-    return None if monitor.metric in _UNBOUNDED else (0.0, 1.0)
-
-
 def draw(
     gauge: Gauge, windows: Sequence[Measurement], title: str, marks: Sequence[charts.Mark]
 ) -> tuple[str | None, str | None]:
@@ -189,7 +157,7 @@ def draw(
             colours=colours,
             width=width,
             height=height,
-            bounds=bounds(gauge.monitor),
+            bounds=gauge.monitor.measures.axis,
         )
         return charts.render_svg(spec)
 
@@ -219,7 +187,7 @@ def coverage(playbook: Playbook | None, system: System, monitors: Iterable[Monit
     for requirement in playbook.detection.requirements if playbook else ():
         wanted = system.priority <= requirement.down_to_priority
         asked.setdefault(requirement.dimension, []).extend([requirement.requires] if wanted else [])
-    found = [monitor.metric.dimension for monitor in monitors]
+    found = [monitor.measures.dimension for monitor in monitors]
     watched: Mapping[Dimension, int] = {dimension: found.count(dimension) for dimension in Dimension}
     shown = [*asked, *(dimension for dimension in Dimension if watched[dimension] and dimension not in asked)]
     return tuple(

@@ -21,6 +21,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from holdfast import charts, wording
+from holdfast.metrics import digits_of
 from holdfast.wording import plural, visible
 
 Tone = Literal["plain", "good", "warn", "bad"]
@@ -270,8 +271,7 @@ def _diff_lines(
 
 def sentence(text: str) -> str:
     """A refusal as it stands on a page: it begins with a capital and ends with a full stop."""
-    ended = wording.sentence(text.strip())
-    return ended[:1].upper() + ended[1:]
+    return wording.capital(wording.sentence(text.strip()))
 
 
 # --- the environment ------------------------------------------------------------------------------
@@ -296,6 +296,7 @@ _FILTERS = (
     wording.plural,
     wording.short_hash,
     wording.group,
+    digits_of,
     sentence,
 )
 

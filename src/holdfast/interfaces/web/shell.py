@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from holdfast import wording
 from holdfast.access.signed_in import SignedIn
 from holdfast.application import Application
 from holdfast.detect import records
@@ -52,7 +53,7 @@ def _stepped(application: Application) -> str:
     try:
         application.ledger.require_steady()
     except ClockStepped as stepped:
-        return f"{str(stepped)[0].upper()}{str(stepped)[1:]}."
+        return f"{wording.capital(str(stepped))}."
     return ""
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Response
 
-from holdfast import wording
+from holdfast import metrics, wording
 from holdfast.contain.reading import containments_of
 from holdfast.evidence import custody
 from holdfast.evidence.custody import NoSuchItem
@@ -285,7 +285,14 @@ def _alerts(state: Incident) -> list[tuple[AlertFacts, str]]:
     return [
         (
             alert,
-            wording.interval(alert.value, alert.lower, alert.upper, 2, alert.limit, unknown=_unknown(alert)),
+            wording.interval(
+                alert.value,
+                alert.lower,
+                alert.upper,
+                metrics.digits_of(alert.metric),
+                alert.limit,
+                unknown=_unknown(alert),
+            ),
         )
         for alert in state.alerts
     ]

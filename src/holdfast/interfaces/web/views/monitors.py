@@ -20,7 +20,7 @@ from holdfast.interfaces.web import gauges, lists
 from holdfast.interfaces.web.access import visit
 from holdfast.interfaces.web.gauges import Gauge
 from holdfast.interfaces.web.views import systems
-from holdfast.prepare.systems import Metric, System
+from holdfast.prepare.systems import System
 
 router = APIRouter()
 
@@ -132,6 +132,6 @@ def _evidence(gauge: Gauge) -> tuple[float, float] | None:
 
 def _reference(gauge: Gauge) -> float | None:
     """What the metric was in the reference; of a volume that says nothing."""
-    if gauge.monitor.metric is Metric.VOLUME:
+    if gauge.monitor.measures.of_arrivals:
         return None
     return next((one.detail["reference"] for one in gauge.windows if "reference" in one.detail), None)

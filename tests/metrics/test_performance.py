@@ -8,8 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
-from holdfast.detect.metrics import performance
-from holdfast.detect.metrics.intervals import NotComputable, Value
+from holdfast.metrics.accuracy import accuracy
+from holdfast.metrics.auc import auc
+from holdfast.metrics.equalised_odds import false_positive_rate
+from holdfast.metrics.f1 import f1
+from holdfast.metrics.intervals import NotComputable, Value
+from holdfast.metrics.precision import precision
+from holdfast.metrics.recall import recall
 
 counts = st.integers(0, 500)
 
@@ -23,9 +28,9 @@ def test_precision_recall_and_f1_are_scikit_learns(tp: int, fp: int, fn: int, tn
     """R-DET-01/metrics."""
     labels, predictions = _rows(tp, fp, fn, tn)
     for measure, expected in (
-        (performance.precision, oracle.precision_score),
-        (performance.recall, oracle.recall_score),
-        (performance.f1, oracle.f1_score),
+        (precision, oracle.precision_score),
+        (recall, oracle.recall_score),
+        (f1, oracle.f1_score),
     ):
         found = measure((tp, fp, fn, tn, rest), 0.95)
         if isinstance(found, Value):
@@ -39,11 +44,11 @@ def test_precision_recall_and_f1_are_scikit_learns(tp: int, fp: int, fn: int, tn
 def test_a_rate_needs_nothing_but_something_to_be_a_share_of(hits: int, misses: int) -> None:
     """R-DET-02: one class alone is no reason to hold back a rate; that nothing is labelled is."""
     rates = [
-        performance.accuracy((hits, misses, 100), 0.95),
-        performance.precision((hits, misses, 0, 0, 100), 0.95),
-        performance.recall((hits, 0, misses, 0, 100), 0.95),
-        performance.false_positive_rate((0, hits, 0, misses, 100), 0.95),
-        performance.f1((hits, misses, 0, 0, 100), 0.95),
+        accuracy((hits, misses, 100), 0.95),
+        precision((hits, misses, 0, 0, 100), 0.95),
+        recall((hits, 0, misses, 0, 100), 0.95),
+        false_positive_rate((0, hits, 0, misses, 100), 0.95),
+        f1((hits, misses, 0, 0, 100), 0.95),
     ]
     assert all(isinstance(rate, Value) == (hits + misses > 0) for rate in rates)
 
@@ -54,7 +59,7 @@ def test_f1_covers_the_truth_as_often_as_it_promises() -> None:
     truth = 2 * shares[0] / (2 * shares[0] + shares[1] + shares[2])
     covered = 0
     for _ in range(2000):
-        found = performance.f1((*random.multinomial(400, shares), 0), 0.95)
+        found = f1((*random.multinomial(400, shares), 0), 0.95)
         assert isinstance(found, Value)
         covered += found.lower <= truth <= found.upper
     assert 0.935 <= covered / 2000 <= 0.97
@@ -75,7 +80,7 @@ def test_auc_covers_the_truth_as_often_as_it_promises() -> None:
     for _ in range(600):
         labels = np.repeat([1, 0], [60, 120])
         scores = np.round(random.normal(labels, 1.0), 2)
-        found = performance.auc(_ranks(scores, labels), 0.95)
+        found = auc(_ranks(scores, labels), 0.95)
         assert isinstance(found, Value)
         assert found.value == pytest.approx(oracle.roc_auc_score(labels, scores), abs=1e-9)
         covered += found.lower <= truth <= found.upper
@@ -83,7 +88,7 @@ def test_auc_covers_the_truth_as_often_as_it_promises() -> None:
 
 
 def test_a_perfect_auc_is_not_certain() -> None:
-    found = performance.auc((10, 20, 200.0, 10 * 400.0, 20 * 100.0), 0.95)
+    found = auc((10, 20, 200.0, 10 * 400.0, 20 * 100.0), 0.95)
     assert isinstance(found, Value)
     assert found.value == 1.0
     assert found.lower < 0.8
@@ -91,4 +96,4 @@ def test_a_perfect_auc_is_not_certain() -> None:
 
 
 def test_auc_of_one_class_is_not_computable() -> None:
-    assert isinstance(performance.auc((10, 0, 0.0, 0.0, 0.0), 0.95), NotComputable)
+    assert isinstance(auc((10, 0, 0.0, 0.0, 0.0), 0.95), NotComputable)

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
-from holdfast.detect.metrics import drift
-from holdfast.detect.metrics.binning import FINE
-from holdfast.detect.metrics.intervals import Measured, NotComputable, Value
 from holdfast.detect.reference import edges_at
+from holdfast.metrics import drift
+from holdfast.metrics.binning import FINE
+from holdfast.metrics.intervals import Measured, NotComputable, Value
 
 histograms = st.lists(st.integers(0, 1000), min_size=4, max_size=15).filter(
     lambda counts: sum(counts[:-1]) > 0

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from holdfast.detect.metrics import intervals
-from holdfast.detect.metrics.intervals import Value, wilson
+from holdfast.metrics import intervals
+from holdfast.metrics.intervals import Value, wilson
 
 
 @given(st.integers(1, 10_000), st.floats(0, 1), st.sampled_from([0.8, 0.95, 0.99]))

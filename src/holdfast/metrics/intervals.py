@@ -90,6 +90,15 @@ def wilson(hits: int, n: int, confidence: float) -> Value:
     return Value(share, lower, upper, n, hits)
 
 
+def share(hits: float, n: float, of: str, confidence: float) -> Measured:
+    """A count out of a count, with Wilson's interval; `of` words what there is none of when n is 0."""
+    return (
+        wilson(int(hits), int(n), confidence)
+        if int(n)
+        else NotComputable(f"not computable: there are no {of}")
+    )
+
+
 def poisson(count: int, confidence: float) -> Value:
     """A count with the score interval for its expectation, the Poisson twin of Wilson's.
 

@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.detect.metrics.intervals import Measured, NotComputable, Value, normal_quantile
+from holdfast.metrics.intervals import Measured, NotComputable, Value, normal_quantile
 
 EPSILON = 1e-4
 MOST_ERROR = 0.5

@@ -7,9 +7,9 @@ import pytest
 from sklearn import metrics as oracle
 from sklearn.isotonic import IsotonicRegression
 
-from holdfast.detect.metrics import estimate
-from holdfast.detect.metrics.intervals import Value
-from holdfast.prepare.systems import Metric
+from holdfast.metrics import accuracy, auc, estimate, f1, precision, recall
+from holdfast.metrics.intervals import Value
+from holdfast.metrics.metric import Metric
 
 
 def test_calibration_is_isotonic_regression() -> None:
@@ -47,10 +47,10 @@ def drawn() -> tuple[np.ndarray, np.ndarray, list[int], tuple[float, ...]]:
 @pytest.mark.parametrize(
     ("metric", "measure"),
     [
-        (Metric.ACCURACY, oracle.accuracy_score),
-        (Metric.PRECISION, oracle.precision_score),
-        (Metric.RECALL, oracle.recall_score),
-        (Metric.F1, oracle.f1_score),
+        (accuracy.METRIC, oracle.accuracy_score),
+        (precision.METRIC, oracle.precision_score),
+        (recall.METRIC, oracle.recall_score),
+        (f1.METRIC, oracle.f1_score),
     ],
 )
 def test_with_calibrated_scores_the_estimate_is_what_then_comes_true(
@@ -68,7 +68,7 @@ def test_the_estimated_auc_is_what_then_comes_true(
     drawn: tuple[np.ndarray, np.ndarray, list[int], tuple[float, ...]],
 ) -> None:
     scores, labels, counts, chances = drawn
-    found = estimate.estimate(Metric.AUC, counts, chances, 0.99)
+    found = estimate.estimate(auc.METRIC, counts, chances, 0.99)
     assert isinstance(found, Value)
     assert found.lower <= oracle.roc_auc_score(labels, scores) <= found.upper
 
@@ -77,7 +77,7 @@ def test_the_spread_of_an_estimate_covers_the_labels_that_come() -> None:
     random = np.random.default_rng(14)
     chances = (0.2, 0.7, 0.9)
     counts = [200, 30, 0, 0, 100, 170]
-    for metric in (Metric.ACCURACY, Metric.PRECISION, Metric.RECALL, Metric.F1):
+    for metric in (accuracy.METRIC, precision.METRIC, recall.METRIC, f1.METRIC):
         found = estimate.estimate(metric, counts, chances, 0.95)
         assert isinstance(found, Value)
         covered = 0
@@ -86,10 +86,10 @@ def test_the_spread_of_an_estimate_covers_the_labels_that_come() -> None:
             fn, tp = hits[:3].sum(), hits[3:].sum()
             tn, fp = sum(counts[:3]) - fn, sum(counts[3:]) - tp
             realised = {
-                Metric.ACCURACY: (tp + tn) / 500,
-                Metric.PRECISION: tp / (tp + fp),
-                Metric.RECALL: tp / (tp + fn),
-                Metric.F1: 2 * tp / (2 * tp + fp + fn),
+                accuracy.METRIC: (tp + tn) / 500,
+                precision.METRIC: tp / (tp + fp),
+                recall.METRIC: tp / (tp + fn),
+                f1.METRIC: 2 * tp / (2 * tp + fp + fn),
             }[metric]
             covered += found.lower <= realised <= found.upper
         assert 0.93 <= covered / 1000 <= 0.97
