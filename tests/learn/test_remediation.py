@@ -128,7 +128,7 @@ def test_a_monitor_of_many_columns_is_named_by_one_of_them(workspace: Workspace)
     (fact,) = plan(workspace, wanted)
     assert isinstance(fact, RemediationPlanned)
     assert fact.verification.monitor == column
-    assert fact.verification.quantity == many[0].metric.value
+    assert fact.verification.quantity == many[0].metric
 
 
 def test_a_deadline_nearer_than_the_notice_has_no_reminder(workspace: Workspace) -> None:
