@@ -1,4 +1,4 @@
-"""The recipe of CONTRIBUTING: a new metric is one file and its name in the list, and then known everywhere."""
+"""The recipe of CONTRIBUTING: a new metric is one file and its name in the list, and known everywhere."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         ("page", "False discovery rate"),
         ("page", "0.667"),
         ("page", "Limit 0.20 alarms above it"),
-        ("alerts", "0.667"),
+        ("incident", "0.667"),
         ("api", '"metric":"false_discovery_rate"'),
         ("api", '"measures":"False discovery rate"'),
         ("api", '"value":0.6666666666666666'),

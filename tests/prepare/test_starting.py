@@ -168,5 +168,5 @@ def test_the_example_system_can_be_contained_in_both_ways_the_playbook_offers(wo
 def test_systems_meet_what_the_playbook_requires_down_to_their_priority(workspace: Workspace) -> None:
     """R-PRE-01: what is required for the highest priority is there; the second system is an open gap."""
     playbook: Playbook = workspace.playbook.model
-    watched = {monitor.metric.dimension for monitor in workspace.systems["loan-approval"].model.monitors}
+    watched = {monitor.measures.dimension for monitor in workspace.systems["loan-approval"].model.monitors}
     assert {requirement.dimension for requirement in playbook.detection.requirements} <= watched

@@ -66,7 +66,7 @@ def seen(folder: Path) -> Mapping[str, str]:
     rules = standard_rules()
     return {
         "page": reader.page("/systems/letters/monitors/wrongly-urgent").text,
-        "alerts": reader.page("/alerts").text,
+        "incident": reader.page("/incidents/INC-1").text,
         "api": asked.text,
         "terminal": shell.table("monitor", "list", "letters"),
         "mail": "\n".join(one.text for one in sent),
