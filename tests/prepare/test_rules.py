@@ -519,3 +519,56 @@ def test_a_number_beyond_all_numbers_is_refused_with_a_whole_sentence(rule: str)
     assert found
     assert all("is ," not in one.cause and not one.fix.endswith(", ") for one in found)
     assert any("too large for a number" in one.cause for one in found)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "!(impact.users > 100) && impact.users > 200",
+        'incident.severity in ["high"] && !(incident.severity == "high" || incident.severity == "low")',
+        "impact.share > 0.5 && !(impact.share > 0.3)",
+        "(impact.outage ? impact.users > 5 : impact.users > 9) && impact.users < 3",
+        "impact.users > 100 && (impact.users < 50 || impact.users < 20)",
+        "impact.outage && !impact.outage",
+        'system.id == "a" && !(system.id in ["a", "b"])',
+        "impact.users in [5, 6] && !(impact.users > 4)",
+        "(impact.users > 4) == (impact.users <= 4)",
+        "!(impact.breach || impact.outage) && (impact.breach || impact.outage)",
+    ],
+)
+def test_what_can_never_hold_is_refused_also_behind_a_denial_a_choice_or_a_list(rule: str) -> None:
+    """R-PRE-07: it is tried with a value of each kind that its facts can have."""
+    (problem,) = RULES.check(rule)
+    assert "nothing that could be measured for which this holds" in problem.cause
+    assert RULES.judges(rule)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "!(impact.users > 100) || impact.outage",
+        'alert.drop > 0.15 && !(alert.metric == "accuracy")',
+        'impact.users > 100 && !(incident.severity in ["low", "medium"])',
+        "(impact.outage ? impact.users > 5 : impact.users > 9) && impact.users < 7",
+        "!(impact.share > 0.3) && impact.share > 0.29",
+        "impact.users > 4 && !(impact.users > 5)",
+        'system.id != "a" && !(system.id == "b")',
+    ],
+)
+def test_what_can_hold_is_accepted_and_counts_as_judged(rule: str) -> None:
+    assert RULES.check(rule) == []
+    assert RULES.judges(rule)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        'alert.group["age_band"] == "18-25"',
+        'alert.monitor.startsWith("x") && !alert.monitor.startsWith("x")',
+        "impact.share * 100.0 > 500.0",
+        "alert.value < alert.limit && alert.value > alert.limit",
+    ],
+)
+def test_a_rule_that_cannot_be_judged_beforehand_is_not_called_fine(rule: str) -> None:
+    assert RULES.check(rule) == []
+    assert not RULES.judges(rule)

@@ -90,6 +90,32 @@ def conjunctions(rule: str) -> list[set[int]]:
     return [{token.start + 1 for token in part} for part in _parts(rule) if _only_joined(part)]
 
 
+def reads_values_alone(rule: str, facts: Collection[str], truths: Collection[str]) -> bool:
+    """Whether nothing but comparisons of facts with literals, and facts that are true or false, decide a
+    rule: then a few values of each fact stand for all that it can be. Not where it calculates, calls, reads
+    a column of a group, or compares two facts.
+    """
+    tokens = _plain(_tokens(rule))
+    if any(token.text in ("+", "-", "*", "/", "%", "{", "}") for token in tokens):
+        return False
+    compared = {found.column for found in comparisons(rule, facts)}
+    for place, token in enumerate(tokens):
+        if token.kind != "name" or token.text in ("in", "true", "false"):
+            continue
+        around = tokens[max(0, place - 2) : place + 3]
+        beside = any(_is_literal(one) and one.start + 1 in compared for one in around)
+        listed = place + 1 < len(tokens) and tokens[place + 1].text == "in"
+        if token.text not in truths and not (token.text in facts and (beside or listed)):
+            return False
+    lists = (place for place, token in enumerate(tokens) if token.text == "in")
+    return all(_is_of_literals(tokens, place) for place in lists)
+
+
+def _is_of_literals(tokens: Sequence[_Token], place: int) -> bool:
+    listed = list(takewhile(lambda token: token.text != "]", tokens[place + 1 :]))
+    return bool(listed) and all(_is_literal(token) or token.text in ("[", ",") for token in listed)
+
+
 def _only_joined(part: Sequence[_Token]) -> bool:
     if any(token.text in ("||", "!", "?", "in", "[", "true", "false") for token in part):
         return False

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from holdfast.prepare import promises
-from holdfast.prepare.documents import Document, Way
+from holdfast.prepare.documents import Document, Way, spelled
 from holdfast.prepare.durations import spoken
 from holdfast.prepare.playbook import TEMPLATE_WORDS, Criterion, Playbook
 from holdfast.prepare.rules import Rules, standard_rules
@@ -46,6 +46,17 @@ def _rules(document: Document, playbook: Playbook) -> Problems:
     rules = standard_rules()
     for way, criterion in criteria_of(playbook):
         yield from rule_problems(document, (*way, "when"), criterion.when, rules)
+
+
+def unjudged_rules(playbook: Playbook) -> list[str]:
+    """Rules of which nothing tells, before something is measured, whether they can hold at all: where they
+    stand, and what they say."""
+    rules = standard_rules()
+    return [
+        f"{spelled((*way, 'when'))}: {criterion.when}"
+        for way, criterion in criteria_of(playbook)
+        if not rules.judges(criterion.when)
+    ]
 
 
 def criteria_of(playbook: Playbook) -> Iterator[tuple[Way, Criterion]]:

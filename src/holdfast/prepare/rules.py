@@ -21,17 +21,27 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
+from itertools import pairwise, product
 from typing import Any
 
 from cel_expr_python import cel
 
 from holdfast.metrics import METRICS
 from holdfast.metrics.metric import Dimension, Metric
-from holdfast.prepare.comparing import TEXT, Comparison, alternatives, comparisons, conjunctions
+from holdfast.prepare.comparing import (
+    TEXT,
+    Comparison,
+    alternatives,
+    comparisons,
+    conjunctions,
+    reads_values_alone,
+)
 from holdfast.prepare.grouped import mapped
 from holdfast.prepare.terms import CANNOT_MEASURE, COVERAGE, MONITORING, Category, Severity
 from holdfast.problems import did_you_mean
 
+MOST_TRIED = 5_000
+"""Combinations of values that a rule is tried with before it is used."""
 LONGEST = 1_000
 """Characters a rule may have; criteria are one thought each."""
 
@@ -221,6 +231,38 @@ class Rules:
             ]
         return self._impossible(text)
 
+    def judges(self, text: str) -> bool:
+        """Whether it can be told of a rule, before anything is measured, if it can hold at all: by trying it,
+        or because nothing but `&&` and outermost `||` join its comparisons."""
+        if not reads_values_alone(text, self._variables, self._truths):
+            return False
+        return self._tried(text) is not None or len(conjunctions(text)) == len(text.split("||"))
+
+    @property
+    def _truths(self) -> list[str]:
+        return [name for name, variable in self._variables.items() if variable.kind is bool]
+
+    def _tried(self, text: str) -> bool | None:
+        """Whether a rule holds for any values of its facts; None where that cannot be told by trying them.
+
+        Between two literals that a fact is compared with, all of its values are alike: one of each stands
+        for all.
+        """
+        names = self._names(text)
+        if not names or not reads_values_alone(text, self._variables, self._truths):
+            return None
+        made = list(comparisons(text, self._variables))
+        values = [
+            _values(self._variables[name], [one.literal for one in made if one.fact == name])
+            for name in names
+        ]
+        if math.prod(map(len, values)) > MOST_TRIED:
+            return None
+        compiled = self._compile(text)
+        return any(
+            compiled.eval(data=dict(zip(names, one, strict=True))).value() is True for one in product(*values)
+        )
+
     def evaluate(self, text: str, facts: Facts) -> Verdict:
         """Ask one rule. Never raises for a rule or fact that misbehaves: that is a failed verdict.
 
@@ -328,6 +370,9 @@ class Rules:
             elif variable.excludes(found.sign, found.literal):
                 cause = f"{variable.name} is {variable.range}, so this is decided before anything is measured"
                 problems.append(_problem(text, found.column, cause, variable.remedy(found.literal)))
+        if not problems and self._tried(text) is False:
+            cause = "there is nothing that could be measured for which this holds"
+            problems.append(_problem(text, 1, cause, "leave one of the conditions out, or write ||"))
         return problems
 
 
@@ -356,6 +401,29 @@ def _excluding(
             if not _can_hold(own, whole=variables[fact].kind is int):
                 cause = f"no {fact} fulfils all that is asked of it here, so this can never hold"
                 yield _problem(text, own[-1].column, cause, "leave one of the conditions out, or write ||")
+
+
+def _values(variable: Variable, literals: Sequence[str | float]) -> list[FactValue]:
+    """Values of a fact that stand for all: each that it is compared with, one between every two, and one
+    beyond each end."""
+    if variable.kind is bool:
+        return [True, False]
+    if variable.kind is str:
+        texts = [one for one in literals if isinstance(one, str)]
+        return list(variable.words or dict.fromkeys([*texts, "".join(texts) + "?"]))
+    ends = [one for one in (variable.least, variable.most) if one is not None]
+    marks = sorted({float(one) for one in (*literals, *ends)}) or [0.0]
+    if variable.kind is int:
+        near = {math.floor(mark) + step for mark in marks for step in (-1, 0, 1, 2)}
+        return [one for one in sorted(near) if _allows(variable, one)]
+    between = [(one + other) / 2 for one, other in pairwise(marks)]
+    spread = [marks[0] - abs(marks[0]) - 1, *marks, *between, marks[-1] + abs(marks[-1]) + 1]
+    return [one for one in spread if _allows(variable, one)]
+
+
+def _allows(variable: Variable, value: float) -> bool:
+    least, most = variable.least, variable.most
+    return (least is None or value >= least) and (most is None or value <= most)
 
 
 def _can_hold(conditions: Sequence[Comparison], *, whole: bool) -> bool:

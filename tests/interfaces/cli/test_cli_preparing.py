@@ -288,3 +288,18 @@ def test_a_token_is_shown_once(company: Any) -> None:
     again = company("people", "revoke", made["token"])
     assert (again.code, "none was revoked" in again.sentence) == (1, True)
     assert company.done("people", "tokens")["tokens"] == []
+
+
+def test_check_names_rules_of_which_it_cannot_tell_whether_they_can_hold(company: Any) -> None:
+    """R-PRE-07: what was not judged is not said to be fine."""
+    file = company.folder / "playbook.yaml"
+    told = file.read_text()
+    lines = (line for line in told.splitlines() if line.strip().startswith("when: "))
+    first = next(line for line in lines if not line.endswith(">-"))
+    rule = 'alert.group["age_band"] == "18-25"'
+    file.write_text(told.replace(first, f"{first.partition('when:')[0]}when: '{rule}'", 1))
+    before = set(company.done("check")["not_judged"])
+    assert any(one.endswith(f".when: {rule}") for one in before)
+    said = " ".join(company.table("check").split())
+    assert "could not be judged beforehand" in said
+    assert rule in said

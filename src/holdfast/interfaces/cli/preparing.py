@@ -17,6 +17,7 @@ from holdfast.interfaces.cli.session import Session, command, noun
 from holdfast.ledger.facts import Recorded
 from holdfast.ledger.ledger import HeadMissing, NotALedger
 from holdfast.prepare import versions
+from holdfast.prepare.consistency import unjudged_rules
 from holdfast.prepare.documents import Unusable
 from holdfast.prepare.events import (
     ChangeProposed,
@@ -65,6 +66,8 @@ class ProblemShown(Shown):
 class CheckedFiles(Shown):
     files: tuple[str, ...]
     problems: tuple[ProblemShown, ...]
+    not_judged: tuple[str, ...]
+    """Rules of which nothing tells, before something is measured, whether they can hold at all."""
 
 
 class Change(Shown):
@@ -210,11 +213,12 @@ def check(session: Session) -> None:
         for p in sorted(problems)
     )
     files = (FILE_NAME, *_names(workspace)) if workspace else ()
+    not_judged = tuple(unjudged_rules(workspace.playbook.model)) if workspace else ()
 
     def words(made: CheckedFiles) -> Iterable[RenderableType]:
-        yield from _problems(sorted(problems)) if excerpts else _right(made.files)
+        yield from _problems(sorted(problems)) if excerpts else _right(made)
 
-    session.answer(lambda: CheckedFiles(files=files, problems=shown), words)
+    session.answer(lambda: CheckedFiles(files=files, problems=shown, not_judged=not_judged), words)
     if problems:
         raise typer.Exit(1)
 
@@ -227,10 +231,14 @@ def _names(workspace: Workspace) -> Sequence[str]:
     return [PLAYBOOK, ROSTER, *(read.document.name for read in workspace.systems.values())]
 
 
-def _right(files: Sequence[str]) -> Iterable[RenderableType]:
-    yield f"{wording.plural(len(files), 'file')} checked, nothing to correct:"
-    for name in files:
+def _right(made: CheckedFiles) -> Iterable[RenderableType]:
+    yield f"{wording.plural(len(made.files), 'file')} checked, nothing to correct:"
+    for name in made.files:
         yield f"  {name}"
+    if made.not_judged:
+        rules = wording.plural(len(made.not_judged), "rule")
+        yield f"Whether it can hold at all could not be judged beforehand, of {rules}:"
+        yield from (f"  {one}" for one in made.not_judged)
 
 
 def _problems(problems: Sequence[Problem]) -> Iterable[RenderableType]:
