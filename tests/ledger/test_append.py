@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from holdfast.ledger import timers
 from holdfast.ledger.database import Database
+from holdfast.ledger.deciding import settle_stream
 from holdfast.ledger.ledger import AlreadyFired, Conflict, Draft, Ledger, NotALedger
 from holdfast.ledger.projections import rebuild
 from holdfast.people import Actor
@@ -68,7 +69,7 @@ def test_a_number_that_is_not_finite_is_refused(ledger: Ledger, now: datetime) -
 def test_writers_at_the_same_time_get_gapless_numbers(ledger: Ledger, now: datetime) -> None:
     def fill(name: str) -> None:
         for _ in range(10):
-            ledger.change(f"kettle/{name}", lambda stream: [filled(name)], ANA, now)
+            settle_stream(ledger, f"kettle/{name}", lambda stream: [filled(name)], ANA, now)
 
     threads = [threading.Thread(target=fill, args=(name,)) for name in ("blue", "blue", "red", "red")]
     for thread in threads:

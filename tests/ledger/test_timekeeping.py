@@ -32,7 +32,7 @@ def watched(ledger: Ledger, machine: Machine, tmp_path: Path) -> LedgerClock:
 
 
 def fill(ledger: Ledger, at: datetime) -> None:
-    ledger.change("kettle/blue", lambda _: [KettleFilled(kettle="blue", litres=1.0)], ANA, at)
+    ledger.tell("kettle/blue", KettleFilled(kettle="blue", litres=1.0), by=ANA, at=at)
 
 
 @pytest.mark.parametrize("step", [timedelta(days=10), -timedelta(days=10), BOUND * 2, -BOUND * 2])

@@ -33,7 +33,7 @@ def main(url: str, folder: Path, who: str) -> None:
     for n in itertools.count():
         now = datetime.now(UTC)
         filled = KettleFilled(kettle=who, litres=float(n), boils_at=now if n % 3 == 0 else None)
-        (recorded,) = ledger.change(f"kettle/{who}", lambda stream, fact=filled: [fact], by, now)
+        (recorded,) = ledger.tell(f"kettle/{who}", filled, by=by, at=now)
         print(recorded.seq, flush=True)
         for timer in timers.due(ledger, now):
             kettle = timer.data["kettle"]

@@ -8,13 +8,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Delete, Insert, select
 
 from holdfast.ledger.facts import Fact
-from holdfast.ledger.ledger import Conflict, Draft, Ledger
-from holdfast.ledger.tables import streams
+from holdfast.ledger.ledger import Ledger
 from holdfast.people import AccessRole, Actor
 from holdfast.prepare.records import people
 from holdfast.prepare.versions import playbook_versions_of
@@ -39,16 +39,8 @@ class Register:
     def tell(self, person: str, fact: Fact, by: Actor, at: datetime, keeping: Keeping | None = None) -> None:
         """Append a fact about a person (nobody known: empty) together with what `keeping` writes."""
         stream = f"account/{_pseudonym(person) if person else 'unknown'}"
-        while True:
-            try:
-                # Only the version is read: a stream of refused sign-ins may be long, and decides nothing.
-                draft = Draft(stream, self._length(stream), [fact])
-                self.ledger.append(draft, by=by, at=at, keeping=keeping)
-                return
-            except _GoneAlready:  # of two requests that end one thing, one tells the ledger
-                return
-            except Conflict:  # somebody signed in to the same account at the same moment
-                continue
+        with suppress(_GoneAlready):  # of two requests that end one thing, one tells the ledger
+            self.ledger.tell(stream, fact, by=by, at=at, keeping=keeping)
 
     def listed(self, person: str) -> tuple[str | None, tuple[AccessRole, ...]]:
         """Name and access roles in the roster in force; no name for who is not in it."""
@@ -80,10 +72,6 @@ class Register:
         """Write what no fact tells of: when something was last used, an attempt that is forgotten."""
         with self.ledger.database.writing() as conn:
             conn.execute(statement)
-
-    def _length(self, stream: str) -> int:
-        rows = self.rows(select(streams.c.version).where(streams.c.stream == stream))
-        return rows[0].version if rows else 0
 
 
 class _GoneAlready(Exception):

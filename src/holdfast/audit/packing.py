@@ -29,6 +29,7 @@ from holdfast.audit.report.making import report_pdf
 from holdfast.evidence.events import EvidenceAccessed, EvidenceVerified, Item
 from holdfast.evidence.vault import Vault, VaultProblem
 from holdfast.ledger import sealing, tables, tiles
+from holdfast.ledger.deciding import again
 from holdfast.ledger.ledger import Conflict, Draft, Ledger
 from holdfast.ledger.sealing import RefusedToSeal, Sealed, Sealer
 from holdfast.people import Actor
@@ -41,7 +42,6 @@ from holdfast_verify.pack import Report, verify
 from holdfast_verify.policy import Policy
 from holdfast_verify.record import member_path
 
-_ATTEMPTS = 10
 _BATCH = 10_000
 
 Content = tuple[str, Iterable[bytes], int | None]
@@ -91,16 +91,16 @@ def build_pack(holdings: Holdings, incident: str, target: Path, *, by: Actor, at
     """
     if not target.parent.is_dir():
         raise NotAllowed(f"the folder {target.parent} does not exist; make it, or name another file")
-    for _ in range(_ATTEMPTS):
+
+    def attempt() -> Pack:
         scan = Scan(incident, holdings.ledger.origin)
-        try:
-            draft = _assemble(holdings, scan, by, at)
-        except Conflict:
-            continue  # the record moved on while it was read and set: read it again
+        draft = _assemble(holdings, scan, by, at)
         sealed = _cover(holdings, draft, at)
-        if _is_whole(holdings, scan, draft, sealed):
-            return _write(holdings, draft, sealed, target)
-    raise Conflict(f"the record of {incident} kept changing while it was packed; try again")
+        if not _is_whole(holdings, scan, draft, sealed):
+            raise Conflict(f"the record of {incident} grew while it was packed")
+        return _write(holdings, draft, sealed, target)
+
+    return again(attempt, f"the record of {incident}", 10)
 
 
 def policy_of(holdings: Holdings, known: Checkpoint | None = None, minimum: int = 1) -> str:
@@ -142,7 +142,7 @@ def _assemble(holdings: Holdings, scan: Scan, by: Actor, at: datetime) -> _Assem
     checked = EvidenceVerified(incident=incident, items=len(dossier.items), problems=problems)
     if problems:
         # That stored evidence is not what was taken in is itself a fact, whoever finds it.
-        holdings.ledger.change(f"custody/{incident}", lambda stream: [checked], by, at)
+        holdings.ledger.tell(f"custody/{incident}", checked, by=by, at=at)
         raise NotAllowed(
             f"the evidence of {incident} is not what was taken in, so no pack is built: "
             f"{'; '.join(problems)}. Restore it from a backup; the record says now what was found"

@@ -39,7 +39,8 @@ from holdfast.incident.events import Contained, ContainmentLost, IncidentFact, M
 from holdfast.incident.incident import Incident
 from holdfast.incident.responding import Ground
 from holdfast.ledger import outbox
-from holdfast.ledger.ledger import AlreadyFired, Conflict, Draft, Ledger, Timer
+from holdfast.ledger.deciding import settle
+from holdfast.ledger.ledger import AlreadyFired, Draft, Ledger, Timer
 from holdfast.ledger.outbox import MessageQueued
 from holdfast.people import Actor
 from holdfast.prepare.playbook import ContainmentAction
@@ -48,7 +49,6 @@ from holdfast.prepare.terms import Authority, Moment
 from holdfast.problems import NotAllowed
 from holdfast.wording import sentence
 
-_ATTEMPTS = 20
 _UNDONE = (Moment.REVERTED, Moment.NOT_CONTAINED)
 """After these, what somebody was asked to approve does not hold any more."""
 _SOONEST, _LATEST = timedelta(minutes=5), timedelta(days=1)
@@ -127,7 +127,10 @@ class Containing:
 
         Raises NotAllowed for a closed incident, one without a system, or an option that is not offered.
         """
-        for _ in range(_ATTEMPTS):
+        number = ""
+
+        def drafts() -> list[Draft]:
+            nonlocal number
             loaded = loading.load(self.ledger, incident)
             loaded.state.require_running()
             ground, offer = self.ground_of(loaded.state), self._offered(loaded.state, option)
@@ -135,17 +138,15 @@ class Containing:
                 known = reading.containments_of(conn, incident)
             for one in known:
                 if one.option == option and one.stage not in (Stage.REVERTED, Stage.RELEASED):
-                    return one.id
+                    number = one.id
+                    return []
             number = f"{incident}-C{len(known) + 1}"
             facts = propose(incident, number, loaded.state.system, offer, reason)
             draft = Draft(reading.stream_of(number), 0, facts)
-            asked = self._asked(loaded.state, ground, offer, reason, by)
-            try:
-                self.ledger.append(draft, loaded.draft([]), *asked, by=by, at=at)
-                return number
-            except Conflict:
-                continue  # somebody took this number, or the incident moved on: look again
-        raise Conflict(f"{incident} kept changing; try again")
+            return [draft, loaded.draft([]), *self._asked(loaded.state, ground, offer, reason, by)]
+
+        settle(self.ledger, drafts, incident, by=by, at=at)
+        return number
 
     def _asked(self, state: Incident, ground: Ground, offer: Offer, reason: str, by: Actor) -> list[Draft]:
         """Messages to everybody else who may approve it."""
@@ -238,7 +239,8 @@ class Containing:
 
         Raises NotAllowed without authority or reason, or while a containment of the incident is in force.
         """
-        for _ in range(_ATTEMPTS):
+
+        def drafts() -> list[Draft]:
             loaded = loading.load(self.ledger, incident)
             loaded.state.require_running()
             ground = self.ground_of(loaded.state)
@@ -256,12 +258,9 @@ class Containing:
             facts = loaded.state.decide_containment("not to contain", reason.strip())
             said = f"{by.name} decided not to contain it: {sentence(reason.strip())}"
             told = self._told_asked(loaded.state, ground, "is not contained", said, by)
-            try:
-                self.ledger.append(loaded.draft(facts), *told, by=by, at=at)
-                return
-            except Conflict:
-                continue
-        raise Conflict(f"{incident} kept changing; try again")
+            return [loaded.draft(facts), *told]
+
+        settle(self.ledger, drafts, incident, by=by, at=at)
 
     # Carrying out ------------------------------------------------------------------------------
 
@@ -362,16 +361,17 @@ class Containing:
 
     def look_again(self, timer: Timer, by: Actor, at: datetime) -> None:
         """Fires the timer that watches the effect while the switch is set (kind `containment.effect`)."""
-        view = self._view(timer.data["containment"])
-        if not view.state.in_force:
-            raise AlreadyFired(f"{view.state.id} was reverted meanwhile: there is no effect to watch")
-        if view.incident.state.status.over:
+
+        def decide(view: _View) -> _Decided:
+            if not view.state.in_force:
+                raise AlreadyFired(f"{view.state.id} was reverted meanwhile: there is no effect to watch")
+            if not view.incident.state.status.over:
+                return self._observed(view, at)
             sentence = f"{view.state.incident} is closed; the effect is not watched any longer"
-            decided = _Decided(view.state.observed(Effect.UNKNOWN, sentence, None, (), None, None))
-        else:
-            decided = self._observed(view, at)
+            return _Decided(view.state.observed(Effect.UNKNOWN, sentence, None, (), None, None))
+
         # The timer and what was seen move in one transaction: a crash before it fires the timer again.
-        self._append(view, decided, by, at, fires=timer)
+        self._step(timer.data["containment"], decide, by, at, fires=timer)
 
     def _observed(self, view: _View, at: datetime) -> _Decided:
         state, incident = view.state, view.incident.state
@@ -483,32 +483,24 @@ class Containing:
         incident = loading.load(self.ledger, loaded.state.incident)
         return _View(loaded, incident, self.ground_of(incident.state))
 
-    def _step(self, containment: str, decide: Callable[[_View], _Decided], by: Actor, at: datetime) -> None:
-        """Read, decide, append; again when somebody was faster."""
-        for _ in range(_ATTEMPTS):
+    def _step(
+        self,
+        containment: str,
+        decide: Callable[[_View], _Decided],
+        by: Actor,
+        at: datetime,
+        fires: Timer | None = None,
+    ) -> None:
+        def drafts() -> list[Draft]:
             view = self._view(containment)
             decided = decide(view)
             if not decided.own:
-                return
-            try:
-                self._append(view, decided, by, at)
-                return
-            except Conflict:
-                continue
-        raise Conflict(f"{containment} kept changing; try again")
+                return []
+            facts, messages = self._telling(view, decided, at)
+            own, incident = view.containment.draft(decided.own), view.incident.draft(facts)
+            return [own, incident, *decided.resting_on, *messages, *decided.told]
 
-    def _append(
-        self, view: _View, decided: _Decided, by: Actor, at: datetime, fires: Timer | None = None
-    ) -> None:
-        facts, messages = self._telling(view, decided, at)
-        messages += decided.told
-        drafts = [
-            view.containment.draft(list(decided.own)),
-            view.incident.draft(facts),
-            *decided.resting_on,
-            *messages,
-        ]
-        self.ledger.append(*drafts, by=by, at=at, fires=fires)
+        settle(self.ledger, drafts, containment, by=by, at=at, fires=fires)
 
     def _telling(
         self, view: _View, decided: _Decided, at: datetime

@@ -12,14 +12,14 @@ from holdfast.detect import records
 from holdfast.detect.events import AlertAcknowledged, AlertSetAside, AlertTriaged
 from holdfast.detect.records import Alert
 from holdfast.incident.responding import Desk
+from holdfast.ledger.deciding import settle
 from holdfast.ledger.facts import Fact
-from holdfast.ledger.ledger import Conflict, Draft, Ledger
+from holdfast.ledger.ledger import Draft, Ledger
 from holdfast.people import Actor
 from holdfast.problems import NotAllowed
 
 MOST = 1000
 """Alerts handled in one step."""
-_ATTEMPTS = 20
 
 
 class Handling:
@@ -41,7 +41,7 @@ class Handling:
         ]
         if drafts:
             self.ledger.append(*drafts, by=by, at=at)
-        return self._all(found)
+        return self._all(one.alert for one in found)
 
     def attach(self, alerts: Iterable[str], incident: str, *, by: Actor, at: datetime) -> list[Alert]:
         """They belong to an incident that is running (R-DET-15)."""
@@ -66,7 +66,7 @@ class Handling:
             )
         facts = [one.facts for one in found]
         self.desk.join_all(incident, facts, system=system, by=by, at=at, together=noted)
-        return self._all(found)
+        return self._all(one.alert for one in found)
 
     def set_aside(
         self, alerts: Iterable[str], reason: str, false_alarm: bool, *, by: Actor, at: datetime
@@ -77,15 +77,13 @@ class Handling:
         """
         if not reason.strip():
             raise NotAllowed("say why this is no incident; the reason is part of the record")
-        ids = list(alerts)
-        for _ in range(_ATTEMPTS):
-            found = self._known(ids)
-            try:
-                self.ledger.append(*self._aside(found, reason, false_alarm, by, at), by=by, at=at)
-                return self._all(found)
-            except Conflict:
-                continue
-        raise Conflict("what these alerts belong to kept changing; try again")
+        ids = list(dict.fromkeys(alerts))
+
+        def drafts() -> list[Draft]:
+            return self._aside(self._known(ids), reason, false_alarm, by, at)
+
+        settle(self.ledger, drafts, "what these alerts belong to", by=by, at=at)
+        return self._all(ids)
 
     def _aside(
         self, found: Sequence[Alert], reason: str, false_alarm: bool, by: Actor, at: datetime
@@ -175,17 +173,17 @@ class Handling:
         gone = any(isinstance(told, AlertSetAside) for told in stream.events)
         if gone or led[-1] != one.incident:
             raise NotAllowed(f"{one.alert} was handled by somebody else meanwhile; look again")
-        return Draft(stream.name, stream.version, [fact])
+        return stream.draft([fact])
 
     def _draft(self, one: Alert, fact: Fact) -> Draft:
         stream = self.ledger.stream(f"alert/{one.alert}")
         if any(isinstance(told, AlertSetAside) or _led_somewhere(told) for told in stream.events):
             raise NotAllowed(f"{one.alert} was handled by somebody else meanwhile; look again")
-        return Draft(stream.name, stream.version, [fact])
+        return stream.draft([fact])
 
-    def _all(self, alerts: Sequence[Alert]) -> list[Alert]:
+    def _all(self, alerts: Iterable[str]) -> list[Alert]:
         with self.ledger.reading() as conn:
-            found = [records.alert(conn, one.alert) for one in alerts]
+            found = [records.alert(conn, one) for one in alerts]
         return [one for one in found if one is not None]
 
 

@@ -42,8 +42,9 @@ from holdfast.detect.monitors import Failure, LateRows, State, evaluate, monitor
 from holdfast.detect.tables import LogError
 from holdfast.incident import register
 from holdfast.incident.events import AlertFacts
+from holdfast.ledger.deciding import settle, settle_stream
 from holdfast.ledger.facts import Fact, Recorded
-from holdfast.ledger.ledger import Conflict, Draft, Ledger, Timer
+from holdfast.ledger.ledger import Draft, Ledger, Timer
 from holdfast.ledger.tables import metadata
 from holdfast.people import Actor
 from holdfast.prepare import versions
@@ -124,7 +125,7 @@ class Monitoring:
         except NotAllowed as refused:
             stopped = MonitoringStopped(system=timer.data["system"], reason=str(refused))
             stream = self.ledger.stream(_stream(timer.data["system"]))
-            self.ledger.append(Draft(stream.name, stream.version, [stopped]), by=by, at=at, fires=timer)
+            self.ledger.append(stream.draft([stopped]), by=by, at=at, fires=timer)
 
     def follow(self, recorded: Recorded, at: datetime) -> None:
         """Begin to watch a system that was applied, and stop when it is withdrawn."""
@@ -143,7 +144,7 @@ class Monitoring:
             return []
 
         stream = _stream(fact.system)
-        self.ledger.change(stream, lambda read: decide(read.events), recorded.by, at)
+        settle_stream(self.ledger, stream, lambda read: decide(read.events), recorded.by, at)
 
     def measured_since(self, system: str, since: datetime) -> list[Measurement]:
         """What is known of the windows of a system that begin at or after a moment."""
@@ -189,10 +190,14 @@ class Monitoring:
         self, applied: Applied[System], found: _Found, by: Actor, at: datetime, fires: Timer | None
     ) -> Ran:
         system = applied.model
-        for _ in range(20):
-            drafts = [self._measured(applied, batch) for batch in _by_monitor(found.measurements)]
+        opened: Sequence[str] = ()
+
+        def drafts() -> list[Draft]:
+            nonlocal opened
+            measured = [self._measured(applied, batch) for batch in _by_monitor(found.measurements)]
             alerts, raised = self._alerts(system, found)
             failures, dead = self._failures(applied, failing.of_monitors(found.failing), at, len(raised))
+            opened = (*raised, *dead)
             stream = self.ledger.stream(_stream(system.id))
             ran = MonitoringRan(
                 system=system.id,
@@ -208,39 +213,30 @@ class Monitoring:
                 next_due=at + _schedule(system),
                 memory=digest_of_memory(found.state.as_json()),
             )
-            try:
-                self.ledger.append(
-                    *_by_stream([*drafts, *alerts, *failures]),
-                    Draft(stream.name, stream.version, [ran]),
-                    by=by,
-                    at=at,
-                    fires=fires,
-                    keeping=lambda conn: _remember(conn, system.id, at, found.state),
-                )
-                because = {name: one.reason for name, one in found.failing.items()}
-                alerts_ = (*raised, *dead)
-                return Ran(system.id, found.measurements, alerts_, "", because, found.notes, found.late)
-            except Conflict:
-                if fires is not None:
-                    raise  # another worker recorded this run: what we counted is dropped
-        raise Conflict(f"{system.id} kept being measured by others; try again")
+            return [*_by_stream([*measured, *alerts, *failures]), stream.draft([ran])]
+
+        def keeping(conn: Connection) -> None:
+            _remember(conn, system.id, at, found.state)
+
+        settle(self.ledger, drafts, system.id, by=by, at=at, fires=fires, keeping=keeping)
+        because = {name: one.reason for name, one in found.failing.items()}
+        return Ran(system.id, found.measurements, tuple(opened), "", because, found.notes, found.late)
 
     def _failed(
         self, applied: Applied[System], reason: str, by: Actor, at: datetime, fires: Timer | None
     ) -> Ran:
         system = applied.model.id
         failed = MonitoringFailed(system=system, config=applied.content, reason=reason, next_due=at + AGAIN)
-        for _ in range(20):
+        opened: Sequence[str] = ()
+
+        def drafts() -> list[Draft]:
+            nonlocal opened
             stream = self.ledger.stream(_stream(system))
-            alerts, raised = self._failures(applied, failing.of_system(applied.model, reason), at, 0)
-            try:
-                draft = Draft(stream.name, stream.version, [failed])
-                self.ledger.append(*alerts, draft, by=by, at=at, fires=fires)
-                return Ran(system, (), tuple(raised), reason)
-            except Conflict:
-                if fires is not None:
-                    raise
-        raise Conflict(f"{system} kept being measured by others; try again")
+            alerts, opened = self._failures(applied, failing.of_system(applied.model, reason), at, 0)
+            return [*alerts, stream.draft([failed])]
+
+        settle(self.ledger, drafts, system, by=by, at=at, fires=fires)
+        return Ran(system, (), tuple(opened), reason)
 
     def _failures(
         self, applied: Applied[System], why: Mapping[str, failing.Why], at: datetime, raised: int
@@ -259,7 +255,7 @@ class Monitoring:
             stream = self.ledger.stream(measured_stream(system.id, monitor))
             reason = why[monitor].reason
             failed = MonitorFailed(system=system.id, monitor=monitor, config=applied.content, reason=reason)
-            drafts[stream.name] = Draft(stream.name, stream.version, [failed])
+            drafts[stream.name] = stream.draft([failed])
         return list(drafts.values()), [alert for alert, fact in told if isinstance(fact, AlertRaised)]
 
     def _measured(self, applied: Applied[System], batch: Sequence[Measurement]) -> Draft:
@@ -268,7 +264,7 @@ class Monitoring:
         fact = MonitorMeasured(
             system=applied.model.id, monitor=monitor, config=applied.content, measurements=tuple(batch)
         )
-        return Draft(stream.name, stream.version, [fact])
+        return stream.draft([fact])
 
     def _alerts(self, system: System, found: _Found) -> tuple[list[Draft], list[str]]:
         """Drafts for every alert that opens, goes on or closes, in the order in which it was judged."""

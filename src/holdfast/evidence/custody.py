@@ -216,7 +216,7 @@ def open_item(
         withheld = f"{item} is not handed out: {problem}"
         refused = EvidenceAccessed(incident=incident, item=item, how="refused", reason=withheld)
         seen = EvidenceVerified(incident=incident, items=1, problems=(f"{item} {found.title}: {problem}",))
-        ledger.change(custody_of(incident), lambda stream: [refused, seen], by, at)
+        ledger.tell(custody_of(incident), refused, seen, by=by, at=at)
         raise Withheld(withheld) from problem
     _record(ledger, EvidenceAccessed(incident=incident, item=item, how="download"), by, at)
     return found, blocks
@@ -246,7 +246,7 @@ def sweep(ledger: Ledger, vault: Vault, *, by: Actor, at: datetime) -> bool:
     left = vault.sweep()
     if left is None:
         return False
-    ledger.change("vault", lambda stream: [VaultSwept(files=left.files, size=left.size)], by, at)
+    ledger.tell("vault", VaultSwept(files=left.files, size=left.size), by=by, at=at)
     return True
 
 
@@ -255,7 +255,7 @@ def sweep_temporary(ledger: Ledger, *, by: Actor, at: datetime) -> bool:
     left = scratch.sweep()
     if left is None:
         return False
-    ledger.change("vault", lambda stream: [TemporarySwept(folders=left.files, size=left.size)], by, at)
+    ledger.tell("vault", TemporarySwept(folders=left.files, size=left.size), by=by, at=at)
     return True
 
 
@@ -291,4 +291,4 @@ def _look(ledger: Ledger, fact: EvidenceAccessed, by: Actor, at: datetime, again
 
 
 def _record(ledger: Ledger, fact: EvidenceAccessed | EvidenceVerified, by: Actor, at: datetime) -> None:
-    ledger.change(custody_of(fact.incident), lambda stream: [fact], by, at)
+    ledger.tell(custody_of(fact.incident), fact, by=by, at=at)

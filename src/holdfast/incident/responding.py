@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
+from typing import cast
 
 from sqlalchemy import Connection
 
@@ -48,7 +49,9 @@ from holdfast.incident.events import (
 )
 from holdfast.incident.incident import NO_TITLE, Incident, Status, fold
 from holdfast.incident.loading import Loaded, load, stream_of
-from holdfast.ledger.ledger import Conflict, Draft, Ledger, Timer
+from holdfast.ledger.deciding import again, settle
+from holdfast.ledger.facts import Recorded
+from holdfast.ledger.ledger import Draft, Ledger, Timer
 from holdfast.people import Actor, IncidentRole
 from holdfast.prepare import promises, versions
 from holdfast.prepare.playbook import Playbook
@@ -64,7 +67,6 @@ Together = Callable[[str], Sequence[Draft]]
 
 NEAR = timedelta(days=1)
 """How long a report that names no system and what a monitor notices may be about the same."""
-_ATTEMPTS = 20
 _RUNG_TIERS = {"deputies": 1, "tier_2": 2, "tier_3": 3}
 _NOBODY_FOR = {"deputies": "no deputy", "tier_2": "nobody for tier 2", "tier_3": "nobody for tier 3"}
 
@@ -233,13 +235,10 @@ class Desk:
                 *together(incident),
             ]
 
-        for _ in range(_ATTEMPTS):
-            try:
-                recorded = self.ledger.append(by=by, at=at, drafting=drafting)
-                return recorded[0].incident or ""
-            except Conflict:
-                continue  # what must stand together has moved on meanwhile: ask again
-        raise Conflict("what this incident is opened for kept changing; try again")
+        recorded = again(
+            lambda: self.ledger.append(by=by, at=at, drafting=drafting), "what this incident is opened for"
+        )
+        return recorded[0].incident or ""
 
     def declare(
         self, report: Report, join: str = "", separate: bool = False, *, by: Actor, at: datetime
@@ -350,18 +349,15 @@ class Desk:
 
     def relate(self, incident: str, other: str, reason: str, *, by: Actor, at: datetime) -> None:
         """Say that two incidents have to do with one another; it stands on both records."""
-        for _ in range(_ATTEMPTS):
+
+        def drafts() -> list[Draft]:
             one, two = load(self.ledger, incident), load(self.ledger, other)
-            drafts = [
+            return [
                 one.draft(one.state.relate(other, reason)),
                 two.draft(two.state.relate(incident, reason)),
             ]
-            try:
-                self.ledger.append(*drafts, by=by, at=at)
-                return
-            except Conflict:
-                continue
-        raise Conflict(f"{incident} and {other} kept changing; try again")
+
+        settle(self.ledger, drafts, f"{incident} and {other}", by=by, at=at)
 
     def join_all(
         self,
@@ -465,7 +461,7 @@ class Desk:
         by_hand = [gap for gap in ground.kept_by_hand() if gap not in known]
         frozen = capture.freeze(scene, self.sources, self.vault, ground.keep_years(), held, by_hand)
         says_new = frozen.items or set(frozen.missing) != {gap for gap in known if not gap.by_hand}
-        return [Draft(stream.name, stream.version, [frozen])] if says_new else []
+        return [stream.draft([frozen])] if says_new else []
 
     def freeze_joined(
         self,
@@ -578,20 +574,18 @@ class Desk:
     def keep(self, incident: str, found: capture.Found, *, by: Actor, at: datetime) -> Item:
         """Take one more piece of evidence in for a running incident. Raises NotAllowed, VaultProblem."""
         capture.require_described(found)
-        for _ in range(_ATTEMPTS):
+
+        def drafts() -> list[Draft]:
             loaded = load(self.ledger, incident)
             loaded.state.require_running()
             years = self.ground_of(loaded.state).keep_years()
             stream = self.ledger.stream(custody.stream_of(incident))
             item = custody.next_item(stream.events, found, at, self.vault, years)
-            added = Draft(stream.name, stream.version, [EvidenceAdded(incident=incident, item=item)])
-            try:
-                # The empty draft holds off a closing at the same moment.
-                self.ledger.append(added, loaded.draft([]), by=by, at=at)
-                return item
-            except Conflict:
-                continue
-        raise Conflict(f"{incident} kept changing; try again")
+            # The empty draft holds off a closing at the same moment.
+            return [stream.draft([EvidenceAdded(incident=incident, item=item)]), loaded.draft([])]
+
+        recorded = settle(self.ledger, drafts, incident, by=by, at=at)
+        return cast(EvidenceAdded, recorded[0].fact).item
 
     def state_beginning(
         self, incident: str, began_at: datetime, reason: str = "", *, by: Actor, at: datetime
@@ -696,26 +690,27 @@ class Desk:
     def breach_clock(self, timer: Timer, *, by: Actor, at: datetime) -> None:
         """A clock ran out: record it once; a missed acknowledgement starts the ladder (R-ESC-03)."""
         incident, clock = timer.data["incident"], timer.data["clock"]
-        loaded = load(self.ledger, incident)
-        ground = self.ground_of(loaded.state)
-        facts = loaded.state.breach(clock, at)
         reason = Late(clock, timer.due).sentence
-        if facts and promises.named(clock).climbs:
-            facts += self._climb(_after(loaded.state, facts, at), ground, at, reason)
-        told = self.told(loaded.state, facts, ground, at, reason)
-        self.ledger.append(loaded.draft(facts), *told, by=by, at=at, fires=timer)
+
+        def decide(loaded: Loaded, ground: Ground) -> list[IncidentFact]:
+            facts = loaded.state.breach(clock, at)
+            if facts and promises.named(clock).climbs:
+                facts += self._climb(_after(loaded.state, facts, at), ground, at, reason)
+            return facts
+
+        self._step(incident, decide, by, at, reason, fires=timer)
 
     def escalate(self, timer: Timer, *, by: Actor, at: datetime) -> None:
         """Still no acknowledgement: tell the next rung of the ladder, exactly once (R-ESC-03)."""
-        loaded = load(self.ledger, timer.data["incident"])
-        state, ground = loaded.state, self.ground_of(loaded.state)
         reason = "still not acknowledged"
-        climbed = self._climb(state, ground, at, reason)
-        if not climbed:
+
+        def decide(loaded: Loaded, ground: Ground) -> list[IncidentFact]:
+            state = loaded.state
             ends = f"{state.id} is {state.status.value} and nobody further is to be called"
-            climbed = [LadderMoved(incident=state.id, next_due=None, reason=ends)]
-        told = self.told(state, climbed, ground, at, reason)
-        self.ledger.append(loaded.draft(climbed), *told, by=by, at=at, fires=timer)
+            stops = LadderMoved(incident=state.id, next_due=None, reason=ends)
+            return self._climb(state, ground, at, reason) or [stops]
+
+        self._step(timer.data["incident"], decide, by, at, reason, fires=timer)
 
     def _climb(self, state: Incident, ground: Ground, at: datetime, reason: str) -> list[IncidentFact]:
         """The next rung that names somebody, in the playbook's order: deputies, then tier 2, then tier 3."""
@@ -854,9 +849,11 @@ class Desk:
         at: datetime,
         reason: str = "",
         together: Together = lambda incident: (),
-    ) -> list[IncidentFact]:
-        """Read, decide, append; again when somebody was faster. Returns what was appended."""
-        for _ in range(_ATTEMPTS):
+        fires: Timer | None = None,
+    ) -> tuple[Recorded, ...]:
+        """What is decided of an incident, whoever is told of them, and what must stand with them."""
+
+        def drafts() -> list[Draft]:
             loaded = load(self.ledger, incident)
             ground = self.ground_of(loaded.state)
             facts = decide(loaded, ground)
@@ -865,12 +862,9 @@ class Desk:
             after = _after(loaded.state, facts, at)
             ground = ground if after.system == loaded.state.system else self.ground_of(after)
             told = self.told(loaded.state, facts, ground, at, reason)
-            try:
-                self.ledger.append(loaded.draft(facts), *told, *together(incident), by=by, at=at)
-                return facts
-            except Conflict:
-                continue
-        raise Conflict(f"{incident} kept changing; try again")
+            return [loaded.draft(facts), *told, *together(incident)]
+
+        return settle(self.ledger, drafts, incident, by=by, at=at, fires=fires)
 
     def _messages(
         self,

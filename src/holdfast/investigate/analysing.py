@@ -10,7 +10,7 @@ from holdfast.incident.events import IncidentFact
 from holdfast.incident.loading import load
 from holdfast.investigate import links
 from holdfast.investigate.cause import Analysis, Cause, fold
-from holdfast.investigate.kept import settle
+from holdfast.ledger.deciding import settle
 from holdfast.ledger.ledger import Draft, Ledger, Stream
 from holdfast.people import Actor
 
@@ -49,9 +49,9 @@ def analyse(
             if fact.root_cause and fact.root_cause.text != loaded.state.cause:
                 established = loaded.state.establish_cause(fact.root_cause.text)
         # The incident's draft, also an empty one, holds off a closing at the same moment.
-        return [Draft(stream.name, stream.version, facts), loaded.draft(established)]
+        return [stream.draft(facts), loaded.draft(established)]
 
-    settle(ledger, drafts, by=by, at=at)
+    settle(ledger, drafts, incident, by=by, at=at)
     return cause_of(ledger, incident)
 
 

@@ -18,7 +18,7 @@ from holdfast.incident.responding import Desk
 from holdfast.investigate.counting import CannotCount, Counted, PredictionCounter
 from holdfast.investigate.events import ImpactCounted
 from holdfast.investigate.impact import Assessment, Impact, ImpactFact, fold, is_part, period_to_count
-from holdfast.investigate.kept import settle
+from holdfast.ledger.deciding import settle
 from holdfast.ledger.ledger import Draft, Ledger, Stream
 from holdfast.people import Actor
 from holdfast.problems import NotAllowed
@@ -146,9 +146,9 @@ def _step(
         part = any(isinstance(fact, ImpactCounted) and fact.part for fact in facts)
         noted = replace(impact.noted(incident), by_person=by.kind != "system" and not part)
         # Appending to the incident's stream as loaded also holds off a closing at the same moment.
-        return [Draft(stream.name, stream.version, facts), *reassess(loaded, noted, at)]
+        return [stream.draft(facts), *reassess(loaded, noted, at)]
 
-    settle(ledger, drafts, by=by, at=at)
+    settle(ledger, drafts, incident, by=by, at=at)
 
 
 def _fold(stream: Stream, system: str) -> Impact:

@@ -27,11 +27,11 @@ from holdfast.incident.incident import Incident
 from holdfast.incident.loading import load, stream_of
 from holdfast.incident.responding import Desk
 from holdfast.investigate import analysing, assessing
-from holdfast.investigate.kept import settle
 from holdfast.learn import remedying, reviewing
 from holdfast.learn.remediation import Remediations
 from holdfast.ledger import tables
 from holdfast.ledger.chain import alone
+from holdfast.ledger.deciding import settle
 from holdfast.ledger.facts import Recorded
 from holdfast.ledger.ledger import Conflict, Draft, Ledger
 from holdfast.ledger.sealing import stands
@@ -67,9 +67,9 @@ def resolve(
         if reason:
             facts = loaded.state.resolve(f"{resolution.strip()} {reason}", limits, at)
         told = desk.told(loaded.state, facts, ground, at, "")
-        return [loaded.draft(facts), Draft(tracked.name, tracked.version, []), *told]
+        return [loaded.draft(facts), tracked.draft([]), *told]
 
-    settle(desk.ledger, drafts, by=by, at=at)
+    settle(desk.ledger, drafts, incident, by=by, at=at)
 
 
 def _unverified(items: Remediations, because: str) -> str:
@@ -108,7 +108,7 @@ def close(desk: Desk, incident: str, summary: str, *, by: Actor, at: datetime) -
         told = desk.told(state, facts, ground, at, "")
         return [loaded.draft(facts), *guards, *told]
 
-    settle(ledger, drafts, by=by, at=at)
+    settle(ledger, drafts, incident, by=by, at=at)
     return digest_of_closed(ledger, incident)
 
 
@@ -209,7 +209,7 @@ def merge(desk: Desk, incident: str, into: str, reason: str, *, by: Actor, at: d
         return [
             one.draft(ended),
             two.draft(absorbed),
-            Draft(tracked.name, tracked.version, []),
+            tracked.draft([]),
             *desk.told(one.state, ended, ground, at, said),
             *desk.told(two.state, absorbed, other, at, said),
             *desk.freeze_joined(
@@ -218,7 +218,7 @@ def merge(desk: Desk, incident: str, into: str, reason: str, *, by: Actor, at: d
             *(moved_draft(ledger, alert, into, said) for alert in _alerts_of(ledger, incident)),
         ]
 
-    settle(ledger, drafts, by=by, at=at)
+    settle(ledger, drafts, incident, by=by, at=at)
 
 
 def _require_not_contained(ledger: Ledger, incident: str) -> None:

@@ -18,12 +18,12 @@ from holdfast.incident.loading import Loaded, load
 from holdfast.incident.responding import Desk, Ground
 from holdfast.investigate import links
 from holdfast.investigate.events import Link
-from holdfast.investigate.kept import settle
 from holdfast.learn import tracker
 from holdfast.learn.events import Method, RemediationDone, RemediationFact, RemediationWithdrawn
 from holdfast.learn.remediation import Item, Plan, Remediations, fold
 from holdfast.learn.verification import judge
 from holdfast.ledger import outbox
+from holdfast.ledger.deciding import settle
 from holdfast.ledger.ledger import Draft, Ledger, Stream, Timer
 from holdfast.people import Actor, IncidentRole
 from holdfast.prepare.terms import Authority
@@ -198,9 +198,7 @@ def _fire(
         messages = [_message(desk, person, due, found) for person in people]
     if facts:
         stays = loaded.draft([])
-        desk.ledger.append(
-            stays, Draft(stream.name, stream.version, facts), *messages, by=by, at=at, fires=timer
-        )
+        desk.ledger.append(stays, stream.draft(facts), *messages, by=by, at=at, fires=timer)
 
 
 def _chased(item: Item, state: Incident) -> list[str]:
@@ -227,9 +225,9 @@ def _step(desk: Desk, incident: str, decide: Decide, tell: Tell, by: Actor, at: 
             state = state.after(fact, at, by)
         # The incident's empty draft holds off a closing at the same moment.
         told = tell(desk, state, facts)
-        return [Draft(stream.name, stream.version, facts), loaded.draft([]), *told]
+        return [stream.draft(facts), loaded.draft([]), *told]
 
-    settle(desk.ledger, drafts, by=by, at=at)
+    settle(desk.ledger, drafts, incident, by=by, at=at)
 
 
 def _nobody(desk: Desk, state: Remediations, facts: Sequence[RemediationFact]) -> list[Draft]:

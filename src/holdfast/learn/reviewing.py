@@ -15,13 +15,13 @@ from holdfast.incident.loading import load
 from holdfast.incident.responding import Desk, Ground
 from holdfast.investigate.analysing import cause_of
 from holdfast.investigate.assessing import impact_of
-from holdfast.investigate.kept import settle
 from holdfast.learn import remedying
 from holdfast.learn.events import ReviewFact
 from holdfast.learn.prefilling import Material, prefill
 from holdfast.learn.remediation import Item, Plan, Remediations
 from holdfast.learn.review import Review, fold
 from holdfast.ledger import outbox
+from holdfast.ledger.deciding import settle
 from holdfast.ledger.ledger import Draft, Ledger, Stream
 from holdfast.people import Actor
 from holdfast.prepare.terms import Authority, ReviewQuestion
@@ -89,14 +89,14 @@ def complete(desk: Desk, incident: str, actions: Sequence[Plan] = (), *, by: Act
             return []
         roles.require(loaded.state, ground.playbook, ground.roster, by, Authority.COMPLETE_REVIEW)
         return [
-            Draft(stream.name, stream.version, facts),
-            Draft(tracked.name, tracked.version, planned),
+            stream.draft(facts),
+            tracked.draft(planned),
             loaded.draft(loaded.state.reviewed(stream_of(incident))),
             *remedying.told_of_plans(desk, decided),
             *(_share(desk, person.id, loaded.state, review) for person in reached),
         ]
 
-    settle(ledger, drafts, by=by, at=at)
+    settle(ledger, drafts, incident, by=by, at=at)
     return review_of(ledger, incident)
 
 
@@ -165,9 +165,9 @@ def _step(
         stream = desk.ledger.stream(stream_of(incident))
         facts = decide(loaded.state, _fold(stream))
         # The incident's empty draft holds off a closing at the same moment.
-        return [Draft(stream.name, stream.version, facts), loaded.draft([])]
+        return [stream.draft(facts), loaded.draft([])]
 
-    settle(desk.ledger, drafts, by=by, at=at)
+    settle(desk.ledger, drafts, incident, by=by, at=at)
     return review_of(desk.ledger, incident)
 
 

@@ -49,7 +49,7 @@ def anchor_anew(
         was=tuple(report.unknown),
     )
     # The fact first: what is written outside without it would look as if it had always been there.
-    ledger.change(STREAM, lambda _: [told], by, at)
+    ledger.tell(STREAM, told, by=by, at=at)
     if anchor.missing and held:
         anchor.write_anew(held)
     if memory.missing:

@@ -151,10 +151,11 @@ class Projection(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """Facts to append to one stream, decided when it had `expected` facts."""
+    """Facts to append to one stream, decided when it had `expected` facts; None where they rest on nothing
+    in it, and only tell what happened."""
 
     stream: str
-    expected: int
+    expected: int | None
     facts: Sequence[Fact]
 
 
@@ -172,6 +173,10 @@ class Stream:
     @property
     def events(self) -> tuple[Fact, ...]:
         return tuple(recorded.fact for recorded in self.facts)
+
+    def draft(self, facts: Sequence[Fact]) -> Draft:
+        """Facts that were decided on what was read."""
+        return Draft(self.name, self.version, facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,20 +360,16 @@ class Ledger:
             self.keep_time()
         return tuple(written)
 
-    def change(
-        self, stream: str, decide: Callable[[Stream], Sequence[Fact]], by: Actor, at: datetime
+    def tell(
+        self,
+        stream: str,
+        *facts: Fact,
+        by: Actor,
+        at: datetime,
+        keeping: Callable[[Connection], None] | None = None,
     ) -> tuple[Recorded, ...]:
-        """Read one stream, decide, append; decide again when somebody was faster."""
-        for _ in range(20):
-            read = self.stream(stream)
-            decided = decide(read)
-            if not decided:
-                return ()
-            try:
-                return self.append(Draft(stream, read.version, decided), by=by, at=at)
-            except Conflict:
-                continue
-        raise Conflict(f"{stream} kept changing; try again")
+        """Append what happened, wherever the stream ends: nothing was decided, so nothing can have moved."""
+        return self.append(Draft(stream, None, facts), by=by, at=at, keeping=keeping)
 
     def _extend(
         self,
@@ -385,7 +386,7 @@ class Ledger:
         """Number the draft's facts and link each to the one before it in its stream."""
         found = conn.execute(_END, {"named": draft.stream}).first()
         version = found.version if found else 0
-        if version != draft.expected:
+        if draft.expected is not None and version != draft.expected:
             raise Conflict(f"{draft.stream} has {version} facts, the decision was based on {draft.expected}")
         previous = bytes(found.last_hash) if found else None
         moment = clock.parse(recorded_at)

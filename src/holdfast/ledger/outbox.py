@@ -22,6 +22,7 @@ from sqlalchemy.exc import IntegrityError
 
 from holdfast import clock, wording
 from holdfast.ledger import tables, tiles
+from holdfast.ledger.deciding import settle_stream
 from holdfast.ledger.facts import LONGEST_DOCUMENT, Fact, Line, Recorded, fact, upcast
 from holdfast.ledger.ledger import Conflict, Draft, Ledger, recorded_from
 from holdfast.people import Actor
@@ -461,7 +462,7 @@ def retry(ledger: Ledger, message: str, by: Actor, at: datetime) -> None:
             return [MessageRetried(message=message, incident=last.incident, to=last.to)]
         return []
 
-    ledger.change(_stream(message), lambda stream: decide(stream.events), by, at)
+    settle_stream(ledger, _stream(message), lambda stream: decide(stream.events), by, at)
 
 
 # Given up ----------------------------------------------------------------------------------------
@@ -482,7 +483,7 @@ def see_to(ledger: Ledger, message: str, reason: str, by: Actor, at: datetime) -
             raise NotAllowed(f"message {message} {how}; only one that was given up is seen to")
         return [MessageSeenTo(message=message, incident=last.incident, to=last.to, reason=reason.strip())]
 
-    ledger.change(_stream(message), lambda stream: decide(stream.events), by, at)
+    settle_stream(ledger, _stream(message), lambda stream: decide(stream.events), by, at)
 
 
 def unreached() -> Select[tuple[str]]:

@@ -157,7 +157,7 @@ class LedgerClock:
         )
         self._confirming = True
         try:
-            self.ledger.change(STREAM, lambda _: [told], by, machine + ahead)
+            self.ledger.tell(STREAM, told, by=by, at=machine + ahead)
         finally:
             self._confirming = False
         # A crash here leaves a confirmation that is asked for once more.

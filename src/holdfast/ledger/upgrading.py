@@ -18,6 +18,7 @@ from holdfast import clock
 from holdfast.ledger import pulse, schema, tables
 from holdfast.ledger.anchor import Anchor, Kept, Memory, Sealed
 from holdfast.ledger.check import Inspection, check_within
+from holdfast.ledger.deciding import settle_stream
 from holdfast.ledger.events import STREAM, LedgerUpgraded
 from holdfast.ledger.ledger import Ledger, NotALedger, Stream
 from holdfast.ledger.outside import Outside
@@ -222,7 +223,7 @@ def _told(ledger: Ledger, done: Upgraded, memory: Memory, program: str, at: date
         facts=done.facts,
         remembering=checkpoints,
     )
-    ledger.change(STREAM, lambda stream: [] if _already(stream) else [told], SYSTEM, at)
+    settle_stream(ledger, STREAM, lambda stream: [] if _already(stream) else [told], SYSTEM, at)
     return _already(ledger.stream(STREAM)) or told
 
 

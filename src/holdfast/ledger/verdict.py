@@ -66,7 +66,7 @@ class Checks:
             unknown=tuple(report.unknown),
         )
         try:
-            (recorded,) = self.ledger.change(STREAM, lambda _: [found], by, at)
+            (recorded,) = self.ledger.tell(STREAM, found, by=by, at=at)
             checked = Checked(found, recorded.at, by)
         except Exception as error:  # what does not hold may also not take a fact; the file keeps it then
             checked = Checked(found, at, by, f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")

@@ -21,8 +21,9 @@ from sqlalchemy import Connection, Select, select
 
 from holdfast import clock, wording
 from holdfast.ledger import outbox
+from holdfast.ledger.deciding import settle, settle_stream
 from holdfast.ledger.facts import Fact, Recorded
-from holdfast.ledger.ledger import Conflict, Draft, Ledger, Timer
+from holdfast.ledger.ledger import Draft, Ledger, Timer
 from holdfast.people import SYSTEM, Actor, Permission, allowed
 from holdfast.prepare import changes
 from holdfast.prepare.changes import Change, Signature, require_signer
@@ -238,16 +239,12 @@ def apply_workspace(ledger: Ledger, workspace: Workspace, by: Actor, at: datetim
     playbook version when it is signed. The first time, anyone may; later a person needs the permission in
     the roster in force. Raises NotAllowed.
     """
-    for _ in range(20):
+
+    def drafts() -> list[Draft]:
         _require_permission(ledger, by)
-        drafts = [draft for draft in _drafts(ledger, workspace) if draft.facts]
-        if not drafts:
-            return ()
-        try:
-            return ledger.append(*drafts, by=by, at=at)
-        except Conflict:  # somebody applied meanwhile: compare again
-            continue
-    raise Conflict("the workspace kept being applied by others; try again")
+        return [draft for draft in _drafts(ledger, workspace) if draft.facts]
+
+    return settle(ledger, drafts, "what the workspace is compared with", by=by, at=at)
 
 
 def _require_permission(ledger: Ledger, by: Actor) -> None:
@@ -394,20 +391,15 @@ def approve_change(
     wanted, roster = _function(function), active_roster(ledger)
     if roster is None:
         raise NotAllowed("no roster is in force, so nobody can sign; run `holdfast apply` first")
-    for _ in range(20):
+
+    def drafts() -> list[Draft]:
         stream = ledger.stream(changes.STREAM)
         known = changes.folded(stream.facts)
         decided = known.approve(change, wanted, roster.model, by)
-        if not decided:
-            return ()
-        drafts = [Draft(stream.name, stream.version, decided)]
-        if known.all[change].open == (wanted,):
-            drafts.append(_brought_into_force(ledger, known.all[change]))
-        try:
-            return ledger.append(*drafts, by=by, at=at)
-        except Conflict:  # somebody signed or applied meanwhile: look again
-            continue
-    raise Conflict(f"{change} kept being signed by others; try again")
+        last = decided and known.all[change].open == (wanted,)
+        return [stream.draft(decided), *([_brought_into_force(ledger, known.all[change])] if last else [])]
+
+    return settle(ledger, drafts, change, by=by, at=at)
 
 
 def _brought_into_force(ledger: Ledger, change: Change) -> Draft:
@@ -426,7 +418,7 @@ def _brought_into_force(ledger: Ledger, change: Change) -> Draft:
         raise NotAllowed(
             f"{change.id} changes a version of {change.subject} that is in force no longer; apply it again"
         )
-    return Draft(stream.name, stream.version, [fact])
+    return stream.draft([fact])
 
 
 def require_change(ledger: Ledger, change: str) -> Change:
@@ -448,7 +440,8 @@ def review_playbook(ledger: Ledger, note: str, by: Actor, at: datetime) -> tuple
     if roster is None:
         raise NotAllowed("no roster is in force; run `holdfast apply` first")
     found, owner = roster.model, active.playbook.owner
-    return ledger.change(
+    return settle_stream(
+        ledger,
         PLAYBOOK_STREAM,
         lambda stream: _shelf(stream.facts).review(note, found, owner, by, at),
         by=by,
@@ -475,7 +468,8 @@ def approve_playbook(
     if roster is None:
         raise NotAllowed("no roster is in force, so nobody can sign; run `holdfast apply` first")
     found = roster.model
-    return ledger.change(
+    return settle_stream(
+        ledger,
         PLAYBOOK_STREAM,
         lambda stream: _shelf(stream.facts).approve(content, wanted, found, by, at),
         by=by,
@@ -502,7 +496,7 @@ def remind_of_review(ledger: Ledger, zone: str, timer: Timer, by: Actor, at: dat
         name=owner.name if owner else "",
         about="review of the playbook",
     )
-    ledger.append(Draft(stream.name, stream.version, [due]), told, by=by, at=at, fires=timer)
+    ledger.append(stream.draft([due]), told, by=by, at=at, fires=timer)
 
 
 def _function(function: Function | str) -> Function:
