@@ -322,7 +322,7 @@ class TestTheWholeWay:
         steps.observe_effect(number, by=MAYA, at=now + timedelta(hours=2))
         scratch = Scratch(ledger.projections)
         for recorded in ledger.facts():
-            scratch.apply(recorded)
+            scratch.apply([recorded])
         with ledger.reading() as conn:
             assert list(scratch.differences(conn)) == []
         scratch.close()

@@ -300,7 +300,7 @@ def test_the_tracker_rebuilds_to_the_same_rows(
     remedying.finish(desk, "INC-1", item, "retrained", by=AISHA, at=later)
     scratch = Scratch([tracker.Tracker()])
     for recorded in ledger.facts():
-        scratch.apply(recorded)
+        scratch.apply([recorded])
     with ledger.reading() as conn:
         assert list(scratch.differences(conn)) == []
         before = [tracker.get(conn, "INC-1-R1"), tracker.get(conn, "INC-1-R2")]

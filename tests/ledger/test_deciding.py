@@ -8,13 +8,13 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from support.kettles import KettleBoiled, KettleFilled
 
 import holdfast
 from holdfast.ledger import timers
 from holdfast.ledger.deciding import ATTEMPTS, again, settle, settle_stream
 from holdfast.ledger.ledger import AlreadyFired, Conflict, Draft, Ledger, Timer
 from holdfast.people import Actor
+from support.kettles import KettleBoiled, KettleFilled
 
 SOURCE = Path(holdfast.__file__).parent
 ANA = Actor("ana@example.com", "Ana")

@@ -52,7 +52,7 @@ def rebuilt_alike(ledger: Ledger) -> bool:
     """Whether the projection added up anew has the rows that are stored."""
     scratch = Scratch([Preparation()])
     for recorded in ledger.facts():
-        scratch.apply(recorded)
+        scratch.apply([recorded])
     with ledger.reading() as conn:
         return not list(scratch.differences(conn))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import BigInteger, Column, Connection, String, Table, insert, select, update
@@ -45,10 +45,12 @@ class Kettles:
     name = "kettles"
     tables = (kettles,)
 
-    def apply(self, conn: Connection, recorded: Recorded) -> None:
-        if not isinstance(recorded.fact, KettleFilled):
-            return
-        name = recorded.fact.kettle
+    def apply(self, conn: Connection, facts: Sequence[Recorded]) -> None:
+        for recorded in facts:
+            if isinstance(recorded.fact, KettleFilled):
+                self._fill(conn, recorded.fact.kettle)
+
+    def _fill(self, conn: Connection, name: str) -> None:
         row = conn.execute(select(kettles).where(kettles.c.kettle == name)).first()
         if row is None:
             conn.execute(insert(kettles).values(kettle=name, fillings=1))

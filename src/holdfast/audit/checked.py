@@ -110,10 +110,11 @@ class CheckedLedger(Ledger):
         rows = [row for stream in wanted for row in self._rows(stream)]
         rows.sort(key=lambda row: row.seq)
         with self.database.writing() as own:
-            for row in rows:
-                own.execute(insert(tables.facts).values(row._asdict()))
-                for projection in self.projections:
-                    projection.apply(own, recorded_from(row))
+            if rows:
+                own.execute(insert(tables.facts), [row._asdict() for row in rows])
+            told = [recorded_from(row) for row in rows]
+            for projection in self.projections:
+                projection.apply(own, told)
             for stream in set(wanted) & set(self.scan.chain.streams):
                 count, last = self.scan.chain.streams[stream]
                 own.execute(insert(tables.streams).values(stream=stream, version=count, last_hash=last))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias, cast, get_args
 
 from sqlalchemy import (
@@ -13,17 +14,15 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    insert,
     select,
-    update,
 )
 
 from holdfast.contain.containment import Containment
-from holdfast.contain.events import ContainmentFact, ContainmentProposed
+from holdfast.contain.events import ContainmentFact
 from holdfast.ledger.facts import Recorded
 from holdfast.ledger.folding import Folded, Kind
 from holdfast.ledger.ledger import Ledger
-from holdfast.ledger.stored import Stored
+from holdfast.ledger.stored import States, Stored
 from holdfast.ledger.tables import metadata
 from holdfast.problems import NotThere
 
@@ -43,9 +42,21 @@ containments = Table(
 )
 
 _FACTS: tuple[type, ...] = get_args(ContainmentFact)
-
-
 _STATES = Stored(Containment, 1024)
+
+
+def _after(state: Containment, recorded: Recorded) -> Containment:
+    return state.after(cast(ContainmentFact, recorded.fact), recorded.at, recorded.by)
+
+
+def _row(state: Containment) -> dict[str, object]:
+    return {
+        "incident": state.incident,
+        "number": int(state.id.rpartition("-C")[2]),
+        "system": state.system,
+        "stage": state.stage.value,
+        "in_force": state.in_force,
+    }
 
 
 class Containments:
@@ -53,26 +64,11 @@ class Containments:
 
     name = "containments"
     tables: tuple[Table, ...] = (containments,)
+    _states = States(containments, _STATES, Containment(), _after, _row)
 
-    def apply(self, conn: Connection, recorded: Recorded) -> None:
-        if not isinstance(recorded.fact, _FACTS):
-            return
-        fact = cast(ContainmentFact, recorded.fact)
-        before = Containment() if isinstance(fact, ContainmentProposed) else get(conn, fact.containment)
-        state = before.after(fact, recorded.at, recorded.by)
-        row = {
-            "incident": state.incident,
-            "number": int(state.id.rpartition("-C")[2]),
-            "system": state.system,
-            "stage": state.stage.value,
-            "in_force": state.in_force,
-            "state": _STATES.text(state),
-        }
-        changed = conn.execute(
-            update(containments).where(containments.c.containment == state.id).values(**row)
-        )
-        if not changed.rowcount:
-            conn.execute(insert(containments).values(containment=state.id, **row))
+    def apply(self, conn: Connection, facts: Sequence[Recorded]) -> None:
+        own = [one for one in facts if isinstance(one.fact, _FACTS)]
+        self._states.add_up(conn, [(cast(ContainmentFact, one.fact).containment, one) for one in own])
 
 
 def get(conn: Connection, containment: str) -> Containment:
@@ -108,11 +104,7 @@ class NoSuchContainment(NotThere):
     """There is no containment of this number."""
 
 
-CONTAINMENTS = Kind(
-    "containment",
-    Containment(),
-    lambda state, recorded: state.after(cast(ContainmentFact, recorded.fact), recorded.at, recorded.by),
-)
+CONTAINMENTS = Kind("containment", Containment(), _after)
 Loaded: TypeAlias = Folded[Containment]
 """A containment as it was when read; `draft` appends on exactly that."""
 

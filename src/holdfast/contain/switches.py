@@ -27,11 +27,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Column, Connection, Index, String, Table, Text, delete, insert, select
+from sqlalchemy import Column, Connection, Index, String, Table, Text, select
 
 from holdfast import clock
 from holdfast.contain.events import ContainmentApplied, ContainmentReverted, Segment
 from holdfast.ledger.facts import Recorded
+from holdfast.ledger.stored import Rows
 from holdfast.ledger.tables import metadata
 from holdfast.prepare.systems import System
 from holdfast.prepare.terms import ContainmentKind
@@ -62,29 +63,32 @@ containment_switches = Table(
 )
 
 
+_SWITCHING = (ContainmentApplied, ContainmentReverted)
+
+
 class Switchboard:
     """The projection of the switches now set: what every prediction asks for is one small table."""
 
     name = "switches"
     tables: tuple[Table, ...] = (containment_switches,)
 
-    def apply(self, conn: Connection, recorded: Recorded) -> None:
-        fact = recorded.fact
-        table = containment_switches
-        if isinstance(fact, ContainmentReverted):
-            conn.execute(delete(table).where(table.c.containment == fact.containment))
-        elif isinstance(fact, ContainmentApplied):
-            conn.execute(
-                insert(table).values(
-                    containment=fact.containment,
+    def apply(self, conn: Connection, facts: Sequence[Recorded]) -> None:
+        own = [(one.at, one.fact) for one in facts if isinstance(one.fact, _SWITCHING)]
+        rows = Rows(conn, containment_switches, (fact.containment for _, fact in own))
+        for at, fact in own:
+            if isinstance(fact, ContainmentReverted):
+                rows.drop(fact.containment)
+            else:
+                rows.put(
+                    fact.containment,
                     incident=fact.incident,
                     system=fact.system,
                     kind=fact.kind.value,
                     flag=fact.flag,
                     segment=json.dumps(fact.segment, sort_keys=True, ensure_ascii=False),
-                    since=clock.stamp(recorded.at),
+                    since=clock.stamp(at),
                 )
-            )
+        rows.write()
 
 
 # What is known when a flag is asked --------------------------------------------------------------

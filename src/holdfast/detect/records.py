@@ -24,7 +24,6 @@ from sqlalchemy import (
     func,
     insert,
     select,
-    update,
     values,
 )
 
@@ -46,8 +45,8 @@ from holdfast.detect.events import (
 )
 from holdfast.detect.measurement import Measurement, WindowStatus
 from holdfast.incident.events import AlertFacts
-from holdfast.ledger.facts import Recorded
-from holdfast.ledger.stored import Stored
+from holdfast.ledger.facts import Fact, Recorded
+from holdfast.ledger.stored import Rows, Stored
 from holdfast.ledger.tables import metadata
 from holdfast.prepare.systems import System
 from holdfast.prepare.terms import CANNOT_MEASURE
@@ -120,9 +119,23 @@ MEASUREMENTS = Stored(Measurement, 8192)
 _ALERT_FACTS = Stored(AlertFacts, 4096)
 
 # What facts and pages ask by the hundred, made once: building a statement costs more than answering it.
-_RAISED = insert(alerts)
-_CHANGED = update(alerts).where(alerts.c.alert == bindparam("of"))
-_FIRED = _CHANGED.values(firings=alerts.c.firings + 1)
+
+
+_SAME_WINDOW = delete(measurements).where(
+    *(measurements.c[name] == bindparam(f"of_{name}") for name in ("system", "series", "window_start"))
+)
+_MEASURED = insert(measurements)
+_OF_ALERTS = (
+    AlertRaised,
+    AlertContinued,
+    AlertCleared,
+    AlertTriaged,
+    AlertAcknowledged,
+    AlertQueued,
+    AlertsBundled,
+    AlertSetAside,
+)
+_OF_RUNS = (MonitoringScheduled, MonitoringStopped, MonitoringRan, MonitoringFailed)
 
 
 class Detection:
@@ -131,113 +144,121 @@ class Detection:
     name = "detection"
     tables: tuple[Table, ...] = (measurements, alerts, monitoring)
 
-    def apply(self, conn: Connection, recorded: Recorded) -> None:
-        match recorded.fact:
-            case MonitorMeasured() as measured:
-                _keep_measurements(conn, measured)
-            case AlertRaised() as raised:
-                _keep_alert(conn, raised, recorded.at)
-            case AlertContinued() as continued:
-                row: dict[str, object] = {"last_fired_at": clock.stamp(recorded.at)}
-                if continued.alert.cannot_measure:  # what it says is why, and the newest why counts
-                    row["body"] = _ALERT_FACTS.text(continued.alert)
-                conn.execute(_FIRED, {"of": continued.alert.alert, **row})
-            case AlertCleared() as cleared:
-                _change(conn, cleared.alert, state="cleared", cleared_at=clock.stamp(recorded.at))
-            case AlertTriaged() as triaged:
-                found = {"outcome": triaged.outcome, "reason": triaged.reason}
-                _change(conn, triaged.alert, incident=triaged.incident or None, **found)
-            case AlertAcknowledged() as seen:
-                row = {"acknowledged_by": recorded.by.name, "acknowledged_at": clock.stamp(recorded.at)}
-                _change(conn, seen.alert, **row)
-            case AlertQueued() as queued:
-                _change(conn, queued.alert, telling_at=clock.stamp(queued.due))
-            case AlertsBundled() as bundled:
-                for alert in bundled.alerts:
-                    _change(conn, alert, telling_at=None, told="\n".join(bundled.told.get(alert, ())))
-            case AlertSetAside() as aside:
-                found = {"outcome": "set aside", "reason": aside.reason}
-                _change(conn, aside.alert, false_alarm=aside.false_alarm, **found)
-            case MonitoringScheduled() as scheduled:
-                _run(conn, scheduled.system, state="scheduled", next_due=clock.stamp(scheduled.due))
-            case MonitoringStopped() as stopped:
-                _run(conn, stopped.system, state="stopped", reason=stopped.reason, next_due=None)
-            case MonitoringRan() as ran:
-                _run(
-                    conn,
-                    ran.system,
-                    state="partly failing" if ran.failing else "running",
-                    reason=f"{', '.join(ran.failing)} cannot measure" if ran.failing else "",
-                    last_run=clock.stamp(ran.as_of),
-                    rows=ran.rows,
-                    newest=clock.stamp(ran.newest),
-                    next_due=clock.stamp(ran.next_due),
-                )
-            case MonitoringFailed() as failed:
-                _run(
-                    conn,
-                    failed.system,
-                    state="failing",
-                    reason=failed.reason,
-                    last_failure=clock.stamp(recorded.at),
-                    next_due=clock.stamp(failed.next_due),
-                )
-            case _:
-                pass
+    def apply(self, conn: Connection, facts: Sequence[Recorded]) -> None:
+        _keep_measurements(conn, [one.fact for one in facts if isinstance(one.fact, MonitorMeasured)])
+        of_alerts = [one for one in facts if isinstance(one.fact, _OF_ALERTS)]
+        rows = Rows(conn, alerts, (alert for one in of_alerts for alert in _alerts_of(one.fact)))
+        for recorded in of_alerts:
+            _keep_alert(rows, recorded)
+        rows.write()
+        of_runs = [one for one in facts if isinstance(one.fact, _OF_RUNS)]
+        runs = Rows(conn, monitoring, (one.fact.system for one in of_runs))  # type: ignore[attr-defined]
+        for recorded in of_runs:
+            _keep_run(runs, recorded)
+        runs.write()
 
 
-def _keep_measurements(conn: Connection, fact: MonitorMeasured) -> None:
-    newest = {(one.series, one.window_start): one for one in fact.measurements}
-    for one in newest.values():
-        where = (
-            measurements.c.system == fact.system,
-            measurements.c.series == one.series,
-            measurements.c.window_start == clock.stamp(one.window_start),
-        )
-        body = MEASUREMENTS.text(one)
-        changed = conn.execute(update(measurements).where(*where).values(alarm=one.alarm, body=body))
-        if not changed.rowcount:
-            conn.execute(
-                insert(measurements).values(
-                    system=fact.system,
-                    series=one.series,
-                    window_start=clock.stamp(one.window_start),
-                    monitor=one.monitor,
-                    alarm=one.alarm,
-                    body=body,
-                )
+def _keep_measurements(conn: Connection, facts: Sequence[MonitorMeasured]) -> None:
+    """A window as known last, in place of what was known of it before."""
+    newest: dict[tuple[str, str, str], dict[str, object]] = {}
+    for fact in facts:
+        for one in fact.measurements:
+            place = (fact.system, one.series, clock.stamp(one.window_start))
+            body = MEASUREMENTS.text(one)
+            newest[place] = {"monitor": one.monitor, "alarm": one.alarm, "body": body}
+    if newest:
+        keys = [{"system": a, "series": b, "window_start": c} for a, b, c in newest]
+        conn.execute(_SAME_WINDOW, [{f"of_{name}": value for name, value in key.items()} for key in keys])
+        conn.execute(_MEASURED, [{**key, **row} for key, row in zip(keys, newest.values(), strict=True)])
+
+
+def _alerts_of(fact: Fact) -> tuple[str, ...]:
+    match fact:
+        case AlertRaised(alert=told) | AlertContinued(alert=told):
+            return (told.alert,)
+        case AlertsBundled(alerts=names):
+            return names
+        case _:
+            return (fact.alert,)  # type: ignore[attr-defined]
+
+
+def _keep_alert(rows: Rows, recorded: Recorded) -> None:
+    at = clock.stamp(recorded.at)
+    match recorded.fact:
+        case AlertRaised() as raised:
+            rows.put(
+                raised.alert.alert,
+                number=int(raised.alert.alert.removeprefix("ALR-")),
+                system=raised.system,
+                monitor=raised.alert.monitor,
+                series=raised.series,
+                state="open",
+                raised_at=at,
+                firings=1,
+                last_fired_at=at,
+                outcome="waiting",
+                reason="",
+                false_alarm=False,
+                told="",
+                body=_ALERT_FACTS.text(raised.alert),
             )
+        case AlertContinued(alert=told):
+            known = rows.get(told.alert)
+            # Of one that cannot measure, what it says is why, and the newest why counts.
+            body = {"body": _ALERT_FACTS.text(told)} if told.cannot_measure else {}
+            if known is not None:
+                rows.change(told.alert, last_fired_at=at, firings=known["firings"] + 1, **body)
+        case AlertCleared(alert=alert):
+            rows.change(alert, state="cleared", cleared_at=at)
+        case AlertTriaged(alert=alert) as led:
+            rows.change(alert, outcome=led.outcome, reason=led.reason, incident=led.incident or None)
+        case AlertAcknowledged(alert=alert):
+            rows.change(alert, acknowledged_by=recorded.by.name, acknowledged_at=at)
+        case AlertQueued(alert=alert, due=due):
+            rows.change(alert, telling_at=clock.stamp(due))
+        case AlertsBundled(alerts=bundled, told=said):
+            for alert in bundled:
+                rows.change(alert, telling_at=None, told="\n".join(said.get(alert, ())))
+        case AlertSetAside(alert=alert) as aside:
+            rows.change(alert, outcome="set aside", reason=aside.reason, false_alarm=aside.false_alarm)
+        case _:
+            pass
 
 
-def _keep_alert(conn: Connection, fact: AlertRaised, at: datetime) -> None:
-    row = {
-        "alert": fact.alert.alert,
-        "number": int(fact.alert.alert.removeprefix("ALR-")),
-        "system": fact.system,
-        "monitor": fact.alert.monitor,
-        "series": fact.series,
-        "state": "open",
-        "raised_at": clock.stamp(at),
-        "firings": 1,
-        "last_fired_at": clock.stamp(at),
-        "outcome": "waiting",
-        "reason": "",
-        "false_alarm": False,
-        "told": "",
-        "body": _ALERT_FACTS.text(fact.alert),
-    }
-    conn.execute(_RAISED, row)
+def _keep_run(rows: Rows, recorded: Recorded) -> None:
+    match recorded.fact:
+        case MonitoringScheduled() as scheduled:
+            _run(rows, scheduled.system, state="scheduled", next_due=clock.stamp(scheduled.due))
+        case MonitoringStopped() as stopped:
+            _run(rows, stopped.system, state="stopped", reason=stopped.reason, next_due=None)
+        case MonitoringRan() as ran:
+            _run(
+                rows,
+                ran.system,
+                state="partly failing" if ran.failing else "running",
+                reason=f"{', '.join(ran.failing)} cannot measure" if ran.failing else "",
+                last_run=clock.stamp(ran.as_of),
+                rows=ran.rows,
+                newest=clock.stamp(ran.newest),
+                next_due=clock.stamp(ran.next_due),
+            )
+        case MonitoringFailed() as failed:
+            _run(
+                rows,
+                failed.system,
+                state="failing",
+                reason=failed.reason,
+                last_failure=clock.stamp(recorded.at),
+                next_due=clock.stamp(failed.next_due),
+            )
+        case _:
+            pass
 
 
-def _change(conn: Connection, alert: str, **values: object) -> None:
-    conn.execute(_CHANGED, {"of": alert, **values})
-
-
-def _run(conn: Connection, system: str, **values: object) -> None:
-    changed = conn.execute(update(monitoring).where(monitoring.c.system == system).values(**values))
-    if not changed.rowcount:
-        conn.execute(delete(monitoring).where(monitoring.c.system == system))
-        conn.execute(insert(monitoring).values(system=system, **{"reason": "", **values}))
+def _run(runs: Rows, system: str, **values: object) -> None:
+    """What is not said again stays as it was."""
+    blank = {} if runs.get(system) else {"reason": ""}
+    runs.put(system, **{**blank, **values})
 
 
 # Reading ---------------------------------------------------------------------------------------

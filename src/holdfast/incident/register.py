@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import get_args
+from typing import cast, get_args
 
 from sqlalchemy import (
     BigInteger,
@@ -17,20 +17,18 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
-    delete,
     func,
     insert,
     or_,
     select,
-    update,
 )
 
 from holdfast import clock
 from holdfast.incident.events import Absorbed, AlertFacts, AlertJoined, IncidentFact, IncidentOpened
 from holdfast.incident.incident import Incident, Status
-from holdfast.ledger.facts import Line, Recorded
+from holdfast.ledger.facts import Fact, Line, Recorded
 from holdfast.ledger.ledger import Ledger, recorded_from
-from holdfast.ledger.stored import Stored
+from holdfast.ledger.stored import Rows, States, Stored
 from holdfast.ledger.tables import facts, metadata
 
 incidents = Table(
@@ -71,43 +69,19 @@ incident_record = Table(
 )
 
 _FACTS: tuple[type, ...] = get_args(IncidentFact)
-
-
 STATES = Stored(Incident, 4096)
-# What every fact asks, made once: building a statement costs more than it takes to answer it.
+# What every page asks, made once: building a statement costs more than it takes to answer it.
 _STATE = select(incidents.c.state).where(incidents.c.incident == bindparam("of"))
-_UNLINK = delete(incident_causes).where(incident_causes.c.alert == bindparam("of"))
-_LINK, _RECORD, _OPEN = insert(incident_causes), insert(incident_record), insert(incidents)
-_CHANGE = update(incidents).where(incidents.c.incident == bindparam("changed"))
+_RECORD = insert(incident_record)
 
 
-class Register:
-    """Keeps one row per incident, the alerts behind it, and the list of facts of its record."""
-
-    name = "incidents"
-    tables: tuple[Table, ...] = (incidents, incident_causes, incident_record)
-
-    def apply(self, conn: Connection, recorded: Recorded) -> None:
-        if recorded.incident:
-            conn.execute(_RECORD, {"incident": recorded.incident, "seq": recorded.seq})
-        fact = recorded.fact
-        if not isinstance(fact, _FACTS) or not recorded.stream.startswith("incident/"):
-            return
-        before = Incident() if isinstance(fact, IncidentOpened) else get(conn, fact.incident)  # type: ignore[attr-defined]
-        state = before.after(fact, recorded.at)  # type: ignore[arg-type]
-        if state is not before:  # a note changes nothing that lists show
-            _store(conn, state)
-        if isinstance(fact, (IncidentOpened, AlertJoined)) and fact.alert:
-            _link(conn, state, fact.alert)
-        elif isinstance(fact, Absorbed):
-            alerts = [alert.alert for alert in fact.alerts]  # of whichever system each of them came from
-            moved = update(incident_causes).where(incident_causes.c.alert.in_(alerts))
-            conn.execute(moved.values(incident=state.id))
+def _after(state: Incident, recorded: Recorded) -> Incident:
+    return state.after(cast(IncidentFact, recorded.fact), recorded.at)
 
 
-def _store(conn: Connection, state: Incident) -> None:
+def _row(state: Incident) -> dict[str, object]:
     assert state.opened_at is not None
-    row = {
+    return {
         "number": int(state.id.removeprefix("INC-")),
         "title": state.title,
         "status": state.status.value,
@@ -117,16 +91,46 @@ def _store(conn: Connection, state: Incident) -> None:
         "system": state.system,
         "opened_at": clock.stamp(state.opened_at),
         "closed_at": clock.stamp(state.closed_at) if state.closed_at else None,
-        "state": STATES.text(state),
     }
-    if not conn.execute(_CHANGE, {"changed": state.id, **row}).rowcount:
-        conn.execute(_OPEN, {"incident": state.id, **row})
 
 
-def _link(conn: Connection, state: Incident, alert: AlertFacts) -> None:
-    conn.execute(_UNLINK, {"of": alert.alert})
-    row = {"alert": alert.alert, "incident": state.id, "system": state.system, "monitor": alert.monitor}
-    conn.execute(_LINK, row)
+class Register:
+    """Keeps one row per incident, the alerts behind it, and the list of facts of its record."""
+
+    name = "incidents"
+    tables: tuple[Table, ...] = (incidents, incident_causes, incident_record)
+    _states = States(incidents, STATES, Incident(), _after, _row)
+
+    def apply(self, conn: Connection, facts: Sequence[Recorded]) -> None:
+        if named := [{"incident": one.incident, "seq": one.seq} for one in facts if one.incident]:
+            conn.execute(_RECORD, named)
+        own = [(one.incident or "", one) for one in facts if _is_own(one)]
+        causes = Rows(conn, incident_causes, (alert for _, one in own for alert in _alerts_in(one.fact)))
+        for recorded, state in self._states.follow(conn, own):
+            match recorded.fact:
+                case IncidentOpened(alert=AlertFacts() as alert) | AlertJoined(alert=alert):
+                    led = {"incident": state.id, "system": state.system, "monitor": alert.monitor}
+                    causes.put(alert.alert, **led)
+                case Absorbed(alerts=alerts):  # of whichever system each of them came from
+                    for alert in alerts:
+                        causes.change(alert.alert, incident=state.id)
+                case _:
+                    pass
+        causes.write()
+
+
+def _is_own(recorded: Recorded) -> bool:
+    return isinstance(recorded.fact, _FACTS) and recorded.stream.startswith("incident/")
+
+
+def _alerts_in(fact: Fact) -> tuple[str, ...]:
+    """The alerts of which the fact says where they ended."""
+    match fact:
+        case IncidentOpened(alert=AlertFacts() as alert) | AlertJoined(alert=alert):
+            return (alert.alert,)
+        case Absorbed(alerts=alerts):
+            return tuple(alert.alert for alert in alerts)
+    return ()
 
 
 # Reading ---------------------------------------------------------------------------------------

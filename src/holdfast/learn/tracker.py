@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast, get_args
 
-from sqlalchemy import Column, Connection, Index, Select, String, Table, Text, func, insert, select, update
+from sqlalchemy import Column, Connection, Index, Select, String, Table, Text, func, select
 
 from holdfast import clock
-from holdfast.learn.events import Method, RemediationFact, RemediationPlanned
+from holdfast.learn.events import Method, RemediationFact
 from holdfast.learn.remediation import Item, Remediations, Standing
 from holdfast.ledger.facts import Recorded
 from holdfast.ledger.ledger import Ledger
-from holdfast.ledger.stored import Stored
+from holdfast.ledger.stored import States, Stored
 from holdfast.ledger.tables import metadata
 from holdfast.problems import NotThere
 
@@ -40,34 +41,35 @@ _TO_DO = (Standing.PLANNED.value, Standing.STARTED.value)
 _ITEMS = Stored(Item, 1024)
 
 
-class Tracker:
-    """Keeps one row per remediation item."""
-
-    name = "remediations"
-    tables: tuple[Table, ...] = (remediations,)
-
-    def apply(self, conn: Connection, recorded: Recorded) -> None:
-        if not isinstance(recorded.fact, _FACTS):
-            return
-        fact = cast(Any, recorded.fact)
-        known = {} if isinstance(fact, RemediationPlanned) else {fact.item: get(conn, fact.item)}
-        state = Remediations(fact.incident, cast(Any, known)).after(fact, recorded.at, recorded.by)
-        _store(conn, state.items[fact.item])
+def _after(item: Item | None, recorded: Recorded) -> Item:
+    """An item after one of its own facts: those of an incident's others do not change it."""
+    fact = cast(Any, recorded.fact)
+    alone = Remediations(fact.incident, {fact.item: item} if item else {})
+    return alone.after(fact, recorded.at, recorded.by).items[fact.item]
 
 
-def _store(conn: Connection, item: Item) -> None:
-    row = {
+def _row(item: Item | None) -> dict[str, object]:
+    assert item is not None
+    return {
         "incident": item.incident,
         "standing": item.standing.value,
         "responsible": item.responsible,
         "deadline": clock.stamp(item.deadline),
         "system": item.system,
         "monitor": item.verification.monitor,
-        "state": _ITEMS.text(item),
     }
-    changed = conn.execute(update(remediations).where(remediations.c.item == item.item).values(**row))
-    if not changed.rowcount:
-        conn.execute(insert(remediations).values(item=item.item, **row))
+
+
+class Tracker:
+    """Keeps one row per remediation item."""
+
+    name = "remediations"
+    tables: tuple[Table, ...] = (remediations,)
+    _items: States[Item | None] = States(remediations, cast(Any, _ITEMS), None, _after, _row)
+
+    def apply(self, conn: Connection, facts: Sequence[Recorded]) -> None:
+        own = [one for one in facts if isinstance(one.fact, _FACTS)]
+        self._items.add_up(conn, [(cast(Any, one.fact).item, one) for one in own])
 
 
 # Reading ---------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from holdfast.ledger.events import LedgerChecked
 from holdfast.ledger.facts import Recorded
 from holdfast.ledger.ledger import Ledger, recorded_from
 from holdfast.ledger.outside import Outside
-from holdfast.ledger.projections import Scratch
+from holdfast.ledger.projections import AT_ONCE, Scratch
 from holdfast.wording import plural
 from holdfast_verify import note
 from holdfast_verify.tree import CompactRange, leaf_hash
@@ -193,10 +193,12 @@ class _Checker:
             yield f"the head says the newest fact is of {last_at}, it is of {self.chain.last_at}"
 
     def _facts(self, wanted: set[int], sealed: int, progress: Callable[[int], None]) -> Iterator[str]:
-        tree = CompactRange()
+        tree, told = CompactRange(), list[Recorded]()
         for row in self.conn.execute(select(tables.facts).order_by(tables.facts.c.seq)):
             where = f"fact {row.seq} ({row.type} on {row.stream})"
-            yield from (f"{where}: {what}" for what in self._fact(row))
+            yield from (f"{where}: {what}" for what in self._fact(row, told))
+            if len(told) >= AT_ONCE:
+                yield from self._add_up(told)
             hashed = leaf_hash(as_bytes(row.leaf))
             tree.append(hashed)
             if tree.size <= sealed:
@@ -206,29 +208,41 @@ class _Checker:
             self.report.facts += 1
             if not self.report.facts % 1000:
                 progress(self.report.facts)
+        yield from self._add_up(told)
         progress(self.report.facts)
 
-    def _fact(self, row: Any) -> list[str]:
+    def _fact(self, row: Any, told: list[Recorded]) -> list[str]:
         """The fact's problems. Whatever somebody has put into a row is a problem, never a crash."""
         found: list[str] = []
         try:
             found.extend(self.chain.follow(row))
-            self._content(row)
+            self._content(row, told)
         except Exception as error:
             found.append(f"cannot be checked: {error}")
             self.readable = False
         return found
 
-    def _content(self, row: Any) -> None:
-        """Add the fact up. Raises what makes it unreadable."""
+    def _content(self, row: Any, told: list[Recorded]) -> None:
+        """Read the fact, to be added up with those around it. Raises what makes it unreadable."""
         if not self.readable:
             return
         recorded = recorded_from(row)
         if isinstance(recorded.fact, LedgerChecked):
             self.checks.append((recorded.seq, recorded.fact))
-        self.scratch.apply(recorded)
+        told.append(recorded)
         for inspection in self.inspections:
             inspection.see(recorded)
+
+    def _add_up(self, told: list[Recorded]) -> Iterator[str]:
+        """Let the projections in memory follow these facts, and forget them."""
+        try:
+            if self.readable and told:
+                self.scratch.apply(told)
+        except Exception as error:
+            self.readable = False
+            yield f"facts {told[0].seq} to {told[-1].seq}: cannot be added up: {error}"
+        finally:
+            told.clear()
 
     # Checkpoints -------------------------------------------------------------------------------
 

@@ -146,7 +146,8 @@ class Projection(Protocol):
     @property
     def tables(self) -> tuple[Table, ...]: ...
 
-    def apply(self, conn: Connection, recorded: Recorded) -> None: ...
+    def apply(self, conn: Connection, facts: Sequence[Recorded]) -> None:
+        """Follow these facts, which come next: those of one append, or many that are added up anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,9 +347,9 @@ class Ledger:
             if rows:
                 conn.exec_driver_sql(_insert_facts(conn.dialect.paramstyle), list(rows))
                 conn.execute(_GROWN, {"grown": size + len(rows), "newest": recorded_at})
-            for recorded in written:
+            if written:
                 for projection in self.projections:
-                    projection.apply(conn, recorded)
+                    projection.apply(conn, written)
             if fires is not None:
                 _require_settled(conn, fires)
             if keeping is not None:

@@ -173,7 +173,11 @@ class Outbox:
     name = "outbox"
     tables: tuple[Table, ...] = (tables.outbox,)
 
-    def apply(self, conn: Connection, recorded: Recorded) -> None:
+    def apply(self, conn: Connection, facts: Sequence[Recorded]) -> None:
+        for recorded in facts:
+            self._apply(conn, recorded)
+
+    def _apply(self, conn: Connection, recorded: Recorded) -> None:
         match recorded.fact:
             case MessageQueued() as queued:
                 conn.execute(

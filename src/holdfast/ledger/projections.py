@@ -32,17 +32,17 @@ def add_up(
     """Let every projection follow every fact, in one transaction; returns how many there were."""
     seq = facts.c.seq
     count, after = 0, -1
-    while rows := conn.execute(select(facts).where(seq > after).order_by(seq).limit(_AT_ONCE)).all():
-        for recorded in map(recorded_from, rows):
-            for projection in projections:
-                projection.apply(conn, recorded)
+    while rows := conn.execute(select(facts).where(seq > after).order_by(seq).limit(AT_ONCE)).all():
+        told = [recorded_from(row) for row in rows]
+        for projection in projections:
+            projection.apply(conn, told)
         count, after = count + len(rows), rows[-1].seq
         progress(count)
     return count
 
 
-_AT_ONCE = 1000
-"""Facts held in memory at a time."""
+AT_ONCE = 1000
+"""Facts held in memory at a time, and added up together."""
 
 
 class Scratch:
@@ -57,9 +57,9 @@ class Scratch:
         """Rows that lack nothing but fields this program writes, by projection and fields: an older one wrote
         them, or the fields were taken out. Known once `differences` has run."""
 
-    def apply(self, recorded: Recorded) -> None:
+    def apply(self, facts: Sequence[Recorded]) -> None:
         for projection in self.projections:
-            projection.apply(self.conn, recorded)
+            projection.apply(self.conn, facts)
 
     def differences(self, stored: Connection) -> Iterator[str]:
         """A sentence for every row that differs from what the facts say."""

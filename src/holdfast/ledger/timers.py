@@ -8,7 +8,7 @@ or stop the timer. The loser of a race gets AlreadyFired and does nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -30,18 +30,25 @@ class Timers:
     name = "timers"
     tables: tuple[Table, ...] = (tables.timers,)
 
-    def apply(self, conn: Connection, recorded: Recorded) -> None:
-        for effect in recorded.fact.timers():
-            conn.execute(_STOP, {"of": effect.timer})
-            if isinstance(effect, Arm):
-                row = {
-                    "timer": effect.timer,
-                    "generation": recorded.seq,
-                    "kind": effect.kind,
-                    "due": clock.stamp(effect.due),
-                    "data": json.dumps(dict(effect.data), sort_keys=True),
-                }
-                conn.execute(_ARM, row)
+    def apply(self, conn: Connection, facts: Sequence[Recorded]) -> None:
+        now: dict[str, dict[str, object] | None] = {}
+        for recorded in facts:
+            for effect in recorded.fact.timers():
+                now[effect.timer] = _row(effect, recorded.seq) if isinstance(effect, Arm) else None
+        if now:
+            conn.execute(_STOP, [{"of": timer} for timer in now])
+        if armed := [row for row in now.values() if row]:
+            conn.execute(_ARM, armed)
+
+
+def _row(arm: Arm, generation: int) -> dict[str, object]:
+    return {
+        "timer": arm.timer,
+        "generation": generation,
+        "kind": arm.kind,
+        "due": clock.stamp(arm.due),
+        "data": json.dumps(dict(arm.data), sort_keys=True),
+    }
 
 
 def due(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from sqlalchemy import (
     BigInteger,
@@ -112,7 +113,11 @@ class Preparation:
         people,
     )
 
-    def apply(self, conn: Connection, recorded: Recorded) -> None:
+    def apply(self, conn: Connection, facts: Sequence[Recorded]) -> None:
+        for recorded in facts:
+            self._apply(conn, recorded)
+
+    def _apply(self, conn: Connection, recorded: Recorded) -> None:
         match recorded.fact:
             case PlaybookApplied() as fact:
                 _apply_playbook(conn, fact, recorded)
