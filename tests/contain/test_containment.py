@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from holdfast.contain.containment import Containment, Stage, fold
+from holdfast.contain.containment import Containment, Stage
 from holdfast.contain.events import (
     Check,
     ContainmentApplied,
@@ -23,6 +23,7 @@ from holdfast.contain.events import (
     Purpose,
 )
 from holdfast.ledger.facts import Arm, Disarm
+from holdfast.ledger.folding import fold
 from holdfast.people import Actor
 from holdfast.prepare.terms import ContainmentKind
 from holdfast.problems import NotAllowed
@@ -94,7 +95,9 @@ HISTORIES: dict[Stage, list[ContainmentFact]] = {
 
 
 def at_stage(stage: Stage) -> Containment:
-    return fold((fact, T0 + timedelta(minutes=i), ANA) for i, fact in enumerate(HISTORIES[stage]))
+    return fold(
+        Containment(), ((fact, T0 + timedelta(minutes=i), ANA) for i, fact in enumerate(HISTORIES[stage]))
+    )
 
 
 def approve(state: Containment) -> list[ContainmentFact]:
@@ -234,7 +237,7 @@ ORDERS: list[tuple[list[ContainmentFact], Stage, str]] = [
 def test_the_newest_evidence_counts_in_whatever_order_it_comes(
     history: list[ContainmentFact], stage: Stage, standing: str
 ) -> None:
-    state = fold((fact, T0 + timedelta(minutes=i), ANA) for i, fact in enumerate(history))
+    state = fold(Containment(), ((fact, T0 + timedelta(minutes=i), ANA) for i, fact in enumerate(history)))
     assert (state.stage, state.standing) == (stage, standing)
     assert (state.contained_at is None) == (stage is not Stage.CONTAINED)
 
@@ -243,7 +246,7 @@ def test_evidence_counts_only_after_the_harm_was_last_seen() -> None:
     """An application that obeys late is seen to obey, without revert and propose anew."""
     assert at_stage(Stage.SWITCHED).effective_from == T0 + timedelta(minutes=3)
     history = [*HISTORIES[Stage.SWITCHED], CONTINUING]
-    late = fold((fact, T0 + timedelta(minutes=i), ANA) for i, fact in enumerate(history))
+    late = fold(Containment(), ((fact, T0 + timedelta(minutes=i), ANA) for i, fact in enumerate(history)))
     assert late.effective_from == T0 + timedelta(minutes=4)
 
 

@@ -107,10 +107,10 @@ def test_a_closing_at_the_same_moment_wins_and_the_analysis_is_refused(
     ledger: Ledger, incident: str, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """R-EVD-10: the step read a running incident; before it appends, the incident is over."""
-    read = ledger.stream
+    read, read_on = ledger.stream, ledger.stream_after
 
-    def slow(name: str) -> object:
-        found = read(name)
+    def slow(name: str, version: int, last: bytes) -> object:
+        found = read_on(name, version, last)
         if name == "cause/INC-1" and not load_is_over():
             tell(ledger, incident, Dismissed(incident=incident, reason="a test"), at=now)
         return found
@@ -118,7 +118,7 @@ def test_a_closing_at_the_same_moment_wins_and_the_analysis_is_refused(
     def load_is_over() -> bool:
         return any(isinstance(recorded.fact, Dismissed) for recorded in read(stream_of(incident)).facts)
 
-    monkeypatch.setattr(ledger, "stream", slow)
+    monkeypatch.setattr(ledger, "stream_after", slow)
     with pytest.raises(NotAllowed, match="archived"):
         analysing.analyse(
             ledger, incident, replace(whole(now), root_cause=None), monitors=MONITORS, by=MAYA, at=now

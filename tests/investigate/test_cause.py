@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from holdfast.investigate.cause import Analysis, Cause, fold
+from holdfast.investigate.cause import Analysis, Cause
 from holdfast.investigate.events import CauseAnalysed, Factor, Happening, Link, LinkKind, Statement
 from holdfast.investigate.links import Known, parse
+from holdfast.ledger.folding import fold
 from holdfast.prepare.terms import FactorGroup
 from holdfast.problems import NotAllowed
 from support.opened import MAYA
@@ -39,7 +40,7 @@ def analysed(analysis: Analysis, number: int = 1) -> CauseAnalysed:
 
 
 def after(*facts: CauseAnalysed) -> Cause:
-    return fold((fact, NOW, MAYA) for fact in facts)
+    return fold(Cause(), ((fact, NOW, MAYA) for fact in facts))
 
 
 @pytest.mark.parametrize(

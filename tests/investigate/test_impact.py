@@ -22,7 +22,8 @@ from holdfast.investigate.events import (
     ReputationImpact,
     UserImpact,
 )
-from holdfast.investigate.impact import Assessment, Impact, fold, is_part, known_period, period_to_count
+from holdfast.investigate.impact import Assessment, Impact, is_part, known_period, period_to_count
+from holdfast.ledger.folding import fold
 from holdfast.people import Actor
 from holdfast.problems import NotAllowed
 from holdfast.shapes.investigation import shown_impact
@@ -86,7 +87,7 @@ Told = ImpactCounted | ImpactAssessed | tuple[ImpactCounted, Actor]
 def after(*facts: Told) -> Impact:
     """Told by Maya, unless somebody else is named."""
     told = (fact if isinstance(fact, tuple) else (fact, MAYA) for fact in facts)
-    return fold(((fact, NOW, by) for fact, by in told), "loans")
+    return fold(Impact("loans"), ((fact, NOW, by) for fact, by in told))
 
 
 STATED = replace(SAID, users=replace(SAID.users, stated=25))

@@ -35,8 +35,9 @@ from holdfast.learn.events import (
     VerificationFailed,
 )
 from holdfast.learn.prefilling import Material, could_be_sooner, prefill
-from holdfast.learn.remediation import Remediations, fold
+from holdfast.learn.remediation import Remediations
 from holdfast.ledger.facts import Line
+from holdfast.ledger.folding import fold
 from holdfast.prepare.terms import FactorGroup, RemediationKind, ReviewQuestion
 from support.alerted import alert_facts
 from support.company import AISHA
@@ -104,7 +105,7 @@ def items(*facts: object) -> Remediations:
         system="loan-approval",
         verification=Verification(Method.MONITOR, "Accuracy back in bounds", monitor="accuracy"),
     )
-    return fold("INC-1", ((fact, OPENED, AISHA) for fact in (planned, *facts)))  # type: ignore[misc]
+    return fold(Remediations("INC-1"), ((fact, OPENED, AISHA) for fact in (planned, *facts)))  # type: ignore[misc]
 
 
 DONE = RemediationDone(incident="INC-1", item="INC-1-R1", what="retrained", done_at=OPENED)

@@ -21,9 +21,10 @@ from holdfast.learn.events import (
     Verification,
     VerificationFailed,
 )
-from holdfast.learn.remediation import Plan, Remediations, Standing, Wanted, fold
+from holdfast.learn.remediation import Plan, Remediations, Standing, Wanted
 from holdfast.learn.verification import Judgement, Outcome
 from holdfast.ledger.facts import Arm, Disarm
+from holdfast.ledger.folding import fold
 from holdfast.prepare.terms import RemediationKind
 from holdfast.prepare.workspace import Workspace
 from holdfast.problems import NotAllowed
@@ -82,7 +83,7 @@ OVERDUE = RemediationOverdue(incident="INC-1", item=ITEM, deadline=DEADLINE)
 
 
 def after(*facts: RemediationFact) -> Remediations:
-    return fold("INC-1", ((fact, NOW, AISHA) for fact in facts))
+    return fold(Remediations("INC-1"), ((fact, NOW, AISHA) for fact in facts))
 
 
 def plan(

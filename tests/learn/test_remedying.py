@@ -129,7 +129,8 @@ class TestChasing:
         remedying.finish(desk, "INC-1", item, "retrained", by=AISHA, at=later)
         assert timers.armed(ledger, item) == []
         for timer in stale:
-            remedying.chase_overdue(desk, timer, by=WORKER, at=later + 11 * DAY)
+            with pytest.raises(AlreadyFired):
+                remedying.chase_overdue(desk, timer, by=WORKER, at=later + 11 * DAY)
         assert len(told(ledger)) == 1
 
     def test_the_timer_of_a_dismissed_incident_comes_to_rest(
@@ -315,20 +316,20 @@ def test_planning_while_the_incident_closes_is_refused(
     desk: Desk, ledger: Ledger, incident: str, later: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """R-EVD-10: the step read a running incident; before it appends, the incident is over."""
-    read = ledger.stream
+    read_on = ledger.stream_after
     over: list[bool] = []
 
-    def slow(name: str) -> object:
-        found = read(name)
+    def slow(name: str, version: int, last: bytes) -> object:
+        found = read_on(name, version, last)
         if name == "remediation/INC-1" and not over:
             over.append(True)
             desk.dismiss(incident, "the labels were wrong", by=MAYA, at=later)
         return found
 
-    monkeypatch.setattr(ledger, "stream", slow)
+    monkeypatch.setattr(ledger, "stream_after", slow)
     with pytest.raises(NotAllowed, match="archived"):
         remedying.plan(desk, incident, plan(later), by=TOMAS, at=later)
-    assert read("remediation/INC-1").version == 0
+    assert ledger.stream("remediation/INC-1").version == 0
 
 
 def test_two_people_planning_at_once_get_two_numbers(

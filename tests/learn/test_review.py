@@ -10,7 +10,8 @@ import pytest
 
 from holdfast.incident.incident import Incident, Status
 from holdfast.learn.events import ReviewCompleted, ReviewDrafted, ReviewFact
-from holdfast.learn.review import Review, fold
+from holdfast.learn.review import Review
+from holdfast.ledger.folding import fold
 from holdfast.prepare.terms import ReviewQuestion
 from holdfast.problems import NotAllowed
 from support.company import MAYA
@@ -47,7 +48,7 @@ WITHOUT = tuple(one for one in ALL if one is not HAPPENED)
 
 
 def after(*facts: ReviewFact) -> Review:
-    return fold((fact, NOW, MAYA) for fact in facts)
+    return fold(Review(), ((fact, NOW, MAYA) for fact in facts))
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, insert, select
-from support.earlier import workspace_of_010
-from support.kettles import kettles
 
 from holdfast.app import projections
 from holdfast.ledger.database import Database
@@ -16,6 +14,8 @@ from holdfast.ledger.facts import Recorded
 from holdfast.ledger.ledger import Ledger
 from holdfast.ledger.projections import Scratch
 from holdfast.ledger.stored import Rows
+from support.earlier import workspace_of_010
+from support.kettles import kettles
 
 
 @pytest.fixture(scope="module")

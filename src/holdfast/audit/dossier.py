@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar, cast
+from typing import TypeVar
 
 from sqlalchemy import select
 
 from holdfast.audit import events
 from holdfast.contain.containment import Containment
-from holdfast.contain.containment import fold as fold_containment
+from holdfast.contain.reading import CONTAINMENTS
 from holdfast.detect.events import AlertCleared, AlertContinued, AlertRaised, MonitorMeasured
 from holdfast.detect.measurement import Measurement
 from holdfast.evidence import custody
@@ -24,15 +24,17 @@ from holdfast.incident import register
 from holdfast.incident.events import AlertFacts
 from holdfast.incident.incident import Incident
 from holdfast.incident.loading import load
-from holdfast.investigate import analysing, assessing, cause, impact
+from holdfast.investigate.analysing import CAUSES
+from holdfast.investigate.assessing import IMPACTS, of_system
 from holdfast.investigate.cause import Cause
 from holdfast.investigate.impact import Impact
-from holdfast.learn import remedying, review, reviewing
 from holdfast.learn.remediation import Remediations
-from holdfast.learn.remediation import fold as fold_remediations
+from holdfast.learn.remedying import REMEDIATIONS
 from holdfast.learn.review import Review
+from holdfast.learn.reviewing import REVIEWS
 from holdfast.ledger import sealing, tables
 from holdfast.ledger.facts import Fact, Recorded
+from holdfast.ledger.folding import Kind
 from holdfast.ledger.ledger import Draft, Ledger
 from holdfast.ledger.sealing import Sealed
 from holdfast.prepare import versions
@@ -40,6 +42,7 @@ from holdfast.prepare.systems import Monitor, System
 from holdfast.prepare.versions import Applied, PlaybookVersion
 
 FactT = TypeVar("FactT", bound=Fact)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,14 +178,18 @@ class _Read:
     alerts: Sequence[Recorded]
     """Facts of the alerts that led here."""
 
-    def stream(self, name: str) -> list[tuple[Any, datetime, Any]]:
-        """Fact, time and actor of everything on one stream, as the folds take it."""
-        return [(cast(Any, one.fact), one.at, one.by) for one in self.record if one.stream == name]
+    def of(self, kind: Kind[T]) -> T:
+        """What is kept beside the incident under its number."""
+        return self._added_up(kind, self.state.id)
+
+    def _added_up(self, kind: Kind[T], name: str) -> T:
+        stream = kind.stream_of(name)
+        return kind.add_up(name, (one for one in self.record if one.stream == stream))
 
     def monitors(self) -> list[str]:
         """The monitors behind the incident: those that alarmed first, then those that prove something."""
         incident = self.state.id
-        items = self.remediations().items.values()
+        items = self.of(REMEDIATIONS).items.values()
         wanted = [alert.monitor for alert in self.state.own_alerts]
         wanted += [one.watch for one in self.containments() if one.watch]
         wanted += [item.verification.monitor for item in items if item.verification.monitor]
@@ -191,13 +198,10 @@ class _Read:
     def monitor_streams(self) -> list[str]:
         return [f"monitor/{self.state.system}/{monitor}" for monitor in self.monitors()]
 
-    def remediations(self) -> Remediations:
-        incident = self.state.id
-        return fold_remediations(incident, self.stream(remedying.stream_of(incident)))
-
     def containments(self) -> tuple[Containment, ...]:
-        streams = dict.fromkeys(one.stream for one in self.record if one.stream.startswith("containment/"))
-        return tuple(fold_containment(self.stream(stream)) for stream in streams)
+        named = (one.stream.partition("/") for one in self.record)
+        names = dict.fromkeys(name for kind, _, name in named if kind == CONTAINMENTS.prefix)
+        return tuple(self._added_up(CONTAINMENTS, name) for name in names)
 
 
 def _dossier(
@@ -220,11 +224,11 @@ def _dossier(
         context=tuple(_context(ledger, state, read.system)),
         playbook=versions.playbook_version(ledger, state.playbook),
         system=read.system,
-        impact=impact.fold(read.stream(assessing.stream_of(state.id)), state.system),
-        cause=cause.fold(read.stream(analysing.stream_of(state.id))),
+        impact=of_system(read.of(IMPACTS), state.system),
+        cause=read.of(CAUSES),
         containments=read.containments(),
-        remediations=read.remediations(),
-        review=review.fold(read.stream(reviewing.stream_of(state.id))),
+        remediations=read.of(REMEDIATIONS),
+        review=read.of(REVIEWS),
         items=custody.items(evidence),
         gaps=custody.gaps(evidence),
         watched=watched,

@@ -396,14 +396,6 @@ def propose(incident: str, containment: str, system: str, offer: Offer, reason: 
     return [proposed]
 
 
-def fold(facts: Iterable[tuple[ContainmentFact, datetime, Actor]]) -> Containment:
-    """The state that facts with their recording times and actors add up to."""
-    state = Containment()
-    for fact, at, by in facts:
-        state = state.after(fact, at, by)
-    return state
-
-
 def _proposed(fact: ContainmentProposed, deed: Deed) -> Containment:
     return Containment(
         id=fact.containment,

@@ -104,13 +104,12 @@ class NoSuchContainment(NotThere):
     """There is no containment of this number."""
 
 
-CONTAINMENTS = Kind("containment", Containment(), _after)
+CONTAINMENTS = Kind("containment", lambda containment: Containment())
 Loaded: TypeAlias = Folded[Containment]
 """A containment as it was when read; `draft` appends on exactly that."""
 
 
-def stream_of(containment: str) -> str:
-    return CONTAINMENTS.stream_of(containment)
+stream_of = CONTAINMENTS.stream_of
 
 
 def load(ledger: Ledger, containment: str) -> Loaded:

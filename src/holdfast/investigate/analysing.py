@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime
-from typing import Any, cast
 
 from holdfast.incident.events import IncidentFact
-from holdfast.incident.loading import load
+from holdfast.incident.loading import Loaded, beside
 from holdfast.investigate import links
-from holdfast.investigate.cause import Analysis, Cause, fold
-from holdfast.ledger.deciding import settle
-from holdfast.ledger.ledger import Draft, Ledger, Stream
+from holdfast.investigate.cause import Analysis, Cause
+from holdfast.ledger.folding import Folded, Kind
+from holdfast.ledger.ledger import Draft, Ledger
 from holdfast.people import Actor
 
-
-def stream_of(incident: str) -> str:
-    return f"cause/{incident}"
+CAUSES = Kind("cause", lambda incident: Cause())
+stream_of = CAUSES.stream_of
 
 
 def cause_of(ledger: Ledger, incident: str) -> Cause:
     """The versions of an incident's analysis; empty before the first."""
-    return _fold(ledger.stream(stream_of(incident)))
+    return CAUSES.state(ledger, incident)
 
 
 def analyse(
@@ -38,22 +36,14 @@ def analyse(
     `monitors` are the ids of the monitors of the incident's AI system. Raises NotAllowed, NoSuchIncident.
     """
 
-    def drafts() -> Sequence[Draft]:
-        loaded = load(ledger, incident)
-        loaded.state.require_running()
+    def decide(loaded: Loaded, cause: Folded[Cause]) -> list[Draft]:
         known = links.known(ledger, incident, loaded.state.system, monitors, analysis.links())
-        stream = ledger.stream(stream_of(incident))
-        facts = _fold(stream).analyse(analysis, known, at)
+        facts = cause.state.analyse(analysis, known, at)
         established: list[IncidentFact] = []
         for fact in facts:
             if fact.root_cause and fact.root_cause.text != loaded.state.cause:
                 established = loaded.state.establish_cause(fact.root_cause.text)
-        # The incident's draft, also an empty one, holds off a closing at the same moment.
-        return [stream.draft(facts), loaded.draft(established)]
+        return [cause.draft(facts), loaded.draft(established)]
 
-    settle(ledger, drafts, incident, by=by, at=at)
+    beside(ledger, CAUSES, incident, decide, by=by, at=at)
     return cause_of(ledger, incident)
-
-
-def _fold(stream: Stream) -> Cause:
-    return fold((cast(Any, recorded.fact), recorded.at, recorded.by) for recorded in stream.facts)

@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, cast
 
 from holdfast.detect.counting import Asked
 from holdfast.incident.events import ImpactNoted
-from holdfast.incident.loading import Loaded, load
+from holdfast.incident.loading import Loaded, beside, load
 from holdfast.incident.responding import Desk
 from holdfast.investigate.counting import CannotCount, Counted, PredictionCounter
 from holdfast.investigate.events import ImpactCounted
-from holdfast.investigate.impact import Assessment, Impact, ImpactFact, fold, is_part, period_to_count
-from holdfast.ledger.deciding import settle
-from holdfast.ledger.ledger import Draft, Ledger, Stream
+from holdfast.investigate.impact import Assessment, Impact, ImpactFact, is_part, period_to_count
+from holdfast.ledger.facts import Recorded
+from holdfast.ledger.folding import Folded, Kind, fold
+from holdfast.ledger.ledger import Draft, Ledger
 from holdfast.people import Actor
 from holdfast.problems import NotAllowed
 
@@ -30,8 +30,13 @@ The first draft appends to the incident's stream exactly as it was loaded.
 """
 
 
-def stream_of(incident: str) -> str:
-    return f"impact/{incident}"
+def _further(before: tuple[Recorded, ...], recorded: Recorded) -> tuple[Recorded, ...]:
+    return (*before, recorded)
+
+
+IMPACTS: Kind[tuple[Recorded, ...]] = Kind("impact", lambda incident: (), _further)
+"""Kept as they were told: what they add up to depends on which system the incident is about by now."""
+stream_of = IMPACTS.stream_of
 
 
 def impact_of(ledger: Ledger, incident: str) -> Impact:
@@ -39,7 +44,11 @@ def impact_of(ledger: Ledger, incident: str) -> Impact:
 
     Raises NoSuchIncident.
     """
-    return _fold(ledger.stream(stream_of(incident)), load(ledger, incident).state.system)
+    return of_system(IMPACTS.state(ledger, incident), load(ledger, incident).state.system)
+
+
+def of_system(told: tuple[Recorded, ...], system: str) -> Impact:
+    return fold(Impact(system), ((one.fact, one.at, one.by) for one in told))
 
 
 def count(
@@ -101,7 +110,7 @@ def name_system(
     """
 
     def noted() -> ImpactNoted:
-        return _fold(desk.ledger.stream(stream_of(incident)), system).noted(incident)
+        return of_system(IMPACTS.state(desk.ledger, incident), system).noted(incident)
 
     desk.name_system(incident, system, model_version, reason, noted=noted, by=by, at=at)
 
@@ -132,24 +141,15 @@ def _step(
     by: Actor,
     at: datetime,
 ) -> None:
-    def drafts() -> Sequence[Draft]:
-        loaded = load(ledger, incident)
-        loaded.state.require_running()
-        stream = ledger.stream(stream_of(incident))
-        impact = _fold(stream, loaded.state.system)
+    def drafts(loaded: Loaded, told: Folded[tuple[Recorded, ...]]) -> Sequence[Draft]:
+        impact = of_system(told.state, loaded.state.system)
         facts = decide(impact)
-        for fact in facts:
-            impact = impact.after(fact, at, by)
         if not facts:
             return []
+        impact = fold(impact, ((fact, at, by) for fact in facts))
         # Who counts a part says nothing of the whole: what is known is not taken back for it.
         part = any(isinstance(fact, ImpactCounted) and fact.part for fact in facts)
         noted = replace(impact.noted(incident), by_person=by.kind != "system" and not part)
-        # Appending to the incident's stream as loaded also holds off a closing at the same moment.
-        return [stream.draft(facts), *reassess(loaded, noted, at)]
+        return [told.draft(facts), *reassess(loaded, noted, at)]
 
-    settle(ledger, drafts, incident, by=by, at=at)
-
-
-def _fold(stream: Stream, system: str) -> Impact:
-    return fold(((cast(Any, recorded.fact), recorded.at, recorded.by) for recorded in stream.facts), system)
+    beside(ledger, IMPACTS, incident, drafts, by=by, at=at)

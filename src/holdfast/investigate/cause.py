@@ -166,11 +166,3 @@ def _require_supported(analysis: Analysis, root_cause: Statement) -> None:
 
 def _short(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:59]}…"
-
-
-def fold(facts: Iterable[tuple[CauseFact, datetime, Actor]]) -> Cause:
-    """The state that facts add up to."""
-    state = Cause()
-    for fact, at, by in facts:
-        state = state.after(fact, at, by)
-    return state

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -396,11 +395,3 @@ def is_part(state: Incident, asked: Asked, now: datetime) -> bool:
         return True
     start, end = known
     return asked.start > start or asked.end < end.replace(second=0, microsecond=0)
-
-
-def fold(facts: Iterable[tuple[ImpactFact, datetime, Actor]], system: str) -> Impact:
-    """The state that facts add up to, for an incident that is about this system."""
-    state = Impact(system)
-    for fact, at, by in facts:
-        state = state.after(fact, at, by)
-    return state

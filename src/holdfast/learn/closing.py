@@ -62,8 +62,8 @@ def resolve(
         if not facts:
             return []
         roles.require(loaded.state, ground.playbook, ground.roster, by, Authority.CLOSE)
-        tracked = desk.ledger.stream(remedying.stream_of(incident))
-        reason = _unverified(remedying.folded(tracked), unverified_because)
+        tracked = remedying.REMEDIATIONS.load(desk.ledger, incident)
+        reason = _unverified(tracked.state, unverified_because)
         if reason:
             facts = loaded.state.resolve(f"{resolution.strip()} {reason}", limits, at)
         told = desk.told(loaded.state, facts, ground, at, "")
@@ -200,8 +200,8 @@ def merge(desk: Desk, incident: str, into: str, reason: str, *, by: Actor, at: d
         roles.require(one.state, ground.playbook, ground.roster, by, Authority.DISMISS)
         ended = one.state.merge_into(two.state, reason, at)
         _require_not_contained(ledger, incident)
-        tracked = ledger.stream(remedying.stream_of(incident))
-        _require_nothing_open(one.state, remedying.folded(tracked), ())
+        tracked = remedying.REMEDIATIONS.load(ledger, incident)
+        _require_nothing_open(one.state, tracked.state, ())
         grown = two.state.absorb(one.state, reason)
         other = desk.ground_of(replace(two.state, system=two.state.system or one.state.system))
         absorbed = desk.learn(two.state, grown, other, at)

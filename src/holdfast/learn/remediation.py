@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -366,11 +366,3 @@ def _monitor(monitor: str, system: System | None) -> Monitor:
             return one
     where = f"{system.name} has no monitor" if system else "the incident names no AI system with a monitor"
     raise NotAllowed(f"{where} called {monitor!r}; {did_you_mean(monitor, [one.id for one in monitors])}")
-
-
-def fold(incident: str, facts: Iterable[tuple[RemediationFact, datetime, Actor]]) -> Remediations:
-    """The state that facts add up to."""
-    state = Remediations(incident)
-    for fact, at, by in facts:
-        state = state.after(fact, at, by)
-    return state

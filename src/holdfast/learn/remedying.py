@@ -7,24 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, cast
 
 from holdfast import wording
 from holdfast.detect import watched
 from holdfast.detect.measurement import Measurement
 from holdfast.incident import roles
 from holdfast.incident.incident import Incident, Status
-from holdfast.incident.loading import Loaded, load
+from holdfast.incident.loading import Loaded, beside, load
 from holdfast.incident.responding import Desk, Ground
 from holdfast.investigate import links
 from holdfast.investigate.events import Link
 from holdfast.learn import tracker
 from holdfast.learn.events import Method, RemediationDone, RemediationFact, RemediationWithdrawn
-from holdfast.learn.remediation import Item, Plan, Remediations, fold
+from holdfast.learn.remediation import Item, Plan, Remediations
 from holdfast.learn.verification import judge
 from holdfast.ledger import outbox
 from holdfast.ledger.deciding import settle
-from holdfast.ledger.ledger import Draft, Ledger, Stream, Timer
+from holdfast.ledger.folding import Folded, Kind, fold
+from holdfast.ledger.ledger import Draft, Ledger, Timer
 from holdfast.people import Actor, IncidentRole
 from holdfast.prepare.terms import Authority
 
@@ -32,13 +32,13 @@ Measured = Callable[[str, str, datetime], Iterable[Measurement]]
 """Measurements of a system's monitor whose windows begin at or after a time."""
 
 
-def stream_of(incident: str) -> str:
-    return f"remediation/{incident}"
+REMEDIATIONS: Kind[Remediations] = Kind("remediation", Remediations)
+stream_of = REMEDIATIONS.stream_of
 
 
 def remediations_of(ledger: Ledger, incident: str) -> Remediations:
     """The items of an incident; none before the first is planned."""
-    return folded(ledger.stream(stream_of(incident)))
+    return REMEDIATIONS.state(ledger, incident)
 
 
 def plan(desk: Desk, incident: str, wanted: Plan, *, by: Actor, at: datetime) -> str:
@@ -182,23 +182,21 @@ def _fire(
     at: datetime,
 ) -> None:
     incident, item = timer.data["incident"], timer.data["item"]
-    loaded = load(desk.ledger, incident)
-    stream = desk.ledger.stream(stream_of(incident))
-    state = folded(stream)
-    found = state.item(item)
-    facts: list[RemediationFact]
-    messages: list[Draft] = []
-    if loaded.state.status is Status.DISMISSED:
-        # The timer of an incident that was none must come to rest; closing lets no item stay open.
-        facts = [RemediationWithdrawn(incident=incident, item=item, reason=f"{incident} was dismissed")]
-    else:
-        facts = decide(state, item)
+
+    def drafts() -> list[Draft]:
+        loaded, items = load(desk.ledger, incident), REMEDIATIONS.load(desk.ledger, incident)
+        found = items.state.item(item)
+        if loaded.state.status is Status.DISMISSED:
+            # The timer of an incident that was none must come to rest; closing lets no item stay open.
+            why = f"{incident} was dismissed"
+            over = RemediationWithdrawn(incident=incident, item=item, reason=why)
+            return [loaded.draft([]), items.draft([over])]
         due = f"{item} {words} {wording.utc(found.deadline)}"
         people = _chased(found, loaded.state) if decide is Remediations.chase else [found.responsible]
         messages = [_message(desk, person, due, found) for person in people]
-    if facts:
-        stays = loaded.draft([])
-        desk.ledger.append(stays, stream.draft(facts), *messages, by=by, at=at, fires=timer)
+        return [loaded.draft([]), items.draft(decide(items.state, item)), *messages]
+
+    settle(desk.ledger, drafts, incident, by=by, at=at, fires=timer)
 
 
 def _chased(item: Item, state: Incident) -> list[str]:
@@ -215,19 +213,12 @@ Tell = Callable[[Desk, Remediations, Sequence[RemediationFact]], list[Draft]]
 
 
 def _step(desk: Desk, incident: str, decide: Decide, tell: Tell, by: Actor, at: datetime) -> None:
-    def drafts() -> Sequence[Draft]:
-        loaded = load(desk.ledger, incident)
-        loaded.state.require_running()
-        stream = desk.ledger.stream(stream_of(incident))
-        state = folded(stream)
-        facts = decide(loaded, desk.ground_of(loaded.state), state)
-        for fact in facts:
-            state = state.after(fact, at, by)
-        # The incident's empty draft holds off a closing at the same moment.
-        told = tell(desk, state, facts)
-        return [stream.draft(facts), loaded.draft([]), *told]
+    def drafts(loaded: Loaded, items: Folded[Remediations]) -> list[Draft]:
+        facts = decide(loaded, desk.ground_of(loaded.state), items.state)
+        after = fold(items.state, ((fact, at, by) for fact in facts))
+        return [items.draft(facts), *tell(desk, after, facts)]
 
-    settle(desk.ledger, drafts, incident, by=by, at=at)
+    beside(desk.ledger, REMEDIATIONS, incident, drafts, by=by, at=at)
 
 
 def _nobody(desk: Desk, state: Remediations, facts: Sequence[RemediationFact]) -> list[Draft]:
@@ -272,9 +263,3 @@ def _message(desk: Desk, person: str, subject: str, item: Item) -> Draft:
         item.incident,
         zone=desk.zone_of(person),
     )
-
-
-def folded(stream: Stream) -> Remediations:
-    """The items that a remediation stream adds up to."""
-    incident = stream.name.partition("/")[2]
-    return fold(incident, ((cast(Any, one.fact), one.at, one.by) for one in stream.facts))

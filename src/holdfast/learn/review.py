@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
@@ -146,11 +146,3 @@ class Review:
 
 def _names(attendees: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.strip() for name in attendees if name.strip()))
-
-
-def fold(facts: Iterable[tuple[ReviewFact, datetime, Actor]]) -> Review:
-    """The state that facts add up to."""
-    state = Review()
-    for fact, at, by in facts:
-        state = state.after(fact, at, by)
-    return state

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from holdfast.detect.events import MonitorMeasured, measured_stream
 from holdfast.detect.measurement import Measurement
 from holdfast.evidence import custody
 from holdfast.incident import register, roles
 from holdfast.incident.incident import Incident
-from holdfast.incident.loading import load
+from holdfast.incident.loading import Loaded, beside, load
 from holdfast.incident.responding import Desk, Ground
 from holdfast.investigate.analysing import cause_of
 from holdfast.investigate.assessing import impact_of
@@ -19,22 +19,21 @@ from holdfast.learn import remedying
 from holdfast.learn.events import ReviewFact
 from holdfast.learn.prefilling import Material, prefill
 from holdfast.learn.remediation import Item, Plan, Remediations
-from holdfast.learn.review import Review, fold
+from holdfast.learn.review import Review
 from holdfast.ledger import outbox
-from holdfast.ledger.deciding import settle
-from holdfast.ledger.ledger import Draft, Ledger, Stream
+from holdfast.ledger.folding import Folded, Kind
+from holdfast.ledger.ledger import Draft, Ledger
 from holdfast.people import Actor
 from holdfast.prepare.terms import Authority, ReviewQuestion
 from holdfast.problems import NotAllowed
 
-
-def stream_of(incident: str) -> str:
-    return f"review/{incident}"
+REVIEWS = Kind("review", lambda incident: Review())
+stream_of = REVIEWS.stream_of
 
 
 def review_of(ledger: Ledger, incident: str) -> Review:
     """The review of an incident; empty before the first draft."""
-    return _fold(ledger.stream(stream_of(incident)))
+    return REVIEWS.state(ledger, incident)
 
 
 def draft(desk: Desk, incident: str, *, by: Actor, at: datetime) -> Review:
@@ -70,12 +69,9 @@ def complete(desk: Desk, incident: str, actions: Sequence[Plan] = (), *, by: Act
     """
     ledger = desk.ledger
 
-    def drafts() -> Sequence[Draft]:
-        loaded = load(ledger, incident)
-        loaded.state.require_running()
-        ground = desk.ground_of(loaded.state)
-        stream, tracked = ledger.stream(stream_of(incident)), ledger.stream(remedying.stream_of(incident))
-        review, items = _fold(stream), remedying.folded(tracked)
+    def decide(loaded: Loaded, read: Folded[Review]) -> list[Draft]:
+        ground, tracked = desk.ground_of(loaded.state), remedying.REMEDIATIONS.load(ledger, incident)
+        review, items = read.state, tracked.state
         if review.completed and actions:
             raise NotAllowed(
                 f"the review of {incident} is completed; plan what is still to do as remediation"
@@ -89,14 +85,14 @@ def complete(desk: Desk, incident: str, actions: Sequence[Plan] = (), *, by: Act
             return []
         roles.require(loaded.state, ground.playbook, ground.roster, by, Authority.COMPLETE_REVIEW)
         return [
-            stream.draft(facts),
+            read.draft(facts),
             tracked.draft(planned),
             loaded.draft(loaded.state.reviewed(stream_of(incident))),
             *remedying.told_of_plans(desk, decided),
             *(_share(desk, person.id, loaded.state, review) for person in reached),
         ]
 
-    settle(ledger, drafts, incident, by=by, at=at)
+    beside(ledger, REVIEWS, incident, decide, by=by, at=at)
     return review_of(ledger, incident)
 
 
@@ -159,17 +155,8 @@ def _step(
     by: Actor,
     at: datetime,
 ) -> Review:
-    def drafts() -> Sequence[Draft]:
-        loaded = load(desk.ledger, incident)
-        loaded.state.require_running()
-        stream = desk.ledger.stream(stream_of(incident))
-        facts = decide(loaded.state, _fold(stream))
-        # The incident's empty draft holds off a closing at the same moment.
-        return [stream.draft(facts), loaded.draft([])]
+    def drafts(loaded: Loaded, review: Folded[Review]) -> list[Draft]:
+        return [review.draft(decide(loaded.state, review.state))]
 
-    settle(desk.ledger, drafts, incident, by=by, at=at)
+    beside(desk.ledger, REVIEWS, incident, drafts, by=by, at=at)
     return review_of(desk.ledger, incident)
-
-
-def _fold(stream: Stream) -> Review:
-    return fold((cast(Any, recorded.fact), recorded.at, recorded.by) for recorded in stream.facts)
