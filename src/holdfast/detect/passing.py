@@ -24,6 +24,7 @@ from holdfast.detect.events import (
 from holdfast.detect.records import UNTOLD_AFTER, WAITING, Alert
 from holdfast.incident.communication import zone_of
 from holdfast.ledger import outbox, timers
+from holdfast.ledger.deciding import settle_stream
 from holdfast.ledger.facts import Fact, Recorded
 from holdfast.ledger.ledger import Draft, Ledger, Stream, Timer
 from holdfast.people import SYSTEM, Actor
@@ -61,7 +62,7 @@ def tell_untriaged(ledger: Ledger, recorded: Recorded, at: datetime) -> None:
             return []
         return to_pass_on(alert, raised.system, raised.tells, at)
 
-    ledger.change(f"alert/{alert}", decide, SYSTEM, at)
+    settle_stream(ledger, f"alert/{alert}", decide, SYSTEM, at)
 
 
 _PASSED_ON = (AlertQueued, AlertTriaged, AlertSetAside)
