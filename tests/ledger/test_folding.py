@@ -28,7 +28,7 @@ def counting() -> tuple[Kind[int], list[int]]:
         shown.append(recorded.stream_seq)
         return state + 1
 
-    return Kind("kettle", 0, after), shown
+    return Kind("kettle", lambda name: 0, after), shown
 
 
 def fill(ledger: Ledger, version: int, now: datetime, times: int = 1) -> None:
