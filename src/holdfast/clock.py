@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol
 
 
@@ -29,6 +30,7 @@ def stamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
+@lru_cache(maxsize=1_024)
 def parse(text: str) -> datetime:
     """The moment that `stamp` wrote; raises ValueError for anything else."""
     if len(text) != len("2026-11-23T10:42:00.123456Z") or not text.endswith("Z"):

@@ -34,7 +34,7 @@ from holdfast.incident.responding import Desk, Report
 from holdfast.ledger import timers
 from holdfast.ledger.database import Database
 from holdfast.ledger.facts import Fact
-from holdfast.ledger.ledger import AlreadyFired, Ledger
+from holdfast.ledger.ledger import AlreadyFired, Ledger, Stream
 from holdfast.ledger.outbox import Outbox
 from holdfast.ledger.projections import rebuild
 from holdfast.ledger.reactions import Reaction, react
@@ -185,6 +185,25 @@ def test_two_workers_triage_one_alert_and_open_one_incident(bank: Bank) -> None:
         (alert,) = records.find_alerts(conn)
     assert (alert.outcome, alert.incident) == ("opened", "INC-1")
     assert [known.alert for known in load(bank.ledger, "INC-1").state.alerts] == ["ALR-1"]
+
+
+def test_a_run_reads_nothing_of_what_its_monitors_have_measured_before(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a run costs does not grow with the streams that it goes on with."""
+    bank.go_wrong()
+    read: list[str] = []
+
+    def seen(name: str) -> Stream:
+        read.append(name)
+        return stream(name)
+
+    stream = bank.ledger.stream
+    monkeypatch.setattr(bank.ledger, "stream", seen)
+    bank.write(FAULT + timedelta(days=1), FAULT + timedelta(days=2))
+    bank.monitoring.run(LOANS, by=SYSTEM, at=morning(FAULT + timedelta(days=2)))
+    assert len(bank.facts(MonitoringRan)) > 1
+    assert [name for name in read if name.partition("/")[0] in ("monitor", "monitoring", "alert")] == []
 
 
 def test_losing_the_monitors_memory_raises_no_second_alert(bank: Bank) -> None:

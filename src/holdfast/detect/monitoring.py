@@ -124,8 +124,7 @@ class Monitoring:
             self.run(timer.data["system"], by=by, at=at, fires=timer)
         except NotAllowed as refused:
             stopped = MonitoringStopped(system=timer.data["system"], reason=str(refused))
-            stream = self.ledger.stream(_stream(timer.data["system"]))
-            self.ledger.append(stream.draft([stopped]), by=by, at=at, fires=timer)
+            self.ledger.append(self._next(_stream(timer.data["system"]), stopped), by=by, at=at, fires=timer)
 
     def follow(self, recorded: Recorded, at: datetime) -> None:
         """Begin to watch a system that was applied, and stop when it is withdrawn."""
@@ -198,7 +197,6 @@ class Monitoring:
             alerts, raised = self._alerts(system, found)
             failures, dead = self._failures(applied, failing.of_monitors(found.failing), at, len(raised))
             opened = (*raised, *dead)
-            stream = self.ledger.stream(_stream(system.id))
             ran = MonitoringRan(
                 system=system.id,
                 config=applied.content,
@@ -213,7 +211,7 @@ class Monitoring:
                 next_due=at + _schedule(system),
                 memory=digest_of_memory(found.state.as_json()),
             )
-            return [*_by_stream([*measured, *alerts, *failures]), stream.draft([ran])]
+            return [*_by_stream([*measured, *alerts, *failures]), self._next(_stream(system.id), ran)]
 
         def keeping(conn: Connection) -> None:
             _remember(conn, system.id, at, found.state)
@@ -231,9 +229,8 @@ class Monitoring:
 
         def drafts() -> list[Draft]:
             nonlocal opened
-            stream = self.ledger.stream(_stream(system))
             alerts, opened = self._failures(applied, failing.of_system(applied.model, reason), at, 0)
-            return [*alerts, stream.draft([failed])]
+            return [*alerts, self._next(_stream(system), failed)]
 
         settle(self.ledger, drafts, system, by=by, at=at, fires=fires)
         return Ran(system, (), tuple(opened), reason)
@@ -252,19 +249,22 @@ class Monitoring:
             self._add(drafts, alert, fact)
         news = [fact.alert.monitor for _, fact in told if isinstance(fact, (AlertRaised, AlertContinued))]
         for monitor in filter(None, news):
-            stream = self.ledger.stream(measured_stream(system.id, monitor))
             reason = why[monitor].reason
             failed = MonitorFailed(system=system.id, monitor=monitor, config=applied.content, reason=reason)
-            drafts[stream.name] = stream.draft([failed])
+            stream = measured_stream(system.id, monitor)
+            drafts[stream] = self._next(stream, failed)
         return list(drafts.values()), [alert for alert, fact in told if isinstance(fact, AlertRaised)]
 
     def _measured(self, applied: Applied[System], batch: Sequence[Measurement]) -> Draft:
         monitor = batch[0].monitor
-        stream = self.ledger.stream(measured_stream(applied.model.id, monitor))
         fact = MonitorMeasured(
             system=applied.model.id, monitor=monitor, config=applied.content, measurements=tuple(batch)
         )
-        return stream.draft([fact])
+        return self._next(measured_stream(applied.model.id, monitor), fact)
+
+    def _next(self, stream: str, fact: Fact) -> Draft:
+        """A fact behind those that a stream holds by now. They may be many, and none of them is read."""
+        return Draft(stream, self.ledger.length(stream), [fact])
 
     def _alerts(self, system: System, found: _Found) -> tuple[list[Draft], list[str]]:
         """Drafts for every alert that opens, goes on or closes, in the order in which it was judged."""
@@ -307,7 +307,7 @@ class Monitoring:
     def _add(self, drafts: dict[str, Draft], alert: str, fact: Fact) -> None:
         known = drafts.get(alert)
         if known is None:
-            known = Draft(f"alert/{alert}", self.ledger.stream(f"alert/{alert}").version, [])
+            known = Draft(f"alert/{alert}", self.ledger.length(f"alert/{alert}"), [])
         drafts[alert] = replace(known, facts=[*known.facts, fact])
 
     def _cleared(self, conn: Connection, system: str, alert: str, one: Measurement) -> AlertCleared:

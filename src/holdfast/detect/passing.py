@@ -121,13 +121,13 @@ def pass_on(ledger: Ledger, inbox: str, zone: str, timer: Timer, by: Actor, at: 
         for (person, role), mine in told.items()
         if roster
     ]
-    stream = ledger.stream(f"passed-on/{system}")
+    stream = f"passed-on/{system}"
     of = {
         alert.alert: tuple(person for (person, _), mine in told.items() if alert in mine)
         for _, alert in known
     }
     passed = AlertsBundled(system=system, alerts=tuple(found), told={one: to for one, to in of.items() if to})
-    ledger.append(Draft(stream.name, stream.version, [passed]), *messages, by=by, at=at, fires=timer)
+    ledger.append(Draft(stream, ledger.length(stream), [passed]), *messages, by=by, at=at, fires=timer)
 
 
 def _is_news(alert: Alert) -> bool:

@@ -104,6 +104,8 @@ def _committed(row: Any, commitment: str) -> Iterator[str]:
 
 def as_bytes(value: Any) -> bytes:
     """A column's bytes, whatever type somebody has given it by hand."""
+    if type(value) is bytes:
+        return value
     if isinstance(value, (bytes, memoryview)):
         return bytes(value)
     return str(value).encode("utf-8", "backslashreplace")

@@ -275,6 +275,12 @@ class Ledger:
         with self.reading() as conn:
             return Stream(name, tuple(_stream_facts(conn, name)))
 
+    def length(self, name: str) -> int:
+        """How many facts a stream holds: enough to go on from, where what they say decides nothing."""
+        with self.reading() as conn:
+            found = conn.execute(_END, {"named": name}).first()
+            return found.version if found else 0
+
     def stream_after(self, name: str, version: int, last: bytes) -> tuple[Recorded, ...] | None:
         """The facts of a stream behind its first `version` ones; None where the last of these is no longer
         the one whose leaf hash is `last`."""

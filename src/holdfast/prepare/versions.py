@@ -351,7 +351,7 @@ class _Files:
         self._waiting += self._changes.withdraw(subject, "the files were applied without it")
 
     def _add(self, stream: str, fact: Fact) -> None:
-        self._drafts.append(Draft(stream, self._ledger.stream(stream).version, [fact]))
+        self._drafts.append(Draft(stream, self._ledger.length(stream), [fact]))
 
 
 def _file_of(fact: SystemFact) -> dict[str, str]:
@@ -403,7 +403,7 @@ def approve_change(
 
 
 def _brought_into_force(ledger: Ledger, change: Change) -> Draft:
-    proposed, stream = change.proposed, ledger.stream(change.subject)
+    proposed = change.proposed
     if change.subject == ROSTER_STREAM:
         known = active_roster(ledger)
         fact: Fact = _roster_applied(proposed.content, proposed.text, _roster(proposed.text))
@@ -418,7 +418,7 @@ def _brought_into_force(ledger: Ledger, change: Change) -> Draft:
         raise NotAllowed(
             f"{change.id} changes a version of {change.subject} that is in force no longer; apply it again"
         )
-    return stream.draft([fact])
+    return Draft(change.subject, ledger.length(change.subject), [fact])
 
 
 def require_change(ledger: Ledger, change: str) -> Change:
