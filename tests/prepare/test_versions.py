@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -329,11 +330,11 @@ def test_a_slower_apply_decides_again_on_what_a_faster_one_left(
     plain = ledger.append
     raced: list[bool] = []
 
-    def race(*drafts: Draft, by: Actor, at: datetime) -> object:
+    def race(*drafts: Draft, by: Actor, at: datetime, **further: Any) -> object:
         if not raced:
             raced.append(True)
             plain(*drafts, by=by, at=at)
-        return plain(*drafts, by=by, at=at)
+        return plain(*drafts, by=by, at=at, **further)
 
     monkeypatch.setattr(ledger, "append", race)
     assert apply_workspace(ledger, workspace, nadia, now) == ()
