@@ -327,6 +327,7 @@ def _handlers(
     inbox, zone = f"{settings.web.public_url}/alerts", settings.timezone
     return {
         "clock.breach": Handler(lambda timer, by, at: desk.breach_clock(timer, by=by, at=at)),
+        "clock.near": Handler(lambda timer, by, at: desk.warn_of_clock(timer, by=by, at=at)),
         "escalation.step": Handler(lambda timer, by, at: desk.escalate(timer, by=by, at=at)),
         REVIEW_TIMER: Handler(
             lambda timer, by, at: versions.remind_of_review(desk.ledger, zone, timer, by, at)

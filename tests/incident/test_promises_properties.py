@@ -67,6 +67,10 @@ def drift(number: int, value: float) -> AlertFacts:
     )
 
 
+RESPONSE = ("acknowledge", "contain", "update", "resolve")
+"""What is promised until the resolution."""
+
+
 @dataclass
 class Oracle:
     """What must be so, said as simply as the starter's playbook says it."""
@@ -82,12 +86,21 @@ class Oracle:
     answered: bool = False
     resolved: bool = False
     broken: set[str] = field(default_factory=set)
+    updated: datetime = OPENED
+    """When somebody last said how it stands."""
 
     ACKNOWLEDGE: ClassVar = {
         CRITICAL: 15 * MINUTE,
         HIGH: 120 * MINUTE,
         MEDIUM: 1440 * MINUTE,
         LOW: 10080 * MINUTE,
+    }
+    UPDATE: ClassVar = {CRITICAL: 60 * MINUTE, HIGH: 1440 * MINUTE, MEDIUM: 2880 * MINUTE, LOW: None}
+    RESOLVE: ClassVar = {
+        CRITICAL: 7200 * MINUTE,
+        HIGH: 14_400 * MINUTE,
+        MEDIUM: 20_160 * MINUTE,
+        LOW: None,
     }
     CONTAIN: ClassVar = {CRITICAL: 15 * MINUTE, HIGH: 240 * MINUTE, MEDIUM: 2880 * MINUTE, LOW: None}
 
@@ -109,8 +122,15 @@ class Oracle:
         return 2 if self.severity is HIGH or most > 100 or self.said.get("regulatory") else 1
 
     def due(self, clock: str) -> datetime | None:
-        limit = {"acknowledge": self.ACKNOWLEDGE, "contain": self.CONTAIN}[clock][self.severity]
-        return OPENED + limit if limit else None
+        limits = {
+            "acknowledge": self.ACKNOWLEDGE,
+            "contain": self.CONTAIN,
+            "update": self.UPDATE,
+            "resolve": self.RESOLVE,
+        }
+        limit = limits[clock][self.severity]
+        origin = self.updated if clock == "update" else OPENED
+        return origin + limit if limit else None
 
 
 class Promises(RuleBasedStateMachine):
@@ -121,6 +141,7 @@ class Promises(RuleBasedStateMachine):
         self.desk = Desk(None, None, [], str)  # type: ignore[arg-type]
         self.state, self.now, self.number = Incident(), OPENED, 0
         self.armed: dict[str, datetime] = {}
+        self.kinds: dict[str, str] = {}
         self.facts: list[IncidentFact] = []
         self.oracle = Oracle()
         self.tier = 1
@@ -133,6 +154,7 @@ class Promises(RuleBasedStateMachine):
                 self.armed.pop(effect.timer, None)
                 if isinstance(effect, Arm):
                     self.armed[effect.timer] = effect.due
+                    self.kinds[effect.timer] = effect.kind
 
     def learned(self, facts: list[IncidentFact]) -> None:
         self.record(self.desk.learn(self.state, facts, ground(), self.now))
@@ -199,8 +221,8 @@ class Promises(RuleBasedStateMachine):
 
     def settle_overdue(self, severity: Severity) -> None:
         """A promise that has run out is broken when a later one takes its place, or none."""
-        after = Oracle(severity)
-        for clock in ("acknowledge", "contain"):
+        after = Oracle(severity, updated=self.oracle.updated)
+        for clock in RESPONSE:
             due, later = self.oracle.due(clock), after.due(clock)
             running = clock in self.state.clocks and self.state.clocks[clock].running
             if running and due and due <= self.now and (later is None or later > due):
@@ -214,6 +236,15 @@ class Promises(RuleBasedStateMachine):
             self.oracle.broken.add("acknowledge")
         self.oracle.answered = True
         self.record(self.state.acknowledge(ANA))
+
+    @precondition(lambda self: not self.oracle.resolved)
+    @rule()
+    def post_update(self) -> None:
+        due = self.oracle.due("update")
+        if due and due < self.now:
+            self.oracle.broken.add("update")
+        self.oracle.updated = self.now
+        self.record(self.state.post_update("as before", ground().limits(self.oracle.severity), self.now))
 
     @rule(minutes=st.sampled_from([1, 9, 14, 60, 150, 1500, 3000, 11_000]))
     def pass_by(self, minutes: int) -> None:
@@ -236,6 +267,9 @@ class Promises(RuleBasedStateMachine):
             self.record(climbed)
         else:
             clock = timer.rpartition("/")[2]
+            if self.kinds[timer] == "clock.near" and (near := self.state.warn(clock, self.now)):
+                self.record(near)
+                return
             broken = self.state.breach(clock, self.now)
             assert broken, "a clock that is armed can be missed"
             if clock == "acknowledge":
@@ -251,9 +285,11 @@ class Promises(RuleBasedStateMachine):
     @precondition(lambda self: self.oracle.answered and self.oracle.decided and not self.oracle.resolved)
     @rule()
     def resolve(self) -> None:
-        contain = self.state.clocks.get("contain")
-        if contain and contain.running and contain.due <= self.now:
-            self.oracle.broken.add("contain")
+        for promise in RESPONSE:
+            clock = self.state.clocks.get(promise)
+            late = clock and clock.running and clock.due <= self.now
+            if late and clock and (promise != "resolve" or clock.due < self.now):
+                self.oracle.broken.add(promise)
         self.record([CauseEstablished(incident="INC-1", cause="a default")])
         limits = ground().limits(self.oracle.severity)
         self.record(self.state.resolve("Rolled back.", limits, self.now))
@@ -286,7 +322,7 @@ class Promises(RuleBasedStateMachine):
 
     @invariant()
     def clocks_promise_what_the_playbook_says(self) -> None:
-        for clock in ("acknowledge", "contain"):
+        for clock in RESPONSE:
             state = self.state.clocks.get(clock)
             if state and state.running:
                 assert state.due == self.oracle.due(clock)
@@ -300,7 +336,7 @@ class Promises(RuleBasedStateMachine):
 
     @invariant()
     def what_was_broken_stays_broken_also_in_the_measures(self) -> None:
-        broken = {clock for clock, state in self.state.clocks.items() if state.missed}
+        broken = {clock for clock, state in self.state.clocks.items() if state.missed or state.missed_rounds}
         late = {
             clock
             for clock, state in self.state.clocks.items()
@@ -308,7 +344,7 @@ class Promises(RuleBasedStateMachine):
         }
         assert broken | late >= self.oracle.broken
         assert broken <= self.oracle.broken | late
-        for clock in broken:
+        for clock in broken - {"update"}:
             assert in_time([self.state], clock, self.now).kept == 0
             assert in_time([self.state], clock, self.now).of == 1
 

@@ -28,10 +28,13 @@ class Asked(StrEnum):
     """They were called, or told in place of somebody who was not reached."""
     SEVERITY = "decide on the severity"
     CONTAINMENT = "decide on a containment"
+    PROMISE = "keep a promise"
+    """Its end was near."""
 
 
 SEVERITY_ASKED = "proposal"
 CONTAINMENT_ASKED = "containment proposed"
+PROMISE_ASKED = "clock near"
 """What messages that ask for a decision say they are about."""
 _CALLS = (Moment.OPENED, Moment.ESCALATED, Moment.CLOCK_BREACHED)
 
@@ -42,6 +45,8 @@ def asks(queued: MessageQueued) -> Asked | None:
         return Asked.SEVERITY
     if queued.about == CONTAINMENT_ASKED:
         return Asked.CONTAINMENT
+    if queued.about == PROMISE_ASKED:
+        return Asked.PROMISE
     called = queued.about == Moment.ESCALATED or (queued.instead_of and queued.about in _CALLS)
     return Asked.ANSWER if called else None
 

@@ -110,6 +110,7 @@ _OWN = {
     Moment.HANDED_OVER: _own(
         "is handed over", "{incident} ({severity}, {system}) is handed over. {reason}\n\n{summary}"
     ),
+    Moment.UPDATED: _own("has an update", "How {incident} ({severity}, {system}) stands:\n\n{reason}"),
     Moment.RESOLVED: _own("is resolved", "{incident} ({severity}, {system}) is resolved. {reason}"),
     Moment.DISMISSED: _own("is dismissed", "{incident} ({severity}, {system}) is dismissed. {reason}"),
     Moment.MERGED: _own(

@@ -332,7 +332,7 @@ class RoleHandedOver(Fact):
         return Line(f"{_words(self.role).capitalize()} is now {self.to.name}", self.reason, "act")
 
 
-@fact("clock.started", version=2)
+@fact("clock.started", version=3)
 class ClockStarted(Fact):
     incident: str
     clock: str
@@ -341,12 +341,14 @@ class ClockStarted(Fact):
     limit_seconds: int
     missed: bool = False
     """The promise was broken before, by a later time than this: its breach stands, and is none anew."""
+    near: datetime | None = None
+    """When whoever keeps it is warned; None: nobody is."""
 
     def timers(self) -> Iterable[Arm | Disarm]:
-        yield from _wait(self.incident, self.clock, self.due, self.missed)
+        yield from _wait(self.incident, self.clock, self.due, self.missed, self.near)
 
 
-@fact("clock.moved", version=2)
+@fact("clock.moved", version=3)
 class ClockMoved(Fact):
     """The severity changed, and with it what was promised; counted from where it was counted before."""
 
@@ -356,9 +358,28 @@ class ClockMoved(Fact):
     limit_seconds: int
     missed: bool = False
     """The promise was broken before, by a later time than this: its breach stands, and is none anew."""
+    near: datetime | None = None
+    """When whoever keeps it is warned; None: nobody is."""
 
     def timers(self) -> Iterable[Arm | Disarm]:
-        yield from _wait(self.incident, self.clock, self.due, self.missed)
+        yield from _wait(self.incident, self.clock, self.due, self.missed, self.near)
+
+
+@fact("clock.warned")
+class ClockWarned(Fact):
+    """The end of a promise is near: whoever keeps it is written to."""
+
+    incident: str
+    clock: str
+    due: datetime
+
+    def timers(self) -> Iterable[Arm | Disarm]:
+        yield from _wait(self.incident, self.clock, self.due)
+
+    def line(self) -> Line:
+        return Line(
+            f"Time is running out: {promises.named(self.clock).due.lower()}", f"due {_hour(self.due)}"
+        )
 
 
 @upcast("clock.started", 1)
@@ -366,6 +387,13 @@ class ClockMoved(Fact):
 def _none_was_missed(data: dict[str, Any]) -> dict[str, Any]:
     """Before version 2 a clock that was set always waited."""
     return {**data, "missed": False}
+
+
+@upcast("clock.started", 2)
+@upcast("clock.moved", 2)
+def _nobody_was_warned(data: dict[str, Any]) -> dict[str, Any]:
+    """Before version 3 a clock said nothing before its end."""
+    return {**data, "near": None}
 
 
 @fact("clock.met")
@@ -649,6 +677,17 @@ class NoteAdded(Fact):
         return Line(self.text, f"evidence {', '.join(self.evidence)}" if self.evidence else "", "note")
 
 
+@fact("incident.update_posted")
+class UpdatePosted(Fact):
+    """What people are told of how it stands: messages are queued in the same transaction."""
+
+    incident: str
+    text: str
+
+    def line(self) -> Line:
+        return Line("Update posted", self.text, "act")
+
+
 @fact("incident.containment_decided")
 class ContainmentDecided(Fact):
     """The decision the clock waits for: contain, or with a reason not to."""
@@ -785,6 +824,7 @@ IncidentFact = (
     | RoleHandedOver
     | ClockStarted
     | ClockMoved
+    | ClockWarned
     | ClockMet
     | ClockStopped
     | ClockBreached
@@ -797,6 +837,7 @@ IncidentFact = (
     | SystemNamed
     | ImpactNoted
     | NoteAdded
+    | UpdatePosted
     | ContainmentDecided
     | SwitchSet
     | SwitchLifted
@@ -818,13 +859,17 @@ def _clock_timer(incident: str, clock: str) -> str:
     return f"{incident}/clock/{clock}"
 
 
-def _wait(incident: str, clock: str, due: datetime, missed: bool) -> Iterable[Arm | Disarm]:
+def _wait(
+    incident: str, clock: str, due: datetime, missed: bool = False, near: datetime | None = None
+) -> Iterable[Arm | Disarm]:
     """A clock that was missed before waits for nothing any more but to be met."""
-    timer = _clock_timer(incident, clock)
+    timer, data = _clock_timer(incident, clock), {"incident": incident, "clock": clock}
     if missed:
         yield Disarm(timer)
+    elif near:
+        yield Arm(timer, "clock.near", near, data)
     else:
-        yield Arm(timer, "clock.breach", due, {"incident": incident, "clock": clock})
+        yield Arm(timer, "clock.breach", due, data)
 
 
 def _words(role: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import assert_never
+from typing import Any, assert_never
 
 from holdfast.incident.events import (
     FLAGS,
@@ -29,6 +29,7 @@ from holdfast.incident.events import (
     ClockMoved,
     ClockStarted,
     ClockStopped,
+    ClockWarned,
     Closed,
     Contained,
     ContainmentDecided,
@@ -54,6 +55,7 @@ from holdfast.incident.events import (
     TeamAssembled,
     TierLowered,
     TierRaised,
+    UpdatePosted,
 )
 from holdfast.people import Actor
 from holdfast.prepare import promises
@@ -118,6 +120,10 @@ class ClockState:
     breaches: tuple[Breach, ...] = ()
     """Every due time that was missed, the first first."""
     stopped_because: str = ""
+    rounds: int = 0
+    """How often it was met and started anew before."""
+    missed_rounds: tuple[datetime, ...] = ()
+    """The first missed due time of each earlier round that was not kept."""
 
     @property
     def promise(self) -> Promise:
@@ -163,6 +169,12 @@ class ClockState:
     def kept(self) -> bool:
         """Met, and no due time missed before."""
         return self.met_at is not None and self.missed is None
+
+    def tally(self, now: datetime) -> tuple[int, int]:
+        """How often it was kept, of how often that could be said: once, or once a round."""
+        late = bool(self.breaches) or (self.running and self.due < now)
+        judged = self.rounds + (self.met_at is not None or late)
+        return self.rounds - len(self.missed_rounds) + self.kept, judged
 
     @property
     def late_by(self) -> timedelta | None:
@@ -343,14 +355,12 @@ class Incident:
                 taken = tuple(member for member in self.taken_over if member.role != fact.role)
                 return replace(self, team=(*others, fact.to), taken_over=(*taken, fact.to))
             case ClockStarted():
-                limit, before = timedelta(seconds=fact.limit_seconds), self.clocks.get(fact.clock)
-                started = ClockState(
-                    fact.clock, at, fact.due, limit, breaches=before.breaches if before else ()
-                )
-                return self._with_clock(started)
+                return self._with_clock(_started(fact, at, self.clocks.get(fact.clock)))
             case ClockMoved():
                 limit = timedelta(seconds=fact.limit_seconds)
                 return self._with_clock(replace(self.clocks[fact.clock], due=fact.due, limit=limit))
+            case ClockWarned():
+                return self
             case ClockMet():
                 return self._with_clock(replace(self.clocks[fact.clock], met_at=at))
             case ClockStopped():
@@ -391,7 +401,7 @@ class Incident:
                 greatest = fact if fact.by_person else fact.or_graver(self.gravest_impact)
                 judged = fact.judged_since(self.impact, self.gravest_impact)
                 return replace(self, impact=fact, gravest_impact=replace(greatest, **judged))
-            case NoteAdded():
+            case NoteAdded() | UpdatePosted():
                 return self
             case ContainmentDecided():
                 return replace(self, containment_decided=True)
@@ -535,6 +545,13 @@ class Incident:
         if state is None or not state.running or state.breached or state.due > now:
             return []
         return [ClockBreached(incident=self.id, clock=clock, due=state.due)]
+
+    def warn(self, clock: str, now: datetime) -> list[IncidentFact]:
+        """The end of a clock is near; nothing when it was met, stopped or moved meanwhile, or has come."""
+        state = self.clocks.get(clock)
+        if state is None or not state.running or state.due <= now or state.soon_at > now:
+            return []
+        return [ClockWarned(incident=self.id, clock=clock, due=state.due)]
 
     def join_alert(self, alert: AlertFacts, system: str = "") -> list[IncidentFact]:
         """A further alert on what the incident is about, measured on `system`; nothing when it has joined
@@ -696,20 +713,23 @@ class Incident:
         state, due = self.clocks.get(promise.id), limits.due(promise.id, origin)
         if due is None:
             return self._stop(promise.id, "this severity sets no such limit", now)
-        if self._happened(promise.met_by) or (state and state.running and state.due == due):
+        done = not promise.recurs and self._happened(promise.met_by)
+        if done or (state and state.running and state.due == due):
             return []
-        missed = due <= now and state is not None and any(one.due >= due for one in state.breaches)
         seconds = int((due - origin).total_seconds())
+        set_to: dict[str, Any] = {
+            "incident": self.id,
+            "clock": promise.id,
+            "due": due,
+            "limit_seconds": seconds,
+            "missed": due <= now and state is not None and any(one.due >= due for one in state.breaches),
+            "near": due - timedelta(seconds=seconds) / 4 if promise.warns and due > now else None,
+        }
         if state is None or not state.running:
-            return [
-                ClockStarted(
-                    incident=self.id, clock=promise.id, due=due, limit_seconds=seconds, missed=missed
-                )
-            ]
+            return [ClockStarted(**set_to)]
         # A promise that is moved to a later time was broken all the same when its own had come.
         broken = self.breach(promise.id, now) if due > state.due else []
-        moved = ClockMoved(incident=self.id, clock=promise.id, due=due, limit_seconds=seconds, missed=missed)
-        return [*broken, moved]
+        return [*broken, ClockMoved(**set_to)]
 
     def _counts_from(self, promise: Promise) -> datetime | None:
         """The moment a promise counts from; None while it has not come."""
@@ -797,6 +817,18 @@ class Incident:
         if occurred_at and occurred_at > now:
             raise NotAllowed(f"the note is about {occurred_at:%d %b %H:%M UTC}, which is in the future")
         return [NoteAdded(incident=self.id, text=text.strip(), occurred_at=occurred_at, evidence=evidence)]
+
+    def post_update(self, text: str, limits: Limits, now: datetime) -> list[IncidentFact]:
+        """Say how it stands, to whoever is told of it; the promise to say so counts anew from now."""
+        self.require_running()
+        if not text.strip():
+            raise NotAllowed("the update is empty; say how it stands, also when nothing is new")
+        posted = UpdatePosted(incident=self.id, text=text.strip())
+        facts: list[IncidentFact] = [posted, *self._meet(posted)]
+        after = self
+        for fact in facts:
+            after = after.after(fact, now)
+        return [*facts, *after.follow_promises(limits, now)]
 
     def state_beginning(self, began_at: datetime, reason: str, now: datetime) -> list[IncidentFact]:
         """A person says when the harm began; what was known before is corrected with a reason."""
@@ -986,6 +1018,19 @@ class Incident:
             absorbed,
             *self.state_classification(graver, None),
         ]
+
+
+def _started(fact: ClockStarted, at: datetime, before: ClockState | None) -> ClockState:
+    """A clock that runs from now on; one that was met before begins its next round."""
+    limit = timedelta(seconds=fact.limit_seconds)
+    started = ClockState(fact.clock, at, fact.due, limit)
+    if before is None:
+        return started
+    rounds, missed = before.rounds, before.missed_rounds
+    if before.met_at is None:
+        return replace(started, breaches=before.breaches, rounds=rounds, missed_rounds=missed)
+    missed = (*missed, before.missed) if before.missed else missed
+    return replace(started, rounds=rounds + 1, missed_rounds=missed)
 
 
 def gravest(*severities: Severity | None) -> Severity | None:

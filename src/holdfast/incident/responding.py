@@ -20,7 +20,7 @@ from holdfast.evidence import capture, custody
 from holdfast.evidence.events import BY_HAND, EvidenceAdded, EvidenceFrozen, Gap, Item, Kind
 from holdfast.evidence.vault import Vault
 from holdfast.incident import asking, communication, register, roles, triage
-from holdfast.incident.asking import Asked
+from holdfast.incident.asking import PROMISE_ASKED, Asked
 from holdfast.incident.communication import Late
 from holdfast.incident.events import (
     Acknowledged,
@@ -31,6 +31,7 @@ from holdfast.incident.events import (
     ClassificationStated,
     Classified,
     ClockBreached,
+    ClockWarned,
     Closed,
     Dismissed,
     Escalated,
@@ -46,6 +47,7 @@ from holdfast.incident.events import (
     TeamAssembled,
     TierLowered,
     TierRaised,
+    UpdatePosted,
 )
 from holdfast.incident.incident import NO_TITLE, Incident, Status, fold
 from holdfast.incident.loading import Loaded, load, stream_of
@@ -571,6 +573,16 @@ class Desk:
             incident, lambda loaded, ground: loaded.state.note(text, at, occurred_at, evidence), by, at
         )
 
+    def post_update(self, incident: str, text: str, *, by: Actor, at: datetime) -> None:
+        """Say how it stands, to the team and whoever the protocol names."""
+
+        def decide(loaded: Loaded, ground: Ground) -> list[IncidentFact]:
+            state = loaded.state
+            limits = ground.limits(state.severity) if state.severity else Limits({})
+            return state.post_update(text, limits, at)
+
+        self._step(incident, decide, by, at, f"{by.name} posted an update")
+
     def keep(self, incident: str, found: capture.Found, *, by: Actor, at: datetime) -> Item:
         """Take one more piece of evidence in for a running incident. Raises NotAllowed, VaultProblem."""
         capture.require_described(found)
@@ -700,6 +712,18 @@ class Desk:
 
         self._step(incident, decide, by, at, reason, fires=timer)
 
+    def warn_of_clock(self, timer: Timer, *, by: Actor, at: datetime) -> None:
+        """A promise is nearly due: whoever keeps it is written to, once; what is late by now is a breach."""
+        clock = timer.data["clock"]
+        loaded = load(self.ledger, timer.data["incident"])
+        facts = loaded.state.warn(clock, at)
+        if not facts:
+            state = loaded.state.clocks[clock]
+            self.breach_clock(replace(timer, due=state.due), by=by, at=at)
+            return
+        told = self.told(loaded.state, facts, self.ground_of(loaded.state), at, "")
+        self.ledger.append(loaded.draft(facts), *told, by=by, at=at, fires=timer)
+
     def escalate(self, timer: Timer, *, by: Actor, at: datetime) -> None:
         """Still no acknowledgement: tell the next rung of the ladder, exactly once (R-ESC-03)."""
         reason = "still not acknowledged"
@@ -764,9 +788,9 @@ class Desk:
         proposed = self._proposed(state, ground)
         facts, state = [*facts, *proposed], _after(state, proposed, at)
         assert state.severity is not None
+        clocks = state.follow_promises(ground.limits(state.severity), at)
+        facts, state = [*facts, *clocks], _after(state, clocks, at)
         if state.severity is not before.severity:
-            clocks = state.follow_promises(ground.limits(state.severity), at)
-            facts, state = [*facts, *clocks], _after(state, clocks, at)
             facts += [*self._ladder(state, ground, at), *self._team(before, state, ground)]
         return [*facts, *self._tier(state, ground, may_fall=_said_by_people(before, learned))]
 
@@ -914,9 +938,15 @@ class Desk:
             elif isinstance(fact, ClockBreached):
                 # Also when it is found only now that a promise of the severity before had run out.
                 late = Late(fact.clock, fact.due)
+                warned = promises.named(fact.clock).warns
+                people = [*state.team, *(self._keepers(fact.clock, state, ground) if warned else ())]
                 drafts += self._messages(
-                    Moment.CLOCK_BREACHED, state, ground, reason, state.team, before.severity, late
+                    Moment.CLOCK_BREACHED, state, ground, reason, people, before.severity, late
                 )
+            elif isinstance(fact, ClockWarned):
+                drafts += self._warned(fact, state, ground)
+            elif isinstance(fact, UpdatePosted):
+                drafts += self._updated(fact, state, ground)
             elif isinstance(fact, TierLowered) and not reclassified:
                 drafts += communication.tier_left(
                     state, fact, ground.roster, reason, self.link, zone=ground.zone
@@ -972,6 +1002,27 @@ class Desk:
         severity = state.severity.label if state.severity else "not classified"
         told = communication.News(f"stays {severity}", f"A person decided: {sentence(reason)}", "decided")
         return self._news(told, people, state, ground)
+
+    def _keepers(self, clock: str, state: Incident, ground: Ground) -> tuple[Member, ...]:
+        return roles.keepers(promises.named(clock), state, ground.playbook, ground.roster)
+
+    def _warned(self, fact: ClockWarned, state: Incident, ground: Ground) -> list[Draft]:
+        """Whoever keeps a promise hears that its end is near."""
+        promise = promises.named(fact.clock)
+        said = f"{promise.due} is due by {wording.utc(fact.due)}."
+        news = communication.News(f"waits: {promise.short}", said, PROMISE_ASKED)
+        return self._news(news, self._keepers(fact.clock, state, ground), state, ground)
+
+    def _updated(self, fact: UpdatePosted, state: Incident, ground: Ground) -> list[Draft]:
+        """The team, whoever was called, and whoever heard that it was opened, where the protocol of the
+        severity names nobody for updates."""
+        people = [*state.team, *self._called_or_asked(state)]
+        assert state.severity is not None
+        protocol = ground.playbook.communication.protocols[state.severity]
+        if all(message.on is not Moment.UPDATED for message in protocol.messages):
+            opened = (message.to for message in protocol.messages if message.on is Moment.OPENED)
+            people += [one for who in opened for one in roles.members(ground.roster, who)]
+        return self._messages(Moment.UPDATED, state, ground, fact.text, people)
 
     def _told_of_answer(self, fact: Acknowledged, state: Incident, ground: Ground) -> list[Draft]:
         """Whoever was called because nobody had answered hears who has; not whoever that is."""

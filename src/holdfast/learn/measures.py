@@ -98,11 +98,8 @@ def in_time(opened: Iterable[Incident], promise: str, now: datetime) -> Kept:
         state = incident.clocks.get(promise)
         if state is None:
             continue
-        late = bool(state.breaches) or (state.running and state.due < now)
-        if state.met_at is None and not late:
-            continue
-        of += 1
-        kept += state.kept
+        here, judged = state.tally(now)
+        kept, of = kept + here, of + judged
     return Kept(kept, of)
 
 

@@ -123,7 +123,7 @@ def _moments(document: Document, playbook: Playbook) -> Problems:
     for severity, protocol in playbook.communication.protocols.items():
         spoken_of = {message.on for message in protocol.messages}
         for moment in Moment:
-            if moment not in spoken_of:
+            if moment.needs_message and moment not in spoken_of:
                 way = ("communication", "protocols", severity.value, "messages")
                 cause = f"nobody is written to when an incident of severity {severity} is {moment.words}"
                 fix = f"add a message with on: {moment}, saying to whom and by which template"

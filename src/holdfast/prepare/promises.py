@@ -80,6 +80,31 @@ CONTAIN = Promise(
     met_by=("incident.containment_decided",),
     kept_by=Authority.CONTAIN,
 )
+UPDATE = Promise(
+    id="update",
+    due="Post an update",
+    done="Update posted",
+    short="update",
+    within=lambda playbook, severity: playbook.severities[severity].clocks.update_every,
+    field="update_every",
+    counts_from=("incident.opened", "incident.update_posted"),
+    since="the last update",
+    met_by=("incident.update_posted",),
+    recurs=True,
+    kept_by=IncidentRole.COMMUNICATIONS_LEAD,
+    warns=True,
+)
+RESOLVE = Promise(
+    id="resolve",
+    due="Resolve",
+    done="Resolved",
+    short="resolve",
+    within=lambda playbook, severity: playbook.severities[severity].clocks.resolve_within,
+    field="resolve_within",
+    met_by=("incident.resolved",),
+    kept_by=Authority.CLOSE,
+    warns=True,
+)
 REVIEW = Promise(
     id="review",
     due="Review",
@@ -94,7 +119,7 @@ REVIEW = Promise(
     kept_by=Authority.COMPLETE_REVIEW,
 )
 
-TABLE: dict[str, Promise] = {row.id: row for row in (ACKNOWLEDGE, CONTAIN, REVIEW)}
+TABLE: dict[str, Promise] = {row.id: row for row in (ACKNOWLEDGE, CONTAIN, UPDATE, RESOLVE, REVIEW)}
 """Every promise by its id, in the order of the response."""
 
 

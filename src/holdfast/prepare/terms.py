@@ -188,10 +188,18 @@ class Moment(StrEnum):
     """A person set a containment's switch back."""
     HANDED_OVER = "handed_over"
     """A role of the team is somebody else's from now on."""
+    UPDATED = "updated"
+    """Somebody posted how it stands. Where the protocol has no message for it, those hear it who were told
+    that it was opened."""
     RESOLVED = "resolved"
     DISMISSED = "dismissed"
     MERGED = "merged"
     CLOSED = "closed"
+
+    @property
+    def needs_message(self) -> bool:
+        """Whether a protocol without a message for it keeps silent."""
+        return self is not Moment.UPDATED
 
     @property
     def words(self) -> str:
@@ -201,6 +209,7 @@ class Moment(StrEnum):
             "switched": "acted on by a switch",
             "reverted": "acted on by a switch no longer",
             "handed_over": "handed over to somebody else",
+            "updated": "reported on",
             "merged": "merged into another",
         }
         return words.get(self, self.replace("_", " "))

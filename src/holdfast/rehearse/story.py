@@ -19,6 +19,7 @@ from typing import Any
 
 import httpx
 
+from holdfast import wording
 from holdfast.application import Application
 from holdfast.audit import packing
 from holdfast.contain.containment import Containment
@@ -50,6 +51,7 @@ from holdfast.ledger.events import DemonstrationBegan, DemonstrationEnded
 from holdfast.ledger.ledger import Draft
 from holdfast.people import SYSTEM, Actor
 from holdfast.prepare import versions
+from holdfast.prepare.promises import UPDATE
 from holdfast.prepare.terms import Category, FactorGroup, RemediationKind, ReviewQuestion, Severity
 from holdfast.prepare.workspace import load_workspace
 from holdfast.rehearse.clock import StoryClock
@@ -366,7 +368,7 @@ class Story:
                 "limit_seconds": int(kept.limit.total_seconds()),
                 "due": kept.due.isoformat(),
                 "met_at": kept.met_at.isoformat() if kept.met_at else None,
-                "kept": kept.kept,
+                "kept": kept.missed is None and not kept.missed_rounds,
             }
             for clock, kept in state.clocks.items()
         ]
@@ -442,7 +444,16 @@ class Story:
     def morning(self, day: int) -> None:
         """The morning of a day of the story: the worker does everything that is due."""
         self.clock.move_to(midnight(self.fault + timedelta(days=day)) + MORNING)
+        self.update()
         self.work_through()
+
+    def update(self) -> None:
+        """Whoever waits hears how it stands, while the playbook promises it."""
+        if not self.id or not (promised := self.incident().clocks.get(UPDATE.id)) or not promised.running:
+            return
+        stands = "contained, the fix is not proven yet" if self.incident().contained_at else "worked on"
+        said = f"It is {stands}. The next update follows by {wording.utc(self.at + promised.limit)}."
+        self.app.desk.post_update(self.id, said, by=self.person("Ines Carvalho"), at=self.at)
 
     def work_through(self) -> None:
         """One round after another until nothing is left to do."""

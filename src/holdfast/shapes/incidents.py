@@ -319,6 +319,13 @@ class NoteAsked(Asked):
     """Items it rests on, EV-1."""
 
 
+class UpdateAsked(Asked):
+    """How it stands, for everybody who is told of it."""
+
+    text: Annotated[Text, Field(min_length=1)]
+    """How it stands, also when nothing is new."""
+
+
 class Beginning(Asked):
     """When the harm began; a reason where it corrects what was known."""
 

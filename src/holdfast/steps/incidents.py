@@ -69,6 +69,13 @@ def note(call: Call, incident: IncidentId, said: shapes.NoteAsked) -> None:
     )
 
 
+@step("incident", "POST /incidents/{incident}/updates", may=Permission.RESPOND, shows=_timeline)
+def update(call: Call, incident: IncidentId, said: shapes.UpdateAsked) -> None:
+    """Say how it stands. The team and whoever the protocol names are written to; the next update counts
+    from now."""
+    call.desk.post_update(incident, said.text, by=call.by, at=call.at)
+
+
 @step("incident", "PUT /incidents/{incident}/beginning", verb="began", may=Permission.RESPOND, shows=shown)
 def state_beginning(call: Call, incident: IncidentId, said: shapes.Beginning) -> None:
     """Say when the harm began, or correct it. What was exposed since then is counted."""
@@ -128,6 +135,7 @@ STEPS = (
     acknowledge,
     classify,
     note,
+    update,
     state_beginning,
     name_system,
     hand_over,

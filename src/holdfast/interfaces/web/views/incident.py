@@ -349,6 +349,16 @@ def add_note(visit: visit, incident: IncidentNumber, form: typed) -> Response:
     return visit.back(_home(incident))
 
 
+@router.post("/updates", **takes(steps.update))
+def post_update(visit: visit, incident: IncidentNumber, form: typed) -> Response:
+    try:
+        steps.update(visit.call, incident, form.read(asked.UpdateAsked, text="update"))
+    except NotAllowed as why:
+        return _incident(visit, incident, Refused("update", why, form))
+    visit.notice("Update posted.", "Messages are queued; the next update counts from now.")
+    return visit.back(_home(incident))
+
+
 @router.post("/team", **takes(steps.hand_over))
 def hand_over(visit: visit, incident: IncidentNumber, form: typed) -> Response:
     try:
