@@ -343,6 +343,8 @@ class ClockStarted(Fact):
     """The promise was broken before, by a later time than this: its breach stands, and is none anew."""
     near: datetime | None = None
     """When whoever keeps it is warned; None: nobody is."""
+    counted: str = ""
+    """How its time is counted where that is not by the hour: `5 business days`."""
 
     def timers(self) -> Iterable[Arm | Disarm]:
         yield from _wait(self.incident, self.clock, self.due, self.missed, self.near)
@@ -360,6 +362,8 @@ class ClockMoved(Fact):
     """The promise was broken before, by a later time than this: its breach stands, and is none anew."""
     near: datetime | None = None
     """When whoever keeps it is warned; None: nobody is."""
+    counted: str = ""
+    """How its time is counted where that is not by the hour: `5 business days`."""
 
     def timers(self) -> Iterable[Arm | Disarm]:
         yield from _wait(self.incident, self.clock, self.due, self.missed, self.near)
@@ -393,7 +397,7 @@ def _none_was_missed(data: dict[str, Any]) -> dict[str, Any]:
 @upcast("clock.moved", 2)
 def _nobody_was_warned(data: dict[str, Any]) -> dict[str, Any]:
     """Before version 3 a clock said nothing before its end."""
-    return {**data, "near": None}
+    return {**data, "near": None, "counted": ""}
 
 
 @fact("clock.met")

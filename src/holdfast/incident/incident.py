@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, assert_never
 
+from holdfast import wording
 from holdfast.incident.events import (
     FLAGS,
     Absorbed,
@@ -120,6 +121,8 @@ class ClockState:
     breaches: tuple[Breach, ...] = ()
     """Every due time that was missed, the first first."""
     stopped_because: str = ""
+    counted: str = ""
+    """How its time is counted where that is not by the hour."""
     rounds: int = 0
     """How often it was met and started anew before."""
     missed_rounds: tuple[datetime, ...] = ()
@@ -138,6 +141,11 @@ class ClockState:
     def waits_for(self) -> str:
         """The same in a word or two, for a list."""
         return self.promise.short
+
+    @property
+    def limit_says(self) -> str:
+        """How long it may take, in words."""
+        return self.counted or wording.duration(self.limit)
 
     @property
     def stopped(self) -> bool:
@@ -358,7 +366,9 @@ class Incident:
                 return self._with_clock(_started(fact, at, self.clocks.get(fact.clock)))
             case ClockMoved():
                 limit = timedelta(seconds=fact.limit_seconds)
-                return self._with_clock(replace(self.clocks[fact.clock], due=fact.due, limit=limit))
+                return self._with_clock(
+                    replace(self.clocks[fact.clock], due=fact.due, limit=limit, counted=fact.counted)
+                )
             case ClockWarned():
                 return self
             case ClockMet():
@@ -723,6 +733,7 @@ class Incident:
             "due": due,
             "limit_seconds": seconds,
             "missed": due <= now and state is not None and any(one.due >= due for one in state.breaches),
+            "counted": limits.counted(promise.id),
             "near": due - timedelta(seconds=seconds) / 4 if promise.warns and due > now else None,
         }
         if state is None or not state.running:
@@ -1023,7 +1034,7 @@ class Incident:
 def _started(fact: ClockStarted, at: datetime, before: ClockState | None) -> ClockState:
     """A clock that runs from now on; one that was met before begins its next round."""
     limit = timedelta(seconds=fact.limit_seconds)
-    started = ClockState(fact.clock, at, fact.due, limit)
+    started = ClockState(fact.clock, at, fact.due, limit, counted=fact.counted)
     if before is None:
         return started
     rounds, missed = before.rounds, before.missed_rounds

@@ -164,7 +164,7 @@ def _went_well(material: Material) -> Iterable[str]:
     for clock in material.state.clocks.values():
         if clock.kept and clock.took is not None:
             took = wording.duration(clock.took)
-            yield f"{clock.promise.done} in {took} of {wording.duration(clock.limit)}."
+            yield f"{clock.promise.done} in {took} of {clock.limit_says}."
     if material.state.alerts:
         yield f"A monitor noticed it ({material.state.alerts[0].monitor_name})."
     for item in material.remediations.items.values():
@@ -191,7 +191,7 @@ def _could_be_better(material: Material) -> Iterable[str]:
 
 def _late(clock: ClockState) -> str:
     """A sentence for a promise that was not kept."""
-    limit = wording.duration(clock.limit)
+    limit = clock.limit_says
     if clock.late_by is not None:
         return f"{clock.promise.done} {wording.duration(clock.late_by)} late; {limit} were promised."
     if clock.missed:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from holdfast.prepare import promises
+from holdfast.prepare import promises, workdays
 from holdfast.prepare.documents import Document, Way, spelled
-from holdfast.prepare.durations import spoken
+from holdfast.prepare.durations import BusinessDays, about, spoken_length
 from holdfast.prepare.playbook import TEMPLATE_WORDS, Criterion, Playbook
 from holdfast.prepare.rules import Rules, standard_rules
 from holdfast.prepare.terms import Authority, Moment, Severity
@@ -25,6 +25,7 @@ def playbook_problems(document: Document, playbook: Playbook) -> list[Problem]:
         _rules,
         _authorities,
         _response_times,
+        _business_days,
         _reviews,
         _ladder,
         _moments,
@@ -92,11 +93,29 @@ def _response_times(document: Document, playbook: Playbook) -> Problems:
             continue
         for graver, lesser in pairwise(Severity):
             limit, other = row.within(playbook, graver), row.within(playbook, lesser)
-            if other is not None and (limit is None or limit > other):
-                promise = spoken(limit) if limit else "no limit"
-                cause = f"{promise} is slower than {spoken(other)} of {lesser}, which is less severe"
+            if other is not None and (limit is None or about(limit) > about(other)):
+                promise = spoken_length(limit) if limit else "no limit"
+                cause = f"{promise} is slower than {spoken_length(other)} of {lesser}, which is less severe"
                 way = ("severities", graver.value, "clocks", row.field)
                 yield document.problem(way, cause, f"give {graver} the shorter time")
+
+
+def _business_days(document: Document, playbook: Playbook) -> Problems:
+    """Business days need a calendar that is known."""
+    said = playbook.business_days
+    if said is None:
+        for severity, entry in playbook.severities.items():
+            for field in type(entry.clocks).model_fields:
+                if isinstance(getattr(entry.clocks, field), BusinessDays):
+                    way: Way = ("severities", severity.value, "clocks", field)
+                    cause = "counts in business days, and nothing says which days those are"
+                    fix = "add business_days with time_zone and country, or write hours"
+                    yield document.problem(way, cause, fix)
+    elif wrong := workdays.unknown(said.country, said.subdivision):
+        field, known = wrong
+        cause = f"no public holidays are known of {getattr(said, field)}"
+        fix = did_you_mean(getattr(said, field), list(known)) if known else "leave it out"
+        yield document.problem(("business_days", field), cause, fix)
 
 
 def _reviews(document: Document, playbook: Playbook) -> Problems:

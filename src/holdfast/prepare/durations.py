@@ -1,12 +1,13 @@
 """Lengths of time as people write them in files: `15m`, `2h`, `24h`, `7d`.
 
-A length is always exact: a day is 24 hours and a week seven days. Calendar lengths (months, business
-days) are not durations and have no spelling here.
+A length of time is always exact: a day is 24 hours and a week seven days. What is promised may also be
+counted in business days, `5 business days`, which need a calendar (`workdays.py`).
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -73,3 +74,63 @@ Duration = Annotated[
     WithJsonSchema({"type": "string", "pattern": PATTERN, "examples": ["15m", "2h", "24h", "7d"]}),
 ]
 """A pydantic field holding a timedelta, written in files as `15m`, `2h`, `24h`, `7d`."""
+
+
+@dataclass(frozen=True, slots=True)
+class BusinessDays:
+    """Days on which the organisation works."""
+
+    days: int
+
+    def __str__(self) -> str:
+        return f"{self.days} business day{'' if self.days == 1 else 's'}"
+
+
+Length = timedelta | BusinessDays
+MOST_BUSINESS_DAYS = 366
+_BUSINESS = re.compile(r"([1-9][0-9]{0,2}) business days?")
+
+
+def parse_length(text: Any) -> Length:
+    """What `15m`, `24h` or `5 business days` spells. Raises Fault for anything else."""
+    if isinstance(text, BusinessDays):
+        return text
+    if not isinstance(text, str) or "business" not in text:
+        return parse(text)
+    found = _BUSINESS.fullmatch(text)
+    if not found or int(found[1]) > MOST_BUSINESS_DAYS:
+        raise Fault(
+            f"{shown(text)} is no number of business days",
+            f"write for example 5 business days, at most {MOST_BUSINESS_DAYS}",
+        )
+    return BusinessDays(int(found[1]))
+
+
+def shown_length(length: Length) -> str:
+    """The short spelling: `parse_length(shown_length(x)) == x`."""
+    return show(length) if isinstance(length, timedelta) else str(length)
+
+
+def spoken_length(length: Length) -> str:
+    """The length in words."""
+    return spoken(length) if isinstance(length, timedelta) else str(length)
+
+
+def about(length: Length) -> timedelta:
+    """How long it lasts on average, to compare one with another: five business days are a week."""
+    return length if isinstance(length, timedelta) else timedelta(days=length.days * 7 / 5)
+
+
+Term = Annotated[
+    timedelta | BusinessDays,
+    BeforeValidator(parse_length),
+    PlainSerializer(shown_length, return_type=str),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^[1-9][0-9]{0,8}(s|m|h|d|w)$|^[1-9][0-9]{0,2} business days?$",
+            "examples": ["15m", "24h", "5 business days"],
+        }
+    ),
+]
+"""A pydantic field for what is promised: a length of time, or business days."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import date
 from typing import Annotated, Any, ClassVar, Generic, TypeVar, cast
 
 from pydantic import AfterValidator, Field
@@ -17,8 +17,8 @@ from pydantic import AfterValidator, Field
 from holdfast.metrics.metric import Dimension
 from holdfast.people import IncidentRole
 from holdfast.prepare.documents import Entry
-from holdfast.prepare.durations import Duration
-from holdfast.prepare.roster import PersonId, Text, Who
+from holdfast.prepare.durations import Duration, Length, Term
+from holdfast.prepare.roster import PersonId, Text, Who, Zone
 from holdfast.prepare.terms import (
     Authority,
     Category,
@@ -34,6 +34,7 @@ from holdfast.prepare.terms import (
     ReviewQuestion,
     Severity,
 )
+from holdfast.prepare.workdays import EVERYWHERE, Calendar
 from holdfast.problems import Fault, form
 
 KeyT = TypeVar("KeyT", bound=str)
@@ -129,15 +130,29 @@ class Categories(Each[Category, CategoryEntry]):
 class Clocks(Entry):
     """What is promised for a severity, each counted from the opening unless said otherwise."""
 
-    acknowledge_within: Duration
-    contain_within: Duration | None = None
+    acknowledge_within: Term
+    contain_within: Term | None = None
     """Until somebody has *decided* on containment, also when the decision is to wait."""
     escalate_every: Duration
     """After a missed acknowledgement, the wait between one step of the ladder and the next."""
-    update_every: Duration | None = None
-    resolve_within: Duration | None = None
-    review_within: Duration | None = None
+    update_every: Term | None = None
+    """Counted from the last update; the first from the opening."""
+    resolve_within: Term | None = None
+    review_within: Term | None = None
     """Counted from the resolution."""
+
+
+class BusinessDaysEntry(Entry):
+    """Which days are no business days, besides Saturday and Sunday."""
+
+    time_zone: Annotated[Zone, Field(min_length=1)]
+    """Where a day begins and ends."""
+    country: Annotated[str, Field(pattern=form(r"^[A-Z]{2}$", "write two capital letters, such as IE"))]
+    """Whose public holidays count (ISO 3166)."""
+    subdivision: Annotated[str, Field(max_length=40)] = ""
+    """A part of the country with holidays of its own: NSW."""
+    closed: tuple[date, ...] = ()
+    """Further days on which the organisation is closed."""
 
 
 class SeverityEntry(Entry):
@@ -550,6 +565,8 @@ class Playbook(Entry):
     categories: Categories
     classification: Classification
     severities: Severities
+    business_days: BusinessDaysEntry | None = None
+    """Needed where a clock counts in business days."""
     roles: Roles
     escalation: Escalation
     communication: Communication
@@ -565,7 +582,14 @@ class Playbook(Entry):
         """The incident roles that may take a decision (R-ESC-05)."""
         return tuple(role for role, entry in self.roles.items() if authority in entry.authority)
 
-    def review_within(self, severity: Severity) -> timedelta | None:
+    def calendar(self) -> Calendar:
+        """What business days are counted by."""
+        said = self.business_days
+        if said is None:
+            return EVERYWHERE
+        return Calendar(said.time_zone, said.country, said.subdivision, frozenset(said.closed))
+
+    def review_within(self, severity: Severity) -> Length | None:
         """How soon after the resolution the review is due; None where none is required."""
         return (
             self.severities[severity].clocks.review_within if severity in self.review.required_for else None

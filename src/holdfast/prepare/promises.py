@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Literal
 
 from holdfast import wording
 from holdfast.people import IncidentRole
+from holdfast.prepare.durations import BusinessDays, Length
 from holdfast.prepare.terms import Authority, Severity
+from holdfast.prepare.workdays import EVERYWHERE, Calendar
 
 if TYPE_CHECKING:
     from holdfast.prepare.playbook import Playbook
@@ -35,7 +37,7 @@ class Promise:
     """What was done: "Acknowledged"."""
     short: str
     """What is waited for, in a list: "acknowledge"."""
-    within: Callable[[Playbook, Severity], timedelta | None]
+    within: Callable[[Playbook, Severity], Length | None]
     """How long it may take; None where nothing is promised."""
     field: str = ""
     """The key of `severities.*.clocks` that says so."""
@@ -152,12 +154,18 @@ def _facts_of(ids: tuple[str, ...]) -> frozenset[str]:
 class Limits:
     """What a severity promises: how long each promise may take."""
 
-    lengths: Mapping[str, timedelta]
+    lengths: Mapping[str, Length]
+    calendar: Calendar = EVERYWHERE
 
     def due(self, promise: str, origin: datetime) -> datetime | None:
         """When a promise that counts from `origin` is due; None where the severity sets no such limit."""
         length = self.lengths.get(promise)
-        return None if length is None else origin + length
+        return None if length is None else self.calendar.after(origin, length)
+
+    def counted(self, promise: str) -> str:
+        """A length that is not counted in hours, in words; else empty."""
+        length = self.lengths.get(promise)
+        return str(length) if isinstance(length, BusinessDays) else ""
 
 
 def said(playbook: Playbook, severity: Severity) -> list[str]:
@@ -166,13 +174,19 @@ def said(playbook: Playbook, severity: Severity) -> list[str]:
     return [_said(row, length) for row, length in found if length]
 
 
-def _said(row: Promise, length: timedelta) -> str:
+def words(length: Length) -> str:
+    """A length as pages and mails say it."""
+    return wording.duration(length) if isinstance(length, timedelta) else str(length)
+
+
+def _said(row: Promise, length: Length) -> str:
     what, how = f"{row.due[0].lower()}{row.due[1:]}", "every" if row.recurs else "within"
     since = "" if row.recurs or row.since == "the opening" else f" of {row.since}"
-    return f"{what} {how} {wording.duration(length)}{since}"
+    return f"{what} {how} {words(length)}{since}"
 
 
 def limits(playbook: Playbook, severity: Severity) -> Limits:
     """What the playbook promises for a severity."""
     said = {row.id: row.within(playbook, severity) for row in TABLE.values()}
-    return Limits({promise: length for promise, length in said.items() if length is not None})
+    lengths = {promise: length for promise, length in said.items() if length is not None}
+    return Limits(lengths, playbook.calendar())

@@ -29,6 +29,8 @@ class ClockShown(Shown):
     started: datetime
     due: datetime
     limit_seconds: Seconds = Field(validation_alias="limit")
+    limit_says: str
+    """How long it may take, in words: 5 business days."""
     met_at: datetime | None
     breached_at: datetime | None
     """When a due time was first missed. It stays, whatever is promised afterwards."""

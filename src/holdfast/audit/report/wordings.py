@@ -44,7 +44,7 @@ def persons(team: Iterable[Member]) -> list[str]:
 
 def clock_cell(clock: ClockState) -> Cell:
     """Whether a promise was kept, in words and figures."""
-    limit = wording.duration(clock.limit)
+    limit = clock.limit_says
     if clock.late_by is not None:
         return toned(f"met {wording.duration(clock.late_by)} late, limit {limit}", "bad")
     if clock.took is not None:

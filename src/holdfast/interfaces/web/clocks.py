@@ -59,7 +59,7 @@ def _doers(record: Iterable[Recorded]) -> dict[str, str]:
 
 
 def tile(clock: ClockState, doer: str, whose: str, now: datetime) -> Tile:
-    limit = f"limit {wording.duration(clock.limit)}"
+    limit = f"limit {clock.limit_says}"
     if clock.took is not None:
         late = f", late by {wording.duration(clock.late_by)}" if clock.late_by is not None else ""
         return Tile(

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from urllib.parse import quote
 
 from fastapi import APIRouter, HTTPException, Response
@@ -76,8 +75,9 @@ class _Promised:
     def columns(self) -> list[tuple[str, str]]:
         return [("Severity", ""), *((row.done, "num") for row in promises.TABLE.values())]
 
-    def of(self, severity: Severity) -> list[tuple[str, timedelta | None]]:
-        return [(row.done.lower(), row.within(self.playbook, severity)) for row in promises.TABLE.values()]
+    def of(self, severity: Severity) -> list[tuple[str, str]]:
+        found = ((row, row.within(self.playbook, severity)) for row in promises.TABLE.values())
+        return [(row.done.lower(), promises.words(length) if length else "") for row, length in found]
 
 
 def _named(known: Sequence[PlaybookVersion], version: str) -> PlaybookVersion:
