@@ -216,7 +216,7 @@ def test_coverage_is_judged_where_the_monitor_says_so(case: Callable[..., Case])
 
 
 def test_a_week_with_an_empty_day_is_a_complete_week(trouble: Callable[[str], Case]) -> None:
-    """R-DET-05. The set's README asks for ten alarms as in its control. Nine is right: on the tenth day 60 of
+    """R-DET-03. The set's README asks for ten alarms as in its control. Nine is right: on the tenth day 60 of
     600 stand against 100 of 600, where the control has 70 of 700 against 150 of 700, and only the control's
     interval excludes a fall of 20%. scipy says the same of both, by another formula (Katz)."""
     with_gaps, control = (trouble(name).backtest() for name in ("min/d1", "min/d1c"))

@@ -190,7 +190,7 @@ def test_hours_of_a_local_clock_are_its_own_over_a_change(folder: Path, engine: 
 def test_an_alarm_on_times_without_an_offset_says_that_they_were_read_as_utc(
     folder: Path, engine: DuckDB
 ) -> None:
-    """R-DET-05: as UTC, an hour of Berlin is missing."""
+    """R-DET-03: as UTC, an hour of Berlin is missing."""
     one = Trouble(folder / "dst_naive_local" / "system.yaml", engine)
     alarms = [found for found in one.replayed() if found.alarm]
     assert [found.window_start.hour for found in alarms] == [2]

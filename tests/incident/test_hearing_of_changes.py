@@ -137,7 +137,7 @@ class TestAlertsOfAnotherSystem:
     def test_report_and_review_show_the_monitors_of_the_system_alone(
         self, desk: Desk, ledger: Ledger, noticed: str, now: datetime
     ) -> None:
-        """R-EVD-08: a monitor of another system has no series under this one, and the report draws none."""
+        """R-CLS-03: a monitor of another system has no series under this one, and the report draws none."""
         assert [one.monitor for one in dossier.gather(ledger, noticed).watched] == ["employment-years-drift"]
         self.correct(desk, noticed, ASSISTANT, at=now)
         assert dossier.gather(ledger, noticed).watched == ()

@@ -537,7 +537,7 @@ def test_a_number_beyond_all_numbers_is_refused_with_a_whole_sentence(rule: str)
     ],
 )
 def test_what_can_never_hold_is_refused_also_behind_a_denial_a_choice_or_a_list(rule: str) -> None:
-    """R-PRE-07: it is tried with a value of each kind that its facts can have."""
+    """R-CLS-03: it is tried with a value of each kind that its facts can have."""
     (problem,) = RULES.check(rule)
     assert "nothing that could be measured for which this holds" in problem.cause
     assert RULES.judges(rule)

@@ -291,7 +291,7 @@ def test_a_token_is_shown_once(company: Any) -> None:
 
 
 def test_check_names_rules_of_which_it_cannot_tell_whether_they_can_hold(company: Any) -> None:
-    """R-PRE-07: what was not judged is not said to be fine."""
+    """R-CLS-03: what was not judged is not said to be fine."""
     file = company.folder / "playbook.yaml"
     told = file.read_text()
     lines = (line for line in told.splitlines() if line.strip().startswith("when: "))
