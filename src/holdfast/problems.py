@@ -38,6 +38,10 @@ class NotThere(LookupError):
     """What an address or a command names is not there; the message says so, and what is or where to look."""
 
 
+class NotKnown(NotThere, NotAllowed):
+    """Something is named, in an address or in what is asked, that is not there: alike wherever it stands."""
+
+
 class Waiting(NotAllowed):
     """Refused until people have done what the message names. Nothing is broken: it is taken up by itself."""
 

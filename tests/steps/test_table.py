@@ -22,7 +22,7 @@ from holdfast.incident.responding import Report
 from holdfast.interfaces.api.resources import PREFIX
 from holdfast.interfaces.cli.main import build
 from holdfast.interfaces.cli.session import Wiring
-from holdfast.interfaces.cli.steps import needed
+from holdfast.interfaces.cli.words import needed
 from holdfast.interfaces.web.access import TAKEN
 from holdfast.interfaces.web.site import VIEWS
 from holdfast.interfaces.worker.worker import Worker
@@ -211,10 +211,15 @@ def test_a_refusal_says_on_each_interface_what_to_do_first(doors: Doors) -> None
         path, json=body, headers={"Authorization": f"Bearer {doors.token(MAYA, 'person')}"}
     )
     assert answered.status_code == 409, answered.text
-    assert answered.json()["first"] == {"method": "PUT", "path": f"/incidents/{incident}/resolution"}
+    assert answered.json()["first"] == {
+        "method": "PUT",
+        "path": f"/incidents/{incident}/acknowledgement",
+        "needs": [],
+        "takes": [],
+    }
     code, said = doors.type("incident", "close", incident, "x")
     assert code == 1
-    assert f"first: holdfast incident resolve {incident}" in said
+    assert f"first: holdfast incident acknowledge {incident}" in said
 
 
 # Declaring -------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ class NotAsSealed(NotAllowed):
     """The database does not hold what was sealed."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"no pack is built: {what}; run `holdfast ledger check`")
+        super().__init__(f"no pack is built: {what}; have the ledger checked")
 
 
 class Scan:

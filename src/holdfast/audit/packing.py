@@ -239,7 +239,7 @@ def _cover(holdings: Holdings, draft: _Assembled, at: datetime) -> Sealed:
     with holdings.ledger.reading() as conn:
         sealed = sealing.sealed_at_or_after(conn, draft.seq + 1)
     if sealed is None:
-        raise NotAllowed("the ledger was not sealed; run `holdfast ledger check`")
+        raise NotAllowed("the ledger was not sealed; have the ledger checked")
     return sealed
 
 
@@ -354,6 +354,6 @@ def _verified(path: Path, policy: Policy) -> Report:
         step = report.failure
         raise NotAllowed(
             f"the pack does not verify (step {step.number}, {step.member or 'container'}: {step.text}), so "
-            "it is not handed out; run `holdfast ledger check`"
+            "it is not handed out; have the ledger checked"
         )
     return report

@@ -282,7 +282,8 @@ class Containment:
                 f"{self.id} ({self.name}) is reverted and was seen to be back; nothing is left to probe"
             )
         said = f"{self.id} ({self.name}) is {self.stage}; apply it before probing it"
-        raise NotAllowed(said, first=("contain.apply", self.id))
+        step = "contain.approve" if self.stage is Stage.PROPOSED else "contain.apply"
+        raise NotAllowed(said, first=(step, self.id))
 
     def heard(self, requests: int, first_at: datetime, last_at: datetime) -> list[ContainmentFact]:
         """Requests of the application were answered by the switch; said once, nothing when it is not set."""

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from holdfast.detect import records
 from holdfast.detect.events import AlertAcknowledged, AlertSetAside, AlertTriaged
-from holdfast.detect.records import Alert
+from holdfast.detect.records import Alert, NoSuchAlert
 from holdfast.incident.responding import Desk
 from holdfast.ledger.deciding import settle
 from holdfast.ledger.facts import Fact
@@ -151,7 +151,8 @@ class Handling:
         return known
 
     def _known(self, alerts: Iterable[str]) -> list[Alert]:
-        """The alerts, each once. Raises NotAllowed naming those that do not exist or are set aside."""
+        """The alerts, each once. Raises NoSuchAlert naming those that do not exist, NotAllowed
+        those that are set aside."""
         ids = list(dict.fromkeys(alerts))
         if not ids:
             raise NotAllowed("name at least one alert; the inbox shows those that wait")
@@ -160,7 +161,7 @@ class Handling:
         with self.ledger.reading() as conn:
             found = {alert: records.alert(conn, alert) for alert in ids}
         if unknown := [alert for alert, one in found.items() if one is None]:
-            raise NotAllowed(f"there is no alert {_some(unknown)}; the inbox shows all")
+            raise NoSuchAlert(f"there is no alert {_some(unknown)}; the inbox shows all")
         known = [one for one in found.values() if one is not None]
         if gone := [one.alert for one in known if one.outcome == "set aside"]:
             raise NotAllowed(f"set aside already: {_some(gone)}; leave them out")

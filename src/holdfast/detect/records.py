@@ -50,7 +50,7 @@ from holdfast.ledger.stored import Rows, Stored
 from holdfast.ledger.tables import metadata
 from holdfast.prepare.systems import System
 from holdfast.prepare.terms import CANNOT_MEASURE
-from holdfast.problems import NotThere
+from holdfast.problems import NotKnown
 
 measurements = Table(
     "measurements",
@@ -346,7 +346,7 @@ class Run:
         return self.state == "failing" or overdue
 
 
-class NoSuchAlert(NotThere):
+class NoSuchAlert(NotKnown):
     """No alert has this number."""
 
 

@@ -868,7 +868,8 @@ class Incident:
             if self.switches or self.contained_at:
                 raise NotAllowed(
                     f"{self.id} has an active containment of {self.system}; revert it before correcting the "
-                    "system"
+                    "system",
+                    first=self._revert_first,
                 )
         version = model_version or (self.model_version if self.system in ("", system) else "")
         named = SystemNamed(
@@ -919,7 +920,7 @@ class Incident:
         self._require_answered("resolving")
         if not self.cause:
             said = f"establish the root cause of {self.id} before resolving it"
-            raise NotAllowed(said, first=("cause.set", self.id))
+            raise NotAllowed(said, first=self.next_to_resolve)
         if not resolution.strip():
             raise NotAllowed("say in a sentence what resolved it")
         resolved = Resolved(incident=self.id, resolution=resolution.strip())
@@ -930,14 +931,28 @@ class Incident:
             *self.after(resolved, now).follow_promises(limits, now),
         ]
 
+    @property
+    def _revert_first(self) -> tuple[str, str] | None:
+        """Sets its first switch back; None where none is set."""
+        return ("contain.revert", self.switches[0]) if self.switches else None
+
+    @property
+    def next_to_resolve(self) -> tuple[str, str]:
+        """The step that comes next on the way to a resolution: one that can be taken now."""
+        if not self.acknowledged_at:
+            return "incident.acknowledge", self.id
+        if not self.classified_at:
+            return "incident.classify", self.id
+        return ("incident.resolve" if self.cause else "cause.set"), self.id
+
     def _require_answered(self, before: str) -> None:
         """Somebody has answered, and a person has said what it is."""
         if not self.acknowledged_at:
             said = f"nobody has acknowledged {self.id}; acknowledge it before {before} it"
-            raise NotAllowed(said, first=("incident.acknowledge", self.id))
+            raise NotAllowed(said, first=self.next_to_resolve)
         if not self.classified_at:
             said = f"confirm category and severity of {self.id} before {before} it"
-            raise NotAllowed(said, first=("incident.classify", self.id))
+            raise NotAllowed(said, first=self.next_to_resolve)
 
     def reviewed(self, review: str) -> list[IncidentFact]:
         self.require_running()
@@ -951,7 +966,7 @@ class Incident:
         self.require_running()
         if self.status is not Status.RESOLVED:
             said = f"{self.id} is {self.status.value}; resolve it before closing it"
-            raise NotAllowed(said, first=("incident.resolve", self.id))
+            raise NotAllowed(said, first=self.next_to_resolve)
         self._require_answered("closing")
         if review_required and not self.reviewed_at:
             raise NotAllowed(
@@ -968,7 +983,8 @@ class Incident:
         if not reason.strip():
             raise NotAllowed("say why this is not an incident; the reason is part of the record")
         if self.switches or self.contained_at:
-            raise NotAllowed(f"{self.id} has an active containment; revert it before dismissing")
+            said = f"{self.id} has an active containment; revert it before dismissing"
+            raise NotAllowed(said, first=self._revert_first)
         dismissed = Dismissed(incident=self.id, reason=reason.strip(), false_alarm=false_alarm)
         return [*self._end(dismissed, "dismissed", now), dismissed]
 

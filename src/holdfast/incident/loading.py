@@ -37,7 +37,7 @@ def load(ledger: Ledger, incident: str) -> Loaded:
     """Raises NoSuchIncident."""
     loaded = INCIDENTS.load(ledger, incident)
     if not loaded.version:
-        raise NoSuchIncident(f"there is no incident {incident}; `holdfast incident list` shows all")
+        raise NoSuchIncident(f"there is no incident {incident}; the list of incidents shows all")
     return loaded
 
 

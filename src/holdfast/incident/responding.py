@@ -61,7 +61,7 @@ from holdfast.prepare.promises import Limits
 from holdfast.prepare.roster import Roster
 from holdfast.prepare.systems import System
 from holdfast.prepare.terms import Authority, Category, Moment, Severity
-from holdfast.problems import NoAuthority, NotAllowed, did_you_mean
+from holdfast.problems import NoAuthority, NotAllowed, NotKnown, did_you_mean
 from holdfast.wording import sentence
 
 Together = Callable[[str], Sequence[Draft]]
@@ -657,7 +657,7 @@ class Desk:
         def decide(loaded: Loaded, ground: Ground) -> list[IncidentFact]:
             person = ground.roster.person(to)
             if person is None:
-                raise NotAllowed(f"{to} is not in the roster; add them to roster.yaml and apply it")
+                raise NotKnown(f"{to} is not in the roster; add them to roster.yaml and apply it")
             if not ground.roster.takes_part(person.id):
                 raise NotAllowed(
                     f"{person.name} audits, and can hold no role in an incident; name somebody else"
@@ -830,7 +830,7 @@ class Desk:
         if pinned is None:
             raise NotAllowed(
                 f"{state.id} runs under playbook {state.playbook[:12]}, which the ledger no longer shows; "
-                "run `holdfast ledger check`"
+                "have the ledger checked"
             )
         return Ground(pinned.playbook, pinned.content, self._roster(), self._system(state.system), self.zone)
 
@@ -858,7 +858,7 @@ class Desk:
         found = self._system(system)
         if system and found is None:
             known = sorted(versions.active_systems(self.ledger))
-            raise NotAllowed(f"no AI system is called {system!r}; {did_you_mean(system, known)}")
+            raise NotKnown(f"no AI system is called {system!r}; {did_you_mean(system, known)}")
         return found
 
     def _system(self, system: str) -> System | None:

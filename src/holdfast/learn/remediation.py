@@ -31,7 +31,7 @@ from holdfast.prepare.playbook import Playbook
 from holdfast.prepare.roster import Roster
 from holdfast.prepare.systems import Monitor, System
 from holdfast.prepare.terms import RemediationKind
-from holdfast.problems import NotAllowed, did_you_mean
+from holdfast.problems import NotAllowed, NotKnown, did_you_mean
 
 
 class Standing(StrEnum):
@@ -182,7 +182,7 @@ class Remediations:
         person = roster.person(plan.responsible)
         if person is None:
             near = did_you_mean(plan.responsible.lower(), [one.id for one in roster.people])
-            raise NotAllowed(f"{plan.responsible} is not in the roster, so nobody can be reminded; {near}")
+            raise NotKnown(f"{plan.responsible} is not in the roster, so nobody can be reminded; {near}")
         if not roster.takes_part(person.id):
             raise NotAllowed(f"{person.name} audits, and can hold no task; name somebody else")
         remind_at = plan.deadline - playbook.remediation.remind_before
@@ -365,4 +365,4 @@ def _monitor(monitor: str, system: System | None) -> Monitor:
         if one.id == monitor or (one.columns and monitor.startswith(f"{one.id}.")):
             return one
     where = f"{system.name} has no monitor" if system else "the incident names no AI system with a monitor"
-    raise NotAllowed(f"{where} called {monitor!r}; {did_you_mean(monitor, [one.id for one in monitors])}")
+    raise NotKnown(f"{where} called {monitor!r}; {did_you_mean(monitor, [one.id for one in monitors])}")

@@ -99,7 +99,7 @@ class Review:
             return []
         if not state.resolved_at:
             said = f"{state.id} is {state.status.value}; resolve it before its review is completed"
-            raise NotAllowed(said, first=("incident.resolve", state.id))
+            raise NotAllowed(said, first=state.next_to_resolve)
         if self.newest is None:
             raise NotAllowed(
                 f"the review of {state.id} is not begun; draft it first", first=("review.draft", state.id)

@@ -52,7 +52,7 @@ from holdfast.prepare.roster import Roster
 from holdfast.prepare.systems import System
 from holdfast.prepare.terms import Function
 from holdfast.prepare.workspace import Workspace, content_hash, read_playbook, read_roster, read_system
-from holdfast.problems import NoAuthority, NotAllowed, NotThere, Waiting, did_you_mean
+from holdfast.problems import NoAuthority, NotAllowed, NotKnown, NotThere, Waiting, did_you_mean
 
 PLAYBOOK_STREAM, ROSTER_STREAM = "playbook", "roster"
 State = Literal["proposed", "active", "superseded", "withdrawn"]
@@ -655,7 +655,7 @@ def _version(conn: Connection, row: Any) -> PlaybookVersion:
     )
 
 
-class NoSuchSystem(NotThere, NotAllowed):
+class NoSuchSystem(NotKnown):
     """The inventory in force names no such AI system."""
 
 

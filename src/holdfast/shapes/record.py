@@ -189,7 +189,7 @@ def checkpoint(ledger: Ledger, verifier_key: str) -> CheckpointShown:
     with ledger.reading() as conn:
         sealed = sealing.newest(conn)
     if sealed is None:
-        raise NotThere("nothing is sealed yet; `holdfast ledger seal`, or a running worker, seals")
+        raise NotThere("nothing is sealed yet; a running worker seals what is recorded")
     return CheckpointShown(
         origin=sealed.checkpoint.origin,
         size=sealed.size,
@@ -225,7 +225,7 @@ def checked(done: LastCheck) -> Checked:
 def last_check(done: LastCheck | None) -> Checked:
     """Raises NotThere before the first."""
     if done is None:
-        raise NotThere("the ledger was never checked; `holdfast ledger check` and a running worker do")
+        raise NotThere("the ledger was never checked; a running worker does, or whoever has it checked")
     return checked(done)
 
 

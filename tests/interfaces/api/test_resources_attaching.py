@@ -63,7 +63,7 @@ def test_whoever_may_not_respond_attaches_nothing(
         ({"incident": "INC-77"}, 404, "there is no incident INC-77"),
         ({"incident": ""}, 422, ""),
         ({"alerts": []}, 409, "name at least one alert"),
-        ({"alerts": ["ALR-100", "ALR-999"]}, 409, "there is no alert ALR-999"),
+        ({"alerts": ["ALR-100", "ALR-999"]}, 404, "there is no alert ALR-999"),
     ],
 )
 def test_what_cannot_be_attached_is_refused_and_leaves_all_as_they_were(

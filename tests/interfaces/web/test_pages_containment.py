@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from holdfast.contain import reading
 from holdfast.contain.containment import Containment, Stage
 from holdfast.incident.loading import load
 from holdfast.incident.responding import Report
+from holdfast.learn import closing
 from support.company import AISHA, INES, MAYA, VICTOR
 from support.lender_pages import Inside, open_lender
 from support.pages import Page, Reader, SetClock, signed_in
@@ -200,3 +202,25 @@ def test_reasons_of_people_cannot_become_markup(lender: Application, maya: Reade
     html = maya.page(CONSOLE).html
     assert "<script>alert(1)" not in html
     assert "&lt;script&gt;alert(1)" in html
+
+
+def test_a_closed_containment_shows_dates_not_hours(
+    lender: Application, maya: Reader, clock: SetClock
+) -> None:
+    """R-CON-09: what is over is not counted in hours from now; it reads the same on every later day."""
+    contain(maya)
+    lender.containing.observe_effect(FIRST, by=MAYA, at=clock.pass_(timedelta(minutes=30)))
+    lender.containing.revert(FIRST, "over", by=MAYA, at=clock.pass_(timedelta(minutes=1)))
+    now = clock.pass_(timedelta(minutes=5))
+    closing.dismiss(lender.desk, "INC-1", "a test", by=MAYA, at=now)
+
+    def shown() -> str:
+        """From the containment on, without what stands around every page."""
+        page = signed_in(lender, MAYA).page(CONSOLE).text
+        return page[page.index(FIRST) :].rpartition("Ledger")[0]
+
+    card = shown()
+    assert not re.search(r"\b(ago|just now|left|min ago|h ago)\b", card)
+    assert f"{now.day} {now:%b %Y}" in card
+    clock.pass_(timedelta(days=40))
+    assert shown() == card

@@ -41,6 +41,10 @@ class Way(BaseModel):
     method: str
     path: str
     """With what it is taken on."""
+    needs: tuple[str, ...]
+    """What its body must say."""
+    takes: tuple[str, ...]
+    """What its body may say besides."""
 
 
 class Problem(BaseModel):
@@ -109,7 +113,13 @@ def _sentence(status: int) -> Any:
 def _way(key: str, on: str) -> Way:
     step = BY_KEY[key]
     (name, *_), *_ = step.names
-    return Way(method=step.method, path=step.path.replace(f"{{{name}}}", on))
+    fields = step.asked.model_fields if step.asked else {}
+    return Way(
+        method=step.method,
+        path=step.path.replace(f"{{{name}}}", on),
+        needs=tuple(key for key, field in fields.items() if field.is_required()),
+        takes=tuple(key for key, field in fields.items() if not field.is_required()),
+    )
 
 
 def _refused(request: Request, error: Exception) -> Response:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from holdfast.detect.tables import LogError
 from holdfast.evidence.vault import VaultProblem
+from holdfast.interfaces.cli.words import usage
 from holdfast.ledger.anchor import AnchorProblem
 from holdfast.ledger.database import DatabaseProblem
 from holdfast.ledger.facts import UnknownFact
@@ -82,9 +83,9 @@ def spoken(error: Exception, warn: Callable[[str], None]) -> int:
 
 
 def _command(key: str, on: str) -> str:
-    """How a step is taken here."""
+    """How a step is taken here, with all that it needs, and in brackets what it may need."""
     step = BY_KEY[key]
-    return f"holdfast {step.noun} {step.verb} {on}"
+    return " ".join(["holdfast", step.noun, step.verb, on, *usage(step)])
 
 
 def _unforeseen(error: Exception) -> str:

@@ -10,22 +10,20 @@ import inspect
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar, get_args
 
 import typer
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 from rich.console import RenderableType
 
 from holdfast.interfaces.cli.session import Session, command
 from holdfast.interfaces.cli.typed import by_name, from_yaml, in_order
+from holdfast.interfaces.cli.words import Typed, file_of, in_words
 from holdfast.prepare.documents import Unusable
 from holdfast.problems import Fault, shown
-from holdfast.shapes.base import Asked, Flag, InOrder
-from holdfast.steps.asking import Misplaced, Misread, kind_of, members_of, named, part_of, read
+from holdfast.shapes.base import InOrder
+from holdfast.steps.asking import Misplaced, Misread, named, read
 from holdfast.steps.step import Step
 
 AnswerT = TypeVar("AnswerT")
@@ -107,91 +105,6 @@ def take(
 # What is typed -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Word:
-    """One field as it is typed."""
-
-    name: str
-    field: FieldInfo
-    within: str = ""
-    """The field of which it is a part, where one of several is chosen by what is typed."""
-    tag: str = ""
-    """The field that says which was chosen."""
-    chosen: str = ""
-
-    @property
-    def key(self) -> str:
-        """Among the values of a command."""
-        return "_".join(filter(None, (self.within, self.chosen, self.name)))
-
-    @property
-    def keyed(self) -> str:
-        """Among the values of a command, the keys that are typed by an option of their own."""
-        return f"{self.key}_key"
-
-    @property
-    def place(self) -> str:
-        return f"{self.within}.{self.name}" if self.within else self.name
-
-    @property
-    def kind(self) -> Any:
-        return kind_of(self.field.annotation)
-
-    @property
-    def own(self) -> Flag:
-        """What its field says of the option; the name is empty where it says nothing."""
-        return next((word for word in self.field.metadata if isinstance(word, Flag)), Flag(""))
-
-    @property
-    def in_order(self) -> bool:
-        """Whether it is said without a flag: what a step cannot do without, except why."""
-        return self.field.is_required() and self.name != "reason" and not self.own.name and not self.within
-
-    @property
-    def option(self) -> str:
-        return self.own.name or f"--{self.name.replace('_', '-')}"
-
-    @property
-    def flag(self) -> str:
-        """As it is typed."""
-        return self.metavar if self.in_order else self.option
-
-    @property
-    def metavar(self) -> str:
-        if self.own.metavar:
-            return self.own.metavar
-        if isinstance(self.kind, type) and issubclass(self.kind, Enum):
-            return "|".join(str(one.value) for one in self.kind)
-        named = {datetime: "TIME", timedelta: "LENGTH", int: "NUMBER", float: "NUMBER"}
-        return named.get(self.kind, self.name.replace("_", " ").split()[-1].upper())
-
-
-def in_words(model: type[BaseModel]) -> list[_Word]:
-    """Everything asked, as it is typed: of what is chosen between, the parts of each choice."""
-    if _file_of(model) and not _file_of(model).startswith("-"):
-        return []
-    found = []
-    for name, field in model.model_fields.items():
-        found += [
-            _Word(part, inner, name, str(field.discriminator), chosen)
-            for chosen, member in members_of(field).items()
-            for part, inner in member.model_fields.items()
-            if part != field.discriminator
-        ] or [_Word(name, field)]
-    return [word for word in found if not part_of(word.field)]
-
-
-def needed(step: Step[..., Any, Any]) -> list[str]:
-    """What a command cannot do without besides its address, in order."""
-    words = [word.metavar for word in in_words(step.asked) if word.in_order] if step.asked else []
-    file = _file_of(step.asked) if step.asked else ""
-    return [*words, *([file] if file and not file.startswith("-") else [])]
-
-
-def _file_of(model: type[BaseModel]) -> str:
-    return model.FILE if issubclass(model, Asked) else ""
-
-
 def _said(model: type[BaseModel], typed: dict[str, Any]) -> BaseModel:
     """What was typed, as the step takes it. Raises Misread naming each option as it is typed."""
     words = [
@@ -200,7 +113,7 @@ def _said(model: type[BaseModel], typed: dict[str, Any]) -> BaseModel:
     if typed.get(_FILE):
         if words:
             raise Misread(
-                (Misplaced(_file_of(model), f"leaves no room for {words[0].flag}", "give only one"),)
+                (Misplaced(file_of(model), f"leaves no room for {words[0].flag}", "give only one"),)
             )
         return _from_file(Path(typed[_FILE]), model)
     try:
@@ -216,10 +129,10 @@ def _from_file(path: Path, model: type[BaseModel]) -> BaseModel:
     except Unusable as unusable:
         raise Misread(tuple(Misplaced(one.where, one.cause, one.fix) for one in unusable.problems)) from None
     except Fault as fault:
-        raise Misread((Misplaced(_file_of(model), fault.cause, fault.fix),)) from None
+        raise Misread((Misplaced(file_of(model), fault.cause, fault.fix),)) from None
 
 
-def _given(words: list[_Word], typed: dict[str, Any]) -> dict[str, Any]:
+def _given(words: list[Typed], typed: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for word in words:
         value = _mapping(word, typed) if word.kind is dict else typed[word.key]
@@ -234,7 +147,7 @@ def _given(words: list[_Word], typed: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _mapping(word: _Word, typed: dict[str, Any]) -> dict[str, str]:
+def _mapping(word: Typed, typed: dict[str, Any]) -> dict[str, str]:
     """Keys with their values, typed as KEY=VALUE or by an option each. Raises Misread."""
 
     def wrong(flag: str, cause: str, fix: str) -> Misread:
@@ -252,7 +165,7 @@ def _mapping(word: _Word, typed: dict[str, Any]) -> dict[str, str]:
     return found
 
 
-def _flag(model: type[BaseModel], typed: list[_Word], place: str) -> str:
+def _flag(model: type[BaseModel], typed: list[Typed], place: str) -> str:
     """A place as it is typed: an option by its flag; a choice that was not made by those that make it."""
     for word in (*typed, *in_words(model)):
         if f"{place}.".startswith((f"{word.place}.", f"{word.place}[")):
@@ -273,7 +186,7 @@ _FILE = "as_file"
 def _asked_of(model: type[BaseModel]) -> Iterable[inspect.Parameter]:
     for word in in_words(model):
         yield from _parameters(word)
-    file = _file_of(model)
+    file = file_of(model)
     if file.startswith("-"):
         help_ = "All of it from a file in YAML; - reads standard input."
         yield _named(_FILE, Annotated[str | None, typer.Option(file, metavar="FILE", help=help_)], None)
@@ -288,7 +201,7 @@ def _named(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
 
 
-def _parameters(word: _Word) -> Iterable[inspect.Parameter]:
+def _parameters(word: Typed) -> Iterable[inspect.Parameter]:
     help_ = word.field.description or ""
     if word.field.is_required() and not word.in_order and not word.within and word.kind is not bool:
         help_ += " Required."
