@@ -22,6 +22,9 @@ _SPELLINGS = (
     (re.compile(r"monitor:(\S+)"), LinkKind.MONITOR),
 )
 
+SPELLING = r"^([Ee][Vv]-[1-9][0-9]*|#[0-9]{1,18}|monitor:[^\s\x00]+)$"
+"""The same as one pattern, for who writes links by a schema."""
+
 
 @dataclass(frozen=True, slots=True)
 class Known:

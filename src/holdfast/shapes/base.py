@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema
 
 from holdfast.ledger.facts import LONGEST_TEXT, LONGEST_TITLE
 from holdfast.prepare import durations
@@ -70,6 +70,8 @@ Word = Annotated[Storable, Field(max_length=200)]
 """A name, an address, an id."""
 Title = Annotated[Storable, Field(min_length=1, max_length=LONGEST_TITLE)]
 Text = Annotated[Storable, Field(max_length=LONGEST_TEXT)]
+Yes = Annotated[bool, Strict()]
+"""True or false, and nothing that is only taken for it."""
 Number = Annotated[int, Field(ge=0, le=LARGEST_NUMBER)]
 
 
@@ -94,7 +96,14 @@ def moment(value: Any) -> datetime:
 Time = Annotated[
     datetime,
     BeforeValidator(moment),
-    WithJsonSchema({"type": "string", "examples": ["2026-11-23T10:42:00Z", "2026-11-23"]}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "anyOf": [{"format": "date-time"}, {"format": "date"}],
+            "pattern": r"^(197[1-9]|19[89][0-9]|20[0-9]{2}|21[0-9]{2})-",
+            "examples": ["2026-11-23T10:42:00Z", "2026-11-23"],
+        }
+    ),
 ]
 """A time that somebody states; UTC unless it says otherwise."""
 

@@ -12,7 +12,7 @@ from holdfast.incident.incident import Incident, Phase, Status
 from holdfast.incident.register import Entry
 from holdfast.incident.responding import Answer, Declared
 from holdfast.prepare.terms import Category, Severity
-from holdfast.shapes.base import Asked, Flag, Seconds, Shown, Storable, Text, Time, Title, Values, Word
+from holdfast.shapes.base import Asked, Flag, Seconds, Shown, Storable, Text, Time, Title, Values, Word, Yes
 
 # Shown -----------------------------------------------------------------------------------------
 
@@ -277,7 +277,7 @@ class Declaration(Asked):
     join: Word = ""
     """The running incident that it is about, INC-1. Without it a report joins what a monitor has opened on
     the system it names."""
-    separate: bool = False
+    separate: Yes = False
     """It is an incident of its own, although a monitor has opened one on the same system."""
 
 
@@ -286,7 +286,7 @@ class Dismissal(Asked):
 
     reason: Text
     """Why; it becomes part of the record."""
-    false_alarm: bool = False
+    false_alarm: Yes = False
     """Nothing was wrong: its alerts count as false alarms of their monitors."""
 
 

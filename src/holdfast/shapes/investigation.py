@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from holdfast.investigate import cause, impact
 from holdfast.investigate.events import (
@@ -29,10 +29,10 @@ from holdfast.investigate.events import (
     UserImpact,
 )
 from holdfast.investigate.kept import Kept
-from holdfast.investigate.links import parse
+from holdfast.investigate.links import SPELLING, parse
 from holdfast.prepare.terms import FactorGroup
 from holdfast.problems import Fault, NotAllowed, form
-from holdfast.shapes.base import Asked, Flag, Number, Shown, Text, Time, Word, storable
+from holdfast.shapes.base import Asked, Flag, Number, Shown, Text, Time, Word, Yes, storable
 
 # Impact, as asked ------------------------------------------------------------------------------
 
@@ -75,14 +75,14 @@ class UsersAsked(Asked):
     """Which people: applicants, patients, staff."""
     effect: Text = ""
     """How it touches them."""
-    outage: bool | None = None
+    outage: Yes | None = None
     """Whether the system gives them no answers at all."""
     stated: Number | None = None
     """How many people are affected. It stands beside what is counted, and rules."""
 
 
 class DataAsked(Asked):
-    sensitive: bool | None = None
+    sensitive: Yes | None = None
     """Whether sensitive data is involved."""
     sensitivity: Text = ""
     """Which."""
@@ -90,16 +90,16 @@ class DataAsked(Asked):
     """Of what: training data, inference data, …"""
     misuse: Text = ""
     """What somebody could do with it."""
-    breach: bool | None = None
+    breach: Yes | None = None
     """Whether model or data left the organisation's control."""
 
 
 class ComplianceAsked(Asked):
-    violated: bool | None = None
+    violated: Yes | None = None
     """Whether a legal or regulatory requirement is."""
     requirement: Text = ""
     """Which."""
-    must_notify: bool | None = None
+    must_notify: Yes | None = None
     """Whether customers or regulators must be told."""
     duty: Text = ""
     """Who must be told by when, and where that is written."""
@@ -116,7 +116,7 @@ _CURRENCY = form(r"^([A-Z]{3})?$", "write its three capital letters, such as EUR
 
 
 class FinanceAsked(Asked):
-    currency: Annotated[Word, Field(pattern=_CURRENCY)] = ""
+    currency: Annotated[str, Field(pattern=_CURRENCY)] = ""
     """ISO 4217: EUR."""
     direct: Number | None = None
     """Whole units of the currency."""
@@ -333,7 +333,11 @@ def _link(text: str) -> str:
         raise Fault(str(refused)) from None
 
 
-LinkText = Annotated[Word, AfterValidator(_link)]
+LinkText = Annotated[
+    Word,
+    AfterValidator(_link),
+    WithJsonSchema({"type": "string", "maxLength": 200, "pattern": SPELLING}),
+]
 """`EV-3`, `#17` or `monitor:accuracy`."""
 Links = Annotated[tuple[LinkText, ...], Field(max_length=50)]
 _MANY = Field((), max_length=200)
@@ -346,7 +350,7 @@ class StatementAsked(Asked):
     """The sentence."""
     links: Links = ()
     """What proves it: `EV-3`, `#17` or `monitor:accuracy`."""
-    assumption: bool = False
+    assumption: Yes = False
     """Whether nothing proves it yet."""
 
     def statement(self) -> Statement:

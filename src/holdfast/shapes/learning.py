@@ -12,7 +12,7 @@ from holdfast.learn.events import Method
 from holdfast.learn.remediation import Item, Plan, Standing, Wanted
 from holdfast.learn.review import Review
 from holdfast.prepare.terms import RemediationKind, ReviewQuestion
-from holdfast.shapes.base import Asked, Flag, Length, Shown, Text, Time, Word
+from holdfast.shapes.base import Asked, Flag, Length, Shown, Text, Time, Word, Yes
 from holdfast.shapes.investigation import Links
 
 # Remediation -----------------------------------------------------------------------------------
@@ -86,7 +86,7 @@ class Done(Asked):
 class Accepted(Asked):
     """What a test or a review showed; a monitor's verdict is not typed in."""
 
-    works: Annotated[bool, Flag("--works/--failed")]
+    works: Annotated[Yes, Flag("--works/--failed")]
     """Whether it showed that it works."""
     proof: Annotated[Text, Field(min_length=1)]
     """What the test or review showed."""

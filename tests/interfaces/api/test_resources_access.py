@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -41,6 +42,14 @@ def test_without_a_token_nothing_is_told(client: TestClient) -> None:
         answer = client.request(method, "/api/v1" + path)
         assert "API token" in sentence(answer, 401), f"{method} {path}"
         assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+def test_whoever_sends_the_wrong_method_is_told_every_right_one(client: TestClient, maya: Any) -> None:
+    for path, item in client.get("/api/v1/openapi.json").json()["paths"].items():
+        at = re.sub(r"{[a-z_]+}", "1", path)
+        answer = maya("OPTIONS", at)
+        sentence(answer, 405)
+        assert sorted(answer.headers["allow"].split(", ")) == sorted(map(str.upper, item)), path
 
 
 def test_a_wrong_token_is_refused_whatever_it_looks_like(client: TestClient, caller: Any) -> None:

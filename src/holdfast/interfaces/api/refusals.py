@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from holdfast.evidence.vault import VaultProblem
 from holdfast.ledger.ledger import Conflict, NotAsWritten
@@ -124,12 +125,23 @@ def _way(key: str, on: str) -> Way:
 
 def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    detail = str(error.detail)
+    detail, headers = str(error.detail), error.headers
     if error.status_code == 404 and detail == "Not Found":
         detail = "nothing is at this address; /api/v1/openapi.json describes what is"
     elif error.status_code == 405:
         detail = f"{request.method} is not possible here; /api/v1/openapi.json describes what is"
-    return problem(error.status_code, detail, headers=error.headers)
+        headers = {"Allow": ", ".join(_possible(request))}
+    return problem(error.status_code, detail, headers=headers)
+
+
+def _possible(request: Request) -> list[str]:
+    """Every method of this address: the framework names those of the first route it meets."""
+    routes = request.app.routes
+    return [
+        method
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
 
 
 def _malformed(request: Request, error: Exception) -> Response:
