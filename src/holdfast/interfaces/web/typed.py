@@ -41,6 +41,11 @@ class Wrong(Misread):
         return self.misplaced[0].cause
 
 
+_EMPTY = ("", (), {})
+_ANSWERS = {"yes": True, "no": False, "true": True, "false": False}
+"""What a choice or a tick says, as the step takes it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Typed:
     """The fields of a form as they were sent; empty before anything was."""
@@ -103,7 +108,7 @@ class Typed:
             at = before + called.get(name, name)
             said = self._sent(at, asked)
             needed = asked.is_required() and (kind_of(asked.annotation) is str or said == {})
-            if said not in ("", (), {}) or needed or (said == () and at in self.all):
+            if said not in _EMPTY or needed or (said == () and at in self.all):
                 found[name] = said
         return found
 
@@ -120,7 +125,7 @@ class Typed:
             return tuple(self._parts(part, f"{name}[{row}].", {}) for row in self.rows(name))
         if part:
             found = self._parts(part, f"{name}.", {})
-            return found if any(found.values()) else {}
+            return found if any(said not in _EMPTY for said in found.values()) else {}
         if kind is dict:
             return self._below(name)
         if kind is tuple:
@@ -128,6 +133,8 @@ class Typed:
         text = self.text(name)
         if kind is datetime:
             return in_zone(text, name, self.text("zone"))
+        if kind is bool:
+            return _ANSWERS.get(text, text)
         if kind in (int, float):
             return re.sub(r"(?<=[0-9])[,\s](?=[0-9])", "", text)
         return text
