@@ -41,7 +41,7 @@ class Wrong(Misread):
         return self.misplaced[0].cause
 
 
-_EMPTY = ("", (), {})
+_EMPTY: tuple[object, ...] = ("", (), {})
 _ANSWERS = {"yes": True, "no": False, "true": True, "false": False}
 """What a choice or a tick says, as the step takes it."""
 
