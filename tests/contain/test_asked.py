@@ -138,24 +138,29 @@ def hand_over(story: Story) -> None:
     story.company.desk.hand_over(story.incident, role, HELEN.id, "shift", by=MAYA, at=story.later())
 
 
-ANSWER, SEVERITY, CONTAINMENT = Asked
+ANSWER, SEVERITY, CONTAINMENT, PROMISE = Asked
 Ending = Callable[[Story], None]
 HEARS: dict[Ending, tuple[Asked, ...]] = {
     acknowledge: (ANSWER,),
-    correct_system: (ANSWER, SEVERITY, CONTAINMENT),
-    merge: (ANSWER, SEVERITY, CONTAINMENT),
-    dismiss: (ANSWER, SEVERITY, CONTAINMENT),
-    resolve: (ANSWER, SEVERITY, CONTAINMENT),
+    correct_system: (ANSWER, SEVERITY, CONTAINMENT, PROMISE),
+    merge: (ANSWER, SEVERITY, CONTAINMENT, PROMISE),
+    dismiss: (ANSWER, SEVERITY, CONTAINMENT, PROMISE),
+    resolve: (ANSWER, SEVERITY, CONTAINMENT, PROMISE),
     classify: (SEVERITY,),
     reclassify: (SEVERITY,),
     approve: (CONTAINMENT,),
     decide_against: (CONTAINMENT,),
     revert: (CONTAINMENT,),
-    hand_over: (ANSWER, SEVERITY, CONTAINMENT),
+    hand_over: (ANSWER, SEVERITY, CONTAINMENT, PROMISE),
 }
 """Every ending, and whose request is done or void by it: a role that is handed over takes its requests
 along."""
-ABOUT = {ANSWER: "escalated", SEVERITY: asking.SEVERITY_ASKED, CONTAINMENT: asking.CONTAINMENT_ASKED}
+ABOUT = {
+    ANSWER: "escalated",
+    SEVERITY: asking.SEVERITY_ASKED,
+    CONTAINMENT: asking.CONTAINMENT_ASKED,
+    PROMISE: asking.PROMISE_ASKED,
+}
 every_ending = pytest.mark.parametrize("ending", HEARS, ids=lambda one: one.__name__)
 
 
