@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import re
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -25,7 +26,7 @@ from holdfast.detect.events import AlertRaised, AlertTriaged
 from holdfast.incident.events import AlertFacts, AlertJoined, IncidentOpened, NoteAdded
 from holdfast.ledger.check import check
 from holdfast.ledger.ledger import Draft
-from holdfast.people import SYSTEM, Actor
+from holdfast.people import SYSTEM
 from holdfast.prepare.starting import write_workspace
 from holdfast.prepare.versions import (
     active_systems,
@@ -38,24 +39,16 @@ from holdfast.prepare.workspace import load_workspace
 from holdfast.serving import Service
 from holdfast.settings import Settings
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from support.alerted import alert_facts
+from support.company import HELEN, MAYA, SIGNATURES
+
 INCIDENTS, ALERTS, NOTES, LONG = 1_000, 10_000, 29_500, 1_500
 CLIENTS, EACH = 8, 12
 PATHS = ("/healthz", "/", "/incidents", "/incidents/INC-7", "/monitors", "/alerts")
 BASE = "http://127.0.0.1:18573"
-SIGNATURES = {
-    "engineering": "Maya Okafor",
-    "data_science": "Priya Raman",
-    "compliance": "Helen Marsh",
-    "security": "Samuel Adeyemi",
-}
 PASSWORD = "plain words do nicely"
-
-
-def _person(name: str) -> Actor:
-    return Actor(f"{name.lower().replace(' ', '.')}@harbourstreet.example", name)
-
-
-MAYA = _person("Maya Okafor")
 
 
 def company(folder: Path) -> Application:
@@ -65,20 +58,21 @@ def company(folder: Path) -> Application:
     initialise(Settings.load(folder, environ))
     application = open_workspace(folder, environ)
     now = datetime.now(UTC)
-    apply_workspace(application.ledger, load_workspace(folder), _person("Helen Marsh"), now)
+    apply_workspace(application.ledger, load_workspace(folder), HELEN, now)
     version = playbook_versions_of(application.ledger)[0]
-    for function, name in SIGNATURES.items():
-        approve_playbook(application.ledger, version.content, function, _person(name), now)
+    for function, signer in SIGNATURES.items():
+        approve_playbook(application.ledger, version.content, function, signer, now)
     application.accounts.create(MAYA.id, PASSWORD, MAYA, now)
     return application
 
 
 def alert(number: int, at: datetime) -> AlertFacts:
-    monitor = f"missing-values.c{number % 40}"
-    return AlertFacts(
+    column = f"c{number % 40}"
+    return alert_facts(
+        at,
         alert=f"ALR-{number}",
-        monitor=monitor,
-        monitor_name=f"Missing values: c{number % 40}",
+        monitor=f"missing-values.{column}",
+        monitor_name=f"Missing values: {column}",
         dimension="quality",
         metric="missing",
         value=0.4,
@@ -86,10 +80,6 @@ def alert(number: int, at: datetime) -> AlertFacts:
         upper=0.45,
         limit=0.02,
         n=200,
-        drop=None,
-        group={},
-        window_start=at - timedelta(days=1),
-        window_end=at,
         reason="Missing lies over the limit.",
     )
 

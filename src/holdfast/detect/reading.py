@@ -18,7 +18,7 @@ from holdfast.detect.wants import items, scores
 from holdfast.metrics.fairness import size
 from holdfast.metrics.intervals import Measured, NotComputable, Value, share
 from holdfast.metrics.items import LABELS, VOLUME, Categories, Counts, Group, Item
-from holdfast.metrics.metric import Comparing, Found
+from holdfast.metrics.metric import Comparing, Found, Ground
 from holdfast.prepare.systems import LABELS_WITHIN, Monitor, Rows
 from holdfast.prepare.terms import COVERAGE
 
@@ -88,6 +88,8 @@ class Reader:
         self._since = since or {}
         self._as_of = as_of
         self._known = known or {}
+        self._grounds: dict[str, Ground] = {}
+        self._items: dict[str, Item] = {}
 
     # Windows
 
@@ -283,7 +285,8 @@ class Reader:
     def _measured(self, monitor: Monitor, counted: Callable[[Item], Counts], group: Group | None) -> Measured:
         """The metric as it reads what was counted."""
         assert monitor.measures.read is not None, "who compares groups is read by them"
-        ground = self.frozen.ground(monitor, self.log.table)
+        if (ground := self._grounds.get(monitor.id)) is None:
+            ground = self._grounds[monitor.id] = self.frozen.ground(monitor, self.log.table)
         reference = partial(self._of_reference, monitor, group=group)
         return monitor.measures.read(Found(ground, monitor.confidence, counted, reference))
 
@@ -344,7 +347,9 @@ class Reader:
 
     def _main_item(self, monitor: Monitor) -> Item:
         """What the metric itself is computed from."""
-        return items(monitor, self.log, self.frozen)[0]
+        if (item := self._items.get(monitor.id)) is None:
+            item = self._items[monitor.id] = items(monitor, self.log, self.frozen)[0]
+        return item
 
     def _scan(self, monitor: Monitor, labelled: bool | None = None, grouped: bool = True) -> str:
         labelled = monitor.measures.needs_labels if labelled is None else labelled

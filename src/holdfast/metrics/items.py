@@ -8,8 +8,8 @@ scores is not a count), and therefore are asked for separately, window by window
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
 
 Number = int | float
 Counts = tuple[Number, ...]
@@ -25,24 +25,24 @@ def _digest(values: tuple[float, ...] | tuple[str, ...]) -> str:
 class Item:
     """One thing to count."""
 
+    named: ClassVar[str]
+    numbers: ClassVar[int] = 1
+    adds_up: ClassVar[bool] = True
+    """Whether the counts of a union are the sum of the counts."""
+
     @property
     def id(self) -> str:
-        raise NotImplementedError
+        return self.named
 
     @property
     def size(self) -> int:
         """How many numbers it yields."""
-        raise NotImplementedError
+        return self.numbers
 
     @property
     def labelled(self) -> bool:
         """Whether it needs the label."""
         return False
-
-    @property
-    def adds_up(self) -> bool:
-        """Whether the counts of a union are the sum of the counts."""
-        return True
 
     def hide(self, counts: Counts) -> Counts:
         """The same rows while their labels are not known."""
@@ -50,88 +50,66 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class Labelled(Item):
+    """What needs the label; the last number is the rows without one."""
+
+    @property
+    def labelled(self) -> bool:
+        return True
+
+    def hide(self, counts: Counts) -> Counts:
+        return (*(0 for _ in counts[1:]), sum(counts))
+
+
+@dataclass(frozen=True, slots=True)
+class OfColumn(Item):
+    """What is counted of a column's values."""
+
+    column: str
+
+    @property
+    def id(self) -> str:
+        return f"{self.named}({self.column})"
+
+
+@dataclass(frozen=True, slots=True)
 class Volume(Item):
     """[rows]"""
 
-    @property
-    def id(self) -> str:
-        return "rows"
-
-    @property
-    def size(self) -> int:
-        return 1
+    named = "rows"
 
 
 @dataclass(frozen=True, slots=True)
-class Missing(Item):
+class Missing(OfColumn):
     """[rows without a value]; NaN is no value."""
 
-    column: str
-
-    @property
-    def id(self) -> str:
-        return f"missing({self.column})"
-
-    @property
-    def size(self) -> int:
-        return 1
+    named = "missing"
 
 
 @dataclass(frozen=True, slots=True)
-class Moments(Item):
+class Moments(OfColumn):
     """[n, sum of x − centre, sum of (x − centre)²]; infinities are left out."""
 
-    column: str
+    named, numbers = "moments", 3
     centre: float
 
     @property
     def id(self) -> str:
         return f"moments({self.column},{self.centre!r})"
 
-    @property
-    def size(self) -> int:
-        return 3
-
 
 @dataclass(frozen=True, slots=True)
-class Truth(Item):
+class Truth(OfColumn):
     """[rows where the column is true, rows where it has a value]; a number is true when it is not 0."""
 
-    column: str
-
-    @property
-    def id(self) -> str:
-        return f"truth({self.column})"
-
-    @property
-    def size(self) -> int:
-        return 2
+    named, numbers = "truth", 2
 
 
 @dataclass(frozen=True, slots=True)
-class Histogram(Item):
-    """[x ≤ first edge, then x in (edge, next edge] for each, x > last edge, missing].
-
-    The first edge lies just under the reference's smallest value.
-    """
-
-    column: str
-    edges: tuple[float, ...]
-
-    @property
-    def id(self) -> str:
-        return f"histogram({self.column})#{_digest(self.edges)}"
-
-    @property
-    def size(self) -> int:
-        return len(self.edges) + 2
-
-
-@dataclass(frozen=True, slots=True)
-class Tails(Item):
+class Tails(OfColumn):
     """[sum of low − x over x < low, sum of x − high over x > high]; infinities are left out."""
 
-    column: str
+    named, numbers = "tails", 2
     low: float
     high: float
 
@@ -139,21 +117,44 @@ class Tails(Item):
     def id(self) -> str:
         return f"tails({self.column},{self.low!r},{self.high!r})"
 
-    @property
-    def size(self) -> int:
-        return 2
-
 
 @dataclass(frozen=True, slots=True)
-class Categories(Item):
-    """[rows with each value in turn, rows with any other value, missing]."""
+class Histogram(OfColumn):
+    """[x ≤ first edge, then x in (edge, next edge] for each, x > last edge, missing].
 
-    column: str
-    values: tuple[str, ...]
+    The first edge lies just under the reference's smallest value.
+    """
+
+    named = "histogram"
+    edges: tuple[float, ...]
+    digest: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", _digest(self.edges))
 
     @property
     def id(self) -> str:
-        return f"categories({self.column})#{_digest(self.values)}"
+        return f"histogram({self.column})#{self.digest}"
+
+    @property
+    def size(self) -> int:
+        return len(self.edges) + 2
+
+
+@dataclass(frozen=True, slots=True)
+class Categories(OfColumn):
+    """[rows with each value in turn, rows with any other value, missing]."""
+
+    named = "categories"
+    values: tuple[str, ...]
+    digest: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", _digest(self.values))
+
+    @property
+    def id(self) -> str:
+        return f"categories({self.column})#{self.digest}"
 
     @property
     def size(self) -> int:
@@ -164,73 +165,28 @@ class Categories(Item):
 class Selected(Item):
     """[positive predictions, predictions]"""
 
-    @property
-    def id(self) -> str:
-        return "selected"
-
-    @property
-    def size(self) -> int:
-        return 2
+    named, numbers = "selected", 2
 
 
 @dataclass(frozen=True, slots=True)
-class LabelCounts(Item):
+class LabelCounts(Labelled):
     """[labelled positive, labelled otherwise, unlabelled]"""
 
-    @property
-    def id(self) -> str:
-        return "labels"
-
-    @property
-    def size(self) -> int:
-        return 3
-
-    @property
-    def labelled(self) -> bool:
-        return True
-
-    def hide(self, counts: Counts) -> Counts:
-        return (0, 0, sum(counts))
+    named, numbers = "labels", 3
 
 
 @dataclass(frozen=True, slots=True)
-class Correct(Item):
+class Correct(Labelled):
     """[prediction equals label, differs, unlabelled], over rows with a prediction; any number of classes."""
 
-    @property
-    def id(self) -> str:
-        return "correct"
-
-    @property
-    def size(self) -> int:
-        return 3
-
-    @property
-    def labelled(self) -> bool:
-        return True
-
-    def hide(self, counts: Counts) -> Counts:
-        return (0, 0, sum(counts))
+    named, numbers = "correct", 3
 
 
 @dataclass(frozen=True, slots=True)
-class Confusion(Item):
+class Confusion(Labelled):
     """[tp, fp, fn, tn, unlabelled], over rows with a prediction."""
 
-    @property
-    def id(self) -> str:
-        return "confusion"
-
-    @property
-    def size(self) -> int:
-        return 5
-
-    @property
-    def labelled(self) -> bool:
-        return True
-
-    def hide(self, counts: Counts) -> Counts:
-        return (0, 0, 0, 0, sum(counts))
+    named, numbers = "confusion", 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,21 +225,11 @@ class Ranks(Item):
     negatives of the positives above (half of those equal)]. Does not add up over windows.
     """
 
-    @property
-    def id(self) -> str:
-        return "ranks"
-
-    @property
-    def size(self) -> int:
-        return 5
+    named, numbers, adds_up = "ranks", 5, False
 
     @property
     def labelled(self) -> bool:
         return True
-
-    @property
-    def adds_up(self) -> bool:
-        return False
 
 
 VOLUME = Volume()

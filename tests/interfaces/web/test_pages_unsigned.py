@@ -32,6 +32,7 @@ from holdfast.prepare.versions import apply_workspace, approve_playbook, playboo
 from holdfast.prepare.workspace import load_workspace
 from holdfast.serving import Service
 from holdfast.settings import Settings
+from support.alerted import alert_facts
 from support.company import HELEN, MAYA, SIGNATURES
 from support.pages import PASSWORD, START, Reader, SetClock, signed_in
 
@@ -53,8 +54,8 @@ def helen(unsigned: Application) -> Reader:
 
 
 def _facts() -> AlertFacts:
-    return AlertFacts(
-        alert="ALR-1",
+    return alert_facts(
+        START,
         monitor="accuracy",
         monitor_name="Accuracy",
         dimension="performance",
@@ -64,10 +65,6 @@ def _facts() -> AlertFacts:
         upper=0.75,
         limit=0.8,
         n=400,
-        drop=None,
-        group={},
-        window_start=START,
-        window_end=START,
         reason="Accuracy 0.7 lies under the limit 0.8",
     )
 

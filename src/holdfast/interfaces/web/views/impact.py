@@ -73,12 +73,14 @@ def _systems(visit: Visit) -> list[tuple[str, str]]:
 
 def spelled(where: Mapping[str, str]) -> str:
     """`channel=broker`, one to a line, as the field takes it; in quotes what a line would lose."""
-    return "\n".join(f"{column}={_line(value)}" for column, value in where.items())
+    return "\n".join(f"{_line(column, '=')}={_line(value)}" for column, value in where.items())
 
 
-def _line(value: str) -> str:
-    plain = value == value.strip() and "\n" not in value and not value.startswith('"')
-    return value if plain else json.dumps(value, ensure_ascii=False)
+def _line(text: str, sign: str = "\n") -> str:
+    """One word of a line; in quotes where a space, a line's end or a sign would be read as something else."""
+    whole = text.splitlines() == [text] and text == text.strip()
+    plain = whole and not text.startswith('"') and sign not in text
+    return text if plain else json.dumps(text, ensure_ascii=not whole)
 
 
 def _columns(visit: Visit, system: str) -> str:
@@ -111,17 +113,39 @@ def count(visit: visit, incident: IncidentNumber, form: typed) -> Response:
 
 
 def _where(form: Typed) -> dict[str, str]:
-    """The segment as typed: `column=value`, one to a line. Raises Wrong."""
+    """The segment as typed. Raises Wrong."""
+    try:
+        return read_segment(form.text("where"))
+    except ValueError as wrong:
+        raise Wrong("where", str(wrong)) from None
+
+
+def read_segment(text: str) -> dict[str, str]:
+    """What `spelled` writes, and what people write like it: `column=value`, one to a line.
+
+    Raises ValueError with a sentence.
+    """
     found: dict[str, str] = {}
-    for line in form.text("where").splitlines():
-        if not line.strip():
-            continue
-        column, sign, value = (piece.strip() for piece in line.partition("="))
-        if not (column and sign and value):
-            raise Wrong("where", f"{shown(line.strip())} is no segment; write for example channel=broker")
+    for line in filter(None, map(str.strip, text.splitlines())):
+        column, rest = _column(line)
+        value = rest.removeprefix("=").strip()
+        if not (column and value and rest.startswith("=")):
+            raise ValueError(f"{shown(line)} is no segment; write for example channel=broker")
         if found.setdefault(column, _value(value)) != _value(value):
-            raise Wrong("where", f"{column} cannot be two values at once; count them one after the other")
+            raise ValueError(f"{column} cannot be two values at once; count them one after the other")
     return found
+
+
+def _column(line: str) -> tuple[str, str]:
+    """The column that a line begins with, which may stand in quotes, and what follows."""
+    try:
+        read, end = json.JSONDecoder().raw_decode(line) if line.startswith('"') else ("", 0)
+        if line[end:].lstrip().startswith("=") and end:
+            return read, line[end:].lstrip()
+    except ValueError:
+        pass
+    column = line.partition("=")[0]
+    return column.strip(), line[len(column) :]
 
 
 def _value(text: str) -> str:
