@@ -17,6 +17,7 @@ from holdfast.audit import events
 from holdfast.contain.containment import Containment
 from holdfast.contain.reading import CONTAINMENTS
 from holdfast.detect.events import AlertCleared, AlertContinued, AlertRaised, MonitorMeasured
+from holdfast.detect.led import ALERTS
 from holdfast.detect.measurement import Measurement
 from holdfast.evidence import custody
 from holdfast.evidence.events import EvidenceAccessed, EvidenceVerified, Gap, Item
@@ -146,7 +147,7 @@ def _read(ledger: Ledger, incident: str) -> _Read:
 
 
 def _alert_streams(state: Incident) -> list[str]:
-    return sorted({f"alert/{alert.alert}" for alert in state.alerts})
+    return sorted({ALERTS.stream_of(alert.alert) for alert in state.alerts})
 
 
 def streams_of(ledger: Ledger, incident: str, below: int) -> frozenset[str]:

@@ -15,7 +15,8 @@ from datetime import datetime
 
 from holdfast import wording
 from holdfast.detect import records
-from holdfast.detect.events import AlertContinued, AlertQueued, AlertRaised, AlertSetAside, AlertTriaged
+from holdfast.detect.events import AlertContinued, AlertRaised, AlertSetAside, AlertTriaged
+from holdfast.detect.led import ALERTS
 from holdfast.detect.passing import to_pass_on
 from holdfast.detect.records import Alert
 from holdfast.incident import register
@@ -117,14 +118,12 @@ class Alerting:
         """The draft that notes what an alert led to; raises _Triaged when that is noted already."""
 
         def draft(incident: str) -> list[Draft]:
-            stream = self.ledger.stream(f"alert/{alert}")
-            if any(isinstance(fact, (AlertTriaged, AlertSetAside)) for fact in stream.events):
+            read = ALERTS.load(self.ledger, alert)
+            if read.state.triaged or read.state.aside:
                 raise _Triaged
             fact = AlertTriaged(alert=alert, incident=incident, outcome=outcome, reason=reason)
-            queued = any(
-                isinstance(fact, AlertQueued) for fact in stream.events
-            )  # before a playbook was signed
-            return [Draft(stream.name, stream.version, [fact, *(() if queued else further)])]
+            queued = read.state.queued  # before a playbook was signed
+            return [read.draft([fact, *(() if queued else further)])]
 
         return draft
 
@@ -134,13 +133,13 @@ class Alerting:
         if found.incident:
             return found.incident
         fact = AlertRaised(system=found.system, series=found.series, tells=(), alert=found.facts)
-        stream = self.ledger.stream(f"alert/{alert}")
+        read = ALERTS.load(self.ledger, alert)
 
         def noted(incident: str) -> list[Draft]:
             opened = AlertTriaged(
                 alert=alert, incident=incident, outcome="opened", reason=f"opened by {by.name}"
             )
-            return [Draft(stream.name, stream.version, [opened])]
+            return [read.draft([opened])]
 
         return self.desk.open(self._report(fact), by=by, at=at, together=noted)
 
@@ -173,7 +172,6 @@ class Alerting:
 
 def set_aside_draft(ledger: Ledger, alert: Alert, reason: str, false_alarm: bool, incident: str) -> Draft:
     """Sets an alert aside, from or with the incident it belonged to."""
-    stream = ledger.stream(f"alert/{alert.alert}")
     aside = AlertSetAside(
         alert=alert.alert,
         system=alert.system,
@@ -182,14 +180,13 @@ def set_aside_draft(ledger: Ledger, alert: Alert, reason: str, false_alarm: bool
         reason=reason.strip(),
         led_to=incident,
     )
-    return Draft(stream.name, stream.version, [aside])
+    return ALERTS.load(ledger, alert.alert).draft([aside])
 
 
 def moved_draft(ledger: Ledger, alert: Alert, into: str, reason: str) -> Draft:
     """An alert goes with its incident, when that is merged into another."""
-    stream = ledger.stream(f"alert/{alert.alert}")
     moved = AlertTriaged(alert=alert.alert, incident=into, outcome="joined", reason=reason)
-    return Draft(stream.name, stream.version, [moved])
+    return ALERTS.load(ledger, alert.alert).draft([moved])
 
 
 def _belongs_to(running: Sequence[Incident], raised: AlertRaised, at: datetime) -> _Belonging:

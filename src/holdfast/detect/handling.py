@@ -10,6 +10,7 @@ from datetime import datetime
 
 from holdfast.detect import records
 from holdfast.detect.events import AlertAcknowledged, AlertSetAside, AlertTriaged
+from holdfast.detect.led import ALERTS
 from holdfast.detect.records import Alert, NoSuchAlert
 from holdfast.incident.responding import Desk
 from holdfast.ledger.deciding import settle
@@ -169,27 +170,21 @@ class Handling:
 
     def _in_hand(self, one: Alert, fact: Fact) -> Draft:
         """A further fact on an alert that is not set aside, and leads where it was found to lead."""
-        stream = self.ledger.stream(f"alert/{one.alert}")
-        led = ["", *(told.incident for told in stream.events if isinstance(told, AlertTriaged))]
-        gone = any(isinstance(told, AlertSetAside) for told in stream.events)
-        if gone or led[-1] != one.incident:
+        read = ALERTS.load(self.ledger, one.alert)
+        if read.state.aside or read.state.to != one.incident:
             raise NotAllowed(f"{one.alert} was handled by somebody else meanwhile; look again")
-        return stream.draft([fact])
+        return read.draft([fact])
 
     def _draft(self, one: Alert, fact: Fact) -> Draft:
-        stream = self.ledger.stream(f"alert/{one.alert}")
-        if any(isinstance(told, AlertSetAside) or _led_somewhere(told) for told in stream.events):
+        read = ALERTS.load(self.ledger, one.alert)
+        if read.state.aside or read.state.ever:
             raise NotAllowed(f"{one.alert} was handled by somebody else meanwhile; look again")
-        return stream.draft([fact])
+        return read.draft([fact])
 
     def _all(self, alerts: Iterable[str]) -> list[Alert]:
         with self.ledger.reading() as conn:
             found = [records.alert(conn, one) for one in alerts]
         return [one for one in found if one is not None]
-
-
-def _led_somewhere(fact: Fact) -> bool:
-    return isinstance(fact, AlertTriaged) and bool(fact.incident)
 
 
 def _some(names: Sequence[str]) -> str:

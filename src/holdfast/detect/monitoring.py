@@ -36,6 +36,7 @@ from holdfast.detect.events import (
     measured_stream,
 )
 from holdfast.detect.judging import Said, place, said_of
+from holdfast.detect.led import ALERTS
 from holdfast.detect.log import open_log
 from holdfast.detect.measurement import Measurement, Transition, WindowStatus
 from holdfast.detect.monitors import Failure, LateRows, State, evaluate, monitors_of, why_of
@@ -307,7 +308,8 @@ class Monitoring:
     def _add(self, drafts: dict[str, Draft], alert: str, fact: Fact) -> None:
         known = drafts.get(alert)
         if known is None:
-            known = Draft(f"alert/{alert}", self.ledger.length(f"alert/{alert}"), [])
+            stream = ALERTS.stream_of(alert)
+            known = Draft(stream, self.ledger.length(stream), [])
         drafts[alert] = replace(known, facts=[*known.facts, fact])
 
     def _cleared(self, conn: Connection, system: str, alert: str, one: Measurement) -> AlertCleared:

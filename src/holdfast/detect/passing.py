@@ -21,12 +21,12 @@ from holdfast.detect.events import (
     AlertTriaged,
     passing_timers,
 )
+from holdfast.detect.led import ALERTS, Led
 from holdfast.detect.records import UNTOLD_AFTER, WAITING, Alert
 from holdfast.incident.communication import zone_of
 from holdfast.ledger import outbox, timers
-from holdfast.ledger.deciding import settle_stream
 from holdfast.ledger.facts import Fact, Recorded
-from holdfast.ledger.ledger import Draft, Ledger, Stream, Timer
+from holdfast.ledger.ledger import Draft, Ledger, Timer
 from holdfast.people import SYSTEM, Actor
 from holdfast.prepare import versions
 from holdfast.prepare.events import PlaybookActivated
@@ -57,16 +57,14 @@ def tell_untriaged(ledger: Ledger, recorded: Recorded, at: datetime) -> None:
         raise Waiting(NO_ROSTER)
     alert = raised.alert.alert
 
-    def decide(stream: Stream) -> list[Fact]:
-        if any(isinstance(fact, _PASSED_ON) for fact in stream.events):
-            return []
+    def decide(led: Led) -> list[Fact]:
+        if led.queued or led.triaged or led.aside:
+            return []  # told already, or for its triage to have told
         return to_pass_on(alert, raised.system, raised.tells, at)
 
-    settle_stream(ledger, f"alert/{alert}", decide, SYSTEM, at)
+    ALERTS.decide(ledger, alert, decide, by=SYSTEM, at=at)
 
 
-_PASSED_ON = (AlertQueued, AlertTriaged, AlertSetAside)
-"""After these an alert is told already, or for its triage to have told."""
 NO_ROSTER = "no roster is in force, so that nobody can be told; run `holdfast apply`"
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Protocol, Self, TypeVar, cast
 
+from holdfast.ledger.deciding import settle
 from holdfast.ledger.facts import Fact, Recorded
 from holdfast.ledger.ledger import Draft, Ledger
 from holdfast.people import Actor
@@ -64,7 +65,8 @@ class Kind(Generic[S]):
         self._after = after
 
     def stream_of(self, name: str) -> str:
-        return f"{self.prefix}/{name}"
+        """A stream without a name is the only one of its kind."""
+        return f"{self.prefix}/{name}" if name else self.prefix
 
     def add_up(self, name: str, facts: Iterable[Recorded]) -> S:
         """What these facts of one stream make of it."""
@@ -93,3 +95,20 @@ class Kind(Generic[S]):
         read = Folded(stream, known.version + len(newer), newer[-1].leaf_hash, state)
         ledger.folded.put(stream, read)
         return read
+
+    def decide(
+        self,
+        ledger: Ledger,
+        name: str,
+        decide: Callable[[S], Sequence[Any]],
+        *,
+        by: Actor,
+        at: datetime,
+    ) -> tuple[Recorded, ...]:
+        """The decision that rests on one stream and writes to it. Raises Conflict when it keeps changing."""
+
+        def drafts() -> list[Draft]:
+            read = self.load(ledger, name)
+            return [read.draft(decide(read.state))]
+
+        return settle(ledger, drafts, name or self.prefix, by=by, at=at)

@@ -8,12 +8,13 @@ force stays so. Taking access away is no such change: it must not wait for anybo
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
 from holdfast.ledger.facts import Fact, Recorded
+from holdfast.ledger.folding import Kind
 from holdfast.people import Actor, IncidentRole
 from holdfast.prepare.events import (
     ChangeApproved,
@@ -26,7 +27,6 @@ from holdfast.prepare.systems import Monitor, System
 from holdfast.prepare.terms import Function
 from holdfast.problems import NoAuthority, NotAllowed, NotThere, did_you_mean
 
-STREAM = "changes"
 State = Literal["proposed", "in force", "withdrawn"]
 _NO_LIMIT = {"id", "name", "reason", "tells"}
 """What of a monitor can be worded anew without anything alarming sooner or later for it."""
@@ -156,11 +156,7 @@ class Changes:
         ]
 
 
-def folded(facts: Iterable[Recorded]) -> Changes:
-    changes = Changes()
-    for recorded in facts:
-        changes = changes.after(recorded)
-    return changes
+CHANGES = Kind("changes", lambda _: Changes(), Changes.after)
 
 
 # What a change is ----------------------------------------------------------------------------------

@@ -21,12 +21,13 @@ from sqlalchemy import Connection, Select, select
 
 from holdfast import clock, wording
 from holdfast.ledger import outbox
-from holdfast.ledger.deciding import settle, settle_stream
+from holdfast.ledger.deciding import settle
 from holdfast.ledger.facts import Fact, Recorded
+from holdfast.ledger.folding import Kind
 from holdfast.ledger.ledger import Draft, Ledger, Timer
 from holdfast.people import SYSTEM, Actor, Permission, allowed
 from holdfast.prepare import changes
-from holdfast.prepare.changes import Change, Signature, require_signer
+from holdfast.prepare.changes import CHANGES, Change, Signature, require_signer
 from holdfast.prepare.documents import Read
 from holdfast.prepare.events import (
     ChangeProposed,
@@ -222,11 +223,7 @@ class Shelf:
             )
 
 
-def _shelf(facts: Sequence[Recorded]) -> Shelf:
-    shelf = Shelf()
-    for recorded in facts:
-        shelf = shelf.after(recorded)
-    return shelf
+SHELF = Kind(PLAYBOOK_STREAM, lambda _: Shelf(), Shelf.after)
 
 
 # Steps ---------------------------------------------------------------------------------------------
@@ -258,11 +255,9 @@ def _require_permission(ledger: Ledger, by: Actor) -> None:
 
 
 def _drafts(ledger: Ledger, workspace: Workspace) -> list[Draft]:
-    stream = ledger.stream(PLAYBOOK_STREAM)
+    shelf = SHELF.load(ledger, "")
     document = workspace.playbook.document
-    decided = _shelf(stream.facts).apply(
-        content_hash(document.content), workspace.playbook.model, document.text
-    )
+    decided = shelf.state.apply(content_hash(document.content), workspace.playbook.model, document.text)
     active = active_playbook(ledger)
     files = _Files(ledger, active.playbook.governance.signed_changes if active else SignedChanges())
     files.roster(workspace)
@@ -271,7 +266,7 @@ def _drafts(ledger: Ledger, workspace: Workspace) -> list[Draft]:
     for system, gone in files.current.items():
         if system not in workspace.systems:
             files.gone(system, gone)
-    return [Draft(PLAYBOOK_STREAM, stream.version, decided), *files.drafts()]
+    return [shelf.draft(decided), *files.drafts()]
 
 
 class _Files:
@@ -281,13 +276,13 @@ class _Files:
         self.current = active_systems(ledger)
         self._ledger = ledger
         self._signed = signed
-        self._stream = ledger.stream(changes.STREAM)
-        self._changes = changes.folded(self._stream.facts)
+        self._read = CHANGES.load(ledger, "")
+        self._changes = self._read.state
         self._waiting: list[Fact] = []
         self._drafts: list[Draft] = []
 
     def drafts(self) -> list[Draft]:
-        return [*self._drafts, Draft(changes.STREAM, self._stream.version, self._waiting)]
+        return [*self._drafts, self._read.draft(self._waiting)]
 
     def roster(self, workspace: Workspace) -> None:
         document, new = workspace.roster.document, workspace.roster.model
@@ -393,11 +388,11 @@ def approve_change(
         raise NotAllowed("no roster is in force, so nobody can sign; run `holdfast apply` first")
 
     def drafts() -> list[Draft]:
-        stream = ledger.stream(changes.STREAM)
-        known = changes.folded(stream.facts)
+        read = CHANGES.load(ledger, "")
+        known = read.state
         decided = known.approve(change, wanted, roster.model, by)
         last = decided and known.all[change].open == (wanted,)
-        return [stream.draft(decided), *([_brought_into_force(ledger, known.all[change])] if last else [])]
+        return [read.draft(decided), *([_brought_into_force(ledger, known.all[change])] if last else [])]
 
     return settle(ledger, drafts, change, by=by, at=at)
 
@@ -423,12 +418,12 @@ def _brought_into_force(ledger: Ledger, change: Change) -> Draft:
 
 def require_change(ledger: Ledger, change: str) -> Change:
     """Raises NoSuchChange."""
-    return changes.folded(ledger.stream(changes.STREAM).facts).require(change)
+    return CHANGES.state(ledger, "").require(change)
 
 
 def changes_of(ledger: Ledger) -> tuple[Change, ...]:
     """Every change that was to be signed, the newest first."""
-    return tuple(reversed(tuple(changes.folded(ledger.stream(changes.STREAM).facts).all.values())))
+    return tuple(reversed(tuple(CHANGES.state(ledger, "").all.values())))
 
 
 def review_playbook(ledger: Ledger, note: str, by: Actor, at: datetime) -> tuple[Recorded, ...]:
@@ -440,13 +435,7 @@ def review_playbook(ledger: Ledger, note: str, by: Actor, at: datetime) -> tuple
     if roster is None:
         raise NotAllowed("no roster is in force; run `holdfast apply` first")
     found, owner = roster.model, active.playbook.owner
-    return settle_stream(
-        ledger,
-        PLAYBOOK_STREAM,
-        lambda stream: _shelf(stream.facts).review(note, found, owner, by, at),
-        by=by,
-        at=at,
-    )
+    return SHELF.decide(ledger, "", lambda shelf: shelf.review(note, found, owner, by, at), by=by, at=at)
 
 
 def reviews_of(ledger: Ledger) -> tuple[Recorded, ...]:
@@ -468,13 +457,7 @@ def approve_playbook(
     if roster is None:
         raise NotAllowed("no roster is in force, so nobody can sign; run `holdfast apply` first")
     found = roster.model
-    return settle_stream(
-        ledger,
-        PLAYBOOK_STREAM,
-        lambda stream: _shelf(stream.facts).approve(content, wanted, found, by, at),
-        by=by,
-        at=at,
-    )
+    return SHELF.decide(ledger, "", lambda shelf: shelf.approve(content, wanted, found, by, at), by=by, at=at)
 
 
 def remind_of_review(ledger: Ledger, zone: str, timer: Timer, by: Actor, at: datetime) -> None:
