@@ -72,3 +72,16 @@ def test_a_row_that_comes_and_goes_in_one_breath_leaves_nothing() -> None:
         rows.drop("blue")
         rows.write()
         assert conn.execute(select(kettles)).all() == []
+
+
+def test_any_number_of_rows_is_followed_together() -> None:
+    """One fact can name thousands, and a thousand facts are added up together."""
+    names = [f"kettle {number}" for number in range(40_000)]
+    engine = create_engine("sqlite://")
+    kettles.create(engine)
+    with engine.begin() as conn:
+        conn.execute(insert(kettles), [{"kettle": name, "fillings": 1} for name in names])
+        rows = Rows(conn, kettles, names)
+        rows.change(names[-1], fillings=2)
+        rows.write()
+        assert conn.execute(select(kettles.c.fillings).where(kettles.c.kettle == names[-1])).scalar() == 2

@@ -75,6 +75,16 @@ def _statements(table: Table) -> _Statements:
     )
 
 
+_ASKED = 900
+"""Keys in one question: no database takes any number of them."""
+
+
+def _found(conn: Connection, read: Select[Any], keys: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for start in range(0, len(keys), _ASKED):
+        for row in conn.execute(read, {"keys": keys[start : start + _ASKED]}):
+            yield dict(row._mapping)
+
+
 class Rows:
     """The rows of a table with one key that some facts touch; `write` stores what became of them."""
 
@@ -84,9 +94,9 @@ class Rows:
         self._key = key.name
         self._does = _statements(table)
         self._blank = dict.fromkeys(table.columns.keys())
-        wanted = list(dict.fromkeys(keys))
-        found = conn.execute(self._does.read, {"keys": wanted}) if wanted else ()
-        self._found = {row[self._key]: dict(row) for row in (one._mapping for one in found)}
+        self._found = {
+            row[self._key]: row for row in _found(conn, self._does.read, list(dict.fromkeys(keys)))
+        }
         self._now: dict[str, dict[str, Any] | None] = {**self._found}
 
     def get(self, key: str) -> Mapping[str, Any] | None:
