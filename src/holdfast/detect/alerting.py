@@ -10,6 +10,7 @@ playbook's triggers decide (R-PRE-07).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,12 +24,12 @@ from holdfast.incident import register
 from holdfast.incident.events import AlertFacts
 from holdfast.incident.incident import Incident, NoLongerOpen, OtherSystem
 from holdfast.incident.responding import NEAR, Desk, Report
+from holdfast.ledger.deciding import again
 from holdfast.ledger.facts import Fact, Recorded
 from holdfast.ledger.ledger import Conflict, Draft, Ledger
 from holdfast.people import SYSTEM, Actor
 from holdfast.prepare import versions
 
-_ATTEMPTS = 20
 _LOOKED_AT = 200
 """Unresolved incidents an alert is compared with: those on its system, then the newest."""
 _PERHAPS = 10
@@ -84,15 +85,16 @@ class Alerting:
         fact = recorded.fact
         if not isinstance(fact, AlertRaised):
             return
-        for _ in range(_ATTEMPTS):
+
+        def attempt() -> None:
             try:
                 self._triage(fact, at)
-            except _Triaged:
-                return
-            except (NoLongerOpen, OtherSystem):
-                continue  # resolved, or said to be about another system, after it was found: look again
-            return
-        raise Conflict(f"what {fact.alert.alert} could join kept ending; it is triaged in the next round")
+            except (NoLongerOpen, OtherSystem) as moved:
+                # Resolved, or said to be about another system, after it was found: look again.
+                raise Conflict(str(moved)) from moved
+
+        with suppress(_Triaged):
+            again(attempt, f"what {fact.alert.alert} could join")
 
     def _triage(self, fact: AlertRaised, at: datetime) -> None:
         alert = fact.alert.alert
