@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,6 +29,7 @@ from holdfast.ledger.facts import Recorded
 from holdfast.ledger.ledger import Draft
 from holdfast.ledger.outbox import MessageFailed, MessageQueued
 from holdfast.ledger.projections import rebuild
+from holdfast.ledger.timekeeping import LedgerClock
 from holdfast.people import SYSTEM, Permission
 from holdfast.prepare.versions import apply_workspace
 from holdfast.prepare.workspace import load_workspace
@@ -149,6 +153,37 @@ def test_a_file_that_others_may_read_or_change_is_found(application: Application
     assert "run chmod" in problems[0]
 
 
+@pytest.mark.parametrize("mask", [0o000, 0o002, 0o022, 0o077])
+def test_what_holdfast_writes_itself_is_never_a_finding(application: Application, mask: int) -> None:
+    """R-EVD-04: whatever permissions the system gives new files, and however often it is checked."""
+    before = os.umask(mask)
+    try:
+        for _ in range(2):
+            application.check_on_record(MAYA)
+            watched = LedgerClock(application.ledger, application.workspace / "clock.json")
+            watched.keep()
+            application.sealer.seal(application.clock.now())
+    finally:
+        os.umask(before)
+    assert (application.workspace / "clock.json").exists()
+    assert application.check().problems == []
+
+
+def test_two_who_check_at_once_in_one_process_both_keep_what_they_found(application: Application) -> None:
+    """R-EVD-04: a page and the worker of one server."""
+    start = threading.Barrier(4)
+
+    def once() -> None:
+        report = application.check()
+        start.wait()
+        application.checks.record(report, MAYA, application.clock.now())
+
+    with ThreadPoolExecutor(4) as pool:
+        for one in [pool.submit(once) for _ in range(4)]:
+            one.result()
+    assert not red(application)
+
+
 def test_a_database_that_others_may_read_is_found(application: Application) -> None:
     file = application.ledger.database.file
     if file is None:
@@ -193,6 +228,28 @@ class TestTheVault:
         (tmp_path / "vault").rename(tmp_path / "elsewhere")
         assert "is missing" in self.problems(found)[0]
         assert not (tmp_path / "vault").exists()
+
+    def test_a_vault_that_is_begun_while_it_is_looked_at_is_not_missing(self, tmp_path: Path) -> None:
+        """R-EVD-04: the first evidence is taken in between a look at the disk and one at the facts."""
+
+        def holds() -> bool:
+            others.create()
+            return True
+
+        others = Vault(tmp_path / "vault")
+        assert self.problems(Preserved(Vault(tmp_path / "vault", holds=holds))) == []
+
+    def test_evidence_that_is_taken_in_meanwhile_is_no_finding(self, tmp_path: Path) -> None:
+        """R-EVD-04: new bytes, the same bytes once more, and what is swept: facts of it come later."""
+        vault = Vault(tmp_path / "vault")
+        found = self.seen(vault)
+        vault.take_bytes(b"what somebody adds meanwhile")
+        vault.take_bytes(b"what the model answered")
+        left = vault.folder / "incoming" / "left-by-a-kill"
+        left.write_bytes(b"half of it")
+        os.utime(left, (0, 0))
+        assert vault.sweep()
+        assert self.problems(found) == []
 
     def test_a_vault_that_others_may_read_is_found(self, tmp_path: Path) -> None:
         found = self.seen(Vault(tmp_path / "vault"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -226,3 +227,10 @@ def test_the_greater_number_is_at_least_so_many_where_it_was_counted_so() -> Non
     assert counted.or_graver(stated).people() == stated.or_graver(counted).people()
     assert counted.or_graver(stated).users_at_least
     assert not known(400).or_graver(counted).users_at_least
+
+
+def test_of_the_exposed_too_the_greater_number_is_at_least_so_many_where_it_was_counted_so() -> None:
+    part = ImpactNoted(incident="INC-1", exposed_users=800, exposed_at_least=True)
+    whole = ImpactNoted(incident="INC-2", exposed_users=700)
+    assert part.or_graver(whole).people() == whole.or_graver(part).people() == ["at least 800 people exposed"]
+    assert replace(whole, exposed_users=900).or_graver(part).people() == ["900 people exposed"]

@@ -26,6 +26,7 @@ from holdfast.investigate.impact import Assessment, Impact, is_part, known_perio
 from holdfast.ledger.folding import fold
 from holdfast.people import Actor
 from holdfast.problems import NotAllowed
+from holdfast.shapes.incidents import ImpactKnown
 from holdfast.shapes.investigation import shown_impact
 from support.opened import MAYA, WORKER, alert
 
@@ -479,7 +480,7 @@ GROUPS = (GroupCount({"region": "Köln"}, 300, 210), GroupCount({"region": "Bonn
 def test_every_number_of_a_count_that_is_known_from_below_says_at_least(
     count: ImpactCounted, affected: bool, exposed: bool
 ) -> None:
-    """R-IMP-02: headline, row, group and API alike."""
+    """R-IMP-02: headline, row, group, API, what mail and the rules read, and what is assessed on it alike."""
     impact = after(replace(count, counted=replace(count.counted, groups=GROUPS)))
     assert impact.count is not None
     assert impact.affected(impact.count).startswith("at least") is affected
@@ -489,6 +490,23 @@ def test_every_number_of_a_count_that_is_known_from_below_says_at_least(
     assert shown is not None
     assert (shown.at_least, shown.exposed_at_least) == (affected, exposed)
     assert impact.is_bounded(impact.count) is (affected if count.counted.affected else exposed)
+    assert impact.exposed_people().startswith("at least") is exposed
+    noted = impact.noted("INC-1")
+    assert noted.people()[-1].startswith("at least") is noted.exposed_at_least is exposed
+    read = ImpactKnown.model_validate(noted, from_attributes=True)
+    assert (read.exposed_users, read.exposed_at_least) == (800, exposed)
+    (version,) = impact.assess("INC-1", SAID)
+    assert isinstance(version, ImpactAssessed)
+    assert version.people().endswith(f"{'at least 800' if exposed else ' 800'} exposed")
+    told = shown_impact("INC-1", impact.after(version, NOW, MAYA)).assessment
+    assert told is not None
+    assert told.exposed_at_least is exposed
+
+
+def test_of_a_part_that_tells_nobody_apart_no_number_of_people_is_bounded() -> None:
+    unnamed = replace(part(1, None), counted=tallied(None, Tally(1000, None)))
+    impact = after(unnamed)
+    assert (impact.noted("INC-1").exposed_at_least, impact.exposed_people()) == (False, "not told apart")
 
 
 def test_a_part_beside_the_whole_speaks_for_its_part() -> None:

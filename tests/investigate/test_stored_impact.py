@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from holdfast.incident.events import ImpactNoted
+from holdfast.incident.events import Absorbed, ImpactNoted
 from holdfast.investigate.events import ImpactAssessed, ImpactCounted
 from holdfast.investigate.impact import Impact
 from holdfast.ledger.facts import Fact, decode
@@ -96,13 +96,33 @@ def test_an_older_count_says_at_least_so_many_as_it_kept_no_word_of_more() -> No
     numbers |= {"exposed_users": 800, "exposed_inferences": 1000, "exposed_share": 0.25, "by_person": False}
     noted = read("incident.impact_noted", numbers, 3)
     assert isinstance(noted, ImpactNoted)
-    assert noted.people() == ["at least 310 people affected", "800 people exposed"]
+    assert noted.people() == ["at least 310 people affected", "at least 800 people exposed"]
     stated = read("incident.impact_noted", {**numbers, "inferences": None, "share": None}, 3)
     assert isinstance(stated, ImpactNoted)
     assert stated.people()[0] == "310 people affected"
     assessed = read("impact.assessed", {**ASSESSED, "exposed": 800, "affected": 310, "count": 1}, 2)
     assert isinstance(assessed, ImpactAssessed)
-    assert assessed.people().startswith("at least 310 people affected, as count 1 says")
+    assert assessed.people() == "at least 310 people affected, as count 1 says, at least 800 exposed"
+
+
+def test_an_older_count_of_the_exposed_says_at_least_as_it_kept_no_word_of_a_part() -> None:
+    flags = dict.fromkeys(("outage", "sensitive_data", "breach", "regulatory", "external_notice"))
+    numbers = {"incident": "INC-1", "users": 310, "users_at_least": False, "inferences": 400, "share": 0.1}
+    numbers |= {"exposed_users": 800, "exposed_inferences": 1000, "exposed_share": 0.25, "by_person": False}
+    noted = read("incident.impact_noted", {**numbers, **flags}, 4)
+    assert isinstance(noted, ImpactNoted)
+    assert noted.people() == ["310 people affected", "at least 800 people exposed"]
+    unknown = read("incident.impact_noted", {**numbers, **flags, "exposed_users": None}, 4)
+    assert isinstance(unknown, ImpactNoted)
+    assert not unknown.exposed_at_least
+    merged = {"incident": "INC-2", "other": "INC-1", "title": "Rude", "severity": None, "category": None}
+    merged |= {"began_at": None, "alerts": [], "reason": "One", "alert_systems": {}}
+    absorbed = read("incident.absorbed", {**merged, "impact": {**numbers, **flags}}, 4)
+    assert isinstance(absorbed, Absorbed)
+    assert absorbed.impact == noted
+    nothing = read("incident.absorbed", {**merged, "impact": None}, 4)
+    assert isinstance(nothing, Absorbed)
+    assert nothing.impact is None
 
 
 def test_a_count_of_before_parts_were_told_apart_rules_as_it_did() -> None:

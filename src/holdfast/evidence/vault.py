@@ -194,7 +194,9 @@ class Vault:
 
         A file system that is not mounted leaves an empty folder behind: what marks a vault is inside it.
         """
-        if (self.folder / "incoming").is_dir() or not self._holds():
+        incoming = self.folder / "incoming"
+        # Looked for once more after the facts were asked: others take the first evidence in meanwhile.
+        if incoming.is_dir() or not self._holds() or incoming.is_dir():
             return ""
         return (
             f"the vault {self.folder} is not there, and evidence was taken into it; "

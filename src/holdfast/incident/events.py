@@ -204,7 +204,7 @@ class Merged(Fact):
         return Line(f"Merged into {self.into}", self.reason, "act")
 
 
-@fact("incident.absorbed", version=4)
+@fact("incident.absorbed", version=5)
 class Absorbed(Fact):
     """Another incident was merged into this one, with its alerts and the severity it had."""
 
@@ -256,6 +256,11 @@ def _of_systems_not_named(data: dict[str, Any]) -> dict[str, Any]:
     """Version 3 said that alerts were another system's, and not of which."""
     kept = {name: value for name, value in data.items() if name != "foreign_alerts"}
     return {**kept, "alert_systems": dict.fromkeys(data["foreign_alerts"], ""), "impact": None}
+
+
+@upcast("incident.absorbed", 4)
+def _with_exposed_from_below(data: dict[str, Any]) -> dict[str, Any]:
+    return {**data, "impact": impact_as_bounded(data["impact"])} if data["impact"] else data
 
 
 @fact("incident.classification_proposed", version=2)
@@ -574,7 +579,7 @@ class SystemNamed(Fact):
         return Line(f"It is about {self.system}", detail, "act")
 
 
-@fact("incident.impact_noted", version=4)
+@fact("incident.impact_noted", version=5)
 class ImpactNoted(Fact):
     """What is known of the impact at this moment, as the rules read it. None: not known."""
 
@@ -588,6 +593,8 @@ class ImpactNoted(Fact):
     """Share of the period's inferences that are affected, 0 to 1."""
     exposed_users: int | None = None
     """People served while something was wrong, whether or not it touched them."""
+    exposed_at_least: bool = False
+    """Whether more people were exposed than it says: they were counted in a part of it."""
     exposed_inferences: int | None = None
     exposed_share: float | None = None
     """Share of the period's inferences that are exposed, 0 to 1."""
@@ -611,7 +618,7 @@ class ImpactNoted(Fact):
         """
         counted = (
             (self.users, self.users_at_least, "affected"),
-            (self.exposed_users, False, "exposed"),
+            (self.exposed_users, self.exposed_at_least, "exposed"),
         )
         return [f"{wording.people(n, at_least=least)} {word}" for n, least, word in counted if n is not None]
 
@@ -635,17 +642,32 @@ class ImpactNoted(Fact):
             name: max((n for n in (getattr(self, name), getattr(known, name)) if n is not None), default=None)
             for name in COUNTS
         }
-        bounded = any(one.users_at_least and one.users == greater["users"] for one in (self, known))
+        bounded = {
+            bound: any(getattr(one, bound) and getattr(one, name) == greater[name] for one in (self, known))
+            for name, bound in BOUNDS.items()
+        }
         told = max(
             (self, known), key=lambda one: [-1 if n is None else n for n in (one.users, one.exposed_users)]
         )
-        return replace(self, **greater, users_at_least=bounded, incident=told.incident)
+        return replace(self, **greater, **bounded, incident=told.incident)
 
 
 COUNTS = ("users", "inferences", "share", "exposed_users", "exposed_inferences", "exposed_share")
 """The numbers of `ImpactNoted`."""
+BOUNDS = {"users": "users_at_least", "exposed_users": "exposed_at_least"}
+"""What says of a number of people that it is known from below only."""
 FLAGS = ("outage", "sensitive_data", "breach", "regulatory", "external_notice")
 """What people judge in `ImpactNoted`; None: not judged."""
+
+
+def impact_as_bounded(impact: dict[str, Any]) -> dict[str, Any]:
+    """`ImpactNoted` that did not say whether its exposed were counted in a part: at least so many."""
+    return {**impact, "exposed_at_least": impact.get("exposed_users") is not None}
+
+
+@upcast("incident.impact_noted", 4)
+def _exposed_from_below(data: dict[str, Any]) -> dict[str, Any]:
+    return impact_as_bounded(data)
 
 
 @upcast("incident.impact_noted", 3)

@@ -171,7 +171,7 @@ def _exposed_with_groups_as_mappings(data: dict[str, Any]) -> dict[str, Any]:
     return {**data, "counted": now}
 
 
-@fact("impact.assessed", version=3)
+@fact("impact.assessed", version=4)
 class ImpactAssessed(Fact):
     """One version of the impact in its five dimensions (R-IMP-01)."""
 
@@ -188,6 +188,8 @@ class ImpactAssessed(Fact):
     """Whether more may be affected than the rules of that count can tell."""
     exposed: int | None
     """People exposed, as counted; None: not known yet."""
+    exposed_at_least: bool = False
+    """Whether that count is of a part, so that more were exposed."""
     users: UserImpact
     data: DataImpact
     compliance: ComplianceImpact
@@ -222,7 +224,15 @@ class ImpactAssessed(Fact):
         if self.affected is not None:
             source = "stated" if self.users.stated is not None else f"count {self.count} says"
             known = f"{wording.people(self.affected, at_least=self.at_least)} affected, as {source}"
-        return known if self.exposed is None else f"{known}, {self.exposed:,} exposed"
+        if self.exposed is None:
+            return known
+        return f"{known}, {wording.bounded(self.exposed, self.exposed_at_least)} exposed"
+
+
+@upcast("impact.assessed", 3)
+def _exposed_from_below(data: dict[str, Any]) -> dict[str, Any]:
+    """Before version 4 it did not say whether its count was of a part: at least so many were exposed."""
+    return {**data, "exposed_at_least": data["exposed"] is not None}
 
 
 @upcast("impact.assessed", 2)

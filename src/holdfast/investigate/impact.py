@@ -164,6 +164,21 @@ class Impact:
         """What a count says of the exposed."""
         return exposed(count.counted, part=self.is_of_part(count))
 
+    @property
+    def exposed_at_least(self) -> bool:
+        """Whether more were exposed than the count that rules says, where it tells people apart."""
+        return (
+            self.count is not None
+            and self.count.counted.exposed.users is not None
+            and self.is_of_part(self.count)
+        )
+
+    def exposed_people(self, unknown: str = "not told apart") -> str:
+        """`at least 1,200`: the number of people exposed by the count that rules, in words."""
+        return wording.bounded(
+            self.count.counted.exposed.users if self.count else None, self.exposed_at_least, unknown
+        )
+
     def is_bounded(self, count: ImpactCounted) -> bool:
         """Whether the groups of a count hold at least so many: of the affected, or else of the exposed."""
         return self.from_below(count) if count.counted.affected else self.is_of_part(count)
@@ -234,6 +249,7 @@ class Impact:
             inferences=counted.affected.inferences if counted and counted.affected else None,
             share=counted.share if counted else None,
             exposed_users=counted.exposed.users if counted else None,
+            exposed_at_least=self.exposed_at_least,
             exposed_inferences=counted.exposed.inferences if counted else None,
             exposed_share=counted.exposed_share if counted else None,
             outage=newest.users.outage if newest else None,
@@ -296,6 +312,9 @@ class Impact:
             affected=None,
             at_least=False,
             exposed=counted.counted.exposed.users if counted else None,
+            exposed_at_least=counted is not None
+            and counted.counted.exposed.users is not None
+            and self.is_of_part(counted, named=picked),
             users=said.users,
             data=said.data,
             compliance=said.compliance,

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from holdfast import clock
+from holdfast.ledger.replacing import replace_file
 from holdfast_verify import note
 from holdfast_verify.checkpoint import Checkpoint
 from holdfast_verify.note import NoteError, VerifierKey
@@ -86,7 +87,7 @@ class Anchor:
 
     def write_anew(self, held: Iterable[Sealed]) -> None:
         """Put a lost file back in one step: a part of it would look as if it had been cut."""
-        _replace(self.path, b"".join(map(_line, held)), 0o644)
+        replace_file(self.path, b"".join(map(_line, held)), 0o644)
 
     def lines(self) -> Iterator[Sealed | str]:
         """Every line: its checkpoint, or a sentence about why it holds none.
@@ -170,7 +171,7 @@ class Memory:
             "key": str(key),
             "newest": json.loads(_line(kept.newest)) if kept.newest else None,
         }
-        _replace(self.path, json.dumps(document, indent=2).encode() + b"\n", 0o600)
+        replace_file(self.path, json.dumps(document, indent=2).encode() + b"\n", 0o600)
 
     def read(self, key: VerifierKey) -> Kept:
         """Raises AnchorProblem where it is missing, unreadable, or of another key."""
@@ -260,23 +261,3 @@ def _whole(file: BinaryIO) -> int:
             return start + found + 1
         end = start
     return 0
-
-
-def _replace(path: Path, content: bytes, permissions: int) -> None:
-    """In one step, and wait until the disk has it."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.unlink(missing_ok=True)
-    with _opened(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, "wb", permissions) as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

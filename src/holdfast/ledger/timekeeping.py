@@ -8,7 +8,6 @@ count of seconds since the machine was started, which nobody can set, and by the
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import Any
 from holdfast import clock
 from holdfast.ledger.events import STREAM, ClockConfirmed
 from holdfast.ledger.ledger import Ledger
+from holdfast.ledger.replacing import replace_file
 from holdfast.people import Actor
 from holdfast.problems import NotAllowed
 from holdfast.wording import utc
@@ -203,9 +203,8 @@ class LedgerClock:
         starts[now.boot] = {"clock": clock.stamp(machine), "seconds": now.seconds}
         kept = dict(list(starts.items())[-_BOOTS:])
         seconds = self._ahead.total_seconds() if ahead is None else ahead.total_seconds()
-        beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        beside.write_text(json.dumps({"ahead_seconds": seconds, "starts": kept}, indent=2) + "\n")
-        os.replace(beside, self.path)
+        text = json.dumps({"ahead_seconds": seconds, "starts": kept}, indent=2) + "\n"
+        replace_file(self.path, text.encode(), 0o644)
 
     def _document(self) -> dict[str, Any]:
         """The file, read again when it was written."""

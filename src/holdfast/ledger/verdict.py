@@ -8,7 +8,6 @@ agree before anything is called holding; once a check has failed, only a check t
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +20,7 @@ from holdfast.ledger.check import Report
 from holdfast.ledger.events import STREAM, LedgerChecked
 from holdfast.ledger.facts import decode, encode
 from holdfast.ledger.ledger import Ledger, recorded_from
+from holdfast.ledger.replacing import replace_file
 from holdfast.people import SYSTEM, Actor
 
 
@@ -127,9 +127,8 @@ class Checks:
             "payload": json.loads(encode(checked.found, checked.by)),
             "unrecorded": checked.unrecorded,
         }
-        beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        beside.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(beside, self.path)
+        text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+        replace_file(self.path, text.encode(), 0o644)
 
 
 def _is_newer(told: Checked | None, kept: Checked) -> bool:

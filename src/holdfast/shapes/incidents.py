@@ -96,6 +96,8 @@ class ImpactKnown(Shown):
     share: float | None
     exposed_users: int | None
     """People served while something was wrong, touched or not."""
+    exposed_at_least: bool
+    """More were exposed than it says: they were counted in a part of the incident."""
     exposed_inferences: int | None
     exposed_share: float | None
     outage: bool | None

@@ -250,6 +250,8 @@ class AssessedShown(Shown):
     """More may be affected than the rules of that count can tell."""
     exposed: int | None
     """People, as counted."""
+    exposed_at_least: bool
+    """More were exposed than it says: that count is of a part."""
     users: UsersShown
     data: DataShown
     compliance: ComplianceShown
@@ -317,7 +319,7 @@ def _counted(state: impact.Impact, kept: Kept[ImpactCounted]) -> CountedShown:
 
 def _assessed(kept: Kept[ImpactAssessed]) -> AssessedShown:
     fact = kept.fact
-    counts = ("number", "count", "affected", "at_least", "exposed")
+    counts = ("number", "count", "affected", "at_least", "exposed", "exposed_at_least")
     names = (*counts, "users", "data", "compliance", "reputation", "finance")
     said = {"sentences": tuple(fact.said()), "at": kept.at, "by": kept.by.name}
     return AssessedShown.model_validate({**{name: getattr(fact, name) for name in names}, **said})

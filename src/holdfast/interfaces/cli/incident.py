@@ -189,7 +189,8 @@ def _impact(known: shapes.ImpactKnown | None) -> str:
     if known is None:
         return "not known"
     affected = wording.bounded(known.users, known.users_at_least)
-    return f"people affected {affected}, people exposed {wording.thousands(known.exposed_users)}"
+    exposed = wording.bounded(known.exposed_users, known.exposed_at_least)
+    return f"people affected {affected}, people exposed {exposed}"
 
 
 def _entry(entry: shapes.EntryShown) -> tuple[str, str, Text, str]:

@@ -224,8 +224,8 @@ def _impact(impact: Impact, ground: Ground) -> list[tuple[str, str]]:
     if count:
         counted = count.counted
         pairs += [
-            (f"{people} exposed", wording.thousands(counted.exposed.users, "not told apart")),
-            ("Predictions exposed", wording.thousands(counted.exposed.inferences)),
+            (f"{people} exposed", impact.exposed_people()),
+            ("Predictions exposed", wording.bounded(counted.exposed.inferences, impact.is_of_part(count))),
             ("Of all in the period", wording.percent(counted.exposed_share, 1)),
             ("Period", wording.duration(count.end - count.start)),
         ]
