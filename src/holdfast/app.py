@@ -50,7 +50,7 @@ from holdfast.incident.events import (
     SystemNamed,
 )
 from holdfast.incident.loading import load
-from holdfast.incident.reaching import NextTold, tell_next
+from holdfast.incident.reaching import NextTold, tell_next, tell_of_overdue
 from holdfast.incident.register import Register
 from holdfast.incident.responding import Desk
 from holdfast.integrations.ofrep.prober import OfrepProber
@@ -68,7 +68,7 @@ from holdfast.ledger.database import Database
 from holdfast.ledger.facts import Recorded
 from holdfast.ledger.inspecting import ANYBODY, PRIVATE, UNCHANGED, Files, Guarded, Leases, Positions
 from holdfast.ledger.ledger import Ledger, Projection
-from holdfast.ledger.outbox import MessageFailed, Outbox
+from holdfast.ledger.outbox import LATE_TIMER, MessageFailed, Outbox
 from holdfast.ledger.reactions import Reaction
 from holdfast.ledger.sealing import Anchor, Memory, Sealer, newest_size
 from holdfast.ledger.timekeeping import LedgerClock
@@ -327,6 +327,7 @@ def _handlers(
     inbox, zone = f"{settings.web.public_url}/alerts", settings.timezone
     return {
         "clock.breach": Handler(lambda timer, by, at: desk.breach_clock(timer, by=by, at=at)),
+        LATE_TIMER: Handler(lambda timer, by, at: tell_of_overdue(desk.ledger, zone, timer, by=by, at=at)),
         "clock.near": Handler(lambda timer, by, at: desk.warn_of_clock(timer, by=by, at=at)),
         "escalation.step": Handler(lambda timer, by, at: desk.escalate(timer, by=by, at=at)),
         REVIEW_TIMER: Handler(

@@ -11,21 +11,28 @@ from holdfast.incident.events import (
     CauseEstablished,
     ClockBreached,
     ClockWarned,
+    ImpactNoted,
     Merged,
     Resolved,
     UpdatePosted,
 )
 from holdfast.incident.incident import ClockState, Incident, fold
 from holdfast.incident.loading import load
+from holdfast.incident.reaching import tell_of_overdue
 from holdfast.incident.responding import Desk, Report
-from holdfast.learn.measures import Kept, in_time
+from holdfast.interfaces.cli.incident import _clock as told_at_the_terminal
+from holdfast.interfaces.web.clocks import tiles
+from holdfast.learn.measures import Kept, in_time, measures
 from holdfast.ledger import timers
 from holdfast.ledger.facts import declared, decode
-from holdfast.ledger.ledger import Ledger
-from holdfast.ledger.outbox import MessageQueued
+from holdfast.ledger.ledger import Draft, Ledger
+from holdfast.ledger.outbox import MessageQueued, MessageSent, MessagesOverdue
+from holdfast.people import IncidentRole
 from holdfast.prepare import promises
+from holdfast.prepare.promises import Promise
 from holdfast.prepare.terms import Category, Severity
 from holdfast.problems import NotAllowed
+from holdfast.shapes.incidents import shown
 from support.company import AISHA, HELEN, INES, MAYA, PRIYA, WORKER
 from support.opened import tell
 
@@ -263,3 +270,100 @@ def test_a_promise_that_this_release_does_not_know_reads_as_its_id() -> None:
 def test_an_update_reads_as_one() -> None:
     line = UpdatePosted(incident="INC-1", text="Held back.").line()
     assert (line.title, line.detail) == ("Update posted", "Held back.")
+
+
+class TestMessagesInTime:
+    """What the protocol says under `within` is a promise about each message. R-ESC-04."""
+
+    def overdue(self, ledger: Ledger, at: datetime) -> int:
+        """What the worker does about messages that were not sent in time; returns how often."""
+        fired = 0
+        for timer in timers.due(ledger, at):
+            if timer.kind == "message.late" and timer in timers.due(ledger, at):
+                tell_of_overdue(ledger, "UTC", timer, by=WORKER, at=at)
+                fired += 1
+        return fired
+
+    def sent(self, ledger: Ledger, one: MessageQueued, at: datetime) -> None:
+        stream = ledger.stream(f"message/{one.message}")
+        fact = MessageSent(message=one.message, incident=one.incident, to=one.to, receipt="250 ok")
+        ledger.append(Draft(stream.name, stream.version, [fact]), by=WORKER, at=at)
+
+    def promised(self, ledger: Ledger) -> list[MessageQueued]:
+        return [one for one in mails(ledger, "") if one.within_seconds]
+
+    def test_those_that_are_not_sent_in_time_are_told_once_to_somebody_who_waits_for_none(
+        self, desk: Desk, ledger: Ledger, critical: str, now: datetime
+    ) -> None:
+        queued = self.promised(ledger)
+        assert {one.within_seconds for one in queued} == {300}
+        waits = [one for one in queued if one.to != MAYA.id]
+        for one in queued:
+            if one not in waits:
+                self.sent(ledger, one, now + MINUTE)
+        assert self.overdue(ledger, now + 4 * MINUTE) == 0
+        assert self.overdue(ledger, now + 5 * MINUTE) == 1
+        assert self.overdue(ledger, now + 60 * MINUTE) == 0
+        (told,) = mails(ledger, "not sent in time")
+        assert told.to == MAYA.id
+        assert all((one.name or one.to) in told.text for one in waits)
+        (fact,) = [one.fact for one in ledger.facts() if isinstance(one.fact, MessagesOverdue)]
+        assert set(fact.messages) == {one.message for one in waits}
+
+    def test_those_that_are_sent_in_time_are_nobodys_business(
+        self, desk: Desk, ledger: Ledger, critical: str, now: datetime
+    ) -> None:
+        for one in self.promised(ledger):
+            self.sent(ledger, one, now + 4 * MINUTE)
+        assert self.overdue(ledger, now + DAY) == 0
+
+    def test_messages_of_earlier_releases_promise_no_time(self) -> None:
+        data = {"message": "m", "channel": "email", "to": "a@example.com", "subject": "s", "text": "t"}
+        by = {"id": "holdfast", "kind": "system", "name": "Holdfast"}
+        _, fact = decode("message.queued", {"by": by, "data": data, "v": 2})
+        assert not list(fact.timers())
+
+
+def test_a_statutory_clock_is_one_row(
+    desk: Desk, ledger: Ledger, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The recipe of CONTRIBUTING.md: from the row come clock, warning, breach, mail, page, API, terminal and
+    measures. R-ESC-07."""
+    row = Promise(
+        id="tell_the_authority",
+        due="Notify the authority",
+        done="Authority notified",
+        short="notify",
+        within=lambda playbook, severity: timedelta(hours=72),
+        counts_from=("incident.impact_noted",),
+        since="when it became known",
+        met_by=("incident.note_added",),
+        kept_by=IncidentRole.COMPLIANCE_LEAD,
+        warns=True,
+        basis="Regulation (EU) 2016/679, article 33(1)",
+    )
+    monkeypatch.setitem(promises.TABLE, row.id, row)
+    incident = desk.open(Report("Letters", system="loan-approval", severity=HIGH), by=INES, at=now)
+    assert row.id not in load(ledger, incident).state.clocks
+
+    known = ImpactNoted(incident=incident, users=12, breach=True, by_person=True)
+    aware = now + 2 * HOUR
+    ledger.append(*desk.noted(load(ledger, incident), known, aware), by=HELEN, at=aware)
+    assert clock(ledger, row.id).due == aware + 72 * HOUR
+
+    work(desk, ledger, aware + 54 * HOUR)
+    assert to(mails(ledger, "waits: notify")) == {HELEN.id}
+    work(desk, ledger, aware + 73 * HOUR)
+    broken = mails(ledger, "time is up for Notify the authority")
+    assert HELEN.id in to(broken)
+
+    state, later = load(ledger, incident).state, aware + 74 * HOUR
+    (tile,) = [one for one in tiles(state, [], {}, later) if one.title == "Notify the authority"]
+    assert (tile.state, "2016/679" in tile.detail) == ("late", True)
+    (told,) = [one for one in shown(state).clocks if one.clock == row.id]
+    assert (told.says, told.basis) == (row.due, row.basis)
+    assert told_at_the_terminal(told, later)[0] == row.due
+
+    desk.note(incident, "The authority was told by telephone.", by=HELEN, at=later)
+    assert clock(ledger, row.id).late_by == 2 * HOUR
+    assert measures([load(ledger, incident).state], 0, later).kept[row.id] == Kept(0, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from holdfast import wording
 from holdfast.incident.asking import CONTAINMENT_ASKED, SEVERITY_ASKED
@@ -63,21 +63,21 @@ def messages(
         return []
     concerned = tuple(also)
     drafts, told = [], set[str]()
-    for channel, to, template in _spoken(moment, state.severity, before, playbook, bool(concerned)):
+    for channel, to, template, within in _spoken(moment, state.severity, before, playbook, bool(concerned)):
         for member in (*concerned, *(members(roster, to) if to else ())):
             if member.person in told:
                 continue
             told.add(member.person)
             reads = _Reading(member, zone_of(roster, member.person, zone), link)
             subject, text = template.filled(_words(state, reads, reason, system, late))
-            drafts.append(_queued(channel, state, reads, subject, text, moment.value))
+            drafts.append(_queued(channel, state, reads, subject, text, moment.value, within))
     return drafts
 
 
 def _spoken(
     moment: Moment, severity: Severity, before: Severity | None, playbook: Playbook, concerns: bool
-) -> list[tuple[str, Who | None, Template]]:
-    """Channel, receivers and wording of every message for this moment.
+) -> list[tuple[str, Who | None, Template, timedelta | None]]:
+    """Channel, receivers, wording and promised time of every message for this moment.
 
     A playbook signed by an older release may have none for it. Whom it concerns is written to all the same:
     in the words that the playbook has for a graver severity, else in the product's.
@@ -86,11 +86,13 @@ def _spoken(
     asked = dict.fromkeys((severity, before or severity))
     found = [message for one in asked for message in protocols[one].messages if message.on is moment]
     if found or not concerns:
-        return [(message.channel, message.to, templates[message.template]) for message in found]
+        return [
+            (message.channel, message.to, templates[message.template], message.within) for message in found
+        ]
     elsewhere = (message for one in Severity for message in protocols[one].messages if message.on is moment)
     known = next(elsewhere, None)
     template = templates[known.template] if known else _OWN.get(moment, _STANDARD)
-    return [("email", None, template)]
+    return [("email", None, template, None)]
 
 
 _STANDARD = Template(
@@ -139,7 +141,15 @@ class _Reading:
         return wording.utc_and_local(moment, self.zone)
 
 
-def _queued(channel: str, state: Incident, reads: _Reading, subject: str, text: str, about: str) -> Draft:
+def _queued(
+    channel: str,
+    state: Incident,
+    reads: _Reading,
+    subject: str,
+    text: str,
+    about: str,
+    within: timedelta | None = None,
+) -> Draft:
     to = reads.member
     return outbox.queue(
         channel,
@@ -151,6 +161,7 @@ def _queued(channel: str, state: Incident, reads: _Reading, subject: str, text: 
         name=to.name,
         role=to.role,
         about=about,
+        within=within,
     )
 
 

@@ -6,7 +6,7 @@ not allowed raises NotAllowed with a sentence a person can act on.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -141,6 +141,10 @@ class ClockState:
     def waits_for(self) -> str:
         """The same in a word or two, for a list."""
         return self.promise.short
+
+    @property
+    def basis(self) -> str:
+        return self.promise.basis
 
     @property
     def limit_says(self) -> str:
@@ -716,6 +720,18 @@ class Incident:
         """Start, move or stop the clocks that promise something now: each from where it counts from."""
         return [fact for row in promises.TABLE.values() for fact in self._follow(row, limits, now)]
 
+    def keep_promises(
+        self, facts: Sequence[IncidentFact], limits: Limits, now: datetime
+    ) -> list[IncidentFact]:
+        """What follows for promises from new facts, besides what these say of clocks themselves."""
+        state, said = self, {fact.clock for fact in facts if isinstance(fact, ClockMet)}
+        for fact in facts:
+            state = state.after(fact, now)
+        met = [one for fact in facts for one in state._meet(fact) if one.clock not in said]
+        for one in met:
+            state = state.after(one, now)
+        return [*met, *state.follow_promises(limits, now)]
+
     def _follow(self, promise: Promise, limits: Limits, now: datetime) -> list[IncidentFact]:
         origin = self._counts_from(promise)
         if origin is None or self._happened(promise.ends_with):
@@ -751,7 +767,7 @@ class Incident:
     def _happened(self, names: Iterable[str]) -> bool:
         return any(name in self.happened for name in names)
 
-    def _meet(self, fact: IncidentFact) -> list[IncidentFact]:
+    def _meet(self, fact: IncidentFact) -> list[ClockMet]:
         """The promises that a fact keeps, where their clocks run."""
         return [
             ClockMet(incident=self.id, clock=clock)
@@ -835,11 +851,7 @@ class Incident:
         if not text.strip():
             raise NotAllowed("the update is empty; say how it stands, also when nothing is new")
         posted = UpdatePosted(incident=self.id, text=text.strip())
-        facts: list[IncidentFact] = [posted, *self._meet(posted)]
-        after = self
-        for fact in facts:
-            after = after.after(fact, now)
-        return [*facts, *after.follow_promises(limits, now)]
+        return [posted, *self.keep_promises([posted], limits, now)]
 
     def state_beginning(self, began_at: datetime, reason: str, now: datetime) -> list[IncidentFact]:
         """A person says when the harm began; what was known before is corrected with a reason."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
+from holdfast import wording
 from holdfast.incident.events import Closed, Dismissed, Merged
 from holdfast.incident.incident import Incident
 from holdfast.incident.loading import load
-from holdfast.ledger import outbox
+from holdfast.ledger import outbox, timers
 from holdfast.ledger.facts import Recorded
-from holdfast.ledger.ledger import Conflict, Draft, Ledger
-from holdfast.ledger.outbox import MessageFailed, MessageQueued, MessageStranded
-from holdfast.people import SYSTEM, IncidentRole
+from holdfast.ledger.ledger import Conflict, Draft, Ledger, Timer
+from holdfast.ledger.outbox import MessageFailed, MessageQueued, MessagesOverdue, MessageStranded
+from holdfast.people import SYSTEM, Actor, IncidentRole
 from holdfast.prepare import versions
 from holdfast.prepare.events import RosterApplied
 from holdfast.prepare.promises import ON_CALL
@@ -133,3 +134,51 @@ def _nobody(failed: MessageFailed) -> Draft:
     reason = f"{failed.reason}; the roster names nobody else who was not tried"
     stranded = MessageStranded(message=failed.message, incident=failed.incident, to=failed.to, reason=reason)
     return Draft(f"unreached/{failed.message}", 0, [stranded])
+
+
+def tell_of_overdue(ledger: Ledger, zone: str, timer: Timer, by: Actor, at: datetime) -> None:
+    """The timer's handler: messages of an incident were not sent in the time that the protocol promises.
+
+    Its incident commander is written to, or whoever comes next and waits for none of them. All that are due
+    are told of at once.
+    """
+    incident = timer.data["incident"]
+    due = [one for one in timers.armed(ledger, outbox.late_timer(incident, "")) if one.due <= at]
+    queued = [outbox.queued_message(ledger, one.data["message"]) for one in due]
+    state, roster = load(ledger, incident).state, versions.active_roster(ledger)
+    waiting = {one.to for one in queued}
+    commander = IncidentRole.INCIDENT_COMMANDER.value
+    people = list(in_line(roster.model, state, commander)) if roster else []
+    told = next((one for one in people if one.id not in waiting), None)
+    overdue = MessagesOverdue(
+        incident=incident,
+        messages=tuple(one.message for one in queued),
+        to=tuple(dict.fromkeys(one.name or one.to for one in queued)),
+        told=told.id if told else "",
+    )
+    stream = ledger.stream(f"overdue/{incident}")
+    drafts = [Draft(stream.name, stream.version, [overdue])]
+    if told:
+        drafts.append(_of_overdue(incident, queued, told, commander, zone))
+    ledger.append(*drafts, by=by, at=at, fires=timer)
+
+
+def _of_overdue(incident: str, queued: Sequence[MessageQueued], told: Person, role: str, zone: str) -> Draft:
+    lines = "\n".join(f"to {one.name or one.to}: {one.subject}" for one in queued)
+    text = (
+        f"{told.name},\n\nthese messages of {incident} are not sent, and the playbook promises that "
+        f"they are by now. Tell these people another way:\n\n{lines}\n"
+    )
+    number = wording.plural(len(queued), "message")
+    subject = f"{incident}: {number} not sent in time"
+    return outbox.queue(
+        "email",
+        told.id,
+        subject,
+        text,
+        incident,
+        zone=told.timezone or zone,
+        name=told.name,
+        role=role,
+        about="messages overdue",
+    )

@@ -788,7 +788,7 @@ class Desk:
         proposed = self._proposed(state, ground)
         facts, state = [*facts, *proposed], _after(state, proposed, at)
         assert state.severity is not None
-        clocks = state.follow_promises(ground.limits(state.severity), at)
+        clocks = before.keep_promises(facts, ground.limits(state.severity), at)
         facts, state = [*facts, *clocks], _after(state, clocks, at)
         if state.severity is not before.severity:
             facts += [*self._ladder(state, ground, at), *self._team(before, state, ground)]
@@ -884,6 +884,9 @@ class Desk:
             if not facts:
                 return []
             after = _after(loaded.state, facts, at)
+            if after.severity:
+                limits = ground.limits(after.severity)
+                facts = [*facts, *loaded.state.keep_promises(facts, limits, at)]
             ground = ground if after.system == loaded.state.system else self.ground_of(after)
             told = self.told(loaded.state, facts, ground, at, reason)
             return [loaded.draft(facts), *told, *together(incident)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from functools import cache
 from typing import Any, ClassVar, Literal, TypeVar, dataclass_transform
@@ -38,7 +38,8 @@ class Arm:
     timer: str
     kind: str
     """Which handler fires it, for example `clock.breach`."""
-    due: datetime
+    due: datetime | timedelta
+    """A length counts from when the fact is recorded."""
     data: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol
@@ -23,7 +23,7 @@ from sqlalchemy.exc import IntegrityError
 from holdfast import clock, wording
 from holdfast.ledger import tables, tiles
 from holdfast.ledger.deciding import settle_stream
-from holdfast.ledger.facts import LONGEST_DOCUMENT, Fact, Line, Recorded, fact, upcast
+from holdfast.ledger.facts import LONGEST_DOCUMENT, Arm, Disarm, Fact, Line, Recorded, fact, upcast
 from holdfast.ledger.ledger import Conflict, Draft, Ledger, recorded_from
 from holdfast.people import Actor
 from holdfast.problems import NotAllowed
@@ -37,7 +37,10 @@ GIVE_UP_AFTER = 8
 """Attempts: with the back-off below, about half an hour."""
 
 
-@fact("message.queued", version=2)
+LATE_TIMER = "message.late"
+
+
+@fact("message.queued", version=3)
 class MessageQueued(Fact):
     longest: ClassVar[int] = LONGEST_DOCUMENT
 
@@ -56,6 +59,14 @@ class MessageQueued(Fact):
     """The moment of the protocol, or what else it is about; empty for messages of older releases."""
     instead_of: str = ""
     """The message that did not reach somebody else, in whose place this person is told."""
+    within_seconds: int = 0
+    """How soon the protocol promises that it is sent; 0: it promises nothing."""
+
+    def timers(self) -> Iterable[Arm | Disarm]:
+        if self.within_seconds:
+            data = {"incident": self.incident, "message": self.message}
+            within = timedelta(seconds=self.within_seconds)
+            yield Arm(late_timer(self.incident, self.message), LATE_TIMER, within, data)
 
     def line(self) -> Line:
         return Line(f"Message queued to {self.name or self.to}", self.subject)
@@ -66,6 +77,12 @@ def _unnamed(data: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
+@upcast("message.queued", 2)
+def _promised_no_time(data: dict[str, Any]) -> dict[str, Any]:
+    """Before version 3 what the protocol promises was kept by nobody."""
+    return {**data, "within_seconds": 0}
+
+
 @fact("message.sent")
 class MessageSent(Fact):
     message: str
@@ -73,6 +90,9 @@ class MessageSent(Fact):
     to: str
     receipt: str
     """What the receiving server answered."""
+
+    def timers(self) -> Iterable[Arm | Disarm]:
+        yield Disarm(late_timer(self.incident, self.message))
 
     def line(self) -> Line:
         return Line(f"Sent to {self.to}", self.receipt)
@@ -131,6 +151,31 @@ class MessageStranded(Fact):
 
     def line(self) -> Line:
         return Line(f"Nobody is told in place of {self.to}", self.reason, "alarm")
+
+
+@fact("messages.overdue")
+class MessagesOverdue(Fact):
+    """They were not sent within the time that the protocol promises: somebody is told, and the promise stays
+    broken."""
+
+    incident: str
+    messages: tuple[str, ...]
+    to: tuple[str, ...]
+    """Whom they are for."""
+    told: str
+    """Who is written to of it; empty: the roster names nobody else."""
+
+    def timers(self) -> Iterable[Arm | Disarm]:
+        for message in self.messages:
+            yield Disarm(late_timer(self.incident, message))
+
+    def line(self) -> Line:
+        number = wording.plural(len(self.messages), "message")
+        return Line(f"{number} not sent in the promised time", f"to {', '.join(self.to)}", "alarm")
+
+
+def late_timer(incident: str, message: str) -> str:
+    return f"message/{incident}/{message}"
 
 
 class DeliveryFailed(Exception):
@@ -224,6 +269,7 @@ def queue(
     name: str = "",
     role: str = "",
     about: str = "",
+    within: timedelta | None = None,
 ) -> Draft:
     """The draft that queues one message to one recipient, with its times as where they are, in `zone`."""
     message = secrets.token_hex(8)
@@ -237,6 +283,7 @@ def queue(
         name=name,
         role=role,
         about=about,
+        within_seconds=int(within.total_seconds()) if within else 0,
     )
     return Draft(_stream(message), 0, [queued])
 

@@ -34,19 +34,20 @@ class Timers:
         now: dict[str, dict[str, object] | None] = {}
         for recorded in facts:
             for effect in recorded.fact.timers():
-                now[effect.timer] = _row(effect, recorded.seq) if isinstance(effect, Arm) else None
+                now[effect.timer] = _row(effect, recorded) if isinstance(effect, Arm) else None
         if now:
             conn.execute(_STOP, [{"of": timer} for timer in now])
         if armed := [row for row in now.values() if row]:
             conn.execute(_ARM, armed)
 
 
-def _row(arm: Arm, generation: int) -> dict[str, object]:
+def _row(arm: Arm, by: Recorded) -> dict[str, object]:
+    due = arm.due if isinstance(arm.due, datetime) else by.at + arm.due
     return {
         "timer": arm.timer,
-        "generation": generation,
+        "generation": by.seq,
         "kind": arm.kind,
-        "due": clock.stamp(arm.due),
+        "due": clock.stamp(due),
         "data": json.dumps(dict(arm.data), sort_keys=True),
     }
 

@@ -23,7 +23,6 @@ from holdfast.prepare.terms import (
     Authority,
     Category,
     ContainmentKind,
-    Delivery,
     EvidenceKind,
     FactorGroup,
     Frozen,
@@ -338,24 +337,8 @@ class DetectionRequirement(Entry):
     down_to_priority: int = Field(ge=1, le=1_000)
 
 
-class Route(Entry):
-    """R-DET-10: where an alert of a severity goes, and how soon."""
-
-    to: Somebody
-    deliver: Delivery
-
-
-class Routing(Each[Severity, Route]):
-    vocabulary = Severity
-    critical: Route
-    high: Route
-    medium: Route
-    low: Route
-
-
 class Detection(Entry):
     requirements: tuple[DetectionRequirement, ...] = Field(min_length=1)
-    routing: Routing
     reports_by_people: Text
     """How an employee or a customer reports something."""
     false_alarms: Text
@@ -496,7 +479,6 @@ class EvidenceRules(Entry):
     items: tuple[EvidenceItem, ...] = Field(min_length=1)
     record_keep_years: int = Field(ge=3, le=100)
     """How long the incident record itself is kept."""
-    access: Somebody
     disposal: Text
     legal_hold: Text
 

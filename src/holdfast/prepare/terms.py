@@ -213,11 +213,3 @@ class Moment(StrEnum):
             "merged": "merged into another",
         }
         return words.get(self, self.replace("_", " "))
-
-
-class Delivery(StrEnum):
-    """How soon an alert of a severity reaches a person (R-DET-10)."""
-
-    AT_ONCE = "at_once"
-    DAILY = "daily"
-    WEEKLY = "weekly"

@@ -21,6 +21,7 @@ from holdfast.prepare.documents import (
     read_document,
     understand,
 )
+from holdfast.prepare.obeyed import gone_problems, without_gone
 from holdfast.prepare.playbook import Playbook
 from holdfast.prepare.roster import Roster, Who, roster_problems
 from holdfast.prepare.systems import System
@@ -72,7 +73,7 @@ def load_workspace(root: Path) -> Workspace:
 
 def read_playbook(content: bytes) -> Playbook:
     """The playbook of a version's stored bytes. Raises Unusable when this release cannot read it."""
-    return understand(parse_document(PLAYBOOK, content), Playbook)
+    return understand(without_gone(parse_document(PLAYBOOK, content)), Playbook)
 
 
 def read_system(name: str, content: bytes) -> System:
@@ -88,6 +89,9 @@ def read_roster(content: bytes) -> Roster:
 def _read(root: Path, path: Path, model: type[ModelT], problems: list[Problem]) -> Read[ModelT] | None:
     try:
         document = read_document(root, path)
+        if model is Playbook:
+            problems += gone_problems(document)
+            document = without_gone(document)
         return Read(document, understand(document, model))
     except Unusable as unusable:
         problems += unusable.problems
@@ -208,7 +212,4 @@ def _whos(playbook: Playbook) -> Iterator[tuple[Way, Who]]:
     for severity, protocol in playbook.communication.protocols.items():
         for index, message in enumerate(protocol.messages):
             yield ("communication", "protocols", severity.value, "messages", index, "to"), message.to
-    for severity, route in playbook.detection.routing.items():
-        yield ("detection", "routing", severity.value, "to"), route.to
-    yield ("evidence", "access"), playbook.evidence.access
     yield ("review", "shared_with"), playbook.review.shared_with

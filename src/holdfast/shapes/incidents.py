@@ -26,6 +26,8 @@ class ClockShown(Shown):
     """What is to be done."""
     waits_for: str
     """The same in a word or two."""
+    basis: str
+    """The law that asks for it; empty: the playbook alone."""
     started: datetime
     due: datetime
     limit_seconds: Seconds = Field(validation_alias="limit")

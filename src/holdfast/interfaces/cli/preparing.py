@@ -27,6 +27,7 @@ from holdfast.prepare.events import (
     SystemApplied,
     SystemWithdrawn,
 )
+from holdfast.prepare.obeyed import OBEYED, PEOPLE
 from holdfast.prepare.starting import AlreadyThere, made_up_origin, write_workspace
 from holdfast.prepare.workspace import PLAYBOOK, ROSTER, Workspace, load_workspace
 from holdfast.problems import Fault, Problem
@@ -68,6 +69,8 @@ class CheckedFiles(Shown):
     problems: tuple[ProblemShown, ...]
     not_judged: tuple[str, ...]
     """Rules of which nothing tells, before something is measured, whether they can hold at all."""
+    obeyed: dict[str, str]
+    """Each field of the playbook, and what obeys it: a module, or people."""
 
 
 class Change(Shown):
@@ -218,7 +221,9 @@ def check(session: Session) -> None:
     def words(made: CheckedFiles) -> Iterable[RenderableType]:
         yield from _problems(sorted(problems)) if excerpts else _right(made)
 
-    session.answer(lambda: CheckedFiles(files=files, problems=shown, not_judged=not_judged), words)
+    session.answer(
+        lambda: CheckedFiles(files=files, problems=shown, not_judged=not_judged, obeyed=dict(OBEYED)), words
+    )
     if problems:
         raise typer.Exit(1)
 
@@ -235,6 +240,9 @@ def _right(made: CheckedFiles) -> Iterable[RenderableType]:
     yield f"{wording.plural(len(made.files), 'file')} checked, nothing to correct:"
     for name in made.files:
         yield f"  {name}"
+    for_people = sum(what == PEOPLE for what in made.obeyed.values())
+    by_machine = wording.plural(len(made.obeyed) - for_people, "field")
+    yield f"Of the playbook {by_machine} are obeyed by Holdfast, and {for_people} are for people to read."
     if made.not_judged:
         rules = wording.plural(len(made.not_judged), "rule")
         yield f"Whether it can hold at all could not be judged beforehand, of {rules}:"

@@ -76,7 +76,7 @@ def tile(clock: ClockState, doer: str, whose: str, now: datetime) -> Tile:
             headline="missed",
             detail=f"{missed} · stopped: {clock.stopped_because}",
         )
-    due = f"due {wording.utc_short(clock.due, now)}"
+    due = " · ".join(filter(None, (f"due {wording.utc_short(clock.due, now)}", clock.basis)))
     if clock.breaches and not clock.breached:
         due += f", missed {wording.utc_short(clock.breaches[0].due, now)}"
     return Tile(
