@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from holdfast.application import Application, Made
     from holdfast.clock import Clock
     from holdfast.detect.engines import Engine
+    from holdfast.ledger.outbox import Channel
     from holdfast.ledger.upgrading import Telling, Upgraded
     from holdfast.settings import Settings
 
@@ -69,7 +70,13 @@ def _upgrade(folder: Path, progress: Telling) -> Upgraded:
     return upgrade_workspace(folder, progress)
 
 
-WIRING = Wiring(_open, _initialise, _service, _worker, _engine, _upgrade)
+def _channels(settings: Settings) -> Mapping[str, Channel]:
+    from holdfast.app import channels_of
+
+    return channels_of(settings)
+
+
+WIRING = Wiring(_open, _initialise, _service, _worker, _engine, _upgrade, _channels)
 
 
 def main() -> None:

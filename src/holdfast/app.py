@@ -21,7 +21,7 @@ from holdfast.access.accounts import Accounts
 from holdfast.access.inspecting import Access
 from holdfast.application import Application, Handler, Made, Upkeep
 from holdfast.audit import events as _packed  # noqa: F401 - so that its facts are known
-from holdfast.clock import Clock
+from holdfast.clock import Clock, SystemClock
 from holdfast.contain.containing import Containing
 from holdfast.contain.events import EFFECT_TIMER
 from holdfast.contain.reading import Containments
@@ -55,6 +55,7 @@ from holdfast.incident.register import Register
 from holdfast.incident.responding import Desk
 from holdfast.integrations.ofrep.prober import OfrepProber
 from holdfast.integrations.smtp.channel import EmailChannel
+from holdfast.integrations.webhook.channel import WebhookChannel
 from holdfast.investigate import assessing
 from holdfast.investigate.counting import PredictionCounter
 from holdfast.investigate.events import ImpactCounted
@@ -68,7 +69,7 @@ from holdfast.ledger.database import Database
 from holdfast.ledger.facts import Recorded
 from holdfast.ledger.inspecting import ANYBODY, PRIVATE, UNCHANGED, Files, Guarded, Leases, Positions
 from holdfast.ledger.ledger import Ledger, Projection
-from holdfast.ledger.outbox import LATE_TIMER, MessageFailed, Outbox
+from holdfast.ledger.outbox import EMAIL, LATE_TIMER, Channel, MessageFailed, Outbox
 from holdfast.ledger.reactions import Reaction
 from holdfast.ledger.sealing import Anchor, Memory, Sealer, newest_size
 from holdfast.ledger.timekeeping import LedgerClock
@@ -187,6 +188,7 @@ def private_of(settings: Settings) -> Private:
     """What is never taken in as evidence, whatever path, link or mount leads to it."""
     key = settings.ledger.key
     secrets_ = [Secret(key, "the ledger's key"), Secret(key.parent / FLAGS_TOKEN, "the token of the flags")]
+    secrets_.append(Secret(settings.webhook.secrets, "the secrets of webhooks"))
     url = make_url(settings.database.url)
     if url.get_backend_name() == "sqlite" and url.database:
         called = "the database of the ledger"
@@ -307,11 +309,20 @@ def _joined(
         flags_token=flags_token,
         handlers=_handlers(desk, monitoring, containing, settings),
         reactions=reactions,
-        channels={"email": EmailChannel(settings.mail, clock)},
+        channels=channels_of(settings, clock),
         checks=checks,
         inspections=inspections,
         upkeep=_upkeep(ledger, vault, accounts, check_when_due),
     )
+
+
+def channels_of(settings: Settings, clock: Clock | None = None) -> Mapping[str, Channel]:
+    """The channels that are set up in this installation, by name."""
+    clock = clock or SystemClock()
+    channels: dict[str, Channel] = {EMAIL: EmailChannel(settings.mail, clock)}
+    if settings.webhook.secrets.exists():
+        channels["webhook"] = WebhookChannel(settings.webhook, clock)
+    return channels
 
 
 def engine() -> AbstractContextManager[Engine]:
@@ -350,6 +361,7 @@ def _guarded(
     key = settings.ledger.key
     yield Guarded(key, PRIVATE)
     yield Guarded(key.parent / FLAGS_TOKEN, PRIVATE)
+    yield Guarded(settings.webhook.secrets, PRIVATE, required=False)
     yield Guarded(key.parent, UNCHANGED)
     yield Guarded(memory.path, UNCHANGED, required=False)  # the check itself says when it is missing
     yield Guarded(anchor.path, UNCHANGED, required=False)

@@ -138,6 +138,16 @@ class MailSettings(_Section):
     password: SecretStr = SecretStr("")
 
 
+class WebhookSettings(_Section):
+    """Receivers of signed webhooks, each with the secret it shares with this installation.
+
+    The file holds a line for each: the beginning of its addresses, a space, and the secret as Standard
+    Webhooks write it (`whsec_…`). There is no channel `webhook` until it is there.
+    """
+
+    secrets: Path = Path("keys/webhook.secrets")
+
+
 class WorkerSettings(_Section):
     """How often the worker looks for due work; what a round appends is sealed within it."""
 
@@ -156,6 +166,7 @@ class Settings(BaseModel):
     ledger: LedgerSettings = LedgerSettings()
     web: WebSettings = WebSettings()
     mail: MailSettings = MailSettings()
+    webhook: WebhookSettings = WebhookSettings()
     worker: WorkerSettings = WorkerSettings()
     _workspace: Path = PrivateAttr(default=Path())
 
@@ -196,6 +207,7 @@ class Settings(BaseModel):
                 ),
                 "vault": self.vault.model_copy(update={"path": workspace / self.vault.path}),
                 "ledger": self.ledger.model_copy(update={"key": workspace / self.ledger.key}),
+                "webhook": self.webhook.model_copy(update={"secrets": workspace / self.webhook.secrets}),
             }
         )
         resolved._workspace = workspace

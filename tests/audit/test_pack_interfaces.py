@@ -13,7 +13,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from holdfast.app import initialise, upgrade_workspace
+from holdfast.app import channels_of, initialise, upgrade_workspace
 from holdfast.application import Application
 from holdfast.detect.engines.duckdb import DuckDB
 from holdfast.incident.responding import Report
@@ -42,7 +42,9 @@ class TestCommand:
     @pytest.fixture
     def run(self, application: Application) -> Run:
         """`holdfast pack …` in the workspace, as somebody."""
-        wiring = Wiring(lambda *given: application, initialise, Service, Worker, DuckDB, upgrade_workspace)
+        wiring = Wiring(
+            lambda *given: application, initialise, Service, Worker, DuckDB, upgrade_workspace, channels_of
+        )
 
         def run(*words: str, by: str = HELEN.id, as_json: bool | None = False) -> Result:
             root = typer.Typer()

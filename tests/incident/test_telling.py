@@ -57,3 +57,29 @@ def test_whoever_has_a_name_of_their_own_is_called_by_it_and_counted_once() -> N
     messages = [queued(1, FIRST), queued(2, THIRD), queued(3, THIRD)]
     found = told(messages, record([sent(2, THIRD), sent(3, THIRD)]), NAMES.__getitem__)
     assert found.title == "Sent to Bo Lund, queued to Anna Kim"
+
+
+def instead(number: int, of: int, to: str) -> MessageQueued:
+    return MessageQueued(
+        message=f"m{number}", channel="webhook", to=to, subject="s", text="t", instead_of=f"m{of}"
+    )
+
+
+def test_whoever_is_reached_by_another_channel_is_reached() -> None:
+    """R-ESC-06/channel: what one channel refused and another took."""
+    once = [queued(1, THIRD)]
+    facts: list[Fact] = [*once, refused(1, THIRD), instead(2, 1, THIRD)]
+    assert told(once, record(facts), NAMES.__getitem__).title == "Queued to Bo Lund"
+    facts += [refused(1, THIRD)]
+    assert told(once, record(facts), NAMES.__getitem__).title == "Queued to Bo Lund", "it is tried by both"
+    assert told(once, record([*facts, sent(2, THIRD)]), NAMES.__getitem__).title == "Sent to Bo Lund"
+    missed = told(once, record([*facts, refused(2, THIRD)]), NAMES.__getitem__)
+    assert missed.title == "Bo Lund not reached"
+
+
+def test_whoever_had_somebody_else_told_is_not_reached_by_that() -> None:
+    once = [queued(1, THIRD)]
+    found = told(
+        once, record([*once, refused(1, THIRD), instead(2, 1, FIRST), sent(2, FIRST)]), NAMES.__getitem__
+    )
+    assert found.title == "Bo Lund not reached"

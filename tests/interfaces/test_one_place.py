@@ -89,7 +89,15 @@ class Company:
         def opened(folder: Path, environ: Any, clock: Any) -> Application:
             return joined.open_workspace(folder, environ, self.clock)
 
-        wiring = Wiring(opened, joined.initialise, Service, Worker, joined.engine, joined.upgrade_workspace)
+        wiring = Wiring(
+            opened,
+            joined.initialise,
+            Service,
+            Worker,
+            joined.engine,
+            joined.upgrade_workspace,
+            joined.channels_of,
+        )
         before = ["--workspace", str(self.folder), "--as", MAYA.id]
         result = CliRunner().invoke(build(wiring), [*before, *words])
         assert result.exit_code == 0, result.output

@@ -77,7 +77,15 @@ class Doors:
             made.containing.prober = Inside(made.read_switches)
             return made
 
-        wiring = Wiring(opened, joined.initialise, Service, Worker, joined.engine, joined.upgrade_workspace)
+        wiring = Wiring(
+            opened,
+            joined.initialise,
+            Service,
+            Worker,
+            joined.engine,
+            joined.upgrade_workspace,
+            joined.channels_of,
+        )
         before = ["--workspace", str(self.folder), "--as", MAYA.id]
         result = CliRunner().invoke(build(wiring), [*before, *words])
         return result.exit_code, " ".join(result.stderr.split())

@@ -132,7 +132,15 @@ class House:
         def opened(folder: Path, environ: object, clock: object) -> Application:
             return joined.open_workspace(folder, None, self.clock)
 
-        wiring = Wiring(opened, joined.initialise, Service, Worker, joined.engine, joined.upgrade_workspace)
+        wiring = Wiring(
+            opened,
+            joined.initialise,
+            Service,
+            Worker,
+            joined.engine,
+            joined.upgrade_workspace,
+            joined.channels_of,
+        )
         said = ["--workspace", str(self.folder), "--as", MAYA.id, "incident", "thank", self.incident, *words]
         result = CliRunner().invoke(build(wiring), said)
         return result.exit_code, result.output

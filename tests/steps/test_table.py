@@ -84,7 +84,15 @@ class Doors:
         def opened(folder: Path, environ: Any, clock: Any) -> Application:
             return joined.open_workspace(folder, environ, self.clock)
 
-        wiring = Wiring(opened, joined.initialise, Service, Worker, joined.engine, joined.upgrade_workspace)
+        wiring = Wiring(
+            opened,
+            joined.initialise,
+            Service,
+            Worker,
+            joined.engine,
+            joined.upgrade_workspace,
+            joined.channels_of,
+        )
         before = ["--workspace", str(self.folder), "--as", person]
         result = CliRunner().invoke(build(wiring), [*before, *words])
         return result.exit_code, " ".join(result.stderr.split())

@@ -53,6 +53,7 @@ class Shell:
             Worker,
             joined.engine,
             joined.upgrade_workspace,
+            joined.channels_of,
         )
         who = self.person if person is None else person
         before = ["--workspace", str(self.folder), *(["--as", who] if who else [])]

@@ -13,6 +13,7 @@ from holdfast.incident.incident import Incident
 from holdfast.incident.roles import members
 from holdfast.ledger import outbox
 from holdfast.ledger.ledger import Draft
+from holdfast.ledger.outbox import EMAIL
 from holdfast.prepare import promises
 from holdfast.prepare.playbook import Playbook, Template
 from holdfast.prepare.roster import Roster, Who
@@ -70,7 +71,9 @@ def messages(
             told.add(member.person)
             reads = _Reading(member, zone_of(roster, member.person, zone), link)
             subject, text = template.filled(_words(state, reads, reason, system, late))
-            drafts.append(_queued(channel, state, reads, subject, text, moment.value, within))
+            named = roster.person(member.person)
+            way = named.channel(channel) if named else EMAIL
+            drafts.append(_queued(way, state, reads, subject, text, moment.value, within))
     return drafts
 
 
@@ -92,7 +95,7 @@ def _spoken(
     elsewhere = (message for one in Severity for message in protocols[one].messages if message.on is moment)
     known = next(elsewhere, None)
     template = templates[known.template] if known else _OWN.get(moment, _STANDARD)
-    return [("email", None, template, None)]
+    return [(EMAIL, None, template, None)]
 
 
 _STANDARD = Template(

@@ -1,9 +1,11 @@
-"""Whoever must act and is not reached: the next person is told at once (R-ESC-06)."""
+"""Whoever must act and is not reached is told by their next channel, else the next person is (R-ESC-06)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from holdfast import wording
 from holdfast.incident.events import Closed, Dismissed, Merged
@@ -24,12 +26,13 @@ _NEWS_FOR = timedelta(days=1)
 
 
 def tell_next(ledger: Ledger, recorded: Recorded, at: datetime, zone: str = "UTC") -> None:
-    """The reaction to a message that was refused for good, or given up. Handed it again, it does nothing.
+    """The reaction to a message that was refused for good, or given up: the same person is told by their next
+    channel; who has none left has the next person told. Handed it again, it does nothing.
 
     `zone` is the installation's, for those whose own is not in the roster.
     """
     failed = recorded.fact
-    if not isinstance(failed, MessageFailed) or not (failed.refused or failed.retry_at is None):
+    if not isinstance(failed, MessageFailed) or not failed.goes_on:
         return
     if at - recorded.at > _NEWS_FOR or ledger.stream(f"message/{outbox.instead_of(failed.message)}").facts:
         return
@@ -37,12 +40,9 @@ def tell_next(ledger: Ledger, recorded: Recorded, at: datetime, zone: str = "UTC
     roster = versions.active_roster(ledger)
     if state.status.over or roster is None:
         return
-    queued = outbox.queued_message(ledger, failed.message)
-    tried = set(_tried(ledger, queued))
-    found = next((one for one in in_line(roster.model, state, queued.role) if one.id not in tried), None)
-    draft = _instead(queued, failed, found, zone) if found else _nobody(failed)
+    tried = _tried(ledger, failed.message)
     try:
-        ledger.append(draft, by=SYSTEM, at=at)
+        ledger.append(_otherwise(tried, failed, roster.model, state, zone, at), by=SYSTEM, at=at)
     except Conflict:
         return  # another worker was faster
 
@@ -65,7 +65,7 @@ class NextTold:
         match recorded.fact:
             case RosterApplied():
                 self._roster = True
-            case MessageFailed(message=message) as failed if failed.refused or failed.retry_at is None:
+            case MessageFailed(message=message) as failed if failed.goes_on:
                 if self._roster and recorded.at > self._since:
                     self._failed.setdefault(message, (recorded.seq, failed))
             case MessageQueued(instead_of=message) | MessageStranded(message=message):
@@ -113,25 +113,81 @@ def _of_role(roster: Roster, state: Incident, role: str) -> Iterator[str]:
         yield from (person.id for person in roster.titled(role))
 
 
-def _tried(ledger: Ledger, queued: MessageQueued) -> Iterator[str]:
-    """Everybody who was not reached before with this message."""
-    yield queued.to
-    while queued.instead_of:
-        queued = outbox.queued_message(ledger, queued.instead_of)
-        yield queued.to
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """One message that did not arrive."""
+
+    queued: MessageQueued
+    at: datetime
+    reason: str
+
+    def left(self, now: datetime) -> timedelta:
+        """Of the time in which the protocol promises that it is sent."""
+        within = timedelta(seconds=self.queued.within_seconds)
+        return max(timedelta(), self.at + within - now) if within else within
 
 
-def _instead(queued: MessageQueued, failed: MessageFailed, person: Person, zone: str) -> Draft:
-    missed = queued.name or queued.to
-    text = (
-        f"{person.name},\n\n{missed} was not reached: {failed.reason}\n"
-        f"You are told in their place. What was written to them:\n\n{queued.text}"
+def _tried(ledger: Ledger, message: str) -> tuple[_Try, ...]:
+    """Everything that was tried in place of one another up to this message, which comes first."""
+    tried = []
+    while message:
+        stream = ledger.stream(f"message/{message}")
+        reasons = [one.reason for one in stream.events if isinstance(one, MessageFailed)]
+        queued = outbox.queued_message(ledger, message)
+        tried.append(_Try(queued, stream.facts[0].at, reasons[-1] if reasons else "it did not arrive"))
+        message = queued.instead_of
+    return tuple(tried)
+
+
+def _otherwise(
+    tried: Sequence[_Try], failed: MessageFailed, roster: Roster, state: Incident, zone: str, at: datetime
+) -> Draft:
+    """The same person by their next channel; who has none left, the next person by their first."""
+    queued, asked = tried[0].queued, {one.queued.to for one in tried}
+    of_theirs = list(takewhile(lambda one: one.queued.to == queued.to, tried))
+    person = roster.person(queued.to)
+    used = {one.queued.channel for one in of_theirs}
+    channel = next((one for one in person.reached_at if one not in used), "") if person else ""
+    if person and channel:
+        return _by_another(of_theirs, person, channel, zone, at)
+    found = next((one for one in in_line(roster, state, queued.role) if one.id not in asked), None)
+    return _instead(of_theirs, found, tried[-1].queued.channel, zone) if found else _nobody(failed)
+
+
+def _by_another(tried: Sequence[_Try], person: Person, channel: str, zone: str, at: datetime) -> Draft:
+    """What was promised of the message before is from now on promised of this one."""
+    queued, first = tried[0].queued, tried[-1].queued
+    text = f"{first.text.rstrip()}\n\nThis did not reach you otherwise: {_why(tried)}\n"
+    return outbox.queue_instead(
+        queued,
+        person.id,
+        person.name,
+        text,
+        channel=channel,
+        zone=person.timezone or zone,
+        within=tried[0].left(at),
     )
-    return outbox.queue_instead(queued, person.id, person.name, text, zone=person.timezone or zone)
+
+
+def _instead(tried: Sequence[_Try], person: Person, wanted: str, zone: str) -> Draft:
+    queued, first = tried[0].queued, tried[-1].queued
+    text = (
+        f"{person.name},\n\n{queued.name or queued.to} was not reached: {_why(tried)}\n"
+        f"You are told in their place. What was written to them:\n\n{first.text}"
+    )
+    channel, there = person.channel(wanted), person.timezone or zone
+    return outbox.queue_instead(queued, person.id, person.name, text, channel=channel, zone=there)
+
+
+def _why(tried: Sequence[_Try]) -> str:
+    """What each channel answered, in the order in which they were tried."""
+    if len(tried) == 1:
+        return tried[0].reason
+    return "; ".join(f"by {one.queued.channel}: {one.reason}" for one in reversed(tried))
 
 
 def _nobody(failed: MessageFailed) -> Draft:
-    reason = f"{failed.reason}; the roster names nobody else who was not tried"
+    reason = f"{failed.reason}; the roster names nobody else, and no other channel, that was not tried"
     stranded = MessageStranded(message=failed.message, incident=failed.incident, to=failed.to, reason=reason)
     return Draft(f"unreached/{failed.message}", 0, [stranded])
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from holdfast import wording
 from holdfast.ledger.facts import Recorded
@@ -48,24 +48,45 @@ class Told:
 
 
 def told(queued: Sequence[MessageQueued], record: Iterable[Recorded], name_of: Name) -> Told:
-    """What the record knows of these messages."""
-    wanted, stands = {one.message for one in queued}, dict[str, str | None]()
+    """What the record knows of these messages, and of those that went to the same people by another channel
+    in their place."""
+    lines = {one.message: _Line(one.to) for one in queued}
     for recorded in record:
         match recorded.fact:
-            case MessageSent(message=message) if message in wanted:
-                stands[message] = None
-            case MessageFailed(message=message, reason=reason) as failed if message in wanted:
-                if failed.refused or failed.retry_at is None:
-                    stands[message] = reason
-            case MessageRetried(message=message) if message in wanted:
-                stands.pop(message, None)
+            case MessageSent(message=message) if message in lines:
+                lines[message].stands[message] = ""
+            case MessageFailed(message=message, reason=reason) as failed if message in lines:
+                if failed.goes_on:
+                    lines[message].stands[message] = reason
+            case MessageRetried(message=message) if message in lines:
+                lines[message].stands[message] = None
+            case MessageQueued(message=message, to=to, instead_of=before) if before in lines:
+                if to == lines[before].to:
+                    lines[message] = lines[before]
+                    lines[message].stands[message] = None
             case _:
                 pass
     called = names((one.to for one in queued), name_of)
-    sent = {one.to: called[one.to] for one in queued if stands.get(one.message, "") is None}
-    waiting = {one.to: called[one.to] for one in queued if one.message not in stands}
-    missed = {one.to: (called[one.to], why) for one in queued if (why := stands.get(one.message))}
-    return Told(tuple(sent.values()), tuple(waiting.values()), tuple(missed.values()))
+    ends = {one.to: lines[one.message].end for one in queued}
+    sent = tuple(called[person] for person, end in ends.items() if end == "")
+    waiting = tuple(called[person] for person, end in ends.items() if end is None)
+    return Told(sent, waiting, tuple((called[person], end) for person, end in ends.items() if end))
+
+
+@dataclass(slots=True)
+class _Line:
+    """The messages to one person that were sent in place of one another."""
+
+    to: str
+    stands: dict[str, str | None] = field(default_factory=dict)
+    """What became of each: nothing yet, sent (no reason), or the reason why not."""
+
+    @property
+    def end(self) -> str | None:
+        ends = list(self.stands.values())
+        if "" in ends:
+            return ""
+        return None if None in ends or not ends else ends[-1]
 
 
 def names(people: Iterable[str], name_of: Name) -> dict[str, str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol
@@ -26,13 +26,15 @@ from holdfast.ledger.deciding import settle_stream
 from holdfast.ledger.facts import LONGEST_DOCUMENT, Arm, Disarm, Fact, Line, Recorded, fact, upcast
 from holdfast.ledger.ledger import Conflict, Draft, Ledger, recorded_from
 from holdfast.people import Actor
-from holdfast.problems import NotAllowed
+from holdfast.problems import Fault, NotAllowed
 from holdfast_verify.leaf import parse_header, payload_commitment
 from holdfast_verify.tree import leaf_hash
 
 _log = structlog.get_logger("holdfast.outbox")
 LEASE = timedelta(seconds=60)
 """Far longer than a channel may take for one message."""
+EMAIL = "email"
+"""The channel by which everybody is reached: people are known by their address."""
 GIVE_UP_AFTER = 8
 """Attempts: with the back-off below, about half an hour."""
 
@@ -58,18 +60,22 @@ class MessageQueued(Fact):
     about: str = ""
     """The moment of the protocol, or what else it is about; empty for messages of older releases."""
     instead_of: str = ""
-    """The message that did not reach somebody else, in whose place this person is told."""
+    """The message in whose place this one is sent: it did not reach this person by another channel, or
+    somebody else, in whose place they are told."""
     within_seconds: int = 0
-    """How soon the protocol promises that it is sent; 0: it promises nothing."""
+    """How soon the protocol promises that it is sent; 0: it promises nothing. In place of another message it
+    is what is left of that one's promise, which then is this one's to keep."""
 
     def timers(self) -> Iterable[Arm | Disarm]:
+        if self.within_seconds and self.instead_of:
+            yield Disarm(late_timer(self.incident, self.instead_of))
         if self.within_seconds:
             data = {"incident": self.incident, "message": self.message}
             within = timedelta(seconds=self.within_seconds)
             yield Arm(late_timer(self.incident, self.message), LATE_TIMER, within, data)
 
     def line(self) -> Line:
-        return Line(f"Message queued to {self.name or self.to}", self.subject)
+        return Line(f"Message queued to {self.name or self.to}{_by(self.channel)}", self.subject)
 
 
 @upcast("message.queued", 1)
@@ -83,22 +89,31 @@ def _promised_no_time(data: dict[str, Any]) -> dict[str, Any]:
     return {**data, "within_seconds": 0}
 
 
-@fact("message.sent")
+def _by(channel: str) -> str:
+    """Mail goes without saying, as it always did."""
+    return "" if channel in ("", EMAIL) else f" by {channel}"
+
+
+@fact("message.sent", version=2)
 class MessageSent(Fact):
     message: str
     incident: str = ""
     to: str
     receipt: str
     """What the receiving server answered."""
+    channel: str = ""
+    """By which it was sent; empty for messages of older releases."""
+    address: str = ""
+    """Where it went; empty for messages of older releases."""
 
     def timers(self) -> Iterable[Arm | Disarm]:
         yield Disarm(late_timer(self.incident, self.message))
 
     def line(self) -> Line:
-        return Line(f"Sent to {self.to}", self.receipt)
+        return Line(f"Sent to {self.to}{_by(self.channel)}", self.receipt)
 
 
-@fact("message.failed", version=2)
+@fact("message.failed", version=3)
 class MessageFailed(Fact):
     message: str
     incident: str = ""
@@ -108,15 +123,27 @@ class MessageFailed(Fact):
     retry_at: datetime | None
     """None: given up; a person can retry it."""
     refused: bool = False
-    """The receiving server refused this receiver for good: somebody else is told in their place."""
+    """Refused for good: this person is told by another channel, or somebody else in their place."""
+    channel: str = ""
+    """By which it was tried; empty for messages of older releases."""
+    address: str = ""
+    """Where it was tried; empty for messages of older releases, and where nobody knows one."""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether somebody is told otherwise, now."""
+        return self.refused or self.retry_at is None
 
     def line(self) -> Line:
         again = "" if self.retry_at else "; given up, retry it from the incident"
-        return Line(f"Not delivered to {self.to}", f"attempt {self.attempt}: {self.reason}{again}", "alarm")
+        said = f"attempt {self.attempt}: {self.reason}{again}"
+        return Line(f"Not delivered to {self.to}{_by(self.channel)}", said, "alarm")
 
 
+@upcast("message.sent", 1)
 @upcast("message.failed", 1)
-def _not_known_as_refused(data: dict[str, Any]) -> dict[str, Any]:
+@upcast("message.failed", 2)
+def _without_what_is_known_since(data: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
@@ -181,10 +208,12 @@ def late_timer(incident: str, message: str) -> str:
 class DeliveryFailed(Exception):
     """The channel did not take the message; the reason is for people."""
 
-    def __init__(self, reason: str, *, refused: bool = False) -> None:
-        """`refused`: the receiver is refused for good, so that trying again will not help."""
+    def __init__(self, reason: str, *, refused: bool = False, after: timedelta = timedelta()) -> None:
+        """`refused`: the receiver is refused for good, so that trying again will not help. `after`: how long
+        the receiver asks to be left alone."""
         super().__init__(reason)
         self.refused = refused
+        self.after = after
 
 
 class NotAsQueued(Exception):
@@ -192,9 +221,25 @@ class NotAsQueued(Exception):
 
 
 class Channel(Protocol):
-    """Delivers one message and returns what the receiver answered. Raises DeliveryFailed."""
+    """One way to people, such as mail."""
 
-    def deliver(self, message: QueuedMessage) -> str: ...
+    def deliver(self, message: QueuedMessage) -> str:
+        """Hand the message over at its address, and return what the receiver answered. Raises
+        DeliveryFailed. Ends within a deadline of its own, far below LEASE."""
+        ...
+
+    def unusable(self, address: str) -> Fault | None:
+        """Why nothing can be delivered at this address, and what to do; None for one that can be used."""
+        ...
+
+
+Addresses = Callable[[str], Mapping[str, str]]
+"""A person's addresses by channel."""
+
+
+def only_mail(person: str) -> Mapping[str, str]:
+    """Of people of whom nothing else is known: the address that they are known by."""
+    return {EMAIL: person}
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +248,7 @@ class QueuedMessage:
     incident: str
     channel: str
     recipient: str
+    """The person."""
     subject: str
     text: str
     attempts: int
@@ -210,6 +256,9 @@ class QueuedMessage:
     """When the lease runs out, as the table holds it: who holds this very one may send."""
     taken: float = 0.0
     """When it was leased, by this process's own steady clock."""
+    address: str = ""
+    """Where the channel delivers it."""
+    queued_at: datetime | None = None
 
 
 class Outbox:
@@ -229,6 +278,7 @@ class Outbox:
                     insert(tables.outbox).values(
                         message=queued.message,
                         incident=queued.incident or None,
+                        began=_began(conn, queued),
                         channel=queued.channel,
                         recipient=queued.to,
                         subject=queued.subject,
@@ -252,6 +302,12 @@ class Outbox:
                 _set(conn, message, state="queued", attempts=0, next_at=clock.stamp(recorded.at))
             case _:
                 pass
+
+
+def _began(conn: Connection, queued: MessageQueued) -> str:
+    box = tables.outbox.c
+    before = conn.execute(select(box.began).where(box.message == queued.instead_of)).scalar()
+    return str(before or queued.message)
 
 
 def _set(conn: Connection, message: str, **values: object) -> None:
@@ -293,13 +349,23 @@ def _one_line(subject: str) -> str:
     return wording.visible(" ".join(subject.split()))
 
 
-def queue_instead(of: MessageQueued, to: str, name: str, text: str, *, zone: str) -> Draft:
-    """The draft that tells somebody else in place of a person who is not reached, once for each message."""
+def queue_instead(
+    of: MessageQueued,
+    to: str,
+    name: str,
+    text: str,
+    *,
+    channel: str = EMAIL,
+    zone: str,
+    within: timedelta = timedelta(),
+) -> Draft:
+    """The draft that is sent in place of a message that did not arrive, once for each: to this person by
+    another channel, or to somebody else."""
     message = instead_of(of.message)
     queued = MessageQueued(
         message=message,
         incident=of.incident,
-        channel=of.channel,
+        channel=channel,
         to=to,
         subject=wording.where_read(_one_line(of.subject), zone),
         text=wording.where_read(text, zone),
@@ -307,6 +373,7 @@ def queue_instead(of: MessageQueued, to: str, name: str, text: str, *, zone: str
         role=of.role,
         about=of.about,
         instead_of=of.message,
+        within_seconds=int(within.total_seconds()),
     )
     return Draft(_stream(message), 0, [queued])
 
@@ -377,9 +444,14 @@ def lease(ledger: Ledger, now: datetime, limit: int = 20) -> list[QueuedMessage]
 
 
 def deliver(
-    ledger: Ledger, channels: Mapping[str, Channel], leased: QueuedMessage, by: Actor, at: datetime
+    ledger: Ledger,
+    channels: Mapping[str, Channel],
+    leased: QueuedMessage,
+    by: Actor,
+    at: datetime,
+    addresses: Addresses = only_mail,
 ) -> None:
-    """Send one leased message as its fact says, and record what came of it.
+    """Send one leased message as its fact says, to where `addresses` say, and record what came of it.
 
     Does nothing where the lease was lost or the message is not to be sent any more. Raises NotAsQueued,
     having sent nothing, where the ledger's own bytes do not hold together.
@@ -389,7 +461,7 @@ def deliver(
     if held is None:
         return
     try:
-        _send(ledger, channels, leased, by, at)
+        _send(ledger, channels, leased, by, at, addresses)
     finally:
         leases = tables.outbox_leases.c
         with ledger.database.writing() as conn:
@@ -407,9 +479,15 @@ def _hold(ledger: Ledger, leased: QueuedMessage, now: datetime) -> str | None:
 
 
 def _send(
-    ledger: Ledger, channels: Mapping[str, Channel], leased: QueuedMessage, by: Actor, at: datetime
+    ledger: Ledger,
+    channels: Mapping[str, Channel],
+    leased: QueuedMessage,
+    by: Actor,
+    at: datetime,
+    addresses: Addresses,
 ) -> None:
-    events, waits = _looked_at_again(ledger, leased.message)
+    found, waits = _looked_at_again(ledger, leased.message)
+    events = tuple(one.fact for one in found)
     queued = _queued(leased.message, events)
     if not _is_to_be_sent(events):
         if waits:
@@ -420,19 +498,20 @@ def _send(
         return
     if (queued.to, queued.subject, queued.text) != (leased.recipient, leased.subject, leased.text):
         _log.error("the outbox was edited; what the ledger says is sent", message=leased.message)
-    attempts = _attempts(events)
     message = QueuedMessage(
-        queued.message, queued.incident, queued.channel, queued.to, queued.subject, queued.text, attempts
+        queued.message,
+        queued.incident,
+        queued.channel,
+        queued.to,
+        queued.subject,
+        queued.text,
+        _attempts(events),
+        address=addresses(queued.to).get(queued.channel, ""),
+        queued_at=found[0].at,
     )
     result: Fact
     try:
-        channel = channels.get(message.channel)
-        if channel is None:
-            raise DeliveryFailed(f"no channel called {message.channel!r} is configured")
-        receipt = channel.deliver(message)
-        result = MessageSent(
-            message=message.message, incident=message.incident, to=message.recipient, receipt=receipt
-        )
+        result = _sent(message, _handed_over(channels, message))
     except DeliveryFailed as failure:
         result = _failed(message, failure, at)
     # A crash here sends again after the lease, with the same idempotency key.
@@ -442,7 +521,18 @@ def _send(
         return  # another worker recorded this message while we were sending
 
 
-def _looked_at_again(ledger: Ledger, message: str) -> tuple[tuple[Fact, ...], bool]:
+def _handed_over(channels: Mapping[str, Channel], message: QueuedMessage) -> str:
+    """What the receiver answered. Raises DeliveryFailed; where this installation lacks channel or address, as
+    a refusal, so that the person is told by another way at once."""
+    channel = channels.get(message.channel)
+    if channel is None:
+        raise DeliveryFailed(f"no channel called {message.channel!r} is set up", refused=True)
+    if not message.address:
+        raise DeliveryFailed(f"the roster names no address for {message.channel}", refused=True)
+    return channel.deliver(message)
+
+
+def _looked_at_again(ledger: Ledger, message: str) -> tuple[tuple[Recorded, ...], bool]:
     """The message's facts, each with its bytes compared with what its header and the tree commit to; and
     whether the table says that it waits.
     """
@@ -450,16 +540,17 @@ def _looked_at_again(ledger: Ledger, message: str) -> tuple[tuple[Fact, ...], bo
     with ledger.reading() as conn:
         rows = conn.execute(query.order_by(tables.facts.c.stream_seq)).all()
         for row in rows:
-            if not _is_sound(conn, row):
+            if not is_sound(conn, row):
                 raise NotAsQueued(
                     f"message {message} was changed in the database after it was queued: nothing of it is "
                     "sent; run `holdfast ledger check`"
                 )
         state = conn.execute(select(tables.outbox.c.state).where(tables.outbox.c.message == message)).scalar()
-    return tuple(recorded_from(row).fact for row in rows), state == "queued"
+    return tuple(recorded_from(row) for row in rows), state == "queued"
 
 
-def _is_sound(conn: Connection, row: Any) -> bool:
+def is_sound(conn: Connection, row: Any) -> bool:
+    """Whether the stored bytes of a fact are those that its header and the tree commit to."""
     leaf = bytes(row.leaf)
     header, hashed = parse_header(leaf), leaf_hash(leaf)
     named = (header.seq, header.stream, header.stream_seq, header.type) == (
@@ -490,9 +581,20 @@ def _attempts(events: Sequence[Fact]) -> int:
     return last.attempt if isinstance(last, MessageFailed) else 0
 
 
+def _sent(message: QueuedMessage, receipt: str) -> MessageSent:
+    return MessageSent(
+        message=message.message,
+        incident=message.incident,
+        to=message.recipient,
+        receipt=receipt,
+        channel=message.channel,
+        address=message.address,
+    )
+
+
 def _failed(leased: QueuedMessage, failure: DeliveryFailed, at: datetime) -> MessageFailed:
     attempt = leased.attempts + 1
-    pause = timedelta(seconds=min(15 * 2 ** (attempt - 1), 3600))
+    pause = timedelta(seconds=min(max(15 * 2 ** (attempt - 1), failure.after.total_seconds()), 3600))
     return MessageFailed(
         message=leased.message,
         incident=leased.incident,
@@ -501,6 +603,8 @@ def _failed(leased: QueuedMessage, failure: DeliveryFailed, at: datetime) -> Mes
         attempt=attempt,
         retry_at=at + pause if attempt < GIVE_UP_AFTER else None,
         refused=failure.refused,
+        channel=leased.channel,
+        address=leased.address,
     )
 
 
@@ -539,11 +643,12 @@ def see_to(ledger: Ledger, message: str, reason: str, by: Actor, at: datetime) -
 
 def unreached() -> Select[tuple[str]]:
     """Messages that were given up, that nobody has seen to, and whose receiver got no later one about the
-    same incident: the newest first."""
+    same incident, or in its place: the newest first."""
     box, later = tables.outbox, tables.outbox.alias("later")
     reached = (
         select(later.c.message)
-        .where(later.c.recipient == box.c.recipient, later.c.incident == box.c.incident)
+        .where(later.c.recipient == box.c.recipient)
+        .where((later.c.incident == box.c.incident) | (later.c.began == box.c.began))
         .where(later.c.state == "sent", later.c.queued_seq > box.c.queued_seq)
     )
     query = select(box.c.message).where(box.c.state == "dead", ~exists(reached.correlate(box)))

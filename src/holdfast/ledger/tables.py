@@ -88,6 +88,8 @@ outbox = Table(
     metadata,
     Column("message", String(100), primary_key=True),
     Column("incident", String(40)),
+    # The first message that this one is sent in place of, over however many steps, or it itself
+    Column("began", String(100), nullable=False),
     Column("channel", String(40), nullable=False),
     Column("recipient", Text, nullable=False),
     Column("subject", Text, nullable=False),

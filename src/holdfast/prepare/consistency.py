@@ -4,7 +4,7 @@ promises that do not contradict one another. Every finding, each at its line.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -12,6 +12,7 @@ from holdfast.prepare import promises, workdays
 from holdfast.prepare.documents import Document, Way, spelled
 from holdfast.prepare.durations import BusinessDays, about, spoken_length
 from holdfast.prepare.playbook import TEMPLATE_WORDS, Criterion, Playbook
+from holdfast.prepare.roster import not_set_up
 from holdfast.prepare.rules import Rules, standard_rules
 from holdfast.prepare.terms import Authority, Moment, Severity
 from holdfast.problems import Problem, did_you_mean
@@ -19,8 +20,11 @@ from holdfast.problems import Problem, did_you_mean
 Problems = Iterator[Problem]
 
 
-def playbook_problems(document: Document, playbook: Playbook) -> list[Problem]:
-    """Everything wrong with a playbook whose shape is right."""
+def playbook_problems(
+    document: Document, playbook: Playbook, channels: Collection[str] | None = None
+) -> list[Problem]:
+    """Everything wrong with a playbook whose shape is right. `channels` are those of the installation, where
+    they are known."""
     checks: tuple[Callable[[Document, Playbook], Problems], ...] = (
         _rules,
         _authorities,
@@ -33,7 +37,16 @@ def playbook_problems(document: Document, playbook: Playbook) -> list[Problem]:
         _evidence,
         _actions,
     )
-    return [problem for check in checks for problem in check(document, playbook)]
+    problems = [problem for check in checks for problem in check(document, playbook)]
+    return problems + ([] if channels is None else list(_channels(document, playbook, channels)))
+
+
+def _channels(document: Document, playbook: Playbook, channels: Collection[str]) -> Problems:
+    for severity, protocol in playbook.communication.protocols.items():
+        for index, message in enumerate(protocol.messages):
+            if message.channel not in channels:
+                way = ("communication", "protocols", severity.value, "messages", index, "channel")
+                yield document.problem(way, *not_set_up(message.channel, channels))
 
 
 def rule_problems(document: Document, way: Way, rule: str, rules: Rules) -> Problems:

@@ -14,11 +14,12 @@ from typing import Annotated, Any, ClassVar, Generic, TypeVar, cast
 
 from pydantic import AfterValidator, Field
 
+from holdfast.ledger.outbox import EMAIL
 from holdfast.metrics.metric import Dimension
 from holdfast.people import IncidentRole
 from holdfast.prepare.documents import Entry
 from holdfast.prepare.durations import Duration, Length, Term
-from holdfast.prepare.roster import PersonId, Text, Who, Zone
+from holdfast.prepare.roster import ChannelName, PersonId, Text, Who, Zone
 from holdfast.prepare.terms import (
     Authority,
     Category,
@@ -251,7 +252,8 @@ class Message(Entry):
     on: Moment
     to: Somebody
     within: Duration
-    channel: Annotated[str, Field(pattern=form(r"^email$", "write email"))] = "email"
+    channel: ChannelName = EMAIL
+    """By which it goes to whoever has an address for it in the roster; to others by their own first one."""
     template: Slug
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field
 
+from holdfast.ledger.outbox import EMAIL, Channel
 from holdfast.people import AccessRole, IncidentRole
 from holdfast.prepare.documents import Document, Entry
 from holdfast.prepare.terms import Function
 from holdfast.problems import Fault, Problem, did_you_mean, form, shown
 
 Text = Annotated[str, Field(min_length=1, max_length=4_000)]
+ChannelName = Annotated[
+    str, Field(pattern=form(r"^[a-z][a-z0-9-]{0,39}$", "write the channel's name, such as email or webhook"))
+]
+"""A channel of the installation, by which messages reach people."""
 
 
 def _address(value: str) -> str:
@@ -71,6 +76,19 @@ class Person(Entry):
     phone: str = Field("", pattern=_PHONE)
     timezone: Zone = ""
     """IANA name: times in messages are told in it too. Unset: the installation's."""
+    addresses: Mapping[ChannelName, Text] = Field(default_factory=dict)
+    """Where messages reach them, by channel: `webhook: https://…`. Mail goes to `id` where no `email` is
+    named. What one channel does not deliver goes to the next one here, mail last if it is not named."""
+
+    @property
+    def reached_at(self) -> Mapping[str, str]:
+        """Their address by channel, in the order in which they are tried."""
+        return {**self.addresses, EMAIL: self.addresses.get(EMAIL, self.id)}
+
+    def channel(self, wanted: str) -> str:
+        """The channel a message to them goes by: the one wanted, or their first where they have no address
+        for it."""
+        return wanted if wanted in self.reached_at else next(iter(self.reached_at))
 
 
 class Assignment(Entry):
@@ -146,7 +164,7 @@ class Roster(Entry):
 
     def reach(self, who: Who) -> tuple[Person, ...]:
         """The people `who` speaks of, each once, roles before titles before on call."""
-        return tuple(dict.fromkeys(self._reached(who)))
+        return tuple({one.id: one for one in self._reached(who)}.values())
 
     def _reached(self, who: Who) -> Iterator[Person]:
         for role in who.roles:
@@ -165,7 +183,9 @@ class Roster(Entry):
         return found
 
 
-def roster_problems(document: Document, roster: Roster) -> list[Problem]:
+def roster_problems(
+    document: Document, roster: Roster, channels: Mapping[str, Channel] | None = None
+) -> list[Problem]:
     """What the shape alone cannot tell: people named twice or not at all, functions nobody signs for."""
     ids = [person.id for person in roster.people]
     problems = []
@@ -178,7 +198,29 @@ def roster_problems(document: Document, roster: Roster) -> list[Problem]:
         if person not in ids:
             fix = f"add them to people, or {did_you_mean(person, ids)}"
             problems.append(document.problem(way, f"{person} is not among the people", fix))
+    if channels is not None:
+        problems += _addresses(document, roster, channels)
     return [*problems, *_auditors(document, roster), *_missing_powers(document, roster)]
+
+
+def _addresses(document: Document, roster: Roster, channels: Mapping[str, Channel]) -> Iterator[Problem]:
+    """An address that nothing can be delivered at fails at the moment it is needed."""
+    for index, person in enumerate(roster.people):
+        for name, address in person.addresses.items():
+            way, channel = ("people", index, "addresses", name), channels.get(name)
+            if channel is None:
+                yield document.problem(way, *not_set_up(name, channels), at_key=True)
+            elif fault := channel.unusable(address):
+                yield document.problem(way, fault.cause, fault.fix)
+
+
+def not_set_up(name: str, channels: Collection[str]) -> tuple[str, str]:
+    """Cause and remedy where a file names a channel that this installation does not have."""
+    known = ", ".join(channels)
+    return (
+        f"no channel called {name} is set up in this installation",
+        f"set it up, or write one that is: {known}",
+    )
 
 
 def _mentions(roster: Roster) -> Iterator[tuple[tuple[str | int, ...], str]]:

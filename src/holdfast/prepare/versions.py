@@ -401,7 +401,7 @@ def _brought_into_force(ledger: Ledger, change: Change) -> Draft:
     proposed = change.proposed
     if change.subject == ROSTER_STREAM:
         known = active_roster(ledger)
-        fact: Fact = _roster_applied(proposed.content, proposed.text, _roster(proposed.text))
+        fact: Fact = _roster_applied(proposed.content, proposed.text, roster_of(proposed.text))
     else:
         system = change.subject.partition("/")[2]
         known = active_systems(ledger).get(system)  # type: ignore[assignment]
@@ -552,7 +552,7 @@ def _system(file: str, text: str) -> System:
 
 
 @lru_cache(maxsize=16)
-def _roster(text: str) -> Roster:
+def roster_of(text: str) -> Roster:
     return read_roster(text.encode())
 
 
@@ -689,7 +689,7 @@ def _rosters(ledger: Ledger, query: Select[Any], which: str) -> Sequence[Applied
     def read(conn: Connection) -> Sequence[Applied[Roster]]:
         return tuple(
             Applied(
-                _roster(row.text),
+                roster_of(row.text),
                 row.content,
                 "roster.yaml",
                 row.text,

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
+from holdfast.ledger.outbox import Channel
 from holdfast.people import IncidentRole
 from holdfast.prepare.consistency import playbook_problems
 from holdfast.prepare.documents import (
@@ -47,8 +48,8 @@ def content_hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def load_workspace(root: Path) -> Workspace:
-    """Read and check every file under `root`.
+def load_workspace(root: Path, channels: Mapping[str, Channel] | None = None) -> Workspace:
+    """Read and check every file under `root`; what they say of channels, where the installation's are named.
 
     Raises Unusable with all problems of all files, in the order of files and lines.
     """
@@ -61,9 +62,9 @@ def load_workspace(root: Path) -> Workspace:
         if (read := _read(root, path, System, problems)) is not None
     ]
     if playbook:
-        problems += playbook_problems(playbook.document, playbook.model)
+        problems += playbook_problems(playbook.document, playbook.model, channels)
     if roster:
-        problems += roster_problems(roster.document, roster.model)
+        problems += roster_problems(roster.document, roster.model, channels)
     problems += _between(playbook, roster, systems)
     if problems or playbook is None or roster is None:
         raise Unusable(problems)

@@ -211,6 +211,42 @@ def test_check_names_line_cause_and_fix_of_every_file(company: Any) -> None:
     assert "2 problems to correct" in shown.out
 
 
+def test_a_channel_or_an_address_that_nothing_can_be_delivered_by_is_refused_where_it_stands(
+    company: Any,
+) -> None:
+    """R-ESC-04, R-ESC-06: before it is needed."""
+    roster, playbook = company.folder / "roster.yaml", company.folder / "playbook.yaml"
+    text = roster.read_text().replace("    name: Maya Okafor", ADDRESSES + "    name: Maya Okafor", 1)
+    roster.write_text(text)
+    playbook.write_text(
+        playbook.read_text().replace("template: opened", "template: opened\n          channel: webhook", 1)
+    )
+
+    def said(command: str = "check") -> dict[str, str]:
+        found = company(command, person=HELEN.id)
+        return {one["path"]: one["cause"] for one in found.json["problems"]} if command == "check" else {}
+
+    message, address = "communication.protocols.critical.messages[0].channel", "people[0].addresses.webhook"
+    nobody = "no channel called webhook is set up in this installation"
+    assert said() == {message: nobody, address: nobody}
+    assert company("apply", person=HELEN.id).code == 1
+
+    secrets = company.folder / "keys" / "webhook.secrets"
+    secrets.touch(mode=0o600)
+    assert "no line of" in said()[address]
+    assert message not in said()
+    secrets.write_text(f"https://hooks.example.com whsec_{'A' * 43}=\n")
+    assert said() == {}
+    secrets.chmod(0o644)
+    assert "can be read by others" in said()[address]
+    assert any(
+        "webhook.secrets can be read by others" in one for one in company("ledger", "check").out.splitlines()
+    )
+
+
+ADDRESSES = "    addresses: {webhook: https://hooks.example.com/maya}\n"
+
+
 def test_nothing_is_applied_while_a_file_is_wrong(company: Any) -> None:
     (company.folder / "roster.yaml").write_text("people: none\n")
     size = company.done("ledger", "facts")["size"]

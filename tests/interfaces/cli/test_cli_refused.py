@@ -27,6 +27,7 @@ WIRING = Wiring(
     Worker,
     joined.engine,
     joined.upgrade_workspace,
+    joined.channels_of,
 )
 NOWHERE = {"demo", "monitor backtest", "verify"}
 """Take no workspace that is there."""

@@ -85,6 +85,7 @@ def test_the_terminal_says_how_things_stand_and_sees_to_a_message(
         Worker,
         joined.engine,
         joined.upgrade_workspace,
+        joined.channels_of,
     )
 
     def typed(*words: str) -> tuple[int, str]:

@@ -83,6 +83,7 @@ WIRING = Wiring(
     Worker,
     joined.engine,
     joined.upgrade_workspace,
+    joined.channels_of,
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
 import socket
 import ssl
@@ -13,6 +14,7 @@ from holdfast.clock import Clock
 from holdfast.integrations.deadline import Deadline, DeadlinePassed, Watchdog
 from holdfast.integrations.smtp.writing import mail
 from holdfast.ledger.outbox import DeliveryFailed, QueuedMessage
+from holdfast.problems import Fault, shown
 from holdfast.settings import MailSettings
 
 DEADLINE = 20.0
@@ -37,7 +39,7 @@ class EmailChannel:
             raise DeliveryFailed(f"the message cannot be written as mail: {error}") from error
         where = f"{self.settings.host}:{self.settings.port}"
         try:
-            return self._converse(Deadline(self.deadline_seconds), message.recipient, content)
+            return self._converse(Deadline(self.deadline_seconds), message.address, content)
         except smtplib.SMTPResponseException as error:
             raise DeliveryFailed(_said(error), refused=isinstance(error, _Refused)) from error
         except (smtplib.SMTPException, ValueError) as error:  # ValueError: an address SMTP cannot spell
@@ -48,6 +50,12 @@ class EmailChannel:
             raise DeliveryFailed(f"no safe connection to the mail server at {where}: {error}") from error
         except OSError as error:
             raise DeliveryFailed(f"no mail server answers at {where} ({error.strerror or error})") from error
+
+    def unusable(self, address: str) -> Fault | None:
+        """Why no mail can be sent to this address; None for one that can be used."""
+        if re.fullmatch(r"[^@\s<>,;]+@[^@\s<>,;]+", address):
+            return None
+        return Fault(f"{shown(address)} is not a mail address", "write for example maya.okafor@example.com")
 
     def _converse(self, deadline: Deadline, recipient: str, content: bytes) -> str:
         server = _Server(deadline)

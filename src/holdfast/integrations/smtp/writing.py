@@ -28,7 +28,7 @@ def mail(message: QueuedMessage, sender: str, at: datetime) -> bytes:
     domain = sender.partition("@")[2]
     made = EmailMessage(policy=_POLICY)
     made["From"] = sender
-    made["To"] = message.recipient
+    made["To"] = message.address
     made["Date"] = format_datetime(at)
     made["Message-ID"] = f"<{message.message}@{domain}>"
     made["Idempotency-Key"] = message.message

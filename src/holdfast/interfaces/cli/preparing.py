@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +16,7 @@ from holdfast.interfaces.cli.output import cell, facts, plain
 from holdfast.interfaces.cli.session import Session, command, noun
 from holdfast.ledger.facts import Recorded
 from holdfast.ledger.ledger import HeadMissing, NotALedger
+from holdfast.ledger.outbox import Channel
 from holdfast.prepare import versions
 from holdfast.prepare.consistency import unjudged_rules
 from holdfast.prepare.documents import Unusable
@@ -202,12 +203,13 @@ def check(session: Session) -> None:
     root = session.workspace
     problems: list[Problem] = []
     workspace: Workspace | None = None
+    channels: Mapping[str, Channel] | None = None
     try:
-        Settings.load(root, os.environ)
+        channels = session.wiring.channels(Settings.load(root, os.environ))
     except SettingsError as error:
         problems += error.problems
     try:
-        workspace = load_workspace(root)
+        workspace = load_workspace(root, channels)
     except Unusable as error:
         problems += error.problems
     excerpts = {_key(one): one.excerpt for one in problems}
@@ -268,7 +270,7 @@ def apply(session: Session) -> None:
     of limits and authority that the playbook wants signed; the playbook when the functions it names have
     signed."""
     application = session.application
-    workspace = load_workspace(session.workspace)
+    workspace = load_workspace(session.workspace, application.channels)
     by = session.first(workspace.roster.model)
     recorded = versions.apply_workspace(application.ledger, workspace, by, session.now)
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # a command that was misspelt, or asks for help, waits for no
     from holdfast.application import Application, Made
     from holdfast.clock import Clock
     from holdfast.detect.counting import Engines
+    from holdfast.ledger.outbox import Channel
     from holdfast.ledger.upgrading import Telling, Upgraded
     from holdfast.prepare.roster import Roster
     from holdfast.settings import Settings
@@ -87,6 +88,8 @@ class Wiring:
     """What reads prediction logs; `monitor backtest` needs no workspace."""
     upgrade: Callable[[Path, Telling], Upgraded]
     """Brings a workspace of an earlier release to this one."""
+    channels: Callable[[Settings], Mapping[str, Channel]]
+    """Those that are set up: files may name no other."""
 
 
 def _require_own_name(application: Application) -> None:

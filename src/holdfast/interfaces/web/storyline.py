@@ -135,6 +135,7 @@ class Message:
     to: str
     subject: str
     queued_at: datetime
+    channel: str
     state: State = "waiting"
     detail: str = ""
     """What the receiver answered, or why it was not delivered."""
@@ -183,7 +184,9 @@ def messages(record: Iterable[Recorded]) -> list[Message]:
     for recorded in record:
         match recorded.fact:
             case MessageQueued() as queued:
-                found[queued.message] = Message(queued.message, queued.to, queued.subject, recorded.at)
+                found[queued.message] = Message(
+                    queued.message, queued.to, queued.subject, recorded.at, queued.channel
+                )
             case MessageSent() as sent:
                 _change(found, sent.message, "sent", sent.receipt)
             case MessageFailed() as failed:

@@ -23,6 +23,7 @@ from holdfast.ledger import outbox, pulse, timers
 from holdfast.ledger.ledger import Conflict, Timer
 from holdfast.ledger.reactions import Reaction, react
 from holdfast.people import SYSTEM
+from holdfast.prepare.addresses import address_book
 
 _log = structlog.get_logger("holdfast.worker")
 SENDERS = 4
@@ -49,6 +50,7 @@ class Worker:
         self.clock = application.clock
         self.handlers = application.handlers
         self.channels = application.channels
+        self.addresses = address_book(application.ledger)
         self.poll_seconds = application.settings.worker.poll_seconds
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._reacting = [self._reaction_lane(reaction) for reaction in application.reactions]
@@ -203,7 +205,7 @@ class Worker:
 
     def _delivery_of(self, leased: outbox.QueuedMessage) -> Callable[[datetime], int]:
         def deliver(now: datetime) -> int:
-            outbox.deliver(self.ledger, self.channels, leased, SYSTEM, now)
+            outbox.deliver(self.ledger, self.channels, leased, SYSTEM, now, self.addresses)
             return 1
 
         return deliver
