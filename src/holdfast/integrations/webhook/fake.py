@@ -81,7 +81,8 @@ def _handler(receiver: FakeReceiver) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", "0")))
-            self.send_response(receiver.answer(self.path, self.headers, body))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            self.send_response(receiver.answer(self.path, headers, body))
             for name, value in {"content-length": "0", **receiver.headers}.items():
                 self.send_header(name, value)
             self.end_headers()
