@@ -396,8 +396,9 @@ def test_home_says_what_is_open_and_what_runs_out_first(
     text = maya.page("/").text
     assert "Good morning, Maya" in text
     assert "Open incidents 2 1 critical, 1 low" in text
-    # Critical promises an acknowledgement and a decision on containment, low an acknowledgement.
-    assert "Clocks running 3 next: acknowledge INC-2, 15 min left" in text
+    # Critical promises an acknowledgement, a decision on containment, updates and a resolution, low an
+    # acknowledgement.
+    assert "Clocks running 5 next: acknowledge INC-2, 15 min left" in text
     assert text.index("INC-2 Fast") < text.index("INC-1 Slow")
 
 
