@@ -54,8 +54,8 @@ from holdfast.incident.reaching import NextTold, tell_next, tell_of_overdue
 from holdfast.incident.register import Register
 from holdfast.incident.responding import Desk
 from holdfast.integrations.ofrep.prober import OfrepProber
-from holdfast.integrations.smtp.channel import EmailChannel
-from holdfast.integrations.webhook.channel import WebhookChannel
+from holdfast.integrations.smtp import channel as smtp
+from holdfast.integrations.webhook import channel as webhook
 from holdfast.investigate import assessing
 from holdfast.investigate.counting import PredictionCounter
 from holdfast.investigate.events import ImpactCounted
@@ -316,13 +316,18 @@ def _joined(
     )
 
 
+CHANNELS: dict[str, Callable[[Settings, Clock], Channel | None]] = {
+    EMAIL: smtp.join,
+    "webhook": webhook.join,
+}
+"""Every integration that is a channel, by the name roster and playbook call it; None where it is not set
+up."""
+
+
 def channels_of(settings: Settings, clock: Clock | None = None) -> Mapping[str, Channel]:
     """The channels that are set up in this installation, by name."""
-    clock = clock or SystemClock()
-    channels: dict[str, Channel] = {EMAIL: EmailChannel(settings.mail, clock)}
-    if settings.webhook.secrets.exists():
-        channels["webhook"] = WebhookChannel(settings.webhook, clock)
-    return channels
+    made = {name: join(settings, clock or SystemClock()) for name, join in CHANNELS.items()}
+    return {name: channel for name, channel in made.items() if channel}
 
 
 def engine() -> AbstractContextManager[Engine]:

@@ -24,7 +24,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from holdfast import app
 from holdfast.application import Application
-from holdfast.integrations.smtp.mailbox import Mailbox
+from holdfast.integrations.smtp.fake import Mailbox
 from holdfast.interfaces.worker.worker import Worker
 from holdfast.people import SYSTEM, Actor
 from holdfast.prepare.versions import apply_workspace, approve_playbook, playbook_versions_of

@@ -15,12 +15,17 @@ from holdfast.integrations.deadline import Deadline, DeadlinePassed, Watchdog
 from holdfast.integrations.smtp.writing import mail
 from holdfast.ledger.outbox import DeliveryFailed, QueuedMessage
 from holdfast.problems import Fault, shown
-from holdfast.settings import MailSettings
+from holdfast.settings import MailSettings, Settings
 
 DEADLINE = 20.0
 """Seconds for a message as a whole, from looking up the server's name on; far below its lease."""
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def join(settings: Settings, clock: Clock) -> EmailChannel:
+    """Always set up: everybody is known by an address."""
+    return EmailChannel(settings.mail, clock)
 
 
 class EmailChannel:

@@ -16,7 +16,7 @@ from holdfast.integrations.deadline import Deadline, DeadlinePassed, Watchdog
 from holdfast.integrations.webhook.signing import secrets_of, signed
 from holdfast.ledger.outbox import DeliveryFailed, QueuedMessage
 from holdfast.problems import Fault, shown
-from holdfast.settings import WebhookSettings
+from holdfast.settings import Settings, WebhookSettings
 from holdfast.wording import visible
 
 DEADLINE = 20.0
@@ -26,6 +26,11 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _AGAIN = (408, 425, 429)
 """Of the answers that blame the request (RFC 9110 section 15.5), those that may change by themselves."""
 _LONGEST = 2_000
+
+
+def join(settings: Settings, clock: Clock) -> WebhookChannel | None:
+    """Set up where there is a file of secrets."""
+    return WebhookChannel(settings.webhook, clock) if settings.webhook.secrets.exists() else None
 
 
 class WebhookChannel:

@@ -19,7 +19,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
 from holdfast.application import Application
-from holdfast.integrations.smtp.mailbox import Mailbox
+from holdfast.integrations.smtp.fake import Mailbox
 from holdfast.interfaces.cli.session import Session, Wiring, command, noun
 from holdfast.people import SYSTEM
 from holdfast.prepare import versions
