@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import duckdb
 import pytest
 
 from holdfast.detect.marks import Tally
-from holdfast.incident.events import Dismissed, ImpactNoted, TierRaised
+from holdfast.incident.events import Absorbed, Dismissed, ImpactNoted, TierRaised
 from holdfast.incident.loading import Loaded, NoSuchIncident, load
 from holdfast.investigate import assessing
 from holdfast.investigate.counting import GroupCount
@@ -184,6 +185,43 @@ def test_saying_the_same_again_appends_nothing(ledger: Ledger, incident: str, no
     before = ledger.size()
     assessing.assess(ledger, incident, SAID, reassess=reassess, by=MAYA, at=now)
     assert ledger.size() == before
+
+
+def test_a_no_is_said_again_against_the_yes_of_a_merged_incident(
+    ledger: Ledger, incident: str, now: datetime
+) -> None:
+    """R-IMP-01: the form leaves open what is disputed; who answers it is heard, also with the same words."""
+    no = replace(SAID, data=DataImpact(breach=False))
+    assessing.assess(ledger, incident, no, reassess=reassess, by=MAYA, at=now)
+    absorbed = Absorbed(
+        incident=incident,
+        other="INC-9",
+        title="Letters",
+        severity=None,
+        category=None,
+        began_at=None,
+        alerts=(),
+        reason="the same",
+        impact=ImpactNoted(incident="INC-9", breach=True, by_person=True),
+    )
+    tell(ledger, incident, absorbed, at=now)
+    state = load(ledger, incident).state
+    form = assessing.impact_of(ledger, incident).assessment(state.disputed)
+    assert (state.disputed, form) == (("breach",), SAID)
+    assert "data breach" in state.disputed_said
+    open_ = assessing.assess(ledger, incident, form, reassess=reassess, by=MAYA, at=now)
+    assert len(open_.versions) == 2
+    assert load(ledger, incident).state.disputed == ("breach",)
+    for words in (no, no):
+        assessing.assess(ledger, incident, words, reassess=reassess, by=MAYA, at=now)
+    state = load(ledger, incident).state
+    assert state.gravest_impact is not None
+    assert (state.disputed, state.gravest_impact.breach, state.disputed_said) == ((), False, "")
+    assert len(assessing.impact_of(ledger, incident).versions) == 3, "once it is decided, the same is no news"
+    tell(ledger, incident, absorbed, at=now)
+    again = assessing.assess(ledger, incident, no, reassess=reassess, by=MAYA, at=now)
+    assert len(again.versions) == 4, "the very words of the version before decide it too"
+    assert load(ledger, incident).state.disputed == ()
 
 
 def test_a_faster_colleague_makes_the_step_decide_again(ledger: Ledger, incident: str, now: datetime) -> None:

@@ -204,7 +204,7 @@ class Merged(Fact):
         return Line(f"Merged into {self.into}", self.reason, "act")
 
 
-@fact("incident.absorbed", version=5)
+@fact("incident.absorbed", version=6)
 class Absorbed(Fact):
     """Another incident was merged into this one, with its alerts and the severity it had."""
 
@@ -221,12 +221,35 @@ class Absorbed(Fact):
     impact: ImpactNoted | None = None
     """The greatest that was known there. It raises the tier here; the counts are not added to those of this
     one, because the same people may be in both."""
+    began_said: bool = False
+    """Whether a person says there when it began."""
+    said_severity: Severity | None = None
+    """The severity that a person decided on there, or else reported; None: nobody did."""
+    said_category: Category | None = None
+    """The same for the category."""
+    model_version: str = ""
+    """Which was named there, where this incident names another."""
 
     def line(self) -> Line:
         severity = f", {self.severity.label}" if self.severity else ""
-        said = f"{sentence(self.title)} {self.reason}"
-        said = f"{sentence(said)} {self._known}" if self.impact else said
+        said = " ".join(
+            sentence(part) for part in (self.title, self.reason, self._stated, self._known) if part
+        )
         return Line(f"{self.other} merged into this{severity}", said, "act")
+
+    @property
+    def _stated(self) -> str:
+        """What people said there of what an incident can have one of only."""
+        found = []
+        if self.began_said and self.began_at:
+            found.append(f"it began {_hour(self.began_at)}, as a person says there")
+        for said in (self.said_severity, self.said_category):
+            if said:
+                label = said.label if isinstance(said, Severity) else said.label.lower()
+                found.append(f"there it is {label}, as a person says")
+        if self.model_version:
+            found.append(f"there it is about version {self.model_version}")
+        return wording.capital("; ".join(found)) if found else ""
 
     @property
     def _known(self) -> str:
@@ -234,9 +257,11 @@ class Absorbed(Fact):
         if self.impact is None:
             return ""
         known = ", ".join(self.impact.people()) or "no number of people"
+        harm = self.impact.harm()
+        judged = f" Said there of the harm: {', '.join(harm)}." if harm else ""
         return (
             f"Impact as known there: {known}. It stands on {self.impact.incident} and is not added to the "
-            "impact here."
+            f"impact here.{judged}"
         )
 
 
@@ -261,6 +286,12 @@ def _of_systems_not_named(data: dict[str, Any]) -> dict[str, Any]:
 @upcast("incident.absorbed", 4)
 def _with_exposed_from_below(data: dict[str, Any]) -> dict[str, Any]:
     return {**data, "impact": impact_as_bounded(data["impact"])} if data["impact"] else data
+
+
+@upcast("incident.absorbed", 5)
+def _without_what_people_said(data: dict[str, Any]) -> dict[str, Any]:
+    """Before version 6 it did not say what of it people had stated."""
+    return {**data, "began_said": False, "said_severity": None, "said_category": None, "model_version": ""}
 
 
 @fact("incident.classification_proposed", version=2)
@@ -579,7 +610,7 @@ class SystemNamed(Fact):
         return Line(f"It is about {self.system}", detail, "act")
 
 
-@fact("incident.impact_noted", version=5)
+@fact("incident.impact_noted", version=6)
 class ImpactNoted(Fact):
     """What is known of the impact at this moment, as the rules read it. None: not known."""
 
@@ -605,11 +636,18 @@ class ImpactNoted(Fact):
     external_notice: bool | None = None
     by_person: bool = field(default=False, compare=False)
     """Whether a person says it; otherwise a machine counted. Not part of what is known."""
+    decides: tuple[str, ...] = field(default=(), compare=False)
+    """What of the harm the person answers here although an incident that was merged into this one says
+    otherwise: also where they gave that answer before the two were one."""
 
     @property
     def said(self) -> tuple[bool | None, ...]:
         """What only people can say."""
         return self.outage, self.sensitive_data, self.breach, self.regulatory, self.external_notice
+
+    @property
+    def tells_a_number(self) -> bool:
+        return any(getattr(self, name) is not None for name in COUNTS)
 
     def people(self) -> list[str]:
         """How many are affected, and how many were exposed, in words: what is known of the two.
@@ -622,14 +660,23 @@ class ImpactNoted(Fact):
         )
         return [f"{wording.people(n, at_least=least)} {word}" for n, least, word in counted if n is not None]
 
+    def harm(self) -> list[str]:
+        """What people said of the harm, in words, both yes and no."""
+        answers = ((word, getattr(self, name)) for name, word in FLAGS.items())
+        return [f"{word} {'yes' if answer else 'no'}" for word, answer in answers if answer is not None]
+
     def judged_since(self, before: ImpactNoted | None, known: ImpactNoted | None) -> dict[str, Any]:
         """What people say of the harm, after this: what was known of it, but for what this says otherwise
         than what was said here before. A count, whoever counts, judges nothing of it."""
-        return {
-            name: own if known is None or own != getattr(before, name, None) else getattr(known, name)
-            for name in FLAGS
-            for own in (getattr(self, name),)
-        }
+        if known is None:
+            return {name: getattr(self, name) for name in FLAGS}
+        return {name: getattr(self if self._judges(name, before, known) else known, name) for name in FLAGS}
+
+    def _judges(self, name: str, before: ImpactNoted | None, known: ImpactNoted) -> bool:
+        """`before`: what was said here. Nobody takes a yes back, but for their own, by leaving it open."""
+        own, was = getattr(self, name), getattr(before, name, None)
+        leaves_a_yes = own is None and was is not True and getattr(known, name) is True
+        return name in self.decides or (own != was and not leaves_a_yes)
 
     def or_graver(self, known: ImpactNoted | None) -> ImpactNoted:
         """This, with the greater of every number: a milder count takes nothing back.
@@ -642,7 +689,7 @@ class ImpactNoted(Fact):
             name: max((n for n in (getattr(self, name), getattr(known, name)) if n is not None), default=None)
             for name in COUNTS
         }
-        bounded = {
+        bounded: dict[str, Any] = {
             bound: any(getattr(one, bound) and getattr(one, name) == greater[name] for one in (self, known))
             for name, bound in BOUNDS.items()
         }
@@ -656,13 +703,25 @@ COUNTS = ("users", "inferences", "share", "exposed_users", "exposed_inferences",
 """The numbers of `ImpactNoted`."""
 BOUNDS = {"users": "users_at_least", "exposed_users": "exposed_at_least"}
 """What says of a number of people that it is known from below only."""
-FLAGS = ("outage", "sensitive_data", "breach", "regulatory", "external_notice")
-"""What people judge in `ImpactNoted`; None: not judged."""
+FLAGS = {
+    "outage": "outage",
+    "sensitive_data": "sensitive data",
+    "breach": "data breach",
+    "regulatory": "legal requirement violated",
+    "external_notice": "outside notice required",
+}
+"""What people judge in `ImpactNoted`, and how it is called; None: not judged."""
 
 
 def impact_as_bounded(impact: dict[str, Any]) -> dict[str, Any]:
     """`ImpactNoted` that did not say whether its exposed were counted in a part: at least so many."""
     return {**impact, "exposed_at_least": impact.get("exposed_users") is not None}
+
+
+@upcast("incident.impact_noted", 5)
+def _decided_nothing_anew(data: dict[str, Any]) -> dict[str, Any]:
+    """Before version 6 an answer counted as one where it was another than before."""
+    return {**data, "decides": []}
 
 
 @upcast("incident.impact_noted", 4)

@@ -327,27 +327,30 @@ class Incident:
             case Merged():
                 return replace(self, closed_at=at, status=Status.MERGED, merged_into=fact.into)
             case Absorbed():
-                return replace(
+                grown = replace(
                     self,
                     absorbed=(*self.absorbed, fact.other),
                     alerts=_with(self.alerts, fact.alerts),
                     alert_systems={**fact.alert_systems, **self.alert_systems},
-                    began_at=self.began_at if self.began_said else _earliest(self.began_at, fact.began_at),
                     severity=gravest(self.severity, fact.severity),
                     gravest_impact=_graver_of(self.gravest_impact, fact.impact),
-                    category=self.category or fact.category,
+                    category=self.stated_category or fact.said_category or self.category or fact.category,
+                    stated=_stated_by_both(self.stated, fact),
                 )
+                return grown._beginning_of(fact)
             case ClassificationProposed():
                 if self.classified_at:
                     return replace(self, proposed=fact)
                 category = self.stated_category or fact.category
                 return replace(self, proposed=fact, category=category, severity=fact.keeps or fact.severity)
             case ClassificationStated():
+                # A report of one of the two takes back nothing that was reported of the other.
+                stated = _and_before(fact, self.stated)
                 if self.classified_at:
-                    return replace(self, stated=fact)
+                    return replace(self, stated=stated)
                 return replace(
                     self,
-                    stated=fact,
+                    stated=stated,
                     category=fact.category or self.category,
                     severity=fact.keeps or fact.severity or self.severity,
                 )
@@ -412,7 +415,8 @@ class Incident:
                 of = {one.alert: fact.before for one in self.alerts if fact.before}
                 return replace(named, alert_systems={**of, **self.alert_systems})
             case ImpactNoted():
-                greatest = fact if fact.by_person else fact.or_graver(self.gravest_impact)
+                judges = fact.by_person and (fact.tells_a_number or not self._knows_from_elsewhere)
+                greatest = fact if judges else fact.or_graver(self.gravest_impact)
                 judged = fact.judged_since(self.impact, self.gravest_impact)
                 return replace(self, impact=fact, gravest_impact=replace(greatest, **judged))
             case NoteAdded() | UpdatePosted():
@@ -445,6 +449,19 @@ class Incident:
             case _:
                 assert_never(fact)
 
+    def _beginning_of(self, merged: Absorbed) -> Incident:
+        """A person's word stands before a machine's; of two people, or two machines, the earlier."""
+        if self.began_said and not merged.began_said:
+            return self
+        if merged.began_said and not self.began_said:
+            return replace(self, began_at=merged.began_at, began_said=True)
+        return replace(self, began_at=_earliest(self.began_at, merged.began_at))
+
+    @property
+    def _knows_from_elsewhere(self) -> bool:
+        """Whether the greatest numbers known are of an incident that was merged into this one."""
+        return self.gravest_impact is not None and self.gravest_impact.incident != self.id
+
     @property
     def _impact_as_judged(self) -> ImpactNoted | None:
         """The newest counts, which whoever classifies has before them; what people said of the harm stands,
@@ -452,7 +469,7 @@ class Incident:
         if self.gravest_impact is None:
             return self.impact
         judged = {name: getattr(self.gravest_impact, name) for name in FLAGS}
-        if self.impact is None and not any(judged.values()):
+        if self.impact is None and all(answer is None for answer in judged.values()):
             return None
         return replace(self.impact or ImpactNoted(incident=self.gravest_impact.incident), **judged)
 
@@ -501,6 +518,34 @@ class Incident:
         if self.classified_at:
             return self.category
         return self.stated.category if self.stated else None
+
+    @property
+    def stated_severity(self) -> Severity | None:
+        """How grave it is as a person decided, or else reported; None while only the rules say."""
+        if self.classified_at:
+            return self.severity
+        return self.stated.severity if self.stated else None
+
+    @property
+    def disputed(self) -> tuple[str, ...]:
+        """What of the harm an incident that was merged into this one says yes to, and this one does not: the
+        yes counts until a person answers here."""
+        return tuple(
+            name
+            for name in FLAGS
+            if getattr(self.gravest_impact, name, None) and not getattr(self.impact, name, None)
+        )
+
+    @property
+    def disputed_said(self) -> str:
+        """The same as a sentence; empty where nothing is disputed."""
+        if not self.disputed:
+            return ""
+        words = ", ".join(FLAGS[name] for name in self.disputed)
+        return (
+            f"People said yes of what was merged into {self.id}: {words}. It counts here until somebody "
+            "answers it in an assessment of this incident"
+        )
 
     @property
     def own_alerts(self) -> tuple[AlertFacts, ...]:
@@ -1030,6 +1075,9 @@ class Incident:
         merged = Merged(incident=self.id, into=other.id, reason=reason.strip())
         return [*self._end(merged, f"merged into {other.id}", now), merged]
 
+    def _names_another_version(self, other: Incident) -> bool:
+        return bool(self.model_version and other.model_version and self.model_version != other.model_version)
+
     def absorb(self, other: Incident, reason: str) -> list[IncidentFact]:
         """Another incident is the same as this one: its alerts and its beginning count here, and its system
         where none was named.
@@ -1038,7 +1086,7 @@ class Incident:
         as graver is then reported here.
         """
         counts = self.classified_at is None or other.classified_at is not None
-        stated = other.stated.severity if other.stated and not counts else None
+        stated = None if counts or other.stated is None else other.stated.severity
         graver = stated if gravest(stated, self.severity) is not self.severity else None
         absorbed = Absorbed(
             incident=self.id,
@@ -1051,12 +1099,34 @@ class Incident:
             reason=reason.strip(),
             alert_systems=dict(other.alert_systems),
             impact=other.gravest_impact,
+            began_said=other.began_said,
+            said_severity=other.stated_severity,
+            said_category=other.stated_category,
+            model_version=other.model_version if self._names_another_version(other) else "",
         )
         return [
             *self._named_by(other.system, other.model_version, f"as {other.id}, merged into it"),
             absorbed,
             *self.state_classification(graver, None),
         ]
+
+
+def _and_before(stated: ClassificationStated, before: ClassificationStated | None) -> ClassificationStated:
+    """What was stated, and before that of what it leaves open."""
+    if before is None:
+        return stated
+    severity = gravest(stated.severity, before.severity)
+    return replace(stated, severity=severity, category=stated.category or before.category)
+
+
+def _stated_by_both(here: ClassificationStated | None, merged: Absorbed) -> ClassificationStated | None:
+    """What people stated of two that are one: the graver severity, and the category as it is said here."""
+    if merged.said_severity is None and merged.said_category is None:
+        return here
+    there = ClassificationStated(
+        incident=merged.incident, severity=merged.said_severity, category=merged.said_category
+    )
+    return there if here is None else _and_before(here, there)
 
 
 def _started(fact: ClockStarted, at: datetime, before: ClockState | None) -> ClockState:
@@ -1081,8 +1151,15 @@ def _graver_of(here: ImpactNoted | None, merged: ImpactNoted | None) -> ImpactNo
     """The graver of what two that are one know: at least that many are touched."""
     if here is None or merged is None:
         return here or merged
-    flags = {name: getattr(here, name) or getattr(merged, name) for name in FLAGS}
+    flags: dict[str, Any] = {
+        name: _graver_answer(getattr(here, name), getattr(merged, name)) for name in FLAGS
+    }
     return replace(here.or_graver(merged), **flags)
+
+
+def _graver_answer(*answers: bool | None) -> bool | None:
+    """Yes where one says so, else no where one says so; None: nobody answers."""
+    return max((one for one in answers if one is not None), default=None)
 
 
 def _with(known: tuple[AlertFacts, ...], newer: tuple[AlertFacts, ...]) -> tuple[AlertFacts, ...]:

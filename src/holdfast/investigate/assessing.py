@@ -84,7 +84,7 @@ def count(
     except CannotCount as problem:
         raise NotAllowed(f"the log of {state.system} cannot be counted: {problem}") from problem
 
-    def decide(impact: Impact) -> list[ImpactFact]:
+    def decide(impact: Impact, _: tuple[str, ...]) -> list[ImpactFact]:
         if impact.system != state.system:
             raise NotAllowed(f"{incident} was said to be about another system meanwhile; count again")
         until_now, part = end is None and last == at, is_part(state, asked, at)
@@ -129,27 +129,36 @@ def assess(
 
     Raises NotAllowed, NoSuchIncident.
     """
-    _step(ledger, incident, lambda impact: impact.assess(incident, said, count), reassess, by, at)
+
+    def decide(impact: Impact, disputed: tuple[str, ...]) -> list[ImpactFact]:
+        return impact.assess(incident, said, count, disputed)
+
+    _step(ledger, incident, decide, reassess, by, at, answered=said.answered)
     return impact_of(ledger, incident)
 
 
 def _step(
     ledger: Ledger,
     incident: str,
-    decide: Callable[[Impact], list[ImpactFact]],
+    decide: Callable[[Impact, tuple[str, ...]], list[ImpactFact]],
     reassess: Reassess,
     by: Actor,
     at: datetime,
+    answered: Callable[[tuple[str, ...]], tuple[str, ...]] = lambda disputed: (),
 ) -> None:
+    """`answered` says which answers on the harm, disputed by a merged incident, somebody gives."""
+
     def drafts(loaded: Loaded, told: Folded[tuple[Recorded, ...]]) -> Sequence[Draft]:
         impact = of_system(told.state, loaded.state.system)
-        facts = decide(impact)
+        disputed = loaded.state.disputed
+        facts = decide(impact, disputed)
         if not facts:
             return []
         impact = fold(impact, ((fact, at, by) for fact in facts))
         # Who counts a part says nothing of the whole: what is known is not taken back for it.
         part = any(isinstance(fact, ImpactCounted) and fact.part for fact in facts)
-        noted = replace(impact.noted(incident), by_person=by.kind != "system" and not part)
+        known = impact.noted(incident, answered(disputed))
+        noted = replace(known, by_person=by.kind != "system" and not part)
         return [told.draft(facts), *reassess(loaded, noted, at)]
 
     beside(ledger, IMPACTS, incident, drafts, by=by, at=at)

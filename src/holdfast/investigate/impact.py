@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -30,6 +31,16 @@ from holdfast.problems import NotAllowed
 ImpactFact = ImpactCounted | ImpactAssessed
 
 
+ANSWERS = {
+    "outage": ("users", "outage"),
+    "sensitive_data": ("data", "sensitive"),
+    "breach": ("data", "breach"),
+    "regulatory": ("compliance", "violated"),
+    "external_notice": ("compliance", "must_notify"),
+}
+"""Where an assessment answers what the rules read of the harm: dimension and field."""
+
+
 @dataclass(frozen=True, slots=True)
 class Assessment:
     """What people judge; what the log can tell is counted instead (R-IMP-01)."""
@@ -39,6 +50,18 @@ class Assessment:
     compliance: ComplianceImpact = field(default_factory=ComplianceImpact)
     reputation: ReputationImpact = field(default_factory=ReputationImpact)
     finance: FinanceImpact = field(default_factory=FinanceImpact)
+
+    def answered(self, of: Collection[str]) -> tuple[str, ...]:
+        """Which of these it answers, with yes or no."""
+        at = ((name, *ANSWERS[name]) for name in of)
+        return tuple(name for name, part, key in at if getattr(getattr(self, part), key) is not None)
+
+    def leaving_open(self, of: Collection[str]) -> Assessment:
+        """The same without an answer to these."""
+        found = self
+        for part, key in (ANSWERS[name] for name in of):
+            found = replace(found, **{part: replace(getattr(found, part), **{key: None})})
+        return found
 
 
 class Ruling(StrEnum):
@@ -227,18 +250,20 @@ class Impact:
             return "is of a part"
         return "came later" if count.number > (self.chosen or 0) else "is of the whole"
 
-    def assessment(self) -> Assessment:
+    def assessment(self, disputed: Collection[str] = ()) -> Assessment:
         """What the newest version judged: what a form starts from.
 
-        A stated number that a later count of a person overruled is not stated again by itself.
+        A stated number that a later count of a person overruled is not stated again by itself, and so is no
+        answer that an incident which was merged into this one contradicts: a person gives it anew.
         """
         newest = self.newest
         if newest is None:
             return Assessment()
         users = newest.users if self.ruling is Ruling.STATED else replace(newest.users, stated=None)
-        return Assessment(users, newest.data, newest.compliance, newest.reputation, newest.finance)
+        said = Assessment(users, newest.data, newest.compliance, newest.reputation, newest.finance)
+        return said.leaving_open(disputed)
 
-    def noted(self, incident: str) -> ImpactNoted:
+    def noted(self, incident: str, decides: tuple[str, ...] = ()) -> ImpactNoted:
         """What the rules of classification and escalation may read of all this."""
         counted = self.count.counted if self.count else None
         newest = self.newest
@@ -257,6 +282,7 @@ class Impact:
             sensitive_data=newest.data.sensitive if newest else None,
             regulatory=newest.compliance.violated if newest else None,
             external_notice=newest.compliance.must_notify if newest else None,
+            decides=decides,
         )
 
     # Deciding ----------------------------------------------------------------------------------
@@ -295,11 +321,13 @@ class Impact:
         takes_over = by.kind != "system" and not part and (not self.by_person or overrules)
         return [] if said_before and not takes_over else [now]
 
-    def assess(self, incident: str, said: Assessment, count: int | None = None) -> list[ImpactFact]:
+    def assess(
+        self, incident: str, said: Assessment, count: int | None = None, disputed: Collection[str] = ()
+    ) -> list[ImpactFact]:
         """The next version, resting on a count (the one that rules unless named).
 
         A number of people that it states stands beside what is counted, and rules. Nothing when it says what
-        the version before said. Raises NotAllowed.
+        the version before said, unless it answers what is disputed. Raises NotAllowed.
         """
         counted = self._count(incident, count)
         picked = counted is not None and counted.number != self.chosen
@@ -323,7 +351,8 @@ class Impact:
         )
         at_least = self.from_below(counted, named=picked)
         now = replace(now, **_assessed_people(said, counted, at_least=at_least))
-        if self.newest and replace(self.newest, number=now.number, picked=now.picked) == now:
+        same = self.newest and replace(self.newest, number=now.number, picked=now.picked) == now
+        if same and not said.answered(disputed):
             return []
         return [now]
 

@@ -270,6 +270,8 @@ class ImpactShown(Shown):
     """More may be affected than the rules of the count can tell."""
     source: tuple[str, ...]
     """Whose word rules, and what stands beside it."""
+    disputed: str
+    """What of the harm a merged incident says yes to, and nobody has answered here since; mostly empty."""
     count: CountedShown | None
     """The count that rules."""
     assessment: AssessedShown | None
@@ -278,7 +280,8 @@ class ImpactShown(Shown):
     versions: tuple[AssessedShown, ...]
 
 
-def shown_impact(incident: str, state: impact.Impact) -> ImpactShown:
+def shown_impact(incident: str, state: impact.Impact, disputed: str = "") -> ImpactShown:
+    """`disputed`: as the incident itself says."""
     counts = tuple(_counted(state, kept) for kept in state.counts)
     versions = tuple(_assessed(kept) for kept in state.versions)
     return ImpactShown(
@@ -286,6 +289,7 @@ def shown_impact(incident: str, state: impact.Impact) -> ImpactShown:
         people=state.people,
         at_least=state.is_at_least,
         source=tuple(state.said()),
+        disputed=disputed,
         count=next((one for one in counts if one.number == state.chosen), None),
         assessment=versions[-1] if versions else None,
         counts=counts,

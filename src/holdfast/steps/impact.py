@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from holdfast.incident.loading import load
 from holdfast.investigate import assessing
 from holdfast.investigate.counting import Counted
 from holdfast.investigate.impact import Impact
@@ -12,7 +13,8 @@ from holdfast.steps.step import Call, step
 
 
 def _shown(call: Call, incident: str, _: object) -> shapes.ImpactShown:
-    return shapes.shown_impact(incident, assessing.impact_of(call.ledger, incident))
+    state = load(call.ledger, incident).state
+    return shapes.shown_impact(incident, assessing.impact_of(call.ledger, incident), state.disputed_said)
 
 
 @step("impact", "POST /incidents/{incident}/impact/counts", may=Permission.RESPOND, shows=_shown)

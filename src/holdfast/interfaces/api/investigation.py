@@ -15,8 +15,8 @@ router = APIRouter(prefix="/incidents/{incident}", tags=["impact and cause"])
 
 @router.get("/impact", summary="What is counted and judged of the impact")
 def impact(app: App, who: Reads, incident: IncidentId) -> shapes.ImpactShown:
-    load(app.ledger, incident)
-    return shapes.shown_impact(incident, assessing.impact_of(app.ledger, incident))
+    state = load(app.ledger, incident).state
+    return shapes.shown_impact(incident, assessing.impact_of(app.ledger, incident), state.disputed_said)
 
 
 @router.get("/cause", summary="The root-cause analysis and its versions")

@@ -29,9 +29,10 @@ def show(
     as_yaml: Annotated[bool, typer.Option("--yaml", help="As the file that `impact assess` reads.")] = False,
 ) -> None:
     """Show what is counted and judged."""
-    load(session.application.ledger, incident)
+    state = load(session.application.ledger, incident).state
     if as_yaml:
-        print(_yaml(assessing.impact_of(session.application.ledger, incident).assessment()), end="")
+        known = assessing.impact_of(session.application.ledger, incident)
+        print(_yaml(known.assessment(state.disputed)), end="")
         return
     _answer(session, incident)
 
@@ -44,7 +45,12 @@ def _yaml(known: object) -> str:
 
 def _answer(session: Session, incident: str) -> None:
     ledger = session.application.ledger
-    session.answer(lambda: shapes.shown_impact(incident, assessing.impact_of(ledger, incident)), _words)
+    session.answer(
+        lambda: shapes.shown_impact(
+            incident, assessing.impact_of(ledger, incident), load(ledger, incident).state.disputed_said
+        ),
+        _words,
+    )
 
 
 def _counted(made: shapes.ImpactShown, counted: shapes.CountedShown) -> Iterable[tuple[str, object]]:
@@ -85,6 +91,8 @@ def _tally(
 
 def _words(made: shapes.ImpactShown) -> Iterable[RenderableType]:
     counted = made.count
+    if made.disputed:
+        yield f"{made.disputed}."
     if counted is None:
         if made.people is not None:
             yield facts(
