@@ -2,7 +2,7 @@
 
 Anybody may ask `/healthz`, so all that it says is words of the program, numbers and times: a reason that was
 written for people names them, their systems and their machines, whatever is taken out of it
-([why](../../../docs/adr/0031-whoever-has-not-signed-in-reads-words-of-the-program.md)).
+([why](../../../docs/adr/0033-whoever-has-not-signed-in-reads-words-of-the-program.md)).
 """
 
 from __future__ import annotations
