@@ -19,7 +19,8 @@ from holdfast.ledger.facts import declared
 from holdfast.metrics import METRICS
 from holdfast.people import IncidentRole
 from holdfast.prepare.documents import parse_document, understand
-from holdfast.prepare.playbook import Criterion
+from holdfast.prepare.playbook import Criterion, Message
+from holdfast.prepare.roster import Person
 from holdfast.prepare.rules import VARIABLES, standard_rules
 from holdfast.prepare.systems import (
     Containment,
@@ -142,6 +143,8 @@ EXAMPLES = {
     "reference": Reference,
     "maturity": Maturity,
     "criteria": Criterion,
+    "messages": Message,
+    "people": Person,
 }
 
 
