@@ -31,7 +31,7 @@ from holdfast.ledger.timers import Timers
 from holdfast.people import SYSTEM as SYSTEM_ACTOR
 from holdfast.prepare import versions
 from holdfast.prepare.records import Preparation
-from holdfast.prepare.systems import System
+from holdfast.prepare.systems import Monitor, System
 from support.company import INES, put_in_force
 from support.live import serving
 
@@ -51,7 +51,12 @@ class StagedWatch:
         return self.says
 
     def windows(
-        self, system: str, monitors: Sequence[str], since: datetime, at: datetime
+        self,
+        system: str,
+        monitors: Sequence[str],
+        since: datetime,
+        at: datetime,
+        rules: Sequence[Monitor],
     ) -> Sequence[SeenWindow]:
         return [window for window in self.measured if window.monitor in monitors]
 

@@ -51,6 +51,7 @@ from holdfast.people import IncidentRole
 from holdfast.prepare.promises import Limits
 from holdfast.prepare.terms import Authority, Category, Severity
 from holdfast.problems import NotAllowed
+from holdfast.wording import utc
 from support.company import AISHA, HELEN, INES, MAYA, PRIYA, SAMUEL, TOMAS, WORKER
 
 MINUTE = timedelta(minutes=1)
@@ -595,8 +596,9 @@ class TestEffect:
         number = switch(steps, incident, BROKERS, now)
         seen = steps.observe_effect(number, by=MAYA, at=now + 10 * MINUTE)
         assert seen.effect is Effect.UNKNOWN
+        since = utc(containment(ledger, number).effective_from)
         assert seen.sentence == (
-            "nothing is logged here; no monitor has measured a row since either; "
+            f"nothing is logged here; no monitor has measured a window that began after {since}; "
             "no request of the application to the switch is known"
         )
         assert incident_state(ledger, incident).contained_at is None

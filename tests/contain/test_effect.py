@@ -6,21 +6,36 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from holdfast.contain.effect import CannotCount, judge
+from holdfast.contain.effect import CannotCount, Known, judge
 from holdfast.contain.events import Effect, SeenWindow, Traffic
 
 SINCE = datetime(2026, 11, 23, 10, 45, tzinfo=UTC)
 NO_LOG = CannotCount("Loans has no prediction log, so nothing can be counted")
 
 
-def traffic(answered: int = 0, others: int = 120, expected: float = 42.0, hours: float = 2) -> Traffic:
+def traffic(
+    answered: int = 0,
+    others: int = 120,
+    expected: float = 42.0,
+    hours: float = 2,
+    reaches: datetime | None = None,
+) -> Traffic:
     until = SINCE + timedelta(hours=hours)
-    return Traffic(since=SINCE, until=until, answered=answered, settling=3, others=others, expected=expected)
+    return Traffic(SINCE, until, answered, 3, others, expected, reaches)
 
 
-def window(alarm: bool, day: int = 24) -> SeenWindow:
+def window(
+    alarm: bool, day: int = 24, in_bounds: bool | None = None, monitor: str = "accuracy"
+) -> SeenWindow:
     start = datetime(2026, 11, day, tzinfo=UTC)
-    return SeenWindow("accuracy", start, start + timedelta(days=1), 0.86, 400, alarm)
+    good = not alarm if in_bounds is None else in_bounds
+    return SeenWindow(monitor, start, start + timedelta(days=1), 0.86, 400, alarm, good)
+
+
+def known(
+    requests: int = 0, targeted: bool = True, switched: bool = True, monitors: tuple[str, ...] = ("accuracy",)
+) -> Known:
+    return Known(SINCE, targeted, switched, requests, monitors)
 
 
 @pytest.mark.parametrize(
@@ -38,8 +53,14 @@ def window(alarm: bool, day: int = 24) -> SeenWindow:
         (traffic(answered=12), [window(False)], Effect.CONTINUING, "does not obey the switch; accuracy: 1"),
         (traffic(), [window(True), window(False, 25)], Effect.CONTINUING, "2 windows since, 1 in bounds"),
         (NO_LOG, [window(True)], Effect.CONTINUING, "has no prediction log"),
-        (NO_LOG, [window(False)], Effect.STOPPED, "has no prediction log"),
-        (NO_LOG, [], Effect.UNKNOWN, "no monitor has measured a row since either"),
+        (NO_LOG, [window(False)], Effect.UNKNOWN, "nobody is known to have asked the switch"),
+        (NO_LOG, [], Effect.UNKNOWN, "no monitor has measured a window that began after 23 Nov 2026, 10:45"),
+        (
+            traffic(),
+            [window(False, in_bounds=False)],
+            Effect.STOPPED,
+            "accuracy: 1 window since, 0 in bounds",
+        ),
         (traffic(hours=0), [], Effect.UNKNOWN, "too early: nothing can be told before 23 Nov 2026, 10:45"),
         (traffic(expected=2.9), [], Effect.UNKNOWN, "but only about 3 were to be expected"),
         (traffic(expected=0.2), [], Effect.UNKNOWN, "but only fewer than one were to be expected"),
@@ -50,16 +71,55 @@ def window(alarm: bool, day: int = 24) -> SeenWindow:
 def test_the_verdict(
     seen: Traffic | CannotCount, windows: list[SeenWindow], effect: Effect, sentence: str
 ) -> None:
-    verdict = judge(seen, windows, 0, targeted=True)
+    verdict = judge(seen, windows, known())
     assert verdict.effect is effect
     assert sentence in verdict.sentence
     assert verdict.sentence.endswith("no request of the application to the switch is known")
 
 
-def test_while_a_model_is_off_no_others_are_to_be_expected_but_a_sign_that_anybody_asks() -> None:
-    """A log that nobody writes looks like a model that answers nobody."""
-    asked = judge(traffic(others=0), [], 41, targeted=False)
-    assert asked.effect is Effect.STOPPED
-    assert asked.sentence.endswith("the switch answered at least 41 requests of the application")
-    silent = judge(traffic(others=0), [], 0, targeted=False)
-    assert (silent.effect, "or it is not being written" in silent.sentence) == (Effect.UNKNOWN, True)
+DOUBTFUL = window(False, 25, in_bounds=False)
+
+
+@pytest.mark.parametrize(
+    ("windows", "monitors", "requests", "effect", "sentence"),
+    [
+        ([window(False)], ("accuracy",), 4, Effect.STOPPED, "accuracy: 1 window since, 1 in bounds"),
+        ([DOUBTFUL], ("accuracy",), 4, Effect.UNKNOWN, "no alarm since, but not clearly in bounds"),
+        ([window(False), DOUBTFUL], ("accuracy",), 4, Effect.UNKNOWN, "2 windows since, 1 in bounds"),
+        ([DOUBTFUL, window(False, 26)], ("accuracy",), 4, Effect.STOPPED, "2 windows since, 1 in bounds"),
+        ([window(False)], ("accuracy", "recall"), 4, Effect.UNKNOWN, "recall measured no window that began"),
+        (
+            [window(False), window(False, in_bounds=False, monitor="recall")],
+            ("accuracy", "recall"),
+            4,
+            Effect.UNKNOWN,
+            "recall: no alarm since",
+        ),
+        ([window(False)], ("accuracy",), 0, Effect.UNKNOWN, "nobody is known to have asked the switch"),
+    ],
+    ids=["clear", "doubtful", "doubtful last", "clear last", "one is silent", "one is doubtful", "not asked"],
+)
+def test_where_the_log_cannot_be_counted_only_windows_in_bounds_and_an_application_that_asks_show_it(
+    windows: list[SeenWindow], monitors: tuple[str, ...], requests: int, effect: Effect, sentence: str
+) -> None:
+    """R-CON-09: that nothing alarms is no sign that the harm stopped."""
+    verdict = judge(NO_LOG, windows, known(requests, monitors=monitors))
+    assert (verdict.effect, sentence in verdict.sentence) == (effect, True), verdict.sentence
+
+
+def test_silence_that_no_switch_is_known_to_have_brought_about_is_not_containment() -> None:
+    verdict = judge(traffic(), [], known(switched=False))
+    assert verdict.effect is Effect.UNKNOWN
+    assert "the switch is not known to be answered by" in verdict.sentence
+
+
+def test_while_a_model_is_off_only_a_log_that_goes_on_shows_that_nothing_was_answered() -> None:
+    """A log that nobody writes looks like a model that answers nobody, whoever asks the switch."""
+    for requests in (0, 1, 41):
+        silent = judge(traffic(others=0), [], known(requests, targeted=False))
+        assert (silent.effect, "or it is not being written" in silent.sentence) == (Effect.UNKNOWN, True)
+        stopped = judge(traffic(others=0, reaches=SINCE), [], known(requests, targeted=False))
+        assert stopped.effect is Effect.UNKNOWN
+    written = judge(traffic(others=0, reaches=SINCE + timedelta(hours=2)), [], known(41, targeted=False))
+    assert written.effect is Effect.STOPPED
+    assert written.sentence.endswith("the switch answered at least 41 requests of the application")

@@ -15,8 +15,9 @@ from holdfast.contain.containment import Containment, Deed
 from holdfast.contain.effect import CannotCount
 from holdfast.contain.watching import LogWatch
 from holdfast.detect.engines.duckdb import DuckDB
-from holdfast.detect.measurement import Measurement, WindowStatus
-from holdfast.prepare.systems import Columns, Labels, Model, PredictionLog, System
+from holdfast.detect.measurement import Measurement, Transition, WindowStatus
+from holdfast.prepare.systems import Columns, Labels, Model, Monitor, PredictionLog, System
+from holdfast.prepare.terms import COVERAGE
 
 APPLIED = datetime(2026, 11, 23, 10, 42, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -79,7 +80,7 @@ class TestTraffic:
         found = watch(tmp_path).traffic(BROKERS, system(log()), APPLIED + 6 * HOUR)
         assert (found.since, found.until) == (APPLIED + BROKERS.expected, APPLIED + 6 * HOUR)
         assert (found.answered, found.settling, found.others) == (2, 1, 5)
-        assert found.expected == pytest.approx(48 * (6 - 1 / 30) / 24)
+        assert found.expected == pytest.approx(48 * (5 - 1 / 30) / 24), "up to the newest row of the log"
 
     def test_rows_that_people_decided_are_no_answers_of_the_model(self, tmp_path: Path) -> None:
         before = steady("broker", APPLIED - 24 * HOUR, APPLIED, HOUR)
@@ -110,6 +111,24 @@ class TestTraffic:
         assert found.until == APPLIED + HOUR
         early = watch(tmp_path).traffic(BROKERS, system(late), APPLIED + HOUR)
         assert (early.until, early.answered, early.expected) == (early.since, 0, 0.0)
+
+    def test_a_log_that_ends_lets_one_expect_no_more_than_up_to_its_end(self, tmp_path: Path) -> None:
+        """Whoever answers after the log ended is not in it."""
+        brokers = steady("broker", APPLIED - 24 * HOUR, APPLIED, HOUR)
+        write(tmp_path, [*brokers, (APPLIED + HOUR, "branch", 1)])
+        found = watch(tmp_path).traffic(BROKERS, system(log()), APPLIED + 20 * HOUR)
+        assert (found.reaches, found.others) == (APPLIED + HOUR, 1)
+        assert found.expected == pytest.approx(24 * (1 - 1 / 30) / 24)
+
+    def test_rows_without_a_prediction_show_that_the_log_goes_on(self, tmp_path: Path) -> None:
+        before = steady("branch", APPLIED - 24 * HOUR, APPLIED, HOUR)
+        write(tmp_path, before)
+        off = replace(BROKERS, segment={})
+        dead = watch(tmp_path).traffic(off, system(log()), APPLIED + 6 * HOUR)
+        assert (dead.answered, dead.reaches, dead.expected) == (0, dead.since, 0.0)
+        write(tmp_path, [*before, (APPLIED + 6 * HOUR, "branch", None)])
+        alive = watch(tmp_path).traffic(off, system(log()), APPLIED + 6 * HOUR)
+        assert (alive.answered, alive.reaches) == (0, APPLIED + 6 * HOUR)
 
     def test_labels_that_are_not_there_do_not_stand_in_the_way(self, tmp_path: Path) -> None:
         write(tmp_path, steady("branch", APPLIED - 24 * HOUR, APPLIED + 3 * HOUR, HOUR))
@@ -155,7 +174,7 @@ def measured(
 class TestWindows:
     def see(self, folder: Path, *rows: Measurement) -> list[tuple[float, bool]]:
         at = APPLIED + 40 * HOUR
-        found = watch(folder, rows).windows("loans", ["accuracy"], APPLIED, at)
+        found = watch(folder, rows).windows("loans", ["accuracy"], APPLIED, at, [])
         return [((window.window_start - APPLIED) / HOUR, window.alarm) for window in found]
 
     def test_only_windows_that_begin_after_the_effect_count(self, tmp_path: Path) -> None:
@@ -187,3 +206,55 @@ class TestWindows:
 
     def test_other_monitors_do_not(self, tmp_path: Path) -> None:
         assert self.see(tmp_path, replace(measured(1), monitor="recall")) == []
+
+
+def rule(**more: Any) -> Monitor:
+    said = {"id": "accuracy", "name": "Accuracy", "metric": "accuracy", "window": "1h", "reason": "Because."}
+    return Monitor.model_validate({**said, "tells": ["technical_lead"], "limit": {"below": 0.5}, **more})
+
+
+class TestInBounds:
+    """R-CON-09: of a window it is said only where its whole interval is."""
+
+    def see(self, folder: Path, *rows: Measurement, of: Monitor | None = None) -> list[bool]:
+        rules = [of or rule()]
+        found = watch(folder, rows).windows("loans", ["accuracy"], APPLIED, APPLIED + 40 * HOUR, rules)
+        return [window.in_bounds for window in found]
+
+    @pytest.mark.parametrize(
+        ("value", "lower", "upper", "clear"),
+        [
+            (0.25, 0.05, 0.7, False),
+            (0.55, 0.45, 0.65, False),
+            (0.8, 0.5, 0.9, True),
+            (0.8, None, None, False),
+            (None, None, None, False),
+        ],
+        ids=["beyond the limit, not certainly", "within, not certainly", "within", "no interval", "no value"],
+    )
+    def test_the_whole_interval_counts(
+        self, tmp_path: Path, value: float | None, lower: float | None, upper: float | None, clear: bool
+    ) -> None:
+        seen = replace(measured(1), value=value, lower=lower, upper=upper)
+        assert self.see(tmp_path, seen) == [clear]
+
+    def test_a_group_beyond_the_limit_is_not_hidden_by_everybody(self, tmp_path: Path) -> None:
+        good = replace(measured(1), lower=0.7, upper=0.9)
+        bad = replace(measured(1, group={"age": "18 to 25"}), value=0.3, lower=0.1, upper=0.6)
+        assert self.see(tmp_path, good, bad) == [False]
+        assert self.see(tmp_path, good, replace(bad, n=4)) == [True], "too small to judge"
+
+    def test_what_a_monitor_without_a_limit_says_counts_where_it_was_judged_to_be_back(
+        self, tmp_path: Path
+    ) -> None:
+        relative = rule(limit=None, relative={"down": 0.2, "against": "previous"})
+        good = replace(measured(1), lower=0.7, upper=0.9)
+        assert self.see(tmp_path, good, of=relative) == [False]
+        assert self.see(tmp_path, replace(good, transition=Transition.RECOVERS), of=relative) == [True]
+
+    def test_a_monitor_that_is_no_longer_in_the_file_and_the_coverage_of_groups_say_nothing(
+        self, tmp_path: Path
+    ) -> None:
+        good = replace(measured(1), lower=0.7, upper=0.9)
+        assert self.see(tmp_path, good, of=rule(id="other")) == [False]
+        assert self.see(tmp_path, replace(good, quantity=COVERAGE)) == []

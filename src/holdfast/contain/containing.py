@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from holdfast.contain import hearing, offering, reading
 from holdfast.contain.containment import Containment, Stage, propose
-from holdfast.contain.effect import CannotCount, Verdict, Watch, judge
+from holdfast.contain.effect import CannotCount, Known, Verdict, Watch, judge
 from holdfast.contain.events import (
     Check,
     ContainmentFact,
@@ -375,10 +375,21 @@ class Containing:
 
     def _observed(self, view: _View, at: datetime) -> _Decided:
         state, incident = view.state, view.incident.state
-        traffic, windows = self._seen(view, at)
         known = self._requests(state)
         requests = known.requests if known else 0
-        verdict = judge(traffic, windows, requests, targeted=bool(state.segment))
+        monitors = _watched(view)
+        traffic, windows = self._seen(view, monitors, at)
+        verdict = judge(
+            traffic,
+            windows,
+            Known(
+                since=state.effective_from,
+                targeted=bool(state.segment),
+                switched=bool(state.switched_at or requests),
+                requests=requests,
+                monitors=monitors,
+            ),
+        )
         counted = traffic if isinstance(traffic, Traffic) else None
         due = _next_look(state, verdict, at)
         own = state.observed(verdict.effect, verdict.sentence, counted, windows, requests, due)
@@ -387,16 +398,15 @@ class Containing:
         resting_on = [other.draft([]) for other in others]
         return _Decided([*self._late(state, known), *own], after, resting_on)
 
-    def _seen(self, view: _View, at: datetime) -> tuple[Traffic | CannotCount, Sequence[SeenWindow]]:
-        state, incident = view.state, view.incident.state
+    def _seen(
+        self, view: _View, monitors: Sequence[str], at: datetime
+    ) -> tuple[Traffic | CannotCount, Sequence[SeenWindow]]:
+        state, system = view.state, view.ground.system
         since = state.effective_from
         if since is None:
             return CannotCount(f"{state.id} is not applied"), ()
-        monitors = [alert.monitor for alert in incident.alerts_of(state.system)]
-        if state.watch:
-            monitors.append(state.watch)
-        windows = self.watch.windows(state.system, tuple(dict.fromkeys(monitors)), since, at)
-        system = view.ground.system
+        rules = system.monitors if system else ()
+        windows = self.watch.windows(state.system, monitors, since, at, rules)
         if system is None:
             return CannotCount(f"{state.system} is not in the inventory any more"), windows
         try:
@@ -563,6 +573,13 @@ class Containing:
         zone = communication.zone_of(view.ground.roster, person, view.ground.zone)
         subject = f"{state.id} is not contained: {state.title}"
         return outbox.queue("email", person, subject, text, state.id, zone=zone)
+
+
+def _watched(view: _View) -> tuple[str, ...]:
+    """The monitors that alarmed, and the one that the action names to be watched."""
+    state = view.state
+    named = [alert.monitor for alert in view.incident.state.alerts_of(state.system)]
+    return tuple(dict.fromkeys([*named, *([state.watch] if state.watch else [])]))
 
 
 def _after_probe(view: _View, purpose: Purpose, found: Sequence[Check]) -> list[IncidentFact]:

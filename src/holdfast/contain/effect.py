@@ -2,7 +2,9 @@
 
 The verdict is pure and cautious. Silence proves something only where speech was to be expected: with no
 answer where `e` were expected, a Poisson count of 0 has the probability exp(−e), which is below 5% from
-e = 3 on (the "rule of three"). Anything less is *unknown*, and so is a log that says nothing at all.
+e = 3 on (the "rule of three"). Anything less is *unknown*, and so is a log that says nothing at all. Where
+the log cannot be counted, monitors can still show it: with their whole intervals in bounds, and with
+requests of the application that the switch answered. That nothing alarms shows nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import Protocol
 
 from holdfast.contain.containment import Containment
 from holdfast.contain.events import Effect, SeenWindow, Traffic
-from holdfast.prepare.systems import System
+from holdfast.prepare.systems import Monitor, System
 from holdfast.wording import utc
 
 ENOUGH = 3.0
@@ -33,10 +35,32 @@ class Watch(Protocol):
         ...
 
     def windows(
-        self, system: str, monitors: Sequence[str], since: datetime, at: datetime
+        self,
+        system: str,
+        monitors: Sequence[str],
+        since: datetime,
+        at: datetime,
+        rules: Sequence[Monitor],
     ) -> Sequence[SeenWindow]:
-        """What these monitors measured in windows that begin at or after `since`, as known at `at`."""
+        """What these monitors measured in windows that begin at or after `since`, as known at `at`. `rules`:
+        the system's monitors, which say what is in bounds."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a containment, beside what log and monitors say."""
+
+    since: datetime | None
+    """From here on nothing of the scope should be answered."""
+    targeted: bool
+    """Only a segment is contained, so others must still be answered by the model."""
+    switched: bool
+    """The switch was seen to be answered by: by a probe, or by a request of the application."""
+    requests: int
+    """How many requests of the application the switch is known to have answered."""
+    monitors: Sequence[str] = ()
+    """Those that alarmed, and the one that the action names to be watched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,48 +69,69 @@ class Verdict:
     sentence: str
 
 
-def judge(
-    traffic: Traffic | CannotCount, windows: Sequence[SeenWindow], requests: int, targeted: bool
-) -> Verdict:
-    """Whether the harm stopped. `requests`: how many of the application the switch is known to have
-    answered. `targeted`: only a segment is contained, so others must still be answered by the model; where
-    none are to be expected, requests to the switch are the sign that anybody asks at all.
+def judge(traffic: Traffic | CannotCount, windows: Sequence[SeenWindow], known: Known) -> Verdict:
+    """Whether the harm stopped.
 
     Continuing as soon as anything says so; stopped only on evidence; else unknown, with what is missing.
     """
-    alarms = [window for window in windows if window.alarm]
-    seen = _windows(windows) + _asked(requests)
+    seen = _windows(windows) + _asked(known.requests)
+    counted = isinstance(traffic, Traffic)
+    said = _counted(traffic) if isinstance(traffic, Traffic) else str(traffic)
     if isinstance(traffic, Traffic) and traffic.answered:
-        obeys = "not every request obeys" if requests else "the application does not obey"
+        obeys = "not every request obeys" if known.requests else "the application does not obey"
         return Verdict(Effect.CONTINUING, f"{_still(traffic)}: {obeys} the switch{seen}")
-    if alarms:
-        rows = _counted(traffic) if isinstance(traffic, Traffic) else str(traffic)
-        return Verdict(Effect.CONTINUING, f"{rows}{seen}")
-    if isinstance(traffic, CannotCount):
-        if any(window.n and not window.alarm for window in windows):
-            return Verdict(Effect.STOPPED, f"{traffic}{seen}")
-        return Verdict(Effect.UNKNOWN, f"{traffic}; no monitor has measured a row since either{seen}")
-    missing = _missing(traffic, requests, targeted)
+    if any(window.alarm for window in windows):
+        return Verdict(Effect.CONTINUING, f"{said}{seen}")
+    missing = _missing(traffic, known) if isinstance(traffic, Traffic) else _undecided(windows, known)
     if missing:
-        return Verdict(Effect.UNKNOWN, f"{missing}{seen}")
-    return Verdict(Effect.STOPPED, f"{_counted(traffic)}{seen}")
+        return Verdict(Effect.UNKNOWN, f"{missing if counted else f'{said}; {missing}'}{seen}")
+    return Verdict(Effect.STOPPED, f"{said}{seen}")
 
 
-def _missing(traffic: Traffic, requests: int, targeted: bool) -> str:
+def _missing(traffic: Traffic, known: Known) -> str:
     """Why no answer in the scope proves nothing yet; empty when it does."""
     if traffic.until <= traffic.since:
         return f"too early: nothing can be told before {utc(traffic.since)}"
+    if not traffic.others and not (traffic.reaches and traffic.reaches > traffic.since):
+        return (
+            f"the prediction log holds nothing at all since {utc(traffic.since)}: either nothing was "
+            "asked, or it is not being written" + ("" if known.targeted else _OFF)
+        )
     if traffic.expected < ENOUGH:
         return (
             f"the model answered no request of the contained scope since {utc(traffic.since)}, but only "
-            f"{_about(traffic.expected)} were to be expected, going by the day before"
+            f"{_about(traffic.expected)} were to be expected{_as_far(traffic)}, going by the day before"
         )
-    if not traffic.others and (targeted or not requests):
-        return (
-            f"the prediction log holds nothing at all since {utc(traffic.since)}: either nothing was "
-            "asked, or it is not being written"
-        )
+    if not known.switched:
+        return f"{_counted(traffic)}; but the switch is not known to be answered by, so it may be chance"
     return ""
+
+
+_OFF = " (while the model is off, requests that people decide show that it is: log them without a prediction)"
+
+
+def _undecided(windows: Sequence[SeenWindow], known: Known) -> str:
+    """Why the monitors alone do not show that the harm stopped; empty when they do."""
+    newest = {window.monitor: window for window in windows}  # windows come in the order of time
+    after = f" that began after {utc(known.since)}" if known.since else ""
+    silent = [name for name in known.monitors if name not in newest]
+    doubtful = [name for name, window in newest.items() if not window.in_bounds]
+    if not newest:
+        return f"no monitor has measured a window{after}"
+    if silent:
+        return f"{', '.join(silent)} measured no window{after}"
+    if doubtful:
+        return f"{', '.join(doubtful)}: no alarm since, but not clearly in bounds"
+    if not known.requests:
+        return "what the monitors show may have come by itself: nobody is known to have asked the switch"
+    return ""
+
+
+def _as_far(traffic: Traffic) -> str:
+    """Where the log ends before it should."""
+    if traffic.reaches is None or traffic.reaches >= traffic.until:
+        return ""
+    return f" up to its newest row, {utc(traffic.reaches)}"
 
 
 def _still(traffic: Traffic) -> str:
@@ -98,9 +143,10 @@ def _still(traffic: Traffic) -> str:
 
 def _counted(traffic: Traffic) -> str:
     others = f"; of other requests it answered {traffic.others:,}" if traffic.others else ""
+    expected = f"{_about(traffic.expected)} were to be expected{_as_far(traffic)}"
     return (
         f"the model answered 0 requests of the contained scope between {utc(traffic.since)} and "
-        f"{utc(traffic.until)}, where {_about(traffic.expected)} were to be expected{others}"
+        f"{utc(traffic.until)}, where {expected}{others}"
     )
 
 
@@ -109,7 +155,7 @@ def _windows(windows: Sequence[SeenWindow]) -> str:
     told = []
     for monitor in dict.fromkeys(window.monitor for window in windows):
         own = [window for window in windows if window.monitor == monitor]
-        inside = sum(not window.alarm for window in own)
+        inside = sum(window.in_bounds for window in own)
         told.append(f"; {monitor}: {len(own)} window{'s' * (len(own) != 1)} since, {inside} in bounds")
     return "".join(told)
 

@@ -63,6 +63,9 @@ class SeenWindow:
     value: float | None
     n: int
     alarm: bool
+    in_bounds: bool = False
+    """Whether it is known to lie in bounds: its whole interval, not only its value. Facts that do not say so
+    were recorded before anybody asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,11 @@ class Traffic:
     others: int
     """Rows outside the scope between `since` and `until`: the model is meant to answer these."""
     expected: float
-    """Rows of the scope that the day before applying would let one expect between `since` and `until`."""
+    """Rows of the scope that the day before applying would let one expect between `since` and where the log
+    ends."""
+    reaches: datetime | None = None
+    """The newest row of the log no later than `until`, of anybody and with or without a prediction: further
+    the log is not known to go. None: not looked at."""
 
 
 @fact("containment.proposed")

@@ -21,11 +21,11 @@ from holdfast.detect.cells import MISSING_GROUP, Cell
 from holdfast.detect.counting import Engines
 from holdfast.detect.engines import Engine
 from holdfast.detect.log import open_log
-from holdfast.detect.measurement import Measurement, WindowStatus
+from holdfast.detect.measurement import Measurement, Transition, WindowStatus
 from holdfast.detect.plan import Scan
 from holdfast.detect.tables import Kind, LogError, Table
 from holdfast.metrics.items import SELECTED, VOLUME
-from holdfast.prepare.systems import System
+from holdfast.prepare.systems import Limit, Monitor, System
 
 BEFORE = timedelta(days=1)
 """The stretch before applying that says how many requests of the scope to expect: a whole day, so that
@@ -58,24 +58,32 @@ class LogWatch:
             try:
                 # Labels and reference do not matter here, and must not stand in the way.
                 bare = source.model_copy(update={"labels": None, "reference": None})
-                table = open_log(bare, self.base, engine).table
+                log = open_log(bare, self.base, engine)
+                table = log.table
                 count = _Counter(engine, table, containment.segment)
                 before, _ = count.between(applied - BEFORE, applied)
                 settling, _ = count.between(applied, min(since, applied + containment.expected))
                 answered, others = count.between(since, until)
             except LogError as error:
                 raise CannotCount(f"the prediction log cannot be counted: {error}") from error
+        reaches = max(since, min(until, log.last))
         return Traffic(
             since=since,
             until=until,
             answered=answered,
             settling=settling,
             others=others,
-            expected=float(before) * ((until - since) / BEFORE),
+            expected=float(before) * ((reaches - since) / BEFORE),
+            reaches=reaches,
         )
 
     def windows(
-        self, system: str, monitors: Sequence[str], since: datetime, at: datetime
+        self,
+        system: str,
+        monitors: Sequence[str],
+        since: datetime,
+        at: datetime,
+        rules: Sequence[Monitor],
     ) -> Sequence[SeenWindow]:
         known = sorted(
             (
@@ -87,11 +95,11 @@ class LogWatch:
         )
         # A window is measured again as labels arrive: what was known last counts.
         newest = {(one.series, one.window_start): one for one in known}
-        found = [_seen(one) for one in newest.values() if _judged(one)]
+        found = [_seen(one, newest.values(), rules) for one in newest.values() if _judged(one)]
         return sorted(found, key=lambda window: (window.window_start, window.monitor))
 
 
-def _seen(one: Measurement) -> SeenWindow:
+def _seen(one: Measurement, known: Iterable[Measurement], rules: Sequence[Monitor]) -> SeenWindow:
     return SeenWindow(
         monitor=one.monitor,
         window_start=one.window_start,
@@ -99,12 +107,46 @@ def _seen(one: Measurement) -> SeenWindow:
         value=None if one.value is None else float(one.value),
         n=one.n,
         alarm=one.alarm,
+        in_bounds=_in_bounds(one, known, rules),
     )
+
+
+def _in_bounds(one: Measurement, known: Iterable[Measurement], rules: Sequence[Monitor]) -> bool:
+    """Whether a window is known to be in bounds: for everybody with its whole interval, and for no group
+    that is large enough to judge beyond the limit."""
+    rule = next((rule for rule in rules if _is_of(one, rule)), None)
+    if rule is None or one.alarm or one.value is None or one.n < max(1, rule.min_n or 1):
+        return False
+    if rule.limit is not None and not _within(one.lower, one.upper, rule.limit):
+        return False
+    if rule.limit is None or rule.relative or rule.e_detector:
+        return one.transition in (Transition.RECOVERS, Transition.CLOSES)  # what its other rules said
+    groups = (
+        group
+        for group in known
+        if group.group is not None and (group.monitor, group.window_start) == (one.monitor, one.window_start)
+    )
+    return not any(
+        group.quantity == one.quantity
+        and group.n >= rule.min_group
+        and not _within(group.value, group.value, rule.limit)
+        for group in groups
+    )
+
+
+def _is_of(one: Measurement, rule: Monitor) -> bool:
+    """A monitor of several columns is one for each, named `id.column`."""
+    return one.monitor == rule.id or (rule.columns is not None and one.monitor.startswith(f"{rule.id}."))
+
+
+def _within(lower: float | None, upper: float | None, limit: Limit) -> bool:
+    above = limit.below is None or (lower is not None and lower >= limit.below)
+    return above and (limit.above is None or (upper is not None and upper <= limit.above))
 
 
 def _judged(one: Measurement) -> bool:
     """What holds for everybody, and any alarm of a group; what is pending says nothing."""
-    return one.alarm or (one.group is None and one.status is WindowStatus.MEASURED)
+    return one.alarm or (one.group is None and not one.is_aside and one.status is WindowStatus.MEASURED)
 
 
 @dataclass(frozen=True, slots=True)

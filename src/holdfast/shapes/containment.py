@@ -69,6 +69,8 @@ class TrafficShown(Shown):
     settling: int
     others: int
     expected: float
+    reaches: datetime | None
+    """The newest row of the log, of anybody: further it is not known to go. Null where nobody looked."""
 
 
 class SeenWindowShown(Shown):
@@ -78,6 +80,8 @@ class SeenWindowShown(Shown):
     value: float | None
     n: int
     alarm: bool
+    in_bounds: bool
+    """Known to lie in bounds, with its whole interval."""
 
 
 class EffectShown(Shown):
