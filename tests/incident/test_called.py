@@ -8,7 +8,6 @@ import pytest
 
 from holdfast.incident import roles
 from holdfast.incident.events import (
-    ClassificationStated,
     Escalated,
     ImpactNoted,
     Resolved,
@@ -243,8 +242,6 @@ class TestAGraverReport:
         before = ledger.size()
         closing.merge(desk, other, medium, "one cause", by=MAYA, at=now + HOUR)
         state = load(ledger, medium).state
-        assert state.severity is MEDIUM
-        stated = of(ledger, ClassificationStated)[-1]
-        assert isinstance(stated, ClassificationStated)
-        assert (stated.incident, stated.severity, stated.keeps) == (medium, CRITICAL, MEDIUM)
+        assert (state.severity, state.classified_at) == (CRITICAL, None)
+        assert state.stated_severity is CRITICAL
         assert "maya.okafor" in told(ledger, "proposal", before)

@@ -13,17 +13,25 @@ import pytest
 from holdfast.incident.events import (
     FLAGS,
     Absorbed,
+    Acknowledged,
     BeginningStated,
     ClassificationProposed,
     ClassificationStated,
     Classified,
+    ClockBreached,
+    ClockMet,
+    ClockMoved,
+    ClockStarted,
+    ContainmentDecided,
     ImpactNoted,
     IncidentFact,
     IncidentOpened,
     SystemNamed,
 )
-from holdfast.incident.incident import Incident, fold
+from holdfast.incident.incident import Incident, Status, fold
+from holdfast.learn.measures import measures
 from holdfast.ledger.facts import decode
+from holdfast.prepare.promises import Limits
 from holdfast.prepare.terms import Category, Severity
 
 NOW = datetime(2026, 11, 23, 10, 31, 7, 123456, tzinfo=UTC)
@@ -153,7 +161,7 @@ def test_of_two_people_the_one_here_rules_and_what_the_other_said_is_said(
         ([], [reported(CRITICAL)], CRITICAL),
         ([decided(CRITICAL)], [], CRITICAL),
         ([decided(LOW)], [], HIGH),
-        ([], [decided(LOW)], LOW),
+        ([], [decided(LOW)], HIGH),
         ([decided(CRITICAL)], [decided(LOW)], CRITICAL),
         ([decided(LOW)], [decided(CRITICAL)], CRITICAL),
     ],
@@ -165,11 +173,35 @@ def test_a_severity_that_a_person_stated_is_lowered_by_no_machine(
     assert state.severity is severity
 
 
-def test_what_was_reported_as_graver_is_reported_on_however_often_it_is_merged() -> None:
+@pytest.mark.parametrize(
+    ("there", "here", "severity", "confirmed"),
+    [
+        ([decided(LOW)], [], HIGH, False),
+        ([], [decided(LOW)], HIGH, False),
+        ([reported(CRITICAL)], [decided(HIGH)], CRITICAL, False),
+        ([decided(HIGH)], [reported(CRITICAL)], CRITICAL, False),
+        ([decided(HIGH)], [], HIGH, True),
+        ([], [decided(HIGH)], HIGH, True),
+        ([decided(CRITICAL)], [decided(LOW)], CRITICAL, True),
+        ([decided(LOW)], [decided(CRITICAL)], CRITICAL, True),
+    ],
+)
+def test_the_graver_is_in_force_and_confirmed_only_where_a_person_confirmed_that_one(
+    there: list[IncidentFact], here: list[IncidentFact], severity: Severity, confirmed: bool
+) -> None:
+    """R-CLS-03: what a person decided on the milder one lowers nothing of the graver one."""
+    state, _ = merged(incident(1, *there), incident(2, *here))
+    assert (state.severity, state.classified_at is not None) == (severity, confirmed)
+    assert state.status is (Status.OPEN if confirmed else Status.TRIAGE)
+    lowered = fold_on(state, [decided(LOW)])
+    assert (lowered.severity, lowered.status) == (LOW, Status.OPEN), "a person lowers it afterwards"
+
+
+def test_what_was_reported_as_graver_counts_however_often_it_is_merged() -> None:
     between, _ = merged(incident(1, reported(CRITICAL, OTHER)), incident(2))
-    state, facts = merged(between, incident(3, decided(LOW)))
-    assert state.severity is LOW
-    assert any(isinstance(fact, ClassificationStated) and fact.severity is CRITICAL for fact in facts)
+    state, _ = merged(between, incident(3, decided(LOW)))
+    assert (state.severity, state.classified_at) == (CRITICAL, None)
+    assert state.stated_severity is CRITICAL
 
 
 def test_a_report_of_one_thing_leaves_what_was_reported_of_the_other() -> None:
@@ -190,6 +222,113 @@ def test_a_model_version_of_the_other_incident_is_said_where_this_one_names_anot
     assert "version 2.1" in line(facts)
     state, facts = merged(incident(1, named), incident(2))
     assert state.model_version == "2.1"
+
+
+# What was answered and promised ------------------------------------------------------------------
+
+DAYS = timedelta(days=1)
+OLD, OPENED = NOW - 9 * DAYS, NOW - timedelta(minutes=5)
+LIMITS = Limits({"acknowledge": timedelta(hours=1), "contain": 10 * DAYS, "resolve": 20 * DAYS})
+ANSWERED = Acknowledged(incident="", person="maya", name="Maya")
+DECIDED_NONE = ContainmentDecided(incident="", decision="none", reason="small")
+
+
+def running(number: int, at: datetime, *later: tuple[IncidentFact, timedelta]) -> Incident:
+    """One that was opened at a time, with its clocks and what followed after how long."""
+    state = incident(number)
+    opened = IncidentOpened(
+        incident=state.id, title="Letters", source="person", playbook="ab", playbook_version="1.0"
+    )
+    state = fold([(opened, at)])
+    proposed = ClassificationProposed(incident=state.id, category=RULES, severity=HIGH, reason="rule")
+    state = state.after(proposed, at)
+    for fact in state.follow_promises(LIMITS, at):
+        state = state.after(fact, at)
+    for told, wait in later:
+        told = replace(told, incident=state.id)
+        for fact in [told, *state.keep_promises([told], LIMITS, at + wait)]:
+            state = state.after(fact, at + wait)
+    return state
+
+
+def gone_on(one: Incident, two: Incident) -> tuple[Incident, Sequence[IncidentFact]]:
+    """`one` merged into `two`, and the clocks that follow from it."""
+    facts = two.absorb(one, "the same letters")
+    clocks = two.keep_promises(facts, LIMITS, NOW)
+    return fold_on(fold_on(two, facts), clocks), clocks
+
+
+HOUR = timedelta(hours=1)
+OLDER_ANSWERED = running(1, OLD, (ANSWERED, HOUR / 2), (decided(HIGH), HOUR))
+NEW = running(2, OPENED)
+
+
+@pytest.mark.parametrize(("one", "two"), [(OLDER_ANSWERED, NEW), (NEW, OLDER_ANSWERED)], ids=["in", "from"])
+def test_an_answer_a_confirmation_and_the_earlier_opening_count_whichever_is_merged(
+    one: Incident, two: Incident
+) -> None:
+    """R-DET-15, R-ESC-03."""
+    state, clocks = gone_on(one, two)
+    assert state.opened_at == OLD
+    assert (state.acknowledged_at, state.acknowledged_by) == (OLD + HOUR / 2, "Maya")
+    assert state.classified_at == OLD + HOUR
+    acknowledge, resolve = state.clocks["acknowledge"], state.clocks["resolve"]
+    assert (acknowledge.met_at, acknowledge.due, acknowledge.kept) == (OLD + HOUR / 2, OLD + HOUR, True)
+    assert (resolve.running, resolve.due) == (True, OLD + 20 * DAYS)
+    assert not any(isinstance(fact, ClockStarted | ClockMet) for fact in clocks)
+    again = [fact for fact in clocks if isinstance(fact, ClockMoved)]
+    assert {fact.clock for fact in again} == ({"contain", "resolve"} if two is NEW else set())
+
+
+def test_a_promise_broken_there_stays_broken_here_and_is_counted_once() -> None:
+    broken = ClockBreached(incident="", clock="acknowledge", due=OLD + HOUR)
+    late = running(1, OLD, (broken, HOUR))
+    answered = running(2, OPENED, (ANSWERED, timedelta(minutes=1)))
+    state, clocks = gone_on(late, answered)
+    assert [breach.due for breach in state.clocks["acknowledge"].breaches] == [OLD + HOUR]
+    assert not state.clocks["acknowledge"].kept
+    assert not any(fact.clock == "acknowledge" for fact in clocks if isinstance(fact, ClockMoved))
+    ended = fold_on(late, late.merge_into(answered, "the same", NOW))
+    kept = measures([state, ended], 0, NOW).kept["acknowledge"]
+    assert (kept.kept, kept.of) == (0, 1)
+    waits, moved = gone_on(late, NEW)
+    assert waits.clocks["acknowledge"].breached
+    assert [
+        fact.missed for fact in moved if isinstance(fact, ClockMoved) and fact.clock == "acknowledge"
+    ] == [True]
+
+
+def test_a_promise_that_runs_there_only_goes_on_here_from_when_it_counted() -> None:
+    bare = replace(NEW, clocks={})
+    state, clocks = gone_on(running(1, OLD), bare)
+    assert {fact.clock: fact.due for fact in clocks if isinstance(fact, ClockStarted)} == {
+        "acknowledge": OLD + HOUR,
+        "contain": OLD + 10 * DAYS,
+        "resolve": OLD + 20 * DAYS,
+    }
+    assert all(clock.running and not clock.rounds for clock in state.clocks.values())
+
+
+def test_a_decision_on_containment_made_there_is_made() -> None:
+    state, _ = gone_on(running(1, OLD, (DECIDED_NONE, HOUR)), NEW)
+    assert state.containment_decided
+    assert state.clocks["contain"].met_at == OLD + HOUR
+
+
+def test_what_a_merger_answers_waits_for_nothing_more() -> None:
+    (absorbed,) = NEW.absorb(OLDER_ANSWERED, "the same letters")
+    answer = Acknowledged(incident=NEW.id, person="maya", name="Maya")
+    met = ClockMet(incident=NEW.id, clock="acknowledge")
+    assert [*absorbed.timers()] == [*answer.timers(), *met.timers()]
+
+
+def test_detection_lasts_from_the_beginning_to_the_earlier_opening() -> None:
+    """R-AUD-08."""
+    there = running(1, OLD, (began(OLD - 3 * HOUR), HOUR), (ANSWERED, HOUR / 2))
+    state, _ = gone_on(there, NEW)
+    found = measures([state], 0, NOW)
+    assert found.detect.longest == 3 * HOUR
+    assert found.acknowledge.longest == HOUR / 2
 
 
 # The harm ----------------------------------------------------------------------------------------
@@ -293,6 +432,7 @@ def test_a_merger_of_before_what_people_said_was_carried_reads_as_it_did() -> No
     known = {"incident": "INC-1", "users": 4, "exposed_users": 9}
     _, read = decode("incident.absorbed", {"by": by, "data": {**old, "impact": known}, "v": 4})
     assert isinstance(read, Absorbed)
+    assert (read.opened_at, read.classified_at, read.promised, [*read.timers()]) == (None, None, (), [])
     assert (read.began_said, read.said_severity, read.said_category, read.model_version) == (
         False,
         None,

@@ -29,8 +29,8 @@ from holdfast.incident.events import (
     CANNOT_MEASURE,
     AlertFacts,
     AlertJoined,
-    ClassificationProposed,
     ClockStopped,
+    ImpactNoted,
     ReportJoined,
     SystemNamed,
 )
@@ -497,17 +497,53 @@ class TestTwoThatAreOne:
         with pytest.raises(NotAllowed, match="merged"):
             closing.merge(desk, "INC-3", "INC-1", "again", by=MAYA, at=now)
 
-    def test_what_the_rules_alone_say_of_the_other_does_not_overrule_a_person_here(
+    def test_the_graver_of_the_two_is_in_force_and_whoever_may_decide_is_told(
         self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime
     ) -> None:
+        """R-CLS-03, R-CLS-05: nobody has lowered the graver one."""
         desk.open(Report("Letters", system=LOANS), by=INES, at=now)
         desk.classify("INC-1", Category.UNEXPECTED_BEHAVIOUR, Severity.MEDIUM, "", by=PRIYA, at=now)
         desk.open(Report("Drift", system=LOANS, alert=facts(now, 1, 1.9)), by=WORKER, at=now)
-        closing.merge(desk, "INC-2", "INC-1", "the same letters", by=MAYA, at=now)
+        before = ledger.size()
+        closing.merge(desk, "INC-2", "INC-1", "the same letters", by=MAYA, at=now + MINUTE)
         found = state(ledger)
-        assert found.severity is Severity.MEDIUM
-        assert isinstance(found.proposed, ClassificationProposed)
-        assert (found.proposed.severity, found.proposed.keeps) == (Severity.HIGH, Severity.MEDIUM)
+        assert (found.severity, found.category) == (Severity.HIGH, Category.UNEXPECTED_BEHAVIOUR)
+        assert (found.classified_at, found.status) == (None, Status.TRIAGE)
+        assert found.clocks["acknowledge"].due == now + timedelta(hours=2)
+        told = [one.fact for one in ledger.facts(after=before - 1) if isinstance(one.fact, MessageQueued)]
+        asked = [one for one in told if "waits for a decision on its severity" in one.subject]
+        assert MAYA.id in {one.to for one in asked}
+        assert all("INC-2 was SEV-2" in one.text and "decided on SEV-3" in one.text for one in asked)
+        desk.classify(
+            "INC-1", found.category, Severity.MEDIUM, "only one branch", by=MAYA, at=now + 2 * MINUTE
+        )
+        assert state(ledger).severity is Severity.MEDIUM
+
+    def test_what_a_person_stated_of_the_harm_there_is_read_here_and_named(
+        self, desk: Desk, ledger: Ledger, now: datetime
+    ) -> None:
+        """R-CLS-03, R-ESC-02: also after somebody has classified this one."""
+        for title in ("Letters", "Scores"):
+            desk.open(Report(title, system=LOANS), by=INES, at=now)
+        desk.classify("INC-1", Category.UNEXPECTED_BEHAVIOUR, Severity.MEDIUM, "as seen", by=MAYA, at=now)
+        noted = ImpactNoted(incident="INC-2", users=20_000, breach=True, by_person=True)
+        ledger.append(*desk.noted(load(ledger, "INC-2"), noted, now), by=INES, at=now)
+        there = state(ledger, "INC-2")
+        closing.merge(desk, "INC-2", "INC-1", "the same letters", by=MAYA, at=now + MINUTE)
+        found = state(ledger)
+        assert (found.severity, found.tier) == (there.severity, there.tier)
+        assert found.proposed
+        assert there.proposed
+        assert found.proposed.severity is there.proposed.severity
+        assert found.people_known == ["20,000 people affected, as known of INC-2"]
+        told = [one.fact for one in ledger.facts() if isinstance(one.fact, MessageQueued)]
+        now_graver = [one for one in told if one.incident == "INC-1" and "20,000 people" in one.text]
+        assert now_graver
+        assert all("as known of INC-2" in one.text for one in now_graver)
+        assert found.category
+        assert found.severity
+        desk.classify("INC-1", found.category, found.severity, "so it is", by=MAYA, at=now + 2 * MINUTE)
+        assert state(ledger).people_known == found.people_known
 
     def test_projections_rebuild_to_the_same_rows(
         self, desk: Desk, alerting: Alerting, ledger: Ledger, now: datetime

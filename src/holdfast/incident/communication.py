@@ -333,7 +333,7 @@ def _severity(state: Incident) -> str:
 def _summary(state: Incident) -> str:
     parts = [state.description] if state.description else []
     parts += [alert.reason for alert in state.own_alerts]
-    if state.impact and (known := state.impact.people()):
+    if known := state.people_known:
         said = ", ".join(known)
         parts.append(f"{wording.capital(said)}, as known so far.")
     return " ".join(parts) or state.title

@@ -204,9 +204,27 @@ class Merged(Fact):
         return Line(f"Merged into {self.into}", self.reason, "act")
 
 
-@fact("incident.absorbed", version=6)
+@dataclass(frozen=True, slots=True)
+class Promised:
+    """A promise as it stood in an incident that was merged into another, where it goes on."""
+
+    clock: str
+    started: datetime
+    due: datetime
+    limit_seconds: int
+    met_at: datetime | None
+    """None: not met when the two became one."""
+    missed: tuple[tuple[datetime, datetime], ...] = ()
+    """Every due time that was missed, and when that was recorded."""
+    counted: str = ""
+    rounds: int = 0
+    missed_rounds: tuple[datetime, ...] = ()
+
+
+@fact("incident.absorbed", version=7)
 class Absorbed(Fact):
-    """Another incident was merged into this one, with its alerts and the severity it had."""
+    """Another incident was merged into this one, with its alerts and the severity it had. The graver of the
+    two is in force, and what was opened, answered and promised first counts."""
 
     incident: str
     other: str
@@ -229,6 +247,24 @@ class Absorbed(Fact):
     """The same for the category."""
     model_version: str = ""
     """Which was named there, where this incident names another."""
+    opened_at: datetime | None = None
+    """When it was opened; None: a merger of before this was carried."""
+    classified_at: datetime | None = None
+    """When a person confirmed the severity there; None: nobody did."""
+    acknowledged_at: datetime | None = None
+    answered: str = ""
+    """Roster id of whoever answered first there; empty: nobody did."""
+    answered_name: str = ""
+    happened: dict[str, datetime] = field(default_factory=dict)
+    """When each fact that promises speak of was last recorded there, by its name."""
+    promised: tuple[Promised, ...] = ()
+
+    def timers(self) -> Iterable[Arm | Disarm]:
+        if self.acknowledged_at:
+            yield Disarm(ladder_timer(self.incident))
+        for one in self.promised:
+            if one.met_at and not promises.named(one.clock).recurs:
+                yield Disarm(_clock_timer(self.incident, one.clock))
 
     def line(self) -> Line:
         severity = f", {self.severity.label}" if self.severity else ""
@@ -241,6 +277,10 @@ class Absorbed(Fact):
     def _stated(self) -> str:
         """What people said there of what an incident can have one of only."""
         found = []
+        if self.opened_at:
+            found.append(f"it was opened {_hour(self.opened_at)}")
+        if self.acknowledged_at:
+            found.append(f"{self.answered_name} acknowledged it {_hour(self.acknowledged_at)}")
         if self.began_said and self.began_at:
             found.append(f"it began {_hour(self.began_at)}, as a person says there")
         for said in (self.said_severity, self.said_category):
@@ -292,6 +332,13 @@ def _with_exposed_from_below(data: dict[str, Any]) -> dict[str, Any]:
 def _without_what_people_said(data: dict[str, Any]) -> dict[str, Any]:
     """Before version 6 it did not say what of it people had stated."""
     return {**data, "began_said": False, "said_severity": None, "said_category": None, "model_version": ""}
+
+
+@upcast("incident.absorbed", 6)
+def _without_what_was_promised(data: dict[str, Any]) -> dict[str, Any]:
+    """Before version 7 it did not say when the other was opened, who answered it and what was promised."""
+    nothing = {"opened_at": None, "classified_at": None, "acknowledged_at": None}
+    return {**data, **nothing, "answered": "", "answered_name": "", "happened": {}, "promised": []}
 
 
 @fact("incident.classification_proposed", version=2)

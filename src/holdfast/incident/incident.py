@@ -45,6 +45,7 @@ from holdfast.incident.events import (
     Member,
     Merged,
     NoteAdded,
+    Promised,
     Related,
     ReportJoined,
     Resolved,
@@ -65,6 +66,7 @@ from holdfast.prepare.terms import Category, Severity
 from holdfast.problems import NotAllowed
 
 NO_TITLE = "give the incident a title: one line that says what went wrong"
+_OPENED = IncidentOpened.type
 _A_NEW_ONE = "what goes wrong now is an incident of its own"
 
 
@@ -233,6 +235,8 @@ class Incident:
     related: tuple[str, ...] = ()
     absorbed: tuple[str, ...] = ()
     """Incidents that were merged into this one."""
+    carried: tuple[str, ...] = ()
+    """Those of them whose promises go on here: they are counted here, once."""
     merged_into: str = ""
     alert_systems: Mapping[str, str] = field(default_factory=dict)
     """Of alerts that came while the incident was about another system, or that were another's where they came
@@ -332,12 +336,9 @@ class Incident:
                     absorbed=(*self.absorbed, fact.other),
                     alerts=_with(self.alerts, fact.alerts),
                     alert_systems={**fact.alert_systems, **self.alert_systems},
-                    severity=gravest(self.severity, fact.severity),
                     gravest_impact=_graver_of(self.gravest_impact, fact.impact),
-                    category=self.stated_category or fact.said_category or self.category or fact.category,
-                    stated=_stated_by_both(self.stated, fact),
                 )
-                return grown._beginning_of(fact)
+                return grown._beginning_of(fact)._classified_with(fact)._promised_with(fact)
             case ClassificationProposed():
                 if self.classified_at:
                     return replace(self, proposed=fact)
@@ -457,6 +458,61 @@ class Incident:
             return replace(self, began_at=merged.began_at, began_said=True)
         return replace(self, began_at=_earliest(self.began_at, merged.began_at))
 
+    def _classified_with(self, merged: Absorbed) -> Incident:
+        """The graver of the two is in force, confirmed where a person confirmed that one: nobody has lowered
+        it. What a person decided on the milder one stands as their word, until it is confirmed anew."""
+        severity = gravest(self.severity, merged.severity)
+        decided = [
+            at
+            for at, of in ((self.classified_at, self.severity), (merged.classified_at, merged.severity))
+            if at and of is severity
+        ]
+        here = self.stated
+        if self.classified_at and not decided:
+            here = ClassificationStated(incident=self.id, severity=self.severity, category=self.category)
+        grown = replace(
+            self,
+            severity=severity,
+            category=self.stated_category or merged.said_category or self.category or merged.category,
+            stated=_stated_by_both(here, merged),
+            classified_at=min(decided, default=None),
+        )
+        return (
+            grown._moved(Status.OPEN, (Status.TRIAGE,))
+            if decided
+            else grown._moved(Status.TRIAGE, (Status.OPEN,))
+        )
+
+    def _promised_with(self, merged: Absorbed) -> Incident:
+        """What was promised counts from the earlier opening; an answer, and what was broken, stay."""
+        if merged.opened_at is None:
+            return self
+        happened = {**merged.happened, **self.happened}
+        for name, at in merged.happened.items():
+            both = (at, self.happened.get(name, at))
+            happened[name] = min(both) if name == _OPENED else max(both)
+        clocks = {**self.clocks}
+        for promised in merged.promised:
+            clocks[promised.clock] = _gone_on(clocks.get(promised.clock), promised)
+        grown = replace(
+            self,
+            opened_at=_earliest(self.opened_at, merged.opened_at),
+            carried=(*self.carried, merged.other),
+            happened=happened,
+            clocks=clocks,
+            containment_decided=self.containment_decided or ContainmentDecided.type in merged.happened,
+        )
+        if merged.acknowledged_at is None:
+            return grown
+        first = self.acknowledged_at is None or merged.acknowledged_at < self.acknowledged_at
+        there = Acknowledged(incident=self.id, person=merged.answered, name=merged.answered_name)
+        return replace(
+            grown,
+            acknowledged_at=_earliest(self.acknowledged_at, merged.acknowledged_at),
+            answer=there if first else self.answer,
+            climb_due=None,
+        )
+
     @property
     def _knows_from_elsewhere(self) -> bool:
         """Whether the greatest numbers known are of an incident that was merged into this one."""
@@ -468,6 +524,8 @@ class Incident:
         also where it was said of an incident that was merged into this."""
         if self.gravest_impact is None:
             return self.impact
+        if self._knows_from_elsewhere:
+            return self.gravest_impact
         judged = {name: getattr(self.gravest_impact, name) for name in FLAGS}
         if self.impact is None and all(answer is None for answer in judged.values()):
             return None
@@ -525,6 +583,14 @@ class Incident:
         if self.classified_at:
             return self.severity
         return self.stated.severity if self.stated else None
+
+    @property
+    def people_known(self) -> list[str]:
+        """How many people it touched, in words, also as known of an incident that was merged into it."""
+        known = self.impact.people() if self.impact else []
+        if self.gravest_impact is None or not self._knows_from_elsewhere:
+            return known
+        return [f"{one}, as known of {self.gravest_impact.incident}" for one in self.gravest_impact.people()]
 
     @property
     def disputed(self) -> tuple[str, ...]:
@@ -1079,20 +1145,16 @@ class Incident:
         return bool(self.model_version and other.model_version and self.model_version != other.model_version)
 
     def absorb(self, other: Incident, reason: str) -> list[IncidentFact]:
-        """Another incident is the same as this one: its alerts and its beginning count here, and its system
-        where none was named.
+        """Another incident is the same as this one: its alerts, its beginning and its opening count here, who
+        answered it, what was promised, and its system where none was named.
 
-        Its severity as well, unless a person has decided here and nobody has there. What was reported there
-        as graver is then reported here.
+        The graver severity of the two is in force, whoever decided on the milder one.
         """
-        counts = self.classified_at is None or other.classified_at is not None
-        stated = None if counts or other.stated is None else other.stated.severity
-        graver = stated if gravest(stated, self.severity) is not self.severity else None
         absorbed = Absorbed(
             incident=self.id,
             other=other.id,
             title=other.title,
-            severity=other.severity if counts else None,
+            severity=other.severity,
             category=other.category,
             began_at=other.began_at,
             alerts=other.alerts,
@@ -1103,12 +1165,56 @@ class Incident:
             said_severity=other.stated_severity,
             said_category=other.stated_category,
             model_version=other.model_version if self._names_another_version(other) else "",
+            opened_at=other.opened_at,
+            classified_at=other.classified_at,
+            acknowledged_at=other.acknowledged_at,
+            answered=other.answer.person if other.answer else "",
+            answered_name=other.acknowledged_by,
+            happened=dict(other.happened),
+            promised=tuple(_promised(clock) for clock in other.clocks.values()),
         )
         return [
             *self._named_by(other.system, other.model_version, f"as {other.id}, merged into it"),
             absorbed,
-            *self.state_classification(graver, None),
         ]
+
+
+def _promised(clock: ClockState) -> Promised:
+    return Promised(
+        clock=clock.clock,
+        started=clock.started,
+        due=clock.due,
+        limit_seconds=int(clock.limit.total_seconds()),
+        met_at=clock.met_at,
+        missed=tuple((breach.due, breach.at) for breach in clock.breaches),
+        counted=clock.counted,
+        rounds=clock.rounds,
+        missed_rounds=clock.missed_rounds,
+    )
+
+
+def _gone_on(here: ClockState | None, there: Promised) -> ClockState:
+    """A promise of two that are one: met where it was met in one of them, first there; every breach stays."""
+    other = ClockState(
+        clock=there.clock,
+        started=there.started,
+        due=there.due,
+        limit=timedelta(seconds=there.limit_seconds),
+        met_at=there.met_at,
+        stopped_because="" if there.met_at else "it goes on from the earlier opening",
+        counted=there.counted,
+    )
+    base = here or other
+    if here and there.met_at and not here.promise.recurs and (here.met_at or there.met_at) >= there.met_at:
+        base = other
+    broken = {due: Breach(due, at) for due, at in there.missed}
+    broken |= {breach.due: breach for breach in (here.breaches if here else ())}
+    return replace(
+        base,
+        breaches=tuple(broken[due] for due in sorted(broken)),
+        rounds=there.rounds + (here.rounds if here else 0),
+        missed_rounds=(*there.missed_rounds, *(here.missed_rounds if here else ())),
+    )
 
 
 def _and_before(stated: ClassificationStated, before: ClassificationStated | None) -> ClassificationStated:

@@ -20,9 +20,10 @@ from holdfast.evidence import capture, custody
 from holdfast.evidence.events import BY_HAND, EvidenceAdded, EvidenceFrozen, Gap, Item, Kind
 from holdfast.evidence.vault import Vault
 from holdfast.incident import asking, communication, register, roles, triage
-from holdfast.incident.asking import PROMISE_ASKED, Asked
+from holdfast.incident.asking import PROMISE_ASKED, SEVERITY_ASKED, Asked
 from holdfast.incident.communication import Late
 from holdfast.incident.events import (
+    Absorbed,
     Acknowledged,
     AlertFacts,
     AlertJoined,
@@ -790,8 +791,10 @@ class Desk:
         assert state.severity is not None
         clocks = before.keep_promises(facts, ground.limits(state.severity), at)
         facts, state = [*facts, *clocks], _after(state, clocks, at)
+        if state.severity is not before.severity or state.carried != before.carried:
+            facts += self._ladder(state, ground, at)
         if state.severity is not before.severity:
-            facts += [*self._ladder(state, ground, at), *self._team(before, state, ground)]
+            facts += self._team(before, state, ground)
         return [*facts, *self._tier(state, ground, may_fall=_said_by_people(before, learned))]
 
     def _proposed(self, state: Incident, ground: Ground) -> list[IncidentFact]:
@@ -956,6 +959,8 @@ class Desk:
                 )
             elif isinstance(fact, Acknowledged):
                 drafts += self._told_of_answer(fact, state, ground)
+            elif isinstance(fact, Absorbed):
+                drafts += self._told_of_merger(before, fact, state, ground)
             elif isinstance(fact, Classified) and not reclassified:
                 drafts += self._told_of_decision(before, state, ground, reason)
             elif isinstance(fact, SystemNamed) and fact.before:
@@ -1033,6 +1038,27 @@ class Desk:
         called = [one for one in people if one.person != fact.person]
         news = communication.News("is acknowledged", f"{fact.name} acknowledged it.", "acknowledged")
         return self._news(news, called, state, ground)
+
+    def _told_of_merger(
+        self, before: Incident, fact: Absorbed, state: Incident, ground: Ground
+    ) -> list[Draft]:
+        """Whoever was called hears of an answer that came along, and whoever may decide on the severity hears
+        that what a person decided on is no longer in force."""
+        drafts: list[Draft] = []
+        if fact.acknowledged_at and not before.acknowledged_at and state.answer:
+            drafts += self._told_of_answer(state.answer, state, ground)
+        decided = (before.classified_at and before.severity) or (fact.classified_at and fact.severity)
+        if decided and not state.classified_at and state.severity:
+            graver = fact.other if state.severity is not before.severity else state.id
+            why = (
+                f"{graver} was {state.severity.label} when {fact.other} was merged into {state.id}: "
+                f"{sentence(fact.reason)} A person had decided on {decided.label} of the other one, and nobody "
+                "has lowered the graver one. Confirm it, or lower it with a reason."
+            )
+            news = communication.News("waits for a decision on its severity", why, SEVERITY_ASKED)
+            deciders = roles.deciders(state, ground.playbook, ground.roster, Authority.OVERRIDE_SEVERITY)
+            drafts += self._news(news, deciders, state, ground)
+        return drafts
 
     def _told_of_correction(
         self, fact: SystemNamed, before: Incident, state: Incident, ground: Ground

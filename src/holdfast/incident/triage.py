@@ -8,7 +8,7 @@ has measured yet is asked again when the fact arrives. Every answer carries the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from holdfast.incident.events import AlertFacts, ImpactNoted
 from holdfast.incident.incident import Incident
@@ -76,12 +76,22 @@ def measured(
 
 
 def measured_of(state: Incident, system: System | None) -> tuple[Facts, ...]:
-    """What is known of a running incident, once for each alert of its system: each may be the gravest."""
+    """What is known of a running incident, once for each alert of its system: each may be the gravest.
+
+    What is known of an incident that was merged into it is known of it.
+    """
+    own = _measured_with(state.impact, state, system)
+    if not state.absorbed or state.gravest_impact == state.impact:
+        return own
+    return (*own, *_measured_with(state.gravest_impact, state, system))
+
+
+def _measured_with(impact: ImpactNoted | None, state: Incident, system: System | None) -> tuple[Facts, ...]:
     return tuple(
         measured(
             source=state.source,
             alert=alert,
-            impact=state.impact,
+            impact=impact,
             system=system,
             severity=state.severity,
             category=state.category,
@@ -93,8 +103,8 @@ def measured_of(state: Incident, system: System | None) -> tuple[Facts, ...]:
 def measured_for_tier(state: Incident, system: System | None) -> tuple[Facts, ...]:
     """The same, and besides it the greatest counts that no person has judged to be too great."""
     known = measured_of(state, system)
-    graver = measured_of(replace(state, impact=state.gravest_impact), system)
-    return known if graver == known else (*known, *graver)
+    graver = _measured_with(state.gravest_impact, state, system)
+    return (*known, *(facts for facts in graver if facts not in known))
 
 
 def trigger(playbook: Playbook, facts: Facts) -> Trigger:

@@ -91,10 +91,15 @@ def in_time(opened: Iterable[Incident], promise: str, now: datetime) -> Kept:
     """How often a promise was kept. One that is still running and not yet due counts for neither side.
 
     A clock that was stopped unmet (dismissed, or the severity changed) no longer promised anything, unless
-    it had run out before. What ran out once counts as broken, whatever was promised afterwards.
+    it had run out before. What ran out once counts as broken, whatever was promised afterwards. What goes on
+    in the incident that another was merged into is counted there.
     """
+    all_of_them = tuple(opened)
+    elsewhere = {merged for one in all_of_them for merged in one.carried}
     kept = of = 0
-    for incident in opened:
+    for incident in all_of_them:
+        if incident.id in elsewhere:
+            continue
         state = incident.clocks.get(promise)
         if state is None:
             continue

@@ -15,7 +15,7 @@ from holdfast.evidence import custody
 from holdfast.evidence.custody import NoSuchItem
 from holdfast.evidence.events import EvidenceVerified, Gap, Item
 from holdfast.incident import roles
-from holdfast.incident.events import AlertFacts, ClassificationProposed, Classified
+from holdfast.incident.events import FLAGS, AlertFacts, ClassificationProposed, Classified
 from holdfast.incident.incident import Incident, Phase, Status
 from holdfast.incident.loading import NoSuchIncident, load
 from holdfast.incident.register import record as record_of
@@ -87,7 +87,7 @@ def _incident(
         dismissal=situation.whose(Authority.DISMISS),
         entries=storyline.timeline(record, people, everything),
         everything=everything,
-        impact=_impact(situation.impact, ground),
+        impact=[*_impact(situation.impact, ground), *_known_of_merged(state)],
         impact_version=len(situation.impact.versions),
         containments=situation.containments,
         first_contained=_first_contained(state),
@@ -239,6 +239,16 @@ def _impact(impact: Impact, ground: Ground) -> list[tuple[str, str]]:
             ("Sensitive data", _holds(newest.data.sensitive, newest.data.sensitivity, "none involved")),
         ]
     return pairs
+
+
+def _known_of_merged(state: Incident) -> list[tuple[str, str]]:
+    """What was known of an incident that was merged into this one, and counts here."""
+    if not state.absorbed or state.gravest_impact is None or state.gravest_impact == state.impact:
+        return []
+    own = state.impact.people() if state.impact else []
+    known = [one for one in state.people_known if one not in own]
+    known += [f"{FLAGS[name]}: yes" for name in state.disputed]
+    return [("Known of what was merged into it", "; ".join(known))] if known else []
 
 
 def _holds(known: bool | None, what: str, otherwise: str) -> str:
