@@ -1052,8 +1052,8 @@ class Desk:
             graver = fact.other if state.severity is not before.severity else state.id
             why = (
                 f"{graver} was {state.severity.label} when {fact.other} was merged into {state.id}: "
-                f"{sentence(fact.reason)} A person had decided on {decided.label} of the other one, and nobody "
-                "has lowered the graver one. Confirm it, or lower it with a reason."
+                f"{sentence(fact.reason)} A person had decided on {decided.label} of the other one, and "
+                "nobody has lowered the graver one. Confirm it, or lower it with a reason."
             )
             news = communication.News("waits for a decision on its severity", why, SEVERITY_ASKED)
             deciders = roles.deciders(state, ground.playbook, ground.roster, Authority.OVERRIDE_SEVERITY)
