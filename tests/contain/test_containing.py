@@ -617,6 +617,45 @@ class TestEffect:
             "a switch that is answered by does not undo the harm"
         )
 
+    def test_that_the_harm_goes_on_is_told_once_until_it_stopped_however_often_nothing_is_known_between(
+        self, steps: Containing, desk: Desk, ledger: Ledger, now: datetime, watch: Watch
+    ) -> None:
+        """R-CON-09: a look that shows nothing new unsays nothing."""
+        report = Report("Approvals fell", system="loan-approval", severity=Severity.CRITICAL)
+        critical = desk.open(report, by=INES, at=now)
+        number = switch(steps, critical, BROKERS, now)
+        hours = 2
+
+        def told(answered: int, expected: float = 40.0) -> int:
+            nonlocal hours
+            hours += 1
+            before = len(of_type(ledger, MessageQueued))
+            watch.says = traffic(now, answered, expected=expected)  # type: ignore[attr-defined]
+            steps.observe_effect(number, by=WORKER, at=now + timedelta(hours=hours))
+            queued = of_type(ledger, MessageQueued)[before:]
+            return sum("NOT contained" in one.subject for one in queued if isinstance(one, MessageQueued))
+
+        assert told(12) > 0
+        for _ in range(2):
+            assert told(0, expected=1.0) == 0
+            effect = containment(ledger, number).effect
+            assert effect is not None
+            assert effect.effect is Effect.UNKNOWN
+            assert told(12) == 0, "it was told, and has not stopped since"
+        assert told(0) == 0
+        assert incident_state(ledger, critical).status is Status.CONTAINED
+        assert told(0, expected=1.0) == 0
+        assert told(12) > 0, "it had stopped in between"
+
+    def test_a_harm_last_seen_to_go_on_in_another_scope_still_stands_in_the_way_when_nothing_new_is_known(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime, watch: Watch
+    ) -> None:
+        brokers, online = (switch(steps, incident, option, now) for option in (BROKERS, ONLINE))
+        for number, answered, expected in ((online, 12, 40.0), (online, 0, 1.0), (brokers, 0, 40.0)):
+            watch.says = traffic(now, answered, expected=expected)  # type: ignore[attr-defined]
+            steps.observe_effect(number, by=WORKER, at=now + timedelta(hours=3))
+        assert incident_state(ledger, incident).contained_at is None
+
     def test_a_harm_that_stopped_after_all_contains_again(
         self, steps: Containing, ledger: Ledger, incident: str, now: datetime, watch: Watch
     ) -> None:

@@ -598,7 +598,7 @@ def _after_effect(
     incident: Incident, state: Containment, verdict: Verdict, others: Sequence[Containment]
 ) -> list[IncidentFact]:
     """What a seen effect means for the incident: it is contained while its harm goes on nowhere."""
-    elsewhere = any(one.effect and one.effect.effect is Effect.CONTINUING for one in others)
+    elsewhere = any(one.goes_on for one in others)
     if verdict.effect is Effect.CONTINUING:
         return incident.lose_containment(state.id, verdict.sentence)
     if verdict.effect is Effect.STOPPED and not elsewhere and not incident.contained_at:
@@ -632,8 +632,7 @@ def _next_look(state: Containment, verdict: Verdict, at: datetime) -> datetime:
 
 def _is_news(before: Containment, seen: EffectObserved) -> bool:
     """That the harm goes on is told once, until it stopped in between."""
-    known = before.effect.effect if before.effect else None
-    return seen.effect is Effect.CONTINUING and known is not Effect.CONTINUING
+    return seen.effect is Effect.CONTINUING and not before.goes_on
 
 
 def _is_lost(decided: _Decided) -> bool:

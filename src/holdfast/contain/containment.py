@@ -123,6 +123,8 @@ class Containment:
     """Why the last probe proved nothing; empty when it did."""
     effect: EffectObserved | None = None
     effect_at: datetime | None = None
+    goes_on: bool = False
+    """The harm was seen to go on, and not to have stopped since; a look that shows nothing unsays nothing."""
     evidence_from: datetime | None = None
     """Up to here the harm was seen to go on, or the switch not to be answered by; whether it stopped since
     shows only in what came after."""
@@ -171,10 +173,10 @@ class Containment:
         if fact.effect is Effect.CONTINUING:
             until = fact.traffic.until if fact.traffic else at
             known = state._known if self.stage is Stage.CONTAINED else self.stage
-            return replace(state, stage=known, contained_at=None, evidence_from=until)
+            return replace(state, stage=known, contained_at=None, evidence_from=until, goes_on=True)
         if fact.effect is Effect.STOPPED:
             since = self.contained_at or at
-            return replace(state, stage=Stage.CONTAINED, failure="", contained_at=since)
+            return replace(state, stage=Stage.CONTAINED, failure="", contained_at=since, goes_on=False)
         return state
 
     @property
