@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from holdfast.detect import capture, counting, records
 from holdfast.detect.alerting import Alerting
+from holdfast.detect.bounds import Known, bounds_of
 from holdfast.detect.counting import Asked
 from holdfast.detect.engines.duckdb import DuckDB
 from holdfast.detect.events import (
@@ -359,6 +361,46 @@ class TestAMonitorThatCannotMeasure:
         (bank.workspace / "elsewhere").rename(logs)
         bank.run(at + timedelta(minutes=30))
         assert [one.type for one in bank.facts(AlertCleared)] == ["alert.cleared"]
+
+    def test_a_log_that_nobody_writes_any_more_is_one_alert_until_a_row_comes(
+        self, bank: Bank, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        at = morning(FAULT)
+        assert bank.run(at) == ()
+        applied = versions.active_systems(bank.ledger)[LOANS]
+        systems = {LOANS: applied.model}
+        monitors = tuple(one for one in applied.model.monitors if one.metric != "volume")
+        uncounted = replace(applied, model=applied.model.model_copy(update={"monitors": monitors}))
+        monkeypatch.setattr(versions, "require_system", lambda *_: uncounted)
+        longest = timedelta(days=16)  # whatever is declared for its monitors
+        assert bank.run(at + longest) == ("ALR-1",)
+        assert bank.run(at + longest + timedelta(hours=1)) == ()
+        (raised,) = bank.facts(AlertRaised)
+        assert isinstance(raised, AlertRaised)
+        assert (raised.alert.value, raised.alert.monitor) == (None, "")
+        assert raised.alert.reason.startswith("newest row of logs/loan-approval 10 Nov 2026")
+        assert set(raised.tells) >= {"technical_lead", "data_science_lead"}
+        bounds = bounds_of(bank.ledger, systems, at + longest)
+        assert (bounds.computed, bounds.total - bounds.number(Known.SILENT)) == (1, 1), (
+            "the volume is measured"
+        )
+        assert bounds.title == "No monitor is known to be out of bounds"
+        heard = bounds_of(bank.ledger, systems, at)
+        assert heard.number(Known.SILENT) == 0, "while rows come nothing is silent"
+        bank.write(FAULT, FAULT + timedelta(days=1))
+        bank.run(morning(FAULT + timedelta(days=1)))
+        assert raised.alert.alert in {one.alert for one in bank.facts(AlertCleared)}  # type: ignore[attr-defined]
+
+    def test_where_the_volume_is_watched_its_alarm_is_the_one_alert_of_a_silent_log(self, bank: Bank) -> None:
+        at = morning(FAULT)
+        bank.run(at)
+        systems = {LOANS: versions.active_systems(bank.ledger)[LOANS].model}
+        assert bank.run(at + timedelta(days=16)) == ("ALR-1",)
+        (raised,) = bank.facts(AlertRaised)
+        assert isinstance(raised, AlertRaised)
+        assert raised.alert.monitor == "volume"
+        bounds = bounds_of(bank.ledger, systems, at + timedelta(days=16))
+        assert (bounds.computed, bounds.out) == (0, 1), "nothing is known of the others"
 
     def test_whatever_goes_wrong_is_recorded_and_not_raised(
         self, bank: Bank, monkeypatch: pytest.MonkeyPatch

@@ -21,6 +21,7 @@ priority: 3
 prediction_log:
   path: logs/letters
   columns: {id: id, time: time, prediction: urgent, label: was_urgent}
+  quiet: 30d
 monitors:
   - id: precision
     name: Precision of urgent letters

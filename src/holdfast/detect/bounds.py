@@ -14,11 +14,11 @@ from enum import StrEnum
 
 from sqlalchemy import Connection
 
-from holdfast.detect import records, watched
+from holdfast.detect import records, silence, watched
 from holdfast.detect.measurement import Measurement, WindowStatus
-from holdfast.detect.records import OpenAlert
+from holdfast.detect.records import OpenAlert, Run
 from holdfast.ledger.ledger import Ledger
-from holdfast.prepare.systems import System
+from holdfast.prepare.systems import Monitor, System
 from holdfast.prepare.terms import CANNOT_MEASURE
 from holdfast.prepare.versions import active_systems
 from holdfast.wording import plural
@@ -152,25 +152,45 @@ def bounds_of(ledger: Ledger, systems: Iterable[str], now: datetime, *, working:
     inventory = {name: applied.model for name, applied in active_systems(ledger).items()}
     counted = ledger.steady(("bounds", *inventory), lambda conn: _counted(conn, inventory.values()))
     with ledger.reading() as conn:
-        silent = {name for name, run in records.runs(conn).items() if run.is_dead(now)}
-    return Bounds(sum((counted[system][system in silent] for system in systems), Counter()), working)
+        runs = records.runs(conn)
+    found = (
+        one.silent if _is_silent(inventory[system], one.monitor, runs.get(system), now) else one.heard
+        for system in systems
+        for one in counted[system]
+    )
+    return Bounds(Counter(found), working)
 
 
-def _counted(conn: Connection, inventory: Iterable[System]) -> Mapping[str, Mapping[bool, Counter[Known]]]:
-    """Monitors of each system by what is known of them: where it is heard from, and where it is silent."""
+def _is_silent(system: System, monitor: Monitor, run: Run | None, now: datetime) -> bool:
+    """Nothing newer comes of a monitor: its system is not run, or the log has no newer row for it."""
+    if run is None or system.prediction_log is None:
+        return False
+    return run.is_dead(now) or silence.is_unheard(monitor, system.prediction_log, run.newest, now)
+
+
+@dataclass(frozen=True, slots=True)
+class _One:
+    """What is known of one monitor where it is heard from, and where it is not."""
+
+    monitor: Monitor
+    heard: Known
+    silent: Known
+
+
+def _counted(conn: Connection, inventory: Iterable[System]) -> Mapping[str, Sequence[_One]]:
+    """Every monitor of each system."""
     alerts: dict[tuple[str, str], list[OpenAlert]] = {}
     for one in records.open_alerts(conn):
         alerts.setdefault((one.system, one.monitor), []).append(one)
-    found: dict[str, Mapping[bool, Counter[Known]]] = {}
+    found: dict[str, list[_One]] = {}
     for system in inventory:
         monitors = watched.monitors_in(conn, system)
         newest = records.newest_windows(conn, system.id, [monitor.id for monitor in monitors])
-        counted: Mapping[bool, Counter[Known]] = {False: Counter(), True: Counter()}
-        found[system.id] = counted
+        found[system.id] = []
         for monitor in monitors:
             # One that cannot measure at all alarms under the name it has in the file, not for a column.
             names = {monitor.id, system.declares(monitor.id)}
             own = [alert for name in names for alert in alerts.get((system.id, name), ())]
-            for silent, known in counted.items():
-                known[known_of(own, newest.get(monitor.id, ()), silent)] += 1
+            heard, silent = (known_of(own, newest.get(monitor.id, ()), unheard) for unheard in (False, True))
+            found[system.id].append(_One(monitor, heard, silent))
     return found

@@ -40,6 +40,7 @@ from holdfast.detect.led import ALERTS
 from holdfast.detect.log import open_log
 from holdfast.detect.measurement import Measurement, Transition, WindowStatus
 from holdfast.detect.monitors import Failure, LateRows, State, evaluate, monitors_of, why_of
+from holdfast.detect.silence import why_unheard
 from holdfast.detect.tables import LogError
 from holdfast.incident import register
 from holdfast.incident.events import AlertFacts
@@ -196,7 +197,11 @@ class Monitoring:
             nonlocal opened
             measured = [self._measured(applied, batch) for batch in _by_monitor(found.measurements)]
             alerts, raised = self._alerts(system, found)
-            failures, dead = self._failures(applied, failing.of_monitors(found.failing), at, len(raised))
+            why = failing.of_monitors(found.failing)
+            unheard = why_unheard(system, found.newest, at)
+            if unheard and not any(one.alarms_on_silence for one in system.monitors):
+                why |= failing.of_system(system, unheard)  # else that monitor's alarm is the one alert
+            failures, dead = self._failures(applied, why, at, len(raised))
             opened = (*raised, *dead)
             ran = MonitoringRan(
                 system=system.id,

@@ -18,6 +18,7 @@ from holdfast.application import CLOCKS, Application
 from holdfast.detect import records
 from holdfast.detect.bounds import Bounds, bounds_of
 from holdfast.detect.log import gone
+from holdfast.detect.silence import why_unheard
 from holdfast.evidence import custody
 from holdfast.ledger import outbox, pulse, tables, timers
 from holdfast.ledger.ledger import Timer
@@ -211,20 +212,23 @@ def _waiting_for(application: Application) -> str | None:
 def silent_systems(
     conn: Connection, systems: Mapping[str, System], workspace: Path, now: datetime
 ) -> list[Silent]:
-    """Systems whose log is gone, or whose monitors fail, are overdue, or never ran."""
+    """Systems whose log is gone or has no newer row, or whose monitors fail, are overdue, or never ran."""
     runs, found = records.runs(conn), []
     for name, system in systems.items():
         if not system.is_covered or system.prediction_log is None:
             continue
         run = runs.get(name)
+        since = run.last_run if run else None
         if run is None:
             why = "it has never run"
         elif run.is_silent(now):
             why = run.reason or "its run is overdue"
         else:  # what was read before can be looked for between two runs
             why = gone(system.prediction_log.path, workspace) if run.last_run else ""
+            if not why and (why := why_unheard(system, run.newest, now)):
+                since = run.newest
         if why:
-            found.append(Silent(system, why, run.last_run if run else None))
+            found.append(Silent(system, why, since))
     return found
 
 

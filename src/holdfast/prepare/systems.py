@@ -234,6 +234,9 @@ class PredictionLog(Entry):
     reference: Reference | None = None
     delay: Duration | None = None
     """How long after a prediction its row may still be written; windows are judged that much later."""
+    quiet: Duration | None = None
+    """How long it is normal that no row comes: a night, a weekend. Without it, a log without a newer row is
+    taken for silent after two windows of a monitor, and after seven days for windows of rows."""
 
     @property
     def has_labels(self) -> bool:
@@ -561,6 +564,11 @@ class Monitor(Entry):
     def gets_worse(self) -> Worse:
         """In which direction the value gets worse: as stated, else as the metric or its thresholds say."""
         return self.worse or self.measures.worse or min(self._looks())
+
+    @property
+    def alarms_on_silence(self) -> bool:
+        """Whether a window to which nothing came is its alarm."""
+        return self.measures.of_arrivals and "down" in self._looks()
 
     def worse_by(self, value: float, normal: float) -> float | None:
         """How much worse than normal, as a share of normal; less than 0 is better. None when normal is 0."""

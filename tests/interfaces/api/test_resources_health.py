@@ -14,6 +14,8 @@ from sqlalchemy.exc import OperationalError
 
 from holdfast.application import Application
 from holdfast.detect.monitoring import AGAIN
+from holdfast.interfaces.health import for_readers
+from holdfast.interfaces.standing import standing_of
 from holdfast.interfaces.worker.lanes import Lane
 from holdfast.interfaces.worker.worker import Worker
 from holdfast.ledger import outbox, pulse
@@ -97,6 +99,27 @@ def test_a_log_that_goes_away_between_two_runs_is_told_at_once(
     (company.workspace / "logs").rename(company.workspace / "elsewhere")
     status, said = health(client)
     assert (status, said["monitoring"], said["systems"]["silent"]) == (503, "silent", 1)
+
+
+def test_a_log_that_nobody_writes_any_more_is_not_healthy(
+    client: TestClient, company: Application, clock: HandClock
+) -> None:
+    """Its monitors run on time, find nothing new, and none of them fails."""
+    with_log(company.workspace, clock.now(), wrong=False)
+    clock.pass_by(AGAIN)
+    Worker(company).round(clock.now())
+    assert health(client)[0] == 200, health(client)
+    clock.pass_by(timedelta(days=4))
+    for _ in range(2):
+        Worker(company).round(clock.now())
+    status, said = health(client)
+    assert (status, said["monitoring"], said["systems"]["silent"]) == (503, "silent", 1)
+    assert said["monitors"]["measured_without_an_alarm"] <= 1, "only the volume is measured"
+    assert said["monitors"]["not_heard_from"] >= 9, said["monitors"]
+    (found,) = (v for k, v in samples(client, company.flags_token).items() if "monitoring_silent" in k)
+    assert found == 1
+    told = for_readers(standing_of(company)).silent[0].reason
+    assert told.startswith("newest row of logs/loan-approval"), told
 
 
 def test_no_worker_anywhere_is_not_healthy(client: TestClient, company: Application) -> None:

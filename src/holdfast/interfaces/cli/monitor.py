@@ -17,6 +17,7 @@ from holdfast.detect.backtest import backtest as replay
 from holdfast.detect.log import Log, open_log
 from holdfast.detect.measurement import Measurement, Transition, WindowStatus
 from holdfast.detect.monitors import monitors_of
+from holdfast.detect.silence import why_unheard
 from holdfast.interfaces.cli.output import Style, cell, clipped, facts, heading, indented, table, words_of
 from holdfast.interfaces.cli.session import Session, command, noun
 from holdfast.interfaces.standing import standing_of
@@ -323,6 +324,9 @@ def _watched(system: shapes.MonitorList, session: Session) -> Text:
         return cell(f"FAILING, so silence means nothing: {run.reason}", "red")
     if run.last_run is None:
         return cell("never ran yet; `holdfast monitor run`, or a running worker, runs it", "yellow")
+    applied = versions.active_systems(session.application.ledger).get(system.system)
+    if unheard := why_unheard(applied.model, run.newest, session.now) if applied else "":
+        return cell(f"NOT HEARD FROM, so silence means nothing: {unheard}", "red")
     late = run.next_due is not None and run.next_due < session.now
     due = f", next {wording.ago(run.next_due, session.now)}" if run.next_due and not late else ""
     overdue = f", OVERDUE since {wording.utc(run.next_due)}" if run.next_due and late else ""

@@ -15,6 +15,7 @@ from holdfast.detect import records, watched
 from holdfast.detect.blind import series_of
 from holdfast.detect.bounds import Bounds, bounds_of
 from holdfast.detect.records import Run
+from holdfast.detect.silence import why_unheard
 from holdfast.incident import register
 from holdfast.incident.register import Filter
 from holdfast.interfaces.web import gauges, lists
@@ -89,7 +90,8 @@ def state_said(run: Run | None, system: System, now: datetime) -> tuple[str, str
         return "bad", run.state
     if run.state == "stopped":
         return "bad", "stopped"
-    return ("warn", "silent") if run.is_silent(now) else ("good", "running")
+    silent = run.is_silent(now) or why_unheard(system, run.newest, now)
+    return ("warn", "silent") if silent else ("good", "running")
 
 
 @router.get("/systems/{system}")
@@ -121,6 +123,9 @@ def one_system(visit: visit, system: str, version: int = 0) -> Response:
         ),
         asked=active is not None,
         run=run,
+        unheard=""
+        if run is None or run.is_silent(visit.now)
+        else why_unheard(applied.model, run.newest, visit.now),
         state=(tone, word),
         standing=standing,
         incidents=incidents,
