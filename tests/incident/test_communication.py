@@ -15,7 +15,7 @@ from holdfast.incident.responding import Desk, Ground, Report
 from holdfast.ledger import outbox, timers
 from holdfast.ledger.ledger import Ledger, Timer
 from holdfast.ledger.outbox import MessageQueued
-from holdfast.people import IncidentRole
+from holdfast.people import Actor, IncidentRole
 from holdfast.prepare.consistency import playbook_problems
 from holdfast.prepare.documents import parse_document, understand
 from holdfast.prepare.playbook import Playbook, Protocol
@@ -95,6 +95,23 @@ def test_a_tier_raised_at_the_opening_is_written_about(desk: Desk, ledger: Ledge
     desk.open(report, by=INES, at=now)
     (raised,) = [r.fact for r in ledger.facts() if isinstance(r.fact, TierRaised)]
     assert {member.person for member in raised.told} <= {one.to for one in queued(ledger, Moment.ESCALATED)}
+
+
+@pytest.mark.parametrize("by", [MAYA, HELEN, None])
+def test_an_escalation_asks_for_an_answer_only_where_nobody_has_answered(
+    desk: Desk, ledger: Ledger, now: datetime, by: Actor | None
+) -> None:
+    """R-ESC-03, R-ESC-04: also whoever answered may be called for a higher tier."""
+    incident = desk.open(Report("Letters", system="loan-approval", severity=Severity.LOW), by=INES, at=now)
+    if by:
+        desk.acknowledge(incident, by=by, at=now)
+    desk.classify(incident, Category.UNEXPECTED_BEHAVIOUR, Severity.CRITICAL, "worse", by=MAYA, at=now)
+    escalated = queued(ledger, Moment.ESCALATED)
+    assert escalated
+    for message in escalated:
+        assert ("Please acknowledge" in message.text) is (by is None)
+        told = by and ("You acknowledged it" if message.to == by.id else f"{by.name} acknowledged it")
+        assert not told or told in message.text
 
 
 @pytest.mark.parametrize(

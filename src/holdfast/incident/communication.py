@@ -319,8 +319,17 @@ def _words(
         "person": reads.member.name,
         "role": reads.member.role.replace("_", " "),
         "link": reads.link(state.merged_into or state.id),
+        "ask": _ask(state, reads.member.person),
         "into": state.merged_into or "no other incident",
     }
+
+
+def _ask(state: Incident, person: str) -> str:
+    """What an incident asks of whom it calls: an answer only while nobody has given one."""
+    if state.answer is None:
+        return "Please acknowledge and take over, or name somebody who does:"
+    who = "You" if state.answer.person == person else state.answer.name
+    return f"{who} acknowledged it. How it stands, and what is to be decided:"
 
 
 def _severity(state: Incident) -> str:

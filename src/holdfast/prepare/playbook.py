@@ -285,6 +285,7 @@ TEMPLATE_WORDS: Mapping[str, str] = {
     "due": "when that clock runs out",
     "person": "name of the person addressed",
     "role": "the role they fill",
+    "ask": "whether an answer is asked of them, or who has answered",
     "link": "address of the incident's page; of the other's, once it was merged",
     "into": "number of the incident it was merged into",
 }
