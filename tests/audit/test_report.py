@@ -185,7 +185,7 @@ class TestSaidOnce:
             assert f"{number}. {' '.join(asked.split())}" in told
 
     def test_the_moment_of_containment_is_that_of_the_review(self, dossier: Dossier, pdf: bytes) -> None:
-        at = dossier.state.first_contained_at
+        at = dossier.state.held_from
         assert at is not None
         assert f"Contained {at:%H:%M} UTC {day(at)}" in words(pdf)
 

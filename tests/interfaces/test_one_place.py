@@ -305,31 +305,37 @@ def test_first_contained_is_one_moment_also_where_it_was_lost(company: Company) 
     first, lost, again = (company.clock.now() + minutes * MINUTE for minutes in (40, 60, 90))
     contained = Contained(incident=INCIDENT, containment="INC-1-C1", proof="the log shows it")
     tell(ledger, INCIDENT, contained, at=first, by=TOMAS)
-    _shown(company, first, opened)
+    _shown(company, first)
+    _counted(company, first, opened)
     away = ContainmentLost(incident=INCIDENT, containment="INC-1-C1", reason="it goes on")
     tell(ledger, INCIDENT, away, at=lost, by=TOMAS)
     company.clock.pass_(70 * MINUTE)
-    _shown(company, first, opened)
+    _shown(company, first)
+    assert measures_of(ledger, company.clock.now() + timedelta(hours=2)).contain.n == 0, "it was disproven"
     assert company.ask(f"/incidents/{INCIDENT}")["contained_at"] is None
     assert wording.utc(first) in company.read(f"/incidents/{INCIDENT}/containment")
     assert f"{wording.utc(first)}, and not any more" in company.read(f"/incidents/{INCIDENT}")
     tell(ledger, INCIDENT, contained, at=again, by=TOMAS)
     company.clock.pass_(30 * MINUTE)
-    _shown(company, first, opened)
+    _shown(company, first)
+    _counted(company, again, opened)
     assert f"{wording.utc(first)}, again {wording.utc(again)}" in company.read(f"/incidents/{INCIDENT}")
 
 
-def _shown(company: Company, first: datetime, opened: datetime) -> None:
+def _shown(company: Company, first: datetime) -> None:
     shown = company.ask(f"/incidents/{INCIDENT}")["first_contained_at"]
     assert datetime.fromisoformat(shown) == first
     assert json.loads(company.type("incident", "show", INCIDENT))["incident"]["first_contained_at"] == shown
     assert wording.utc(first) in company.type("incident", "show", INCIDENT, "--table")
     assert f"First contained {wording.utc(first)}" in company.read(f"/incidents/{INCIDENT}")
-    assert f'"time": "{first:%H:%M} UTC"' in company.report
+
+
+def _counted(company: Company, proven: datetime, opened: datetime) -> None:
+    assert f'"time": "{proven:%H:%M} UTC"' in company.report
     ledger = company.application.ledger
-    assert measures_of(ledger, company.clock.now() + timedelta(hours=2)).contain.longest == first - opened
+    assert measures_of(ledger, company.clock.now() + timedelta(hours=2)).contain.longest == proven - opened
     told = prefill(reviewing.material(ledger, load(ledger, INCIDENT).state))[ReviewQuestion.WHEN_DETECTED]
-    assert f"Contained: {wording.utc(first)}" in told
+    assert f"Contained: {wording.utc(proven)}" in told
 
 
 # The review ------------------------------------------------------------------------------------

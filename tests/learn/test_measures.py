@@ -82,7 +82,7 @@ def test_times_are_medians_over_the_incidents_in_which_it_happened() -> None:
     began = OPENED - 2 * HOUR
     opened = [
         incident(MET, 1, began_at=began, acknowledged_at=OPENED + 9 * MINUTE, resolved_at=OPENED + DAY),
-        incident(MET_LATE, 2, acknowledged_at=OPENED + 21 * MINUTE, first_contained_at=OPENED + HOUR),
+        incident(MET_LATE, 2, acknowledged_at=OPENED + 21 * MINUTE, held_from=OPENED + HOUR),
         incident(None, 3, acknowledged_at=OPENED + 90 * MINUTE),
     ]
     found = measures(opened, 2, NOW)
@@ -109,13 +109,50 @@ def test_the_period_counts_from_the_opening() -> None:
     assert measures([incident(MET)], 0, NOW, days=10).incidents == 1
 
 
+@pytest.mark.parametrize(
+    ("deliberate", "counts"),
+    [
+        ((), 1),
+        ((True,), 1),
+        ((False,), 2),
+        ((True, False), 1),
+        ((False, False), 3),
+        ((False, True), 2),
+    ],
+    ids=[
+        "it holds",
+        "reverted, proven again",
+        "disproven, proven again",
+        "reverted, then a second one disproven",
+        "disproven twice",
+        "disproven, then reverted",
+    ],
+)
+def test_the_first_containment_that_was_not_disproven_counts(
+    ledger: Ledger, incident: str, now: datetime, deliberate: tuple[bool, ...], counts: int
+) -> None:
+    """R-AUD-08: nobody is fast for what turned out not to be so."""
+    contained = Contained(incident=incident, containment="INC-1-C1", proof="the log shows it")
+    tell(ledger, incident, contained, at=now + HOUR, by=TOMAS)
+    for number, reverted in enumerate(deliberate, 1):
+        lost = ContainmentLost(
+            incident=incident, containment="INC-1-C1", reason="it goes on", deliberate=reverted
+        )
+        tell(ledger, incident, lost, at=now + number * HOUR + 30 * MINUTE, by=TOMAS)
+        if not reverted:
+            so_far = measures_of(ledger, now + DAY).contain
+            assert so_far.n == (0 if counts > number else 1)
+        tell(ledger, incident, contained, at=now + (number + 1) * HOUR, by=TOMAS)
+    assert measures_of(ledger, now + DAY).contain == Took(1, counts * HOUR, counts * HOUR)
+
+
 def test_measures_are_read_from_the_register_and_the_tracker(
     desk: Desk, ledger: Ledger, incident: str, now: datetime
 ) -> None:
     hour = now + HOUR
     later = now + 20 * DAY
     contained = Contained(incident=incident, containment="INC-1-C1", proof="probed")
-    lost = ContainmentLost(incident=incident, containment="INC-1-C1", reason="reverted")
+    lost = ContainmentLost(incident=incident, containment="INC-1-C1", reason="reverted", deliberate=True)
     tell(ledger, incident, contained, at=hour, by=TOMAS)
     tell(ledger, incident, lost, at=hour + HOUR, by=TOMAS)
     tell(ledger, incident, contained, at=hour + 2 * HOUR, by=TOMAS)

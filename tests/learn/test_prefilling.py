@@ -71,7 +71,7 @@ STATE = Incident(
     began_at=BEGAN,
     opened_at=OPENED,
     acknowledged_at=OPENED + 4 * MINUTE,
-    first_contained_at=OPENED + HOUR,
+    held_from=OPENED + HOUR,
     resolved_at=OPENED + 5 * DAY,
     alerts=(ALERT,),
     clocks={"acknowledge": KEPT, "contain": LATE},
@@ -154,7 +154,7 @@ def test_when_it_was_is_told_with_durations_and_the_first_containment() -> None:
         "Contained: 23 Nov 2026, 02:00 UTC, 1 h after the opening.",
         "Resolved: 28 Nov 2026, 01:00 UTC, 5 d after the opening.",
     ]
-    unknown = replace(STATE, began_at=None, acknowledged_at=None, first_contained_at=None, resolved_at=None)
+    unknown = replace(STATE, began_at=None, acknowledged_at=None, held_from=None, resolved_at=None)
     told = answers(state=unknown, timeline=[])[ReviewQuestion.WHEN_DETECTED].split("\n")
     assert told[:5] == [
         "Began: not known.",

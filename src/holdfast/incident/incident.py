@@ -278,6 +278,8 @@ class Incident:
     """Its containments whose switch is set."""
     contained_at: datetime | None = None
     first_contained_at: datetime | None = None
+    held_from: datetime | None = None
+    """When the first containment was proven that was not disproven since: it holds, or was reverted."""
     """When containment was first proven, also where it was lost or reverted since."""
     told_contained: tuple[str, ...] = ()
     """Whom a message was queued for that said it is contained."""
@@ -433,10 +435,13 @@ class Incident:
                 told = tuple(dict.fromkeys((*self.told_contained, *fact.told)))
                 first = self.first_contained_at or at
                 contained = replace(self, contained_at=at, first_contained_at=first, told_contained=told)
+                contained = replace(contained, held_from=self.held_from or at)
                 return contained._moved(Status.CONTAINED, (Status.TRIAGE, Status.OPEN))
             case ContainmentLost():
                 before_it = Status.OPEN if self.classified_at else Status.TRIAGE
-                return replace(self, contained_at=None)._moved(before_it, (Status.CONTAINED,))
+                disproven = not fact.deliberate and self.held_from == self.contained_at
+                held = None if disproven else self.held_from
+                return replace(self, contained_at=None, held_from=held)._moved(before_it, (Status.CONTAINED,))
             case CauseEstablished():
                 return replace(self, cause=fact.cause)
             case Resolved():

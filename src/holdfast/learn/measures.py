@@ -54,7 +54,7 @@ class Measures:
     acknowledge: Took
     """From the opening."""
     contain: Took
-    """From the opening to the first proven containment."""
+    """From the opening to the first containment that was proven, and not disproven since."""
     resolve: Took
     """From the opening."""
     kept: Mapping[str, Kept]
@@ -80,7 +80,7 @@ def measures(
         merged=sum(one.status is Status.MERGED for one in within),
         detect=_took((one.began_at, one.opened_at) for one in real),
         acknowledge=_took((one.opened_at, one.acknowledged_at) for one in real),
-        contain=_took((one.opened_at, one.first_contained_at) for one in real),
+        contain=_took((one.opened_at, one.held_from) for one in real),
         resolve=_took((one.opened_at, one.resolved_at) for one in real),
         kept={promise: in_time(within, promise, now) for promise in promises.TABLE},
         overdue=overdue,

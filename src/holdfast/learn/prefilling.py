@@ -75,7 +75,7 @@ def _times(material: Material) -> list[str]:
         ("Began", state.began_at, None, ""),
         ("Opened", state.opened_at, state.began_at, "after it began"),
         ("Acknowledged", state.acknowledged_at, state.opened_at, "after the opening"),
-        ("Contained", state.first_contained_at, state.opened_at, "after the opening"),
+        ("Contained", state.held_from, state.opened_at, "after the opening"),
         ("Resolved", state.resolved_at, state.opened_at, "after the opening"),
     ]
     return [_time(*moment) for moment in moments]

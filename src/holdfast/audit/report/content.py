@@ -131,7 +131,7 @@ def _moments(dossier: Dossier) -> Iterator[tuple[str, datetime | None, datetime 
     yield "Began", state.began_at, None
     yield "Opened", state.opened_at, state.began_at
     yield "Acknowledged", state.acknowledged_at, state.opened_at
-    yield "Contained", state.first_contained_at, state.opened_at
+    yield "Contained", state.held_from, state.opened_at
     yield "Resolved", state.resolved_at, state.opened_at
     yield "Closed", state.closed_at, state.opened_at
 
