@@ -18,7 +18,7 @@ from holdfast.interfaces.health import for_readers
 from holdfast.interfaces.standing import standing_of
 from holdfast.interfaces.worker.lanes import Lane
 from holdfast.interfaces.worker.worker import Worker
-from holdfast.ledger import outbox, pulse
+from holdfast.ledger import outbox, pulse, timers
 from holdfast.ledger.events import STREAM, LedgerChecked
 from holdfast.ledger.ledger import Draft
 from holdfast.ledger.outbox import DeliveryFailed, QueuedMessage
@@ -187,7 +187,9 @@ def test_clocks_that_nobody_keeps_are_told(
     clock.pass_by(timedelta(days=2))
     Worker(company).write_pulse(clock.now())  # it lives, and does not come to its clocks
     status, said = health(client)
-    assert (status, said["worker"], said["clocks_late"]) == (503, "running", 1)
+    late = [timer.kind for timer in timers.due(company.ledger, clock.now())]
+    assert {"clock.breach", "message.late"} <= set(late)  # of the incident, and of each message about it
+    assert (status, said["worker"], said["clocks_late"]) == (503, "running", len(late) - late.count("monitoring.run"))
 
 
 def test_messages_that_do_not_leave_are_told(
