@@ -187,9 +187,8 @@ def test_clocks_that_nobody_keeps_are_told(
     clock.pass_by(timedelta(days=2))
     Worker(company).write_pulse(clock.now())  # it lives, and does not come to its clocks
     status, said = health(client)
-    late = [timer.kind for timer in timers.due(company.ledger, clock.now())]
-    assert {"clock.breach", "message.late"} <= set(late)  # of the incident, and of each message about it
-    assert (status, said["worker"], said["clocks_late"]) == (503, "running", len(late) - late.count("monitoring.run"))
+    # The incident's own, and the promise that its messages are sent in time.
+    assert (status, said["worker"], said["clocks_late"]) == (503, "running", 5)
 
 
 def test_messages_that_do_not_leave_are_told(
