@@ -18,7 +18,7 @@ from holdfast.interfaces.health import for_readers
 from holdfast.interfaces.standing import standing_of
 from holdfast.interfaces.worker.lanes import Lane
 from holdfast.interfaces.worker.worker import Worker
-from holdfast.ledger import outbox, pulse, timers
+from holdfast.ledger import outbox, pulse
 from holdfast.ledger.events import STREAM, LedgerChecked
 from holdfast.ledger.ledger import Draft
 from holdfast.ledger.outbox import DeliveryFailed, QueuedMessage
