@@ -2,7 +2,8 @@
 
 The rows are the published ones: predictions of the analysis period, and labels from the separate file. After
 the fix the application decides on applicants of the reference period. Nobody sees the future: a row is
-written only when its time has come and the switches let the model answer.
+written only when its time has come. While the switches keep the model from answering, people decide: their
+rows carry no prediction, and show that the log goes on.
 """
 
 from __future__ import annotations
@@ -135,10 +136,15 @@ class Lender:
         )
 
     def live_until(self, moment: datetime, model_answers: Callable[[], bool] = lambda: True) -> int:
-        """Decide what was applied for until `moment`; returns the rows written, none without the model."""
+        """Decide what was applied for until `moment`; returns how many the model answered."""
         rows = f"(SELECT * FROM '{self._file('analysis')}' WHERE {_between(self._until, moment)})"
         self._until = moment
         if not model_answers():
+            by_people = f"SELECT * REPLACE (NULL AS y_pred, NULL AS y_pred_proba) FROM {rows}"
+            self._write(
+                f"{by_people} ORDER BY timestamp, id",
+                f"SELECT * FROM '{self._file('analysis_target')}' WHERE false",
+            )
             return 0
         labels = f"SELECT t.* FROM '{self._file('analysis_target')}' t SEMI JOIN {rows} USING (id)"
         return self._write(f"SELECT * FROM {rows} ORDER BY timestamp, id", labels)
