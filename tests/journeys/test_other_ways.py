@@ -78,7 +78,7 @@ def rungs(office: Office) -> list[tuple[str, int]]:
 
 def breaches(office: Office) -> list[str]:
     facts = [one.fact for one in record(office.application.ledger, INCIDENT)]
-    return [fact.clock.value for fact in facts if isinstance(fact, ClockBreached)]
+    return [fact.clock for fact in facts if isinstance(fact, ClockBreached)]
 
 
 def test_a_person_declares_in_under_a_minute_with_the_keyboard_alone(office: Office) -> None:
