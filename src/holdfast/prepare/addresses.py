@@ -34,7 +34,7 @@ def _addresses(ledger: Ledger, person: str) -> Mapping[str, str]:
         if row is not None and not is_sound(conn, row):
             raise NotAsQueued(
                 "the roster was changed in the database after it was applied: nothing is sent by it; "
-                "run `holdfast ledger check`"
+                "check the ledger"
             )
     if row is None:
         return only_mail(person)
