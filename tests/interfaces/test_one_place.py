@@ -17,7 +17,6 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
-from holdfast import app as joined
 from holdfast import wording
 from holdfast.application import Application
 from holdfast.audit.dossier import gather
@@ -31,9 +30,7 @@ from holdfast.incident.loading import load
 from holdfast.interfaces.api import health
 from holdfast.interfaces.api.resources import PREFIX, api
 from holdfast.interfaces.cli.main import build
-from holdfast.interfaces.cli.session import Wiring
 from holdfast.interfaces.standing import standing_of
-from holdfast.interfaces.worker.worker import Worker
 from holdfast.investigate import assessing
 from holdfast.investigate.counting import Counted
 from holdfast.investigate.events import ImpactCounted, UserImpact
@@ -46,11 +43,11 @@ from holdfast.ledger.outbox import MessageQueued
 from holdfast.people import Permission
 from holdfast.prepare.terms import ReviewQuestion
 from holdfast.prepare.versions import active_playbook, active_systems
-from holdfast.serving import Service
 from support.company import HELEN, MAYA, TOMAS
 from support.lender_pages import DRIFT, LOANS, open_lender
 from support.opened import tell
 from support.pages import Reader, SetClock, signed_in
+from support.shells import on, wired
 
 INCIDENT = "INC-1"
 MINUTE = timedelta(minutes=1)
@@ -86,18 +83,7 @@ class Company:
     def type(self, *words: str) -> str:
         """What the terminal answers."""
 
-        def opened(folder: Path, environ: Any, clock: Any) -> Application:
-            return joined.open_workspace(folder, environ, self.clock)
-
-        wiring = Wiring(
-            opened,
-            joined.initialise,
-            Service,
-            Worker,
-            joined.engine,
-            joined.upgrade_workspace,
-            joined.channels_of,
-        )
+        wiring = wired(on(self.clock))
         before = ["--workspace", str(self.folder), "--as", MAYA.id]
         result = CliRunner().invoke(build(wiring), [*before, *words])
         assert result.exit_code == 0, result.output

@@ -20,16 +20,15 @@ from holdfast.application import Application
 from holdfast.incident.responding import Report
 from holdfast.interfaces.api.resources import PREFIX
 from holdfast.interfaces.cli.main import build
-from holdfast.interfaces.cli.session import Wiring
-from holdfast.interfaces.worker.worker import Worker
 from holdfast.people import Permission, allowed
 from holdfast.prepare.terms import Severity
 from holdfast.prepare.versions import active_roster
-from holdfast.serving import Service, asgi
+from holdfast.serving import asgi
 from holdfast.steps.table import BY_KEY
 from support.company import MAYA
 from support.lender_pages import Inside, open_lender
 from support.pages import SetClock
+from support.shells import wired
 
 PROVEN = {"text": "a batch in months", "links": ["EV-1"]}
 CAUSE = {
@@ -77,15 +76,7 @@ class Doors:
             made.containing.prober = Inside(made.read_switches)
             return made
 
-        wiring = Wiring(
-            opened,
-            joined.initialise,
-            Service,
-            Worker,
-            joined.engine,
-            joined.upgrade_workspace,
-            joined.channels_of,
-        )
+        wiring = wired(opened)
         before = ["--workspace", str(self.folder), "--as", MAYA.id]
         result = CliRunner().invoke(build(wiring), [*before, *words])
         return result.exit_code, " ".join(result.stderr.split())

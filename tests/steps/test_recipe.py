@@ -16,22 +16,19 @@ from fastapi.testclient import TestClient
 from pydantic import Field
 from typer.testing import CliRunner
 
-from holdfast import app as joined
 from holdfast.application import Application
 from holdfast.incident.loading import beside
 from holdfast.incident.responding import Report
 from holdfast.interfaces.api.resources import PREFIX
 from holdfast.interfaces.cli import incident as commands
 from holdfast.interfaces.cli.main import build
-from holdfast.interfaces.cli.session import Wiring
 from holdfast.interfaces.cli.steps import stepped
-from holdfast.interfaces.worker.worker import Worker
 from holdfast.learn.closing import dismiss
 from holdfast.ledger.facts import Fact, Line, fact
 from holdfast.ledger.folding import Kind
 from holdfast.people import Actor, Permission
 from holdfast.problems import NotAllowed
-from holdfast.serving import Service, asgi
+from holdfast.serving import asgi
 from holdfast.shapes.base import Asked, Shown
 from holdfast.steps.addresses import IncidentId
 from holdfast.steps.asking import Misread, read
@@ -40,6 +37,7 @@ from holdfast.steps.table import STEPS
 from support.company import MAYA, VICTOR
 from support.lender_pages import open_lender
 from support.pages import SetClock
+from support.shells import on, wired
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "docs"))
 
@@ -129,18 +127,7 @@ class House:
         return answered.status_code, answered.json()
 
     def type(self, *words: str) -> tuple[int, str]:
-        def opened(folder: Path, environ: object, clock: object) -> Application:
-            return joined.open_workspace(folder, None, self.clock)
-
-        wiring = Wiring(
-            opened,
-            joined.initialise,
-            Service,
-            Worker,
-            joined.engine,
-            joined.upgrade_workspace,
-            joined.channels_of,
-        )
+        wiring = wired(on(self.clock))
         said = ["--workspace", str(self.folder), "--as", MAYA.id, "incident", "thank", self.incident, *words]
         result = CliRunner().invoke(build(wiring), said)
         return result.exit_code, result.output

@@ -16,19 +16,15 @@ from pydantic.fields import FieldInfo
 from typer.testing import CliRunner
 
 import holdfast
-from holdfast import app as joined
-from holdfast.application import Application
 from holdfast.incident.responding import Report
 from holdfast.interfaces.api.resources import PREFIX
 from holdfast.interfaces.cli.main import build
-from holdfast.interfaces.cli.session import Wiring
 from holdfast.interfaces.cli.words import needed
 from holdfast.interfaces.web.access import TAKEN
 from holdfast.interfaces.web.site import VIEWS
-from holdfast.interfaces.worker.worker import Worker
 from holdfast.people import Actor, Permission, allowed
 from holdfast.prepare.versions import active_roster
-from holdfast.serving import Service, asgi
+from holdfast.serving import asgi
 from holdfast.shapes.incidents import Reason
 from holdfast.steps.addresses import IncidentId
 from holdfast.steps.asking import Misread, members_of, part_of, read
@@ -37,6 +33,7 @@ from holdfast.steps.table import BY_KEY, STEPS
 from support.company import MAYA, VICTOR
 from support.lender_pages import open_lender
 from support.pages import Reader, SetClock, signed_in
+from support.shells import on, wired
 
 AnyStep = Step[Any, Any, Any]
 Kind = Literal["person", "agent"]
@@ -81,18 +78,7 @@ class Doors:
         return self.readers[person.id].post(path, {})
 
     def type(self, *words: str, person: str = MAYA.id) -> tuple[int, str]:
-        def opened(folder: Path, environ: Any, clock: Any) -> Application:
-            return joined.open_workspace(folder, environ, self.clock)
-
-        wiring = Wiring(
-            opened,
-            joined.initialise,
-            Service,
-            Worker,
-            joined.engine,
-            joined.upgrade_workspace,
-            joined.channels_of,
-        )
+        wiring = wired(on(self.clock))
         before = ["--workspace", str(self.folder), "--as", person]
         result = CliRunner().invoke(build(wiring), [*before, *words])
         return result.exit_code, " ".join(result.stderr.split())

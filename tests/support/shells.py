@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,31 @@ from typing import Any
 from typer.testing import CliRunner
 
 from holdfast import app as joined
+from holdfast.application import Application
 from holdfast.clock import Clock
 from holdfast.interfaces.cli.main import build
 from holdfast.interfaces.cli.session import Wiring
 from holdfast.interfaces.worker.worker import Worker
 from holdfast.serving import Service
 from support.company import MAYA
+
+
+def wired(opened: Callable[..., Application] = joined.open_workspace) -> Wiring:
+    """What `holdfast` joins, with workspaces opened so."""
+    return Wiring(
+        opened,
+        joined.initialise,
+        Service,
+        Worker,
+        joined.engine,
+        joined.upgrade_workspace,
+        joined.channels_of,
+    )
+
+
+def on(clock: Clock) -> Callable[..., Application]:
+    """Opens workspaces on this clock, whatever a command asks for."""
+    return lambda folder, environ, _: joined.open_workspace(folder, environ, clock)
 
 
 @dataclass
@@ -46,18 +66,9 @@ class Shell:
     called: list[str] = field(default_factory=list)
 
     def __call__(self, *words: str, person: str | None = None, stdin: str | bytes | None = None) -> Said:
-        wiring = Wiring(
-            lambda folder, environ, clock: joined.open_workspace(folder, environ, self.clock),
-            joined.initialise,
-            Service,
-            Worker,
-            joined.engine,
-            joined.upgrade_workspace,
-            joined.channels_of,
-        )
         who = self.person if person is None else person
         before = ["--workspace", str(self.folder), *(["--as", who] if who else [])]
-        result = CliRunner().invoke(build(wiring), [*before, *words], input=stdin)
+        result = CliRunner().invoke(build(wired(on(self.clock))), [*before, *words], input=stdin)
         self.called.append(" ".join(words[:2]))
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception

@@ -45,11 +45,14 @@ class Sessions:
         """
         person = person.strip().lower()[:200]
         attempt = self._attempts.begin(
-            person, origin, at, lambda: self._tell_of_refusal(person, origin, "too many attempts", at)
+            person,
+            origin,
+            at,
+            lambda: self._tell_of_refusal(self._known(person), origin, "too many attempts", at),
         )
         if not self._credentials.match(person, password):
-            known = self._credentials.known(person)
-            raise self._refused(person, origin, "wrong password" if known else "unknown account", at)
+            known = self._known(person)
+            raise self._refused(known, origin, "wrong password" if known else "unknown account", at)
         name, access = self._register.listed(person)
         if name is None:
             raise self._refused(person, origin, "not in the roster", at)
@@ -128,8 +131,11 @@ class Sessions:
         return NotAllowed("e-mail address and password do not belong together; check both and try again")
 
     def _tell_of_refusal(self, person: str, origin: str, reason: Reason, at: datetime) -> None:
-        known = person if self._credentials.known(person) else ""
-        self._register.tell(known, SessionRefused(person=known, origin=origin, reason=reason), DOOR, at)
+        self._register.tell(person, SessionRefused(person=person, origin=origin, reason=reason), DOOR, at)
+
+    def _known(self, person: str) -> str:
+        """Whoever has an account; nobody else is named on the record."""
+        return person if self._credentials.known(person) else ""
 
 
 def _csrf(secret: str) -> str:

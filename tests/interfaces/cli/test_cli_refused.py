@@ -11,24 +11,13 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from holdfast import app as joined
 from holdfast.clock import SystemClock
 from holdfast.interfaces.cli.main import build
-from holdfast.interfaces.cli.session import Wiring
-from holdfast.interfaces.worker.worker import Worker
-from holdfast.serving import Service
 from support.company import MAYA
+from support.shells import wired
 from support.workspaces import opened
 
-WIRING = Wiring(
-    joined.open_workspace,
-    joined.initialise,
-    Service,
-    Worker,
-    joined.engine,
-    joined.upgrade_workspace,
-    joined.channels_of,
-)
+WIRING = wired()
 NOWHERE = {"demo", "monitor backtest", "verify"}
 """Take no workspace that is there."""
 NAMES_NOTHING = {"serve", "worker", "init", "check", "upgrade", "apply", "monitor run"}

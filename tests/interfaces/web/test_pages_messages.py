@@ -7,20 +7,16 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from holdfast import app as joined
-from holdfast.app import initialise, open_workspace
 from holdfast.application import Application
 from holdfast.interfaces.cli.main import build
-from holdfast.interfaces.cli.session import Wiring
-from holdfast.interfaces.worker.worker import Worker
 from holdfast.ledger import outbox
 from holdfast.ledger.ledger import Draft
 from holdfast.ledger.outbox import MessageFailed
 from holdfast.people import SYSTEM
-from holdfast.serving import Service
 from support.company import MAYA, TOMAS, VICTOR
 from support.lender_pages import open_lender
 from support.pages import Reader, SetClock, signed_in
+from support.shells import on, wired
 
 
 @pytest.fixture
@@ -78,15 +74,7 @@ def test_whoever_only_reads_sees_it_without_buttons(application: Application, gi
 def test_the_terminal_says_how_things_stand_and_sees_to_a_message(
     application: Application, given_up: str, tmp_path: Path
 ) -> None:
-    wiring = Wiring(
-        lambda folder, environ, clock: open_workspace(folder, environ, SetClock()),
-        initialise,
-        Service,
-        Worker,
-        joined.engine,
-        joined.upgrade_workspace,
-        joined.channels_of,
-    )
+    wiring = wired(on(SetClock()))
 
     def typed(*words: str) -> tuple[int, str]:
         before = ["--workspace", str(tmp_path), "--as", MAYA.id]

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from holdfast import app as joined
 from holdfast.app import initialise, open_workspace
 from holdfast.application import Application
 from holdfast.detect.events import AlertRaised
@@ -21,7 +20,6 @@ from holdfast.incident.events import AlertFacts
 from holdfast.incident.loading import load
 from holdfast.interfaces.api import health
 from holdfast.interfaces.cli.main import build
-from holdfast.interfaces.cli.session import Wiring
 from holdfast.interfaces.health import for_readers
 from holdfast.interfaces.standing import standing_of
 from holdfast.interfaces.worker.worker import Worker
@@ -30,11 +28,11 @@ from holdfast.people import SYSTEM
 from holdfast.prepare.starting import write_workspace
 from holdfast.prepare.versions import apply_workspace, approve_playbook, playbook_versions_of
 from holdfast.prepare.workspace import load_workspace
-from holdfast.serving import Service
 from holdfast.settings import Settings
 from support.alerted import alert_facts
 from support.company import HELEN, MAYA, SIGNATURES
 from support.pages import PASSWORD, START, Reader, SetClock, signed_in
+from support.shells import on, wired
 
 
 @pytest.fixture
@@ -76,15 +74,7 @@ def _alert(
     application.ledger.append(Draft("alert/ALR-1", 0, [fact]), by=SYSTEM, at=raised)
 
 
-WIRING = Wiring(
-    lambda folder, environ, clock: open_workspace(folder, environ, SetClock()),
-    initialise,
-    Service,
-    Worker,
-    joined.engine,
-    joined.upgrade_workspace,
-    joined.channels_of,
-)
+WIRING = wired(on(SetClock()))
 
 
 def test_a_missing_signature_names_who_gives_it(unsigned: Application, helen: Reader) -> None:
