@@ -11,7 +11,7 @@ from typing import Any
 
 from holdfast.detect.bounds import Known
 from holdfast.interfaces.standing import Standing
-from holdfast.shapes.health import Health, LaneFailing, Reason, SilentSystem, WholeHealth
+from holdfast.shapes.health import Health, LaneFailing, SilentSystem, StepFailing, WholeHealth
 
 
 def for_anybody(standing: Standing) -> Health:
@@ -25,7 +25,9 @@ def for_readers(standing: Standing) -> WholeHealth:
     return WholeHealth.model_validate(
         {
             **_known(standing),
-            "reasons": tuple(Reason(step=what, reason=why) for what, why in sorted(working.failing.items())),
+            "reasons": tuple(
+                StepFailing(step=what, reason=why) for what, why in sorted(working.failing.items())
+            ),
             "waiting_because": standing.waiting,
             "refused_to_seal": working.refused_to_seal,
             "silent": tuple(

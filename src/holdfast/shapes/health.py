@@ -49,7 +49,7 @@ class Health(Shown):
     vault: Literal["missing", "there"]
 
 
-class Reason(Shown):
+class StepFailing(Shown):
     """One step that keeps failing."""
 
     step: str
@@ -68,7 +68,7 @@ class SilentSystem(Shown):
 class WholeHealth(Health):
     """The same with every reason, for whoever may read."""
 
-    reasons: tuple[Reason, ...]
+    reasons: tuple[StepFailing, ...]
     waiting_because: str
     """Empty: nothing is waited for."""
     refused_to_seal: str
