@@ -36,9 +36,10 @@ def asgi(application: Application) -> FastAPI:
     refusals.install(served)
     served.include_router(api(application))
     hearing = Hearing(
-        application.ledger.database,
         application.clock.now,
-        lambda containment: application.containing.heard(containment, by=SYSTEM, at=application.clock.now()),
+        lambda containment, more: application.containing.heard(
+            containment, more, by=SYSTEM, at=application.clock.now()
+        ),
     )
     served.include_router(ofrep_router(application.read_switches, flags_access(application), hearing))
     served.mount("/", site(application))

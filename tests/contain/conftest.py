@@ -15,7 +15,7 @@ from holdfast.contain.containing import Containing
 from holdfast.contain.containment import Containment
 from holdfast.contain.effect import CannotCount
 from holdfast.contain.events import SeenWindow, Traffic
-from holdfast.contain.hearing import Hearing
+from holdfast.contain.hearing import Hearing, OnRecord, Requests
 from holdfast.contain.reading import Containments
 from holdfast.contain.switches import Switchboard, Switches
 from holdfast.detect.records import Detection
@@ -97,11 +97,11 @@ def address(
     nobody = OfrepProber("http://127.0.0.1:9")
     steps = Containing(ledger, desk.ground_of, read_switches, nobody, watch, desk.link)
 
-    def tell(containment: str) -> None:
-        steps.heard(containment, by=SYSTEM_ACTOR, at=now)
+    def tell(containment: str, more: Requests) -> OnRecord:
+        return steps.heard(containment, more, by=SYSTEM_ACTOR, at=now)
 
     app = FastAPI()
-    hearing = Hearing(ledger.database, lambda: now, tell)
+    hearing = Hearing(lambda: now, tell)
     app.include_router(ofrep_router(read_switches, lambda request: None, hearing))
     with serving(app) as live:
         yield live

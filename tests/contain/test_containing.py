@@ -25,7 +25,7 @@ from holdfast.contain.events import (
     EffectObserved,
     Traffic,
 )
-from holdfast.contain.hearing import Hearing, Requests, requests_of
+from holdfast.contain.hearing import Hearing, OnRecord, Requests
 from holdfast.contain.probing import TARGET, Answer, Question
 from holdfast.contain.switches import Switches, evaluate
 from holdfast.contain.watching import LogWatch
@@ -803,7 +803,7 @@ class TestHearingTheApplication:
         steps.carry_out(number, by=MAYA, at=now)
         steps.revert(number, "fixed", by=MAYA, at=now)
         ask(address, {"targetingKey": "a-2", "channel": "broker"})
-        steps.heard(number, by=WORKER, at=now)
+        steps.heard(number, Requests(1, now, now), by=WORKER, at=now)
         assert of_type(ledger, ContainmentObeyed) == []
 
     def test_two_processes_add_up_and_the_probe_is_left_out(
@@ -811,39 +811,46 @@ class TestHearingTheApplication:
     ) -> None:
         number = switch(steps, incident, BROKERS, now)
         answer = evaluate(steps.read_switches(), ROUTE, {"channel": "broker"})
-        heard: list[str] = []
-        processes = [Hearing(ledger.database, lambda: now, heard.append) for _ in range(2)]
-        for one in processes:
-            for _ in range(3):
-                one.heard([answer], {"targetingKey": "a", "channel": "broker"})
+
+        def tell(containment: str, more: Requests) -> OnRecord:
+            return steps.heard(containment, more, by=WORKER, at=now)
+
+        for one in [Hearing(lambda: now, tell) for _ in range(2)]:
             one.heard([answer], {"targetingKey": TARGET, "channel": "broker"})
-            one.add()
-
-        def known() -> Requests | None:
-            with ledger.reading() as conn:
-                return requests_of(conn, number)
-
-        wait_until(lambda: known() == Requests(6, now, now))
-        wait_until(lambda: heard == [number, number])
+            for _ in range(50):
+                one.heard([answer], {"targetingKey": "a", "channel": "broker"})
+        wait_until(lambda: containment(ledger, number).requests >= 10)
+        told = [fact.requests for fact in of_type(ledger, ContainmentObeyed)]
+        assert told == sorted(told)
+        assert told[-1] <= 100
+        assert len(told) <= 3
 
     def test_a_count_that_could_not_be_told_of_is_told_of_later(
         self, steps: Containing, ledger: Ledger, incident: str, now: datetime
     ) -> None:
-        """The process that heard it is killed before it could say so: the next look says it."""
         number = switch(steps, incident, BROKERS, now)
         answer = evaluate(steps.read_switches(), ROUTE, {"channel": "broker"})
+        tried: list[str] = []
 
-        died = []
+        def tell(containment: str, more: Requests) -> OnRecord:
+            tried.append(containment)
+            if len(tried) == 1:
+                raise RuntimeError("the database is away")
+            return steps.heard(containment, more, by=WORKER, at=now)
 
-        def dies(containment: str) -> None:
-            died.append(containment)
-            raise RuntimeError("killed")
+        Hearing(lambda: now, tell).heard([answer], {"channel": "broker"})
+        wait_until(lambda: containment(ledger, number).stage is Stage.OBEYED)
+        assert (len(tried), containment(ledger, number).requests) == (2, 1)
 
-        Hearing(ledger.database, lambda: now, dies).heard([answer], {"channel": "broker"})
-        wait_until(lambda: died == [number])
-        (timer,) = timers.armed(ledger, f"{number}/effect")
-        steps.look_again(timer, WORKER, timer.due)
-        assert containment(ledger, number).stage is Stage.OBEYED
+    def test_each_power_of_ten_is_a_fact_and_the_first_request_stays_the_first(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        number = switch(steps, incident, BROKERS, now)
+        for minute, more in enumerate((1, 8, 9, 89, 90)):
+            at = now + minute * MINUTE
+            steps.heard(number, Requests(more, at, at), by=WORKER, at=at)
+        told = [(fact.requests, fact.first_at) for fact in of_type(ledger, ContainmentObeyed)]
+        assert told == [(1, now), (10, now), (100, now)]
 
 
 def ask(address: str, context: Mapping[str, str]) -> str:

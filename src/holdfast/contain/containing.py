@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from holdfast.contain import hearing, offering, reading
+from holdfast.contain import offering, reading
 from holdfast.contain.containment import Containment, Stage, propose
 from holdfast.contain.effect import CannotCount, Known, Verdict, Watch, judge
 from holdfast.contain.events import (
@@ -28,6 +28,7 @@ from holdfast.contain.events import (
     SeenWindow,
     Traffic,
 )
+from holdfast.contain.hearing import OnRecord, Requests
 from holdfast.contain.offering import Offer
 from holdfast.contain.probing import Prober, checks, questions
 from holdfast.contain.switches import Switches
@@ -324,21 +325,19 @@ class Containing:
             if not loading.load(self.ledger, one.incident).state.status.over:
                 self.observe_effect(one.id, by=by, at=at)
 
-    def heard(self, containment: str, *, by: Actor, at: datetime) -> None:
-        """Record that requests of the application were answered by the switch; once, else nothing."""
+    def heard(self, containment: str, more: Requests, *, by: Actor, at: datetime) -> OnRecord:
+        """Record that requests of the application were answered by the switch: the first, and when they have
+        become many more; else nothing. Returns what is on the record then."""
 
         def decide(view: _View) -> _Decided:
-            return _Decided(self._late(view.state, self._requests(view.state)))
+            nonlocal taken
+            own = view.state.heard(more.requests, more.first_at, more.last_at)
+            taken = bool(own) or not view.state.in_force  # of a switch that is back, nothing is counted
+            return _Decided(own)
 
+        taken = False
         self._step(containment, decide, by, at)
-
-    def _requests(self, state: Containment) -> hearing.Requests | None:
-        with self.ledger.reading() as conn:
-            return hearing.requests_of(conn, state.id)
-
-    def _late(self, state: Containment, known: hearing.Requests | None) -> list[ContainmentFact]:
-        """What the application asked, as long as it is not on the record."""
-        return state.heard(known.requests, known.first_at, known.last_at) if known else []
+        return OnRecord(reading.load(self.ledger, containment).state.requests, taken)
 
     def observe_effect(self, containment: str, *, by: Actor, at: datetime) -> EffectObserved:
         """Say whether the harm stopped (R-CON-09), and record it when a person asked or it changed.
@@ -375,8 +374,7 @@ class Containing:
 
     def _observed(self, view: _View, at: datetime) -> _Decided:
         state, incident = view.state, view.incident.state
-        known = self._requests(state)
-        requests = known.requests if known else 0
+        requests = state.requests
         monitors = _watched(view)
         traffic, windows = self._seen(view, monitors, at)
         verdict = judge(
@@ -396,7 +394,7 @@ class Containing:
         others = self._others(state)
         after = _after_effect(incident, state, verdict, [other.state for other in others])
         resting_on = [other.draft([]) for other in others]
-        return _Decided([*self._late(state, known), *own], after, resting_on)
+        return _Decided(own, after, resting_on)
 
     def _seen(
         self, view: _View, monitors: Sequence[str], at: datetime

@@ -113,7 +113,7 @@ class Containment:
     switched_at: datetime | None = None
     """When Holdfast's own address was first seen to answer by the switch."""
     obeyed: ContainmentObeyed | None = None
-    """The first requests of the application that the switch answered."""
+    """The requests of the application that the switch is known to have answered, from the first on."""
     contained_at: datetime | None = None
     """When the prediction log first showed that the harm stopped; None again once it was seen to go on."""
     released_at: datetime | None = None
@@ -211,6 +211,11 @@ class Containment:
         return _SAYS[self.stage]
 
     @property
+    def requests(self) -> int:
+        """At least so many requests of the application the switch has answered."""
+        return self.obeyed.requests if self.obeyed else 0
+
+    @property
     def took(self) -> timedelta | None:
         """From approval until the log showed that the harm stopped; None while it has not."""
         return self.contained_at - self.approved.at if self.contained_at and self.approved else None
@@ -288,15 +293,16 @@ class Containment:
         raise NotAllowed(said, first=(step, self.id))
 
     def heard(self, requests: int, first_at: datetime, last_at: datetime) -> list[ContainmentFact]:
-        """Requests of the application were answered by the switch; said once, nothing when it is not set."""
-        if not self.in_force or self.obeyed or requests < 1:
+        """So many requests more of the application were answered by the switch: the first are said, and then
+        whenever they have grown tenfold; nothing when it is not set."""
+        if not self.in_force or not worth_a_fact(self.requests, requests):
             return []
         obeyed = ContainmentObeyed(
             incident=self.incident,
             containment=self.id,
             name=self.name,
-            requests=requests,
-            first_at=first_at,
+            requests=self.requests + requests,
+            first_at=self.obeyed.first_at if self.obeyed else first_at,
             last_at=last_at,
         )
         return [obeyed]
@@ -418,6 +424,12 @@ def _proposed(fact: ContainmentProposed, deed: Deed) -> Containment:
         reason=fact.reason,
         proposed=deed,
     )
+
+
+def worth_a_fact(on_record: int, more: int) -> bool:
+    """Whether so many requests more are put on the record: the first, and when they are ten times as many as
+    before. A week of an application that asks a hundred times a second is nine facts."""
+    return more > 0 and on_record + more >= 10 * on_record
 
 
 def _failure(checks: Sequence[Check]) -> str:

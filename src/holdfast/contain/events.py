@@ -190,7 +190,7 @@ class ContainmentObeyed(Fact):
     containment: str
     name: str
     requests: int
-    """How many were counted so far; there may have been more."""
+    """How many were counted so far, of every process; there may have been more."""
     first_at: datetime
     last_at: datetime
 

@@ -92,18 +92,19 @@ class EffectShown(Shown):
     traffic: TrafficShown | None
     windows: tuple[SeenWindowShown, ...]
     requests: int | None
-    """Requests of the application that the switch is known to have answered from its setting until this look:
-    the number so far. Null where nobody counted."""
+    """At least so many requests of the application the switch had answered, as far as it was on the record when
+    this was looked at. Null where nobody counted."""
     next_look: datetime | None
 
 
 class ObeyedShown(Shown):
-    """The fact that the application was first seen to obey. It is recorded once, and not counted on."""
+    """The newest fact that the application asked and was answered by the switch. The first request is recorded
+    at once, and again whenever they have grown tenfold."""
 
     requests: int
-    """Requests counted by the time obedience was recorded, mostly one or a few. How many there were so far
-    is `effect.requests`."""
+    """At least so many were answered so far."""
     first_at: datetime
+    """When the first was answered."""
     last_at: datetime
     """The newest of those counted by then."""
 
