@@ -329,13 +329,14 @@ class Containing:
         """Record that requests of the application were answered by the switch: the first, and when they have
         become many more; else nothing. Returns what is on the record then."""
 
+        taken = False
+
         def decide(view: _View) -> _Decided:
             nonlocal taken
             own = view.state.heard(more.requests, more.first_at, more.last_at)
             taken = bool(own) or not view.state.in_force  # of a switch that is back, nothing is counted
             return _Decided(own)
 
-        taken = False
         self._step(containment, decide, by, at)
         return OnRecord(reading.load(self.ledger, containment).state.requests, taken)
 

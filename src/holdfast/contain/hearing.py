@@ -4,7 +4,7 @@ Holdfast asking its own address shows that the switch answers; only a request th
 that anybody asks. Requests are counted in the memory of the process that answers them, so that an answer
 stays one small read, and what was counted becomes a fact: the first request at once, and again whenever the
 number has grown tenfold. Nothing in between is stored anywhere: a number in a table would be believed whoever
-wrote it. What is not on the record yet is missing, and every count is therefore said to be *at least* so many.
+wrote it. What is not on the record yet is missing, so every count is said to be *at least* so many.
 """
 
 from __future__ import annotations

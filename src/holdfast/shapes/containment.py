@@ -92,14 +92,14 @@ class EffectShown(Shown):
     traffic: TrafficShown | None
     windows: tuple[SeenWindowShown, ...]
     requests: int | None
-    """At least so many requests of the application the switch had answered, as far as it was on the record when
-    this was looked at. Null where nobody counted."""
+    """At least so many requests of the application the switch had answered, as far as it was on the record
+    when this was looked at. Null where nobody counted."""
     next_look: datetime | None
 
 
 class ObeyedShown(Shown):
-    """The newest fact that the application asked and was answered by the switch. The first request is recorded
-    at once, and again whenever they have grown tenfold."""
+    """The newest fact that the application asked and was answered by the switch. The first request is
+    recorded at once, and again whenever they have grown tenfold."""
 
     requests: int
     """At least so many were answered so far."""
