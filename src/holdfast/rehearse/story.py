@@ -401,11 +401,11 @@ class Story:
         ended = DemonstrationEnded(real_time=self.clock.now())
         self.app.ledger.append(Draft("demonstration", 1, [ended]), by=SYSTEM, at=self.clock.now())
         self.work_through()
-        report = self.app.check_on_record(SYSTEM)
-        self.expect(report.holds, "the ledger checks: " + "; ".join(report.problems[:3]))
+        found = self.app.check_on_record(SYSTEM).found
+        self.expect(found.verdict == "holds", "the ledger checks: " + "; ".join(found.problems[:3]))
         self.result.pack, self.result.policy = str(pack), str(policy)
-        self.result.ledger_size, self.result.verified = report.facts, True
-        self.tell("Ledger checked", f"{report.facts:,} facts and {report.projection_tables} tables hold")
+        self.result.ledger_size, self.result.verified = found.facts, True
+        self.tell("Ledger checked", f"{found.facts:,} facts and {found.projection_tables} tables hold")
 
     # Helpers -----------------------------------------------------------------------------------
 
