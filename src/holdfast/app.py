@@ -53,6 +53,7 @@ from holdfast.incident.loading import load
 from holdfast.incident.reaching import NextTold, tell_next, tell_of_overdue
 from holdfast.incident.register import Register
 from holdfast.incident.responding import Desk
+from holdfast.integrations.folder import vault as folder_vault
 from holdfast.integrations.ofrep.prober import OfrepProber
 from holdfast.integrations.smtp import channel as smtp
 from holdfast.integrations.webhook import channel as webhook
@@ -120,7 +121,7 @@ def initialise(settings: Settings) -> tuple[Made, ...]:
     try:
         begun = ledger.create(settings.ledger.origin)
         _begin_signing(settings, ledger)
-        Vault(settings.vault.path, holds=lambda: custody.any_held(ledger)).create()
+        folder_vault.join(settings, holds=lambda: custody.any_held(ledger)).create()
     finally:
         database.close()
     if token not in known:
@@ -225,11 +226,16 @@ def upgrade_workspace(folder: Path, progress: Telling, environ: Mapping[str, str
                 joined.verifier_key,
                 joined.anchor,
                 joined.memory,
-                joined.inspections(at),
+                # 0.1.0 told its vault of no dates.
+                [
+                    Preserved(joined.vault, dates=False) if isinstance(one, Preserved) else one
+                    for one in joined.inspections(at)
+                ],
                 version("holdfast"),
                 at,
                 progress,
             )
+        custody.state_retention(ledger, joined.vault)
         joined.sealer.seal(at)
         return done
     finally:
@@ -247,7 +253,7 @@ def _joined(
         ledger.keep_time = watched.keep
     key = keys.load(settings.ledger.key)
     anchor, memory = anchor_of(settings), memory_of(settings)
-    vault = Vault(settings.vault.path, private_of(settings), lambda: custody.any_held(ledger))
+    vault = folder_vault.join(settings, private_of(settings), lambda: custody.any_held(ledger))
     accounts = Accounts(ledger)
     checks = Checks(ledger, memory.path.with_name(LAST_CHECK))
     verifier_key = Signer(origin, key).verifier_key

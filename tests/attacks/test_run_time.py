@@ -21,8 +21,8 @@ from holdfast.application import Application
 from holdfast.clock import stamp
 from holdfast.evidence.events import EvidenceAdded, Item
 from holdfast.evidence.inspecting import Preserved
-from holdfast.evidence.vault import Vault
 from holdfast.incident.responding import Report
+from holdfast.integrations.folder.vault import FolderVault
 from holdfast.interfaces.worker.worker import Worker
 from holdfast.ledger import outbox
 from holdfast.ledger.facts import Recorded
@@ -200,8 +200,8 @@ def test_a_key_that_is_a_link_is_found(application: Application) -> None:
 
 
 class TestTheVault:
-    def seen(self, vault: Vault) -> Preserved:
-        taken = vault.take_bytes(b"what the model answered")
+    def seen(self, vault: FolderVault, until: datetime = NOW) -> Preserved:
+        taken = vault.take_bytes(b"what the model answered", datetime(2029, 11, 23, tzinfo=UTC))
         item = Item(
             item="EV-1",
             kind="log",
@@ -211,7 +211,7 @@ class TestTheVault:
             size=taken.size,
             media_type="text/plain",
             source="somewhere",
-            retain_until=NOW,
+            retain_until=until,
         )
         found = Preserved(vault)
         found.see(Recorded(0, "s", 0, NOW, SYSTEM, EvidenceAdded(incident="INC-1", item=item), b""))
@@ -221,12 +221,13 @@ class TestTheVault:
         return list(found.problems(None))  # type: ignore[arg-type]
 
     def test_what_was_preserved_holds(self, tmp_path: Path) -> None:
-        assert self.problems(self.seen(Vault(tmp_path / "vault"))) == []
+        assert self.problems(self.seen(FolderVault(tmp_path / "vault"))) == []
 
     def test_a_missing_vault_is_a_finding_and_no_new_folder(self, tmp_path: Path) -> None:
-        found = self.seen(Vault(tmp_path / "vault"))
+        vault = FolderVault(tmp_path / "vault", holds=lambda: (tmp_path / "elsewhere").exists())
+        found = self.seen(vault)
         (tmp_path / "vault").rename(tmp_path / "elsewhere")
-        assert "is missing" in self.problems(found)[0]
+        assert "is not there, and evidence was taken into it" in self.problems(found)[0]
         assert not (tmp_path / "vault").exists()
 
     def test_a_vault_that_is_begun_while_it_is_looked_at_is_not_missing(self, tmp_path: Path) -> None:
@@ -236,15 +237,15 @@ class TestTheVault:
             others.create()
             return True
 
-        others = Vault(tmp_path / "vault")
-        assert self.problems(Preserved(Vault(tmp_path / "vault", holds=holds))) == []
+        others = FolderVault(tmp_path / "vault")
+        assert self.problems(Preserved(FolderVault(tmp_path / "vault", holds=holds))) == []
 
     def test_evidence_that_is_taken_in_meanwhile_is_no_finding(self, tmp_path: Path) -> None:
         """R-EVD-04: new bytes, the same bytes once more, and what is swept: facts of it come later."""
-        vault = Vault(tmp_path / "vault")
+        vault = FolderVault(tmp_path / "vault")
         found = self.seen(vault)
-        vault.take_bytes(b"what somebody adds meanwhile")
-        vault.take_bytes(b"what the model answered")
+        vault.take_bytes(b"what somebody adds meanwhile", datetime(2029, 11, 23, tzinfo=UTC))
+        vault.take_bytes(b"what the model answered", datetime(2029, 11, 23, tzinfo=UTC))
         left = vault.folder / "incoming" / "left-by-a-kill"
         left.write_bytes(b"half of it")
         os.utime(left, (0, 0))
@@ -252,12 +253,30 @@ class TestTheVault:
         assert self.problems(found) == []
 
     def test_a_vault_that_others_may_read_is_found(self, tmp_path: Path) -> None:
-        found = self.seen(Vault(tmp_path / "vault"))
+        found = self.seen(FolderVault(tmp_path / "vault"))
         (tmp_path / "vault").chmod(0o755)
         assert "read by others" in self.problems(found)[0]
 
+    def test_a_vault_that_is_a_link_is_found(self, tmp_path: Path) -> None:
+        found = self.seen(FolderVault(tmp_path / "vault"))
+        (tmp_path / "vault").rename(tmp_path / "elsewhere")
+        (tmp_path / "vault").symlink_to(tmp_path / "elsewhere")
+        assert "is a link" in self.problems(found)[0]
+
+    @pytest.mark.parametrize(
+        ("day", "said"), [("2027-01-01", "only until 01 Jan 2027"), ("", "until no date that it knows")]
+    )
+    def test_a_vault_that_lets_go_earlier_than_the_record_promises_is_found(
+        self, tmp_path: Path, day: str, said: str
+    ) -> None:
+        """R-EVD-08: the date beside the bytes and the date on the record agree."""
+        found = self.seen(FolderVault(tmp_path / "vault"), until=datetime(2029, 11, 23, tzinfo=UTC))
+        (stated,) = (tmp_path / "vault").rglob("*.until-*")
+        stated.rename(stated.with_name(f"{stated.name.partition('-')[0]}-{day}"))
+        assert [said in one and "promises 23 Nov 2029" in one for one in self.problems(found)] == [True]
+
     def test_bytes_that_were_changed_are_found(self, tmp_path: Path) -> None:
-        vault = Vault(tmp_path / "vault")
+        vault = FolderVault(tmp_path / "vault")
         found = self.seen(vault)
         (file,) = (path for path in vault.folder.rglob("*") if path.is_file() and len(path.name) == 64)
         file.chmod(0o600)

@@ -19,9 +19,9 @@ from holdfast.contain.hearing import Hearing, OnRecord, Requests
 from holdfast.contain.reading import Containments
 from holdfast.contain.switches import Switchboard, Switches
 from holdfast.detect.records import Detection
-from holdfast.evidence.vault import Vault
 from holdfast.incident.register import Register
 from holdfast.incident.responding import Desk, Report
+from holdfast.integrations.folder.vault import FolderVault
 from holdfast.integrations.ofrep.prober import OfrepProber
 from holdfast.interfaces.api.ofrep import ofrep_router
 from holdfast.ledger.database import Database
@@ -74,7 +74,7 @@ def ledger(database: Database, tmp_path: Path, now: datetime) -> Ledger:
 @pytest.fixture
 def desk(ledger: Ledger, tmp_path: Path) -> Desk:
     return Desk(
-        ledger, Vault(tmp_path / "vault"), [], lambda incident: f"https://holdfast.example/{incident}"
+        ledger, FolderVault(tmp_path / "vault"), [], lambda incident: f"https://holdfast.example/{incident}"
     )
 
 

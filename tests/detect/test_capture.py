@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -107,7 +107,7 @@ def test_a_folder_with_links_and_strange_names_opens_an_incident_and_the_rest_is
 def test_whatever_the_systems_file_names_no_secret_of_the_ledger_is_taken_in(
     company: Application, frozen: Callable[[], Listing], artefact: str
 ) -> None:
-    company.vault.take_bytes(b"the wages of somebody in another incident")
+    company.vault.take_bytes(b"the wages of somebody in another incident", datetime(2029, 11, 23, tzinfo=UTC))
     change(company, f"artefact: {MODEL}", f"artefact: {artefact}")
     held = frozen()
     key = (company.workspace / "keys" / "ledger.key").read_bytes().split()[3]

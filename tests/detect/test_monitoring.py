@@ -28,11 +28,11 @@ from holdfast.detect.monitoring import Monitoring, monitor_memory
 from holdfast.detect.reading import Reader
 from holdfast.detect.records import Detection
 from holdfast.evidence import custody
-from holdfast.evidence.vault import Vault
 from holdfast.incident.events import IncidentOpened
 from holdfast.incident.loading import load
 from holdfast.incident.register import Register
 from holdfast.incident.responding import Desk, Report
+from holdfast.integrations.folder.vault import FolderVault
 from holdfast.ledger import timers
 from holdfast.ledger.database import Database
 from holdfast.ledger.facts import Fact
@@ -71,7 +71,7 @@ class Bank:
         self.lender.write_model()
         self.lender.write_reference(date(2026, 9, 1), days=20)
         self.write(FAULT - timedelta(days=8), FAULT)
-        vault = Vault(folder / "vault")
+        vault = FolderVault(folder / "vault")
         self.desk = Desk(self.ledger, vault, capture.sources(self.ledger, self.workspace, DuckDB), str)
         self.monitoring = Monitoring(self.ledger, self.workspace, DuckDB)
         alerting = Alerting(self.ledger, self.desk)

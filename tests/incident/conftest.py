@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.evidence.vault import Vault
 from holdfast.incident.register import Register
 from holdfast.incident.responding import Desk
+from holdfast.integrations.folder.vault import FolderVault
 from holdfast.ledger.database import Database
 from holdfast.ledger.ledger import Ledger
 from holdfast.ledger.outbox import Outbox
@@ -29,5 +29,5 @@ def ledger(database: Database, tmp_path: Path, now: datetime) -> Ledger:
 @pytest.fixture
 def desk(ledger: Ledger, tmp_path: Path) -> Desk:
     return Desk(
-        ledger, Vault(tmp_path / "vault"), [], lambda incident: f"https://holdfast.example/{incident}"
+        ledger, FolderVault(tmp_path / "vault"), [], lambda incident: f"https://holdfast.example/{incident}"
     )

@@ -12,9 +12,9 @@ import pytest
 from holdfast.evidence import custody
 from holdfast.evidence.capture import Found, Gap, Scene
 from holdfast.evidence.events import EvidenceFrozen, Kind
-from holdfast.evidence.vault import Vault
 from holdfast.incident.loading import load
 from holdfast.incident.responding import Desk, Report
+from holdfast.integrations.folder.vault import FolderVault
 from holdfast.ledger.ledger import Conflict, Draft, Ledger
 from support.company import INES, MAYA
 
@@ -38,7 +38,7 @@ def test_sixteen_who_declare_at_once_get_sixteen_numbers_without_a_gap(
     ledger: Ledger, tmp_path: Path, now: datetime
 ) -> None:
     source = Source()
-    desk = Desk(ledger, Vault(tmp_path / "vault"), [source], lambda incident: incident)
+    desk = Desk(ledger, FolderVault(tmp_path / "vault"), [source], lambda incident: incident)
 
     def declare(number: int) -> str:
         return desk.open(Report(f"Report {number}", system="loan-approval"), by=INES, at=now)
@@ -59,7 +59,7 @@ def test_what_must_stand_together_and_moved_on_is_asked_again_without_freezing_a
 ) -> None:
     """An alert that somebody else noted meanwhile: the first try is void, the second is decided anew."""
     source, asked = Source(), []
-    desk = Desk(ledger, Vault(tmp_path / "vault"), [source], lambda incident: incident)
+    desk = Desk(ledger, FolderVault(tmp_path / "vault"), [source], lambda incident: incident)
 
     def together(incident: str) -> list[Draft]:
         asked.append(incident)
@@ -73,7 +73,7 @@ def test_what_must_stand_together_and_moved_on_is_asked_again_without_freezing_a
 def test_what_keeps_changing_is_said_and_leaves_nothing(
     ledger: Ledger, tmp_path: Path, now: datetime
 ) -> None:
-    desk = Desk(ledger, Vault(tmp_path / "vault"), [], lambda incident: incident)
+    desk = Desk(ledger, FolderVault(tmp_path / "vault"), [], lambda incident: incident)
     size = ledger.size()
     with pytest.raises(Conflict, match="kept changing"):
         desk.open(

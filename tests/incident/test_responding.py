@@ -11,12 +11,12 @@ import pytest
 from holdfast.evidence import custody
 from holdfast.evidence.capture import Found, Gap, Scene
 from holdfast.evidence.events import EvidenceFrozen, Kind
-from holdfast.evidence.vault import Vault
 from holdfast.incident import register
 from holdfast.incident.events import AlertFacts, Escalated, ImpactNoted, TierRaised
 from holdfast.incident.incident import Incident, Status
 from holdfast.incident.loading import NoSuchIncident, load
 from holdfast.incident.responding import Desk, Report
+from holdfast.integrations.folder.vault import FolderVault
 from holdfast.ledger import timers
 from holdfast.ledger.facts import Fact
 from holdfast.ledger.ledger import AlreadyFired, Ledger
@@ -134,7 +134,7 @@ class TestOpening:
             def collect(self, scene: Scene, workdir: Path) -> list[Found | Gap]:
                 raise OSError("no access")
 
-        desk = Desk(ledger, Vault(tmp_path / "v"), [Log(), Model()], str)
+        desk = Desk(ledger, FolderVault(tmp_path / "v"), [Log(), Model()], str)
         before = ledger.size()
         desk.open(Report("Drift", system="loan-approval", alert=alert(now)), by=WORKER, at=now)
         first, *others = ledger.facts(after=before - 1)

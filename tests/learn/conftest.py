@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from holdfast.contain.reading import Containments
-from holdfast.evidence.vault import Vault
 from holdfast.incident.events import AlertFacts
 from holdfast.incident.register import Register
 from holdfast.incident.responding import Desk, Report
+from holdfast.integrations.folder.vault import FolderVault
 from holdfast.investigate import analysing
 from holdfast.investigate.cause import Analysis
 from holdfast.investigate.events import Factor, Happening, Statement
@@ -42,7 +42,7 @@ def ledger(database: Database, tmp_path: Path, now: datetime) -> Ledger:
 @pytest.fixture
 def desk(ledger: Ledger, tmp_path: Path) -> Desk:
     return Desk(
-        ledger, Vault(tmp_path / "vault"), [], lambda incident: f"https://holdfast.example/{incident}"
+        ledger, FolderVault(tmp_path / "vault"), [], lambda incident: f"https://holdfast.example/{incident}"
     )
 
 

@@ -23,7 +23,6 @@ from holdfast.detect.records import Alert
 from holdfast.evidence import custody
 from holdfast.evidence.capture import Found, Scene
 from holdfast.evidence.events import EvidenceFrozen, Gap, Kind
-from holdfast.evidence.vault import Vault
 from holdfast.incident import register
 from holdfast.incident.events import (
     CANNOT_MEASURE,
@@ -38,6 +37,7 @@ from holdfast.incident.incident import Incident, NoLongerOpen, OtherSystem, Stat
 from holdfast.incident.loading import NoSuchIncident, load
 from holdfast.incident.responding import Desk, Report
 from holdfast.incident.triage import Trigger
+from holdfast.integrations.folder.vault import FolderVault
 from holdfast.learn import closing
 from holdfast.learn.measures import measures
 from holdfast.ledger import timers
@@ -81,7 +81,7 @@ def ledger(database: Database, tmp_path: Path, now: datetime) -> Ledger:
 @pytest.fixture
 def desk(ledger: Ledger, tmp_path: Path) -> Desk:
     return Desk(
-        ledger, Vault(tmp_path / "vault"), [], lambda incident: f"https://holdfast.example/{incident}"
+        ledger, FolderVault(tmp_path / "vault"), [], lambda incident: f"https://holdfast.example/{incident}"
     )
 
 

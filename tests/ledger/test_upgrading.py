@@ -24,7 +24,8 @@ from holdfast import app as joined
 from holdfast.access.accounts import Accounts
 from holdfast.application import Application
 from holdfast.audit.packing import build_pack, policy_of
-from holdfast.evidence.vault import Vault
+from holdfast.evidence import custody
+from holdfast.integrations.folder.vault import FolderVault
 from holdfast.interfaces.worker.worker import Worker
 from holdfast.ledger import pulse, schema, tables
 from holdfast.ledger.database import Database
@@ -404,5 +405,15 @@ def test_a_database_without_a_ledger_is_not_upgraded_into_one(tmp_path: Path, ea
 
 
 def test_evidence_that_others_could_read_is_shut_away(upgraded: Application) -> None:
-    assert isinstance(upgraded.vault, Vault)
+    assert isinstance(upgraded.vault, FolderVault)
     assert upgraded.vault.folder.stat().st_mode & 0o077 == 0
+
+
+def test_the_vault_is_told_until_when_it_keeps_what_it_took_in_before(upgraded: Application) -> None:
+    """R-EVD-08: 0.1.0 took in without saying so."""
+    items = custody.held(upgraded.ledger, "INC-1").items
+    assert len(items) > 3
+    for item in items:
+        kept = upgraded.vault.kept_until(item.sha256)
+        assert kept is not None
+        assert kept >= item.retain_until

@@ -22,9 +22,9 @@ from holdfast.detect.events import AlertRaised
 from holdfast.detect.monitoring import Monitoring
 from holdfast.detect.records import Detection
 from holdfast.evidence import custody
-from holdfast.evidence.vault import Vault
 from holdfast.incident.register import Register
 from holdfast.incident.responding import Desk
+from holdfast.integrations.folder.vault import FolderVault
 from holdfast.integrations.ofrep.prober import OfrepProber
 from holdfast.interfaces.api.ofrep import ofrep_router
 from holdfast.investigate import analysing, assessing
@@ -74,7 +74,7 @@ class Lending:
     """The starter's lender with everything an incident needs; serves as the holdings of a pack."""
 
     ledger: Ledger
-    vault: Vault
+    vault: FolderVault
     sealer: Sealer
     verifier_key: VerifierKey
     workspace: Path
@@ -101,7 +101,7 @@ class Lending:
         key = Ed25519PrivateKey.generate()
         sealer = Sealer(ledger, key, Anchor(folder / "checkpoints.jsonl"))
         signed = Signer(ORIGIN, key).verifier_key
-        made = cls(ledger, Vault(folder / "vault"), sealer, signed, workspace)
+        made = cls(ledger, FolderVault(folder / "vault"), sealer, signed, workspace)
         if logged:
             made.lender.write_model()
             made.lender.write_reference(date(2026, 9, 1), days=20)

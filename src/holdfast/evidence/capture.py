@@ -117,8 +117,11 @@ def _taken(found: Found, item: str, at: datetime, vault: Vault, years: Mapping[K
 
 def take(found: Found, item: str, at: datetime, vault: Vault, years: Mapping[Kind, int]) -> Item:
     """Put one thing into the vault and describe it. Raises VaultProblem."""
-    content = found.content
-    stored = vault.take_file(content) if isinstance(content, Path) else vault.take_bytes(content)
+    content, until = found.content, retain_until(found.kind, at, years)
+    if isinstance(content, Path):
+        stored = vault.take_file(content, until)
+    else:
+        stored = vault.take_bytes(content, until)
     return Item(
         item=item,
         kind=found.kind,
@@ -128,7 +131,7 @@ def take(found: Found, item: str, at: datetime, vault: Vault, years: Mapping[Kin
         size=stored.size,
         media_type=found.media_type,
         source=visible(found.source),
-        retain_until=retain_until(found.kind, at, years),
+        retain_until=until,
     )
 
 

@@ -128,15 +128,23 @@ def held(ledger: Ledger, incident: str) -> Listing:
 
 def any_held(ledger: Ledger) -> bool:
     """Whether evidence was ever taken in."""
+    return next(_ever_held(ledger), None) is not None
+
+
+def state_retention(ledger: Ledger, vault: Vault) -> None:
+    """Tell the vault again until when it keeps what it holds: 0.1.0 took in without saying."""
+    for item in _ever_held(ledger):
+        vault.keep(item.sha256, item.retain_until)
+
+
+def _ever_held(ledger: Ledger) -> Iterator[Item]:
     query = select(tables.facts.c.payload, tables.facts.c.type).where(
         tables.facts.c.type.in_((EvidenceFrozen.type, EvidenceAdded.type))
     )
     with ledger.reading() as conn:
         for row in conn.execute(query.order_by(tables.facts.c.seq)):
             _, fact = decode(row.type, json.loads(bytes(row.payload)))
-            if items([fact]):
-                return True
-    return False
+            yield from items([fact])
 
 
 def next_item(

@@ -19,7 +19,6 @@ from holdfast.detect import records
 from holdfast.detect.bounds import Bounds, bounds_of
 from holdfast.detect.log import gone
 from holdfast.detect.silence import why_unheard
-from holdfast.evidence import custody
 from holdfast.ledger import outbox, pulse, tables, timers
 from holdfast.ledger.ledger import Timer
 from holdfast.ledger.pulse import Beat, Failure
@@ -175,7 +174,6 @@ def standing_of(application: Application) -> Standing:
         messages = _messages_late(conn, now)
         given_up = conn.execute(select(func.count()).select_from(outbox.unreached().subquery())).scalar_one()
         untold = records.untold_alerts(conn, now)
-        evidence = _holds_evidence(conn)
     quiet = {one.system.id for one in silent}
     return Standing(
         working=working,
@@ -187,7 +185,7 @@ def standing_of(application: Application) -> Standing:
         messages_late=messages,
         messages_given_up=given_up,
         alerts_untold=untold,
-        vault_missing=evidence and not application.settings.vault.path.is_dir(),
+        vault_missing=bool(application.vault.missing()),
         waiting=_waiting(application),
         waiting_for=_waiting_for(application),
         ledger=checked.found.verdict if (checked := application.checks.last()) else _NOT_CHECKED,
@@ -244,9 +242,3 @@ def _messages_late(conn: Connection, now: datetime) -> int:
     waiting = (box.state == "queued") & (facts.recorded_at <= clock.stamp(now - MESSAGE_LATE))
     joined = tables.outbox.join(tables.facts, facts.seq == box.queued_seq)
     return int(conn.execute(select(func.count()).select_from(joined).where(waiting)).scalar_one())
-
-
-def _holds_evidence(conn: Connection) -> bool:
-    streams = tables.streams.c.stream
-    prefix = custody.stream_of("")
-    return conn.execute(select(streams).where(streams.startswith(prefix)).limit(1)).first() is not None

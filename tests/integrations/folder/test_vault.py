@@ -6,8 +6,9 @@ import hashlib
 import os
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,30 +17,32 @@ from holdfast.evidence.capture import Found, Scene, freeze, take
 from holdfast.evidence.events import Gap, Kind
 from holdfast.evidence.private import Private, Secret
 from holdfast.evidence.retention import retain_until
-from holdfast.evidence.vault import BLOCK, Vault, VaultProblem
+from holdfast.evidence.vault import VaultProblem
+from holdfast.integrations.folder.vault import BLOCK, FolderVault
 from holdfast.scratch import Leftovers
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
+LATER = datetime(2029, 11, 23, tzinfo=UTC)
 
 
 @pytest.fixture
-def vault(tmp_path: Path) -> Vault:
-    return Vault(tmp_path / "vault")
+def vault(tmp_path: Path) -> FolderVault:
+    return FolderVault(tmp_path / "vault")
 
 
-def test_the_same_bytes_are_stored_once_and_read_only(vault: Vault, tmp_path: Path) -> None:
+def test_the_same_bytes_are_stored_once_and_read_only(vault: FolderVault, tmp_path: Path) -> None:
     source = tmp_path / "log.csv"
     source.write_bytes(b"id,score\n1,0.5\n")
-    stored = vault.take_file(source)
-    assert stored == vault.take_bytes(b"id,score\n1,0.5\n")
+    stored = vault.take_file(source, LATER)
+    assert stored == vault.take_bytes(b"id,score\n1,0.5\n", LATER)
     assert stored.sha256 == hashlib.sha256(source.read_bytes()).hexdigest()
     assert vault.path_of(stored.sha256).stat().st_mode & 0o777 == 0o400
     assert b"".join(vault.read(stored.sha256)) == source.read_bytes()
 
 
-def test_swap_a_blob(vault: Vault) -> None:
+def test_swap_a_blob(vault: FolderVault) -> None:
     """R-EVD-04/bytes."""
-    stored = vault.take_bytes(b"the score was 0.71")
+    stored = vault.take_bytes(b"the score was 0.71", LATER)
     path = vault.path_of(stored.sha256)
     path.chmod(0o644)
     path.write_bytes(b"the score was 0.91")
@@ -48,48 +51,48 @@ def test_swap_a_blob(vault: Vault) -> None:
         list(vault.read(stored.sha256))
 
 
-def test_remove_a_blob(vault: Vault) -> None:
-    stored = vault.take_bytes(b"x")
+def test_remove_a_blob(vault: FolderVault) -> None:
+    stored = vault.take_bytes(b"x", LATER)
     vault.path_of(stored.sha256).unlink()
     assert "no longer holds" in (vault.verify(stored.sha256, stored.size) or "")
 
 
-def test_a_link_as_evidence(vault: Vault, tmp_path: Path) -> None:
+def test_a_link_as_evidence(vault: FolderVault, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("key")
     link = tmp_path / "log.csv"
     link.symlink_to(secret)
     with pytest.raises(VaultProblem, match="cannot be read"):
-        vault.take_file(link)
+        vault.take_file(link, LATER)
 
 
-def test_a_device_or_pipe_as_evidence(vault: Vault, tmp_path: Path) -> None:
+def test_a_device_or_pipe_as_evidence(vault: FolderVault, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     for path in (Path("/dev/zero"), pipe, tmp_path):
         with pytest.raises(VaultProblem):
-            vault.take_file(path)
+            vault.take_file(path, LATER)
 
 
 def test_change_a_file_while_it_is_being_taken_in(
-    vault: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    vault: FolderVault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = tmp_path / "log.csv"
     source.write_bytes(b"before")
-    whole = Vault._take
+    whole = FolderVault._take
 
-    def slow(self: Vault, file: object) -> object:
+    def slow(self: FolderVault, file: object) -> object:
         stored = whole(self, file)  # type: ignore[arg-type]
         source.write_bytes(b"after!")
         os.utime(source, ns=(1, 1))
         return stored
 
-    monkeypatch.setattr(Vault, "_take", slow)
+    monkeypatch.setattr(FolderVault, "_take", slow)
     with pytest.raises(VaultProblem, match="changed while it was taken in"):
-        vault.take_file(source)
+        vault.take_file(source, LATER)
 
 
-def test_a_digest_that_leads_outside_the_vault(vault: Vault) -> None:
+def test_a_digest_that_leads_outside_the_vault(vault: FolderVault) -> None:
     with pytest.raises(VaultProblem, match="not a SHA-256 digest"):
         vault.path_of("../../etc/passwd")
 
@@ -110,7 +113,7 @@ class Broken:
         raise PermissionError("no access to models/")
 
 
-def test_what_cannot_be_captured_is_a_stated_gap_and_never_an_error(vault: Vault) -> None:
+def test_what_cannot_be_captured_is_a_stated_gap_and_never_an_error(vault: FolderVault) -> None:
     """R-EVD-02."""
     scene = Scene(incident="INC-1", at=NOW, playbook="ab")
     frozen = freeze(scene, [Broken(), Working()], vault, {Kind.LOGS_AND_TRACES: 7})
@@ -141,20 +144,20 @@ def test_evidence_is_kept_for_at_least_three_years(
 # Taking in: links, secrets, changes ----------------------------------------------------------------
 
 
-def entries(vault: Vault) -> list[Path]:
+def entries(vault: FolderVault) -> list[Path]:
     """Every file below the vault, kept or not."""
-    return [path for path in vault.folder.rglob("*") if path.is_file()]
+    return [path for path in vault.folder.rglob("*") if path.is_file() and ".until-" not in path.name]
 
 
-def test_a_hard_link_as_evidence(vault: Vault, tmp_path: Path) -> None:
+def test_a_hard_link_as_evidence(vault: FolderVault, tmp_path: Path) -> None:
     (tmp_path / "model.bin").write_bytes(b"weights")
     os.link(tmp_path / "model.bin", tmp_path / "other.bin")
     with pytest.raises(VaultProblem, match="hard link"):
-        vault.take_file(tmp_path / "other.bin")
+        vault.take_file(tmp_path / "other.bin", LATER)
     assert entries(vault) == []
 
 
-def test_a_name_that_is_not_text_is_taken_in_and_said_in_text(vault: Vault, tmp_path: Path) -> None:
+def test_a_name_that_is_not_text_is_taken_in_and_said_in_text(vault: FolderVault, tmp_path: Path) -> None:
     name = os.fsdecode(b"model\xff\xe2\x80\xae.bin")
     (tmp_path / name).write_bytes(b"weights")
     found = Found(Kind.MODEL_ARTEFACTS, f"Model {name}", name, tmp_path / name, f"models/{name}")
@@ -163,12 +166,12 @@ def test_a_name_that_is_not_text_is_taken_in_and_said_in_text(vault: Vault, tmp_
     item.title.encode()
     os.link(tmp_path / name, tmp_path / f"{name}2")
     with pytest.raises(VaultProblem) as refused:
-        vault.take_file(tmp_path / name)
+        vault.take_file(tmp_path / name, LATER)
     str(refused.value).encode()
 
 
 @pytest.fixture
-def guarded(tmp_path: Path) -> Vault:
+def guarded(tmp_path: Path) -> FolderVault:
     """A vault that knows what is secret beside it."""
     keys = tmp_path / "keys"
     keys.mkdir()
@@ -183,12 +186,12 @@ def guarded(tmp_path: Path) -> Vault:
         Secret(database, "the database of the ledger"),
         Secret(tmp_path / "holdfast.db-wal", "the database of the ledger"),
     )
-    return Vault(tmp_path / "vault", Private(secrets))
+    return FolderVault(tmp_path / "vault", Private(secrets))
 
 
 @pytest.mark.parametrize("name", ["keys/ledger.key", "keys/flags.token", "holdfast.db"])
 def test_the_ledgers_own_secrets_are_never_evidence_by_whatever_path(
-    guarded: Vault, tmp_path: Path, name: str
+    guarded: FolderVault, tmp_path: Path, name: str
 ) -> None:
     secret = tmp_path / name
     (tmp_path / "models").mkdir()
@@ -202,99 +205,99 @@ def test_the_ledgers_own_secrets_are_never_evidence_by_whatever_path(
     ways = [secret, tmp_path / "linked" / secret.name, tmp_path / "models" / ".." / name, hard, copied]
     for way in ways:
         with pytest.raises(VaultProblem, match="never evidence"):
-            guarded.take_file(way)
+            guarded.take_file(way, LATER)
     with pytest.raises(VaultProblem, match="never evidence"):
-        guarded.take_bytes(secret.read_bytes())
+        guarded.take_bytes(secret.read_bytes(), LATER)
     assert entries(guarded) == []
 
 
-def test_a_secret_that_lies_across_two_blocks_is_seen(guarded: Vault, tmp_path: Path) -> None:
+def test_a_secret_that_lies_across_two_blocks_is_seen(guarded: FolderVault, tmp_path: Path) -> None:
     token = (tmp_path / "keys" / "flags.token").read_bytes().strip()
     large = tmp_path / "large.bin"
     large.write_bytes(b"x" * (BLOCK - 10) + token)
     with pytest.raises(VaultProblem, match="never evidence"):
-        guarded.take_file(large)
+        guarded.take_file(large, LATER)
 
 
-def test_what_lies_in_the_vault_for_another_incident_is_not_taken_in_again(guarded: Vault) -> None:
-    stored = guarded.take_bytes(b"the wages of a customer")
+def test_what_lies_in_the_vault_for_another_incident_is_not_taken_in_again(guarded: FolderVault) -> None:
+    stored = guarded.take_bytes(b"the wages of a customer", LATER)
     with pytest.raises(VaultProblem, match="kept in the vault already"):
-        guarded.take_file(guarded.path_of(stored.sha256))
+        guarded.take_file(guarded.path_of(stored.sha256), LATER)
     with guarded.workplace() as folder:
         (folder / "made.json").write_text("{}")
-        assert guarded.take_file(folder / "made.json").size == 2
+        assert guarded.take_file(folder / "made.json", LATER).size == 2
 
 
 def test_change_a_file_through_a_mapping_or_put_its_times_back(
-    vault: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    vault: FolderVault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """R-EVD-02: half of one state and half of another is evidence of neither."""
     source = tmp_path / "log.csv"
     source.write_bytes(b"before")
-    whole, status = Vault._take, os.fstat
+    whole, status = FolderVault._take, os.fstat
 
-    def slow(self: Vault, file: object) -> object:
+    def slow(self: FolderVault, file: object) -> object:
         taken = whole(self, file)  # type: ignore[arg-type]
         source.write_bytes(b"after!")
         return taken
 
-    monkeypatch.setattr(Vault, "_take", slow)
+    monkeypatch.setattr(FolderVault, "_take", slow)
     # A mapping shows in no time of the file until the system writes it back.
     first = status(os.open(source, os.O_RDONLY))
     monkeypatch.setattr(
         os, "fstat", lambda handle: first if status(handle).st_ino == first.st_ino else status(handle)
     )
     with pytest.raises(VaultProblem, match="changed while it was taken in"):
-        vault.take_file(source)
+        vault.take_file(source, LATER)
     assert entries(vault) == []
 
 
 def test_times_that_were_put_back_do_not_hide_a_change(
-    vault: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    vault: FolderVault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = tmp_path / "log.csv"
     source.write_bytes(b"before")
-    whole, before = Vault._take, source.stat()
+    whole, before = FolderVault._take, source.stat()
 
-    def slow(self: Vault, file: object) -> object:
+    def slow(self: FolderVault, file: object) -> object:
         source.write_bytes(b"during")
         taken = whole(self, file)  # type: ignore[arg-type]
         os.utime(source, ns=(before.st_atime_ns, before.st_mtime_ns))
         return taken
 
-    monkeypatch.setattr(Vault, "_take", slow)
+    monkeypatch.setattr(FolderVault, "_take", slow)
     with pytest.raises(VaultProblem, match="changed while it was taken in"):
-        vault.take_file(source)
+        vault.take_file(source, LATER)
 
 
 # The folder ----------------------------------------------------------------------------------------
 
 
-def test_nobody_else_can_read_what_is_kept(vault: Vault) -> None:
+def test_nobody_else_can_read_what_is_kept(vault: FolderVault) -> None:
     os.umask(os.umask(0))
-    stored = vault.take_bytes(b"the wages of a customer")
+    stored = vault.take_bytes(b"the wages of a customer", LATER)
     for path in (vault.folder, *vault.folder.rglob("*")):
         assert path.stat().st_mode & 0o077 == 0, path
     assert list(vault.findings()) == []
     vault.folder.chmod(0o755)
     (finding,) = vault.findings()
     assert "can be read by others (mode 0755)" in finding
-    vault.take_bytes(b"more")
+    vault.take_bytes(b"more", LATER)
     assert list(vault.findings()) == []
     assert vault.verify(stored.sha256, stored.size) is None
 
 
 def test_a_vault_that_was_lost_is_said_and_not_made_anew(tmp_path: Path) -> None:
     held: list[str] = []
-    vault = Vault(tmp_path / "vault", holds=lambda: bool(held))
+    vault = FolderVault(tmp_path / "vault", holds=lambda: bool(held))
     assert list(vault.findings()) == []
-    held.append(vault.take_bytes(b"evidence").sha256)
+    held.append(vault.take_bytes(b"evidence", LATER).sha256)
     assert vault.missing() == ""
     vault.folder.rename(tmp_path / "elsewhere")
     for _ in ("gone", "the folder that a missing mount leaves behind"):
         (finding,) = vault.findings()
         assert "is not there, and evidence was taken into it" in finding
-        for step in (vault.create, lambda: vault.take_bytes(b"x"), lambda: next(vault.read(held[0]))):
+        for step in (vault.create, lambda: vault.take_bytes(b"x", LATER), lambda: next(vault.read(held[0]))):
             with pytest.raises(VaultProblem, match="mount its disk or restore it"):
                 step()
         assert "is not there" in (vault.verify(held[0], 8) or "")
@@ -302,8 +305,10 @@ def test_a_vault_that_was_lost_is_said_and_not_made_anew(tmp_path: Path) -> None
         assert list(vault.folder.iterdir()) == []
 
 
-def test_leftovers_of_killed_runs_are_swept_and_living_ones_are_left(vault: Vault, tmp_path: Path) -> None:
-    stored = vault.take_bytes(b"kept")
+def test_leftovers_of_killed_runs_are_swept_and_living_ones_are_left(
+    vault: FolderVault, tmp_path: Path
+) -> None:
+    stored = vault.take_bytes(b"kept", LATER)
     assert vault.sweep() is None
     killed = vault.folder / "incoming" / "tmpkilled"
     killed.write_bytes(b"half")
@@ -331,7 +336,7 @@ class Several:
             yield Found(self.kind, f"model, {name}", name, workdir / name, "models/")
 
 
-def test_what_one_file_is_does_not_keep_the_rest_from_being_taken(vault: Vault) -> None:
+def test_what_one_file_is_does_not_keep_the_rest_from_being_taken(vault: FolderVault) -> None:
     """R-EVD-02."""
     scene = Scene(incident="INC-1", at=NOW, playbook="ab")
     by_hand = Gap(Kind.COMMUNICATION_RECORDS, "Mails", "people collect it; where: vault")
@@ -342,3 +347,64 @@ def test_what_one_file_is_does_not_keep_the_rest_from_being_taken(vault: Vault) 
     assert (link.title, mails) == ("model, b", by_hand)
     assert "is a link" in link.reason
     assert list((vault.folder / "incoming").iterdir()) == []
+
+
+# Until when ----------------------------------------------------------------------------------------
+
+LATEST = datetime(2036, 11, 23, tzinfo=UTC)
+
+
+def test_the_vault_is_told_until_when_it_keeps_what_it_takes_in(vault: FolderVault, tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_bytes(b"id,score")
+    item = take(
+        Found(Kind.LOGS_AND_TRACES, "Log", "log.csv", tmp_path / "log.csv", "logs/"), "EV-1", NOW, vault, {}
+    )
+    assert vault.kept_until(item.sha256) == item.retain_until == LATER
+    assert FolderVault(vault.folder).kept_until(item.sha256) == LATER
+    assert vault.kept_until("0" * 64) is None
+
+
+@pytest.mark.parametrize("dates", [(LATER, LATEST), (LATEST, LATER)])
+def test_of_two_dates_for_the_same_bytes_the_later_stands(
+    vault: FolderVault, dates: tuple[datetime, datetime]
+) -> None:
+    for until in dates:
+        stored = vault.take_bytes(b"the same playbook", until)
+    assert vault.kept_until(stored.sha256) == LATEST
+
+
+def test_of_many_who_keep_the_same_bytes_at_once_the_latest_stands(vault: FolderVault) -> None:
+    digest = vault.take_bytes(b"the same playbook", LATER).sha256
+    dates = [LATER.replace(year=LATER.year + years) for years in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(
+            pool.map(lambda until: FolderVault(vault.folder).keep(digest, until), [*reversed(dates), *dates])
+        )
+    assert vault.kept_until(digest) == dates[-1]
+    assert vault.sweep() is None
+
+
+@pytest.mark.parametrize("day", ["", "soon", "2029-13-45", "2029-02-30"])
+def test_a_date_that_cannot_be_read_is_no_date(vault: FolderVault, day: str) -> None:
+    digest = vault.take_bytes(b"x", LATER).sha256
+    (stated,) = vault.folder.rglob("*.until-*")
+    stated.rename(stated.with_name(f"{digest}.until-{day}"))
+    assert vault.kept_until(digest) is None
+    vault.keep(digest, LATER)
+    assert vault.kept_until(digest) == LATER
+
+
+def test_a_date_in_the_middle_of_a_day_is_kept_to_its_end(vault: FolderVault) -> None:
+    digest = vault.take_bytes(b"x", LATER + timedelta(microseconds=1)).sha256
+    assert vault.kept_until(digest) == LATER + timedelta(days=1)
+
+
+def test_nothing_in_a_vault_is_rewritten(vault: FolderVault) -> None:
+    """So a copy of it only grows."""
+    vault.take_bytes(b"the same playbook", LATER)
+    before = {path: path.stat().st_ino for path in vault.folder.rglob("*.until-*")}
+    digest = vault.take_bytes(b"the same playbook", LATEST).sha256
+    vault.keep(digest, LATER)
+    after = {path: path.stat().st_ino for path in vault.folder.rglob("*.until-*")}
+    assert len(after) == 2
+    assert before.items() < after.items()
