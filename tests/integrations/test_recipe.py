@@ -25,7 +25,7 @@ from support.company import HELEN, MAYA, WORKER
 from support.workspaces import HandClock, opened
 
 FOLDERS = Path(str(joined.__file__)).parent / "integrations"
-PORTS = ("channel", "prober")
+PORTS = ("channel", "prober", "vault")
 
 # What is written for it ------------------------------------------------------------------------
 

@@ -364,15 +364,6 @@ def test_the_vault_is_told_until_when_it_keeps_what_it_takes_in(vault: FolderVau
     assert vault.kept_until("0" * 64) is None
 
 
-@pytest.mark.parametrize("dates", [(LATER, LATEST), (LATEST, LATER)])
-def test_of_two_dates_for_the_same_bytes_the_later_stands(
-    vault: FolderVault, dates: tuple[datetime, datetime]
-) -> None:
-    for until in dates:
-        stored = vault.take_bytes(b"the same playbook", until)
-    assert vault.kept_until(stored.sha256) == LATEST
-
-
 def test_of_many_who_keep_the_same_bytes_at_once_the_latest_stands(vault: FolderVault) -> None:
     digest = vault.take_bytes(b"the same playbook", LATER).sha256
     dates = [LATER.replace(year=LATER.year + years) for years in range(8)]
