@@ -68,10 +68,11 @@ from holdfast.ledger import keys
 from holdfast.ledger.check import Inspection, check
 from holdfast.ledger.database import Database
 from holdfast.ledger.facts import Recorded
-from holdfast.ledger.inspecting import ANYBODY, PRIVATE, UNCHANGED, Files, Guarded, Leases, Positions
+from holdfast.ledger.inspecting import ANYBODY, PRIVATE, UNCHANGED, Files, Guarded, Leases, Positions, Written
 from holdfast.ledger.ledger import Ledger, Projection
 from holdfast.ledger.outbox import EMAIL, LATE_TIMER, Channel, MessageFailed, Outbox
 from holdfast.ledger.reactions import Reaction
+from holdfast.ledger.row_key import RowKey
 from holdfast.ledger.sealing import Anchor, Memory, Sealer, newest_size
 from holdfast.ledger.timekeeping import LedgerClock
 from holdfast.ledger.timers import Timers
@@ -252,6 +253,7 @@ def _joined(
         ledger.require_steady, ledger.evenly = watched.require_steady, watched.evenly
         ledger.keep_time = watched.keep
     key = keys.load(settings.ledger.key)
+    ledger.row_key = RowKey.derived(key)
     anchor, memory = anchor_of(settings), memory_of(settings)
     vault = folder_vault.join(settings, private_of(settings), lambda: custody.any_held(ledger))
     accounts = Accounts(ledger)
@@ -261,7 +263,8 @@ def _joined(
     def inspections(at: datetime) -> Sequence[Inspection]:
         return (
             Access(at),
-            Positions(reactions, at),
+            Written(ledger.row_key),
+            Positions(reactions, at, ledger.row_key),
             Leases(at),
             Remembered(),
             Preserved(vault),

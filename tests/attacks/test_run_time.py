@@ -29,6 +29,7 @@ from holdfast.ledger.facts import Recorded
 from holdfast.ledger.ledger import Draft
 from holdfast.ledger.outbox import MessageFailed, MessageQueued
 from holdfast.ledger.projections import rebuild
+from holdfast.ledger.tables import reaction_cursors
 from holdfast.ledger.timekeeping import LedgerClock
 from holdfast.people import SYSTEM, Permission
 from holdfast.prepare.versions import apply_workspace
@@ -56,28 +57,29 @@ def application(tmp_path: Path, database_url: str) -> Application:
 
 ROWS = {
     "a session put in": "INSERT INTO account_sessions "
-    "SELECT 'f00', 'feed', person, started_at, seen_at, origin FROM account_sessions",
+    "SELECT 'f00', 'feed', person, started_at, seen_at, origin, mac FROM account_sessions",
     "a session of somebody else": "UPDATE account_sessions SET person = 'helen.brandt@harbourstreet.example'",
     "a session with another secret": "UPDATE account_sessions SET token_hash = 'f00'",
     "a session that never grows old": "UPDATE account_sessions SET seen_at = '2999-01-01T00:00:00.000000Z'",
     "a password hash of one's own": "UPDATE account_credentials SET password_hash = '$argon2id$mine'",
-    "an account put in": "INSERT INTO account_credentials SELECT 'x@y.example', password_hash, changed_at "
-    "FROM account_credentials",
+    "an account put in": "INSERT INTO account_credentials SELECT 'x@y.example', password_hash, changed_at, "
+    "mac FROM account_credentials",
     "a token that may more": "UPDATE account_tokens SET scope = '[\"manage accounts\"]'",
     "a token that lasts": "UPDATE account_tokens SET expires_at = '2999-01-01T00:00:00.000000Z'",
     "a token with another secret": "UPDATE account_tokens SET token_hash = 'f00'",
     "a token put in": "INSERT INTO account_tokens SELECT 'feed', 'f00', person, name, kind, scope, "
-    "created_at, expires_at, used_at FROM account_tokens",
+    "created_at, expires_at, used_at, mac FROM account_tokens",
     "sign-ins held off for years": "INSERT INTO account_attempts VALUES ('a', "
     "'maya.okafor@harbourstreet.example', '1', '2999-01-01T00:00:00.000000Z', 0)",
-    "a position behind the end": "INSERT INTO reaction_cursors VALUES ('triage alerts', 999999)",
+    "a position behind the end": "INSERT INTO reaction_cursors (reaction, seq) "
+    "VALUES ('triage alerts', 999999)",
     "a deleted account": "DELETE FROM account_credentials",
     "a deleted session": "DELETE FROM account_sessions",
     "a deleted token": "DELETE FROM account_tokens",
     "a lease without end": "INSERT INTO outbox_leases "
     "SELECT message, '2999-01-01T00:00:00.000000Z' FROM outbox",
     "a lease for no message": "INSERT INTO outbox_leases VALUES ('none', '2026-11-23T10:42:00.000000Z')",
-    "a memory of monitors": "INSERT INTO monitor_memory VALUES "
+    "a memory of monitors": "INSERT INTO monitor_memory (system, as_of, state) VALUES "
     "('loan-approval', '2026-11-23T10:42:00.000000Z', '{}')",
     "a message's text": "UPDATE outbox SET text = 'All is well.'",
     "a message's receiver": "UPDATE outbox SET recipient = 'nobody@example.com'",
@@ -97,7 +99,7 @@ def run(application: Application, *statements: str) -> None:
 def test_an_honest_workspace_holds(application: Application) -> None:
     report = application.check()
     assert (report.problems, report.unknown) == ([], [])
-    assert len(report.inspected) == 6
+    assert len(report.inspected) == 7
 
 
 @pytest.mark.parametrize("attack", ROWS)
@@ -365,11 +367,14 @@ def test_a_check_dated_in_the_future_does_not_put_off_the_next(application: Appl
 
 
 def skipping(application: Application, reaction: str) -> None:
-    """Whoever can write to the database has a reaction pass over everything that is there."""
-    last = application.ledger.size() - 1
+    """A reaction is made to pass over everything that is there, by somebody who has the key as well."""
+    (*_, last) = application.ledger.facts()
+    row = {"reaction": reaction, "seq": last.seq, "leaf_hash": last.leaf_hash.hex()}
     with application.ledger.database.writing() as conn:
-        conn.execute(text(f"DELETE FROM reaction_cursors WHERE reaction = '{reaction}'"))
-        conn.execute(text(f"INSERT INTO reaction_cursors VALUES ('{reaction}', {last})"))
+        conn.execute(text("DELETE FROM reaction_cursors WHERE reaction = :reaction"), {"reaction": reaction})
+        conn.execute(
+            reaction_cursors.insert().values(application.ledger.row_key.signed(reaction_cursors, row))
+        )
 
 
 def begun_again(application: Application) -> None:

@@ -137,7 +137,8 @@ def test_an_upgrade_changes_no_fact_and_loses_no_row_that_facts_do_not_tell(
         if table in ("tiles", "streams"):  # the upgrade's own fact is added to them
             assert {row[:1] for row in were} <= {row[:1] for row in are}
         else:
-            assert are[: len(were)] == were, table
+            kept = [row[: len(were[0])] for row in are]  # digests that only Holdfast can make stand behind
+            assert kept[: len(were)] == were, table
 
 
 def test_the_upgrade_is_on_the_record_once_however_often_it_is_run(earlier: Path, stored: Engine) -> None:
@@ -354,6 +355,18 @@ def test_a_row_that_facts_do_not_tell_of_is_not_carried_over_in_silence(
         joined.upgrade_workspace(earlier, quiet)
 
 
+def test_attack_an_upgrade_takes_rows_over_once_and_believes_no_row_that_is_put_in_later(
+    upgraded: Application, stored: Engine, earlier: Path
+) -> None:
+    """Whoever has the database alone says that it is of 0.1.0 again, and waits for somebody to upgrade it."""
+    upgraded.ledger.database.close()
+    with stored.begin() as conn:
+        conn.execute(text("UPDATE reaction_cursors SET seq = 0, mac = NULL"))
+        conn.execute(text("DROP TABLE workspace_schema"))
+    with pytest.raises(NotUpgraded, match="Holdfast did not write it"):
+        joined.upgrade_workspace(earlier, quiet)
+
+
 def test_a_table_of_another_form_is_carried_over_row_by_row(earlier: Path, stored: Engine) -> None:
     """As when a release adds a column to a table that cannot be made from facts, or an index."""
     with stored.begin() as conn:
@@ -361,12 +374,12 @@ def test_a_table_of_another_form_is_carried_over_row_by_row(earlier: Path, store
         tokens = conn.execute(text("SELECT token, token_hash FROM account_tokens ORDER BY 1")).all()
         conn.execute(text("ALTER TABLE account_tokens DROP COLUMN used_at"))
         conn.execute(text("DROP INDEX account_sessions_by_person"))
-        sessions = conn.execute(text("SELECT * FROM account_sessions")).all()
+        sessions = conn.execute(text("SELECT token_hash, seen_at FROM account_sessions")).all()
     done = joined.upgrade_workspace(earlier, quiet)
-    assert set(done.carried) == {"account_tokens", "account_sessions"}
+    assert set(done.carried) >= {"account_tokens", "account_sessions"}
     with stored.connect() as conn:
         assert conn.execute(text("SELECT token, token_hash FROM account_tokens ORDER BY 1")).all() == tokens
-        assert conn.execute(text("SELECT * FROM account_sessions")).all() == sessions
+        assert conn.execute(text("SELECT token_hash, seen_at FROM account_sessions")).all() == sessions
     application = joined.open_workspace(earlier)
     assert application.check().verdict == "holds"
     application.ledger.database.close()

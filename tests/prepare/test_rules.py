@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 import resource
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.prepare.rules import LONGEST, VARIABLES, FactValue, Outcome, Rules, standard_rules
+from holdfast import prepare
+from holdfast.prepare.rules import LONGEST, VARIABLES, FactValue, Outcome, Rules, rules_for, standard_rules
+from holdfast.prepare.workspace import read_system
 
 RULES = standard_rules()
 DEEP = "[0,1,2,3,4,5,6,7,8,9]"
@@ -115,6 +118,16 @@ def test_a_wrong_rule_names_column_cause_and_fix(rule: str, column: int, cause: 
 
 
 NEVER = [
+    'alert.metric == "accuracy" && alert.drop >= 15.0',
+    'alert.metric == "accuracy" && 15.0 <= alert.drop',
+    'alert.metric in ["accuracy", "recall"] && alert.drop > 1.0',
+    'alert.metric == "accuracy" && alert.drop <= 1.0',
+    'alert.metric == "missing" && alert.drop < -1.0',
+    '(alert.metric == "accuracy" && alert.drop >= 15.0) || impact.outage',
+    'impact.outage ? alert.metric == "accuracy" && alert.drop >= 15.0 : impact.users > 5',
+    'impact.outage && !(alert.metric == "accuracy" && alert.drop >= 15.0)',
+    '(impact.outage || alert.drop >= 15.0) && alert.metric == "accuracy"',
+    '!(alert.metric != "accuracy") && (alert.value >= 80.0 || impact.outage)',
     "impact.share > 1.0",
     "impact.share < 0.0",
     "impact.share >= 1.01",
@@ -190,7 +203,6 @@ SOMETIMES = [
     'alert.metric != "accuracy" && alert.value >= 80.0',
     '(alert.metric == "accuracy") != true && alert.value >= 80.0',
     'alert.metric == "missing" && alert.drop >= 15.0',
-    'alert.metric == "accuracy" && alert.drop >= 15.0',
     'alert.metric == "psi" && alert.value > 2.0',
     'alert.dimension == "performance" && alert.value >= 80.0',
     'alert.metric == "accuracy" && alert.drop >= 0.15',
@@ -572,3 +584,51 @@ def test_what_can_hold_is_accepted_and_counts_as_judged(rule: str) -> None:
 def test_a_rule_that_cannot_be_judged_beforehand_is_not_called_fine(rule: str) -> None:
     assert RULES.check(rule) == []
     assert not RULES.judges(rule)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        '!(alert.metric == "accuracy" && alert.drop >= 15.0)',
+        "impact.users > 5 || impact.users < 7",
+        'incident.severity == "high" || incident.severity != "high"',
+    ],
+)
+def test_a_rule_that_holds_whatever_is_measured_is_refused(rule: str) -> None:
+    """R-XCT-04: it would classify every incident alike."""
+    (found,) = RULES.check(rule)
+    assert found.cause == "this holds whatever is measured"
+
+
+STARTER = (Path(prepare.__file__).parent / "starter" / "systems" / "loan-approval.yaml").read_text()
+
+
+def rules_with(text: str) -> Rules:
+    return rules_for([read_system("systems/loan-approval.yaml", text.encode())])
+
+
+@pytest.mark.parametrize(
+    ("rule", "cause"),
+    [
+        ('alert.monitor == "acuracy"', "alert.monitor is never"),
+        ('system.id == "lone-approval"', "system.id is never"),
+        ('alert.monitor in ["accuracy", "acuracy"]', "alert.monitor is never"),
+        ('alert.monitor == "accuracy" && alert.metric == "psi"', "no alert has this"),
+        ('alert.monitor == "accuracy" && alert.drop >= 15.0', "alert.drop is 1 or less"),
+        ('alert.monitor == "accuracy" && alert.value > 80.0', "alert.value is between 0 and 1"),
+        ('alert.monitor == "accuracy" && alert.limit > 1.5', "alert.limit is"),
+        ('system.id == "loan-approval" && alert.metric == "accuracy" && alert.drop > 1.5', "alert.drop is"),
+    ],
+)
+def test_a_rule_is_held_against_the_monitors_that_there_are(rule: str, cause: str) -> None:
+    """R-XCT-04: whoever names a monitor has said what it measures."""
+    (found, *_) = rules_with(STARTER).check(rule)
+    assert found.cause.startswith(cause)
+
+
+def test_a_monitor_that_says_its_metric_gets_worse_otherwise_is_believed() -> None:
+    """R-XCT-04: how much worse than a small reference it can be has no end then."""
+    text = STARTER.replace("    metric: accuracy\n", "    metric: accuracy\n    worse: either\n")
+    rule = 'alert.metric == "accuracy" && alert.drop >= 15.0'
+    assert rules_with(text).check(rule) == []
+    assert rules_with(STARTER).check(rule)

@@ -7,7 +7,7 @@ import threading
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, select
 
 from holdfast import clock
 from holdfast.access import passwords
@@ -96,11 +96,15 @@ class Credentials:
     ) -> None:
         def write(conn: Connection) -> None:
             conn.execute(delete(credentials).where(credentials.c.person == person))
-            row = {"person": person, "password_hash": hashed, "changed_at": clock.stamp(at)}
-            conn.execute(insert(credentials).values(**row))
+            self._register.put_in(
+                credentials, person=person, password_hash=hashed, changed_at=clock.stamp(at)
+            )(conn)
 
         self._register.tell(person, fact, by, at, write)
 
     def _of(self, person: str) -> str | None:
-        rows = self._register.rows(select(credentials.c.password_hash).where(credentials.c.person == person))
-        return rows[0].password_hash if rows else None
+        query = select(credentials).where(credentials.c.person == person)
+        for row in self._register.believed(credentials, query):
+            if self._register.standing(person).has_password(row.password_hash):
+                return str(row.password_hash)
+        return None

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Delete, Insert, select
+from sqlalchemy import Connection, Delete, Insert, Table, insert, select
 
+from holdfast.access.standing import ACCOUNTS, Standing, pseudonym
 from holdfast.ledger.facts import Fact
 from holdfast.ledger.ledger import Ledger
 from holdfast.people import AccessRole, Actor
@@ -38,7 +39,7 @@ class Register:
 
     def tell(self, person: str, fact: Fact, by: Actor, at: datetime, keeping: Keeping | None = None) -> None:
         """Append a fact about a person (nobody known: empty) together with what `keeping` writes."""
-        stream = f"account/{_pseudonym(person) if person else 'unknown'}"
+        stream = ACCOUNTS.stream_of(pseudonym(person) if person else "unknown")
         with suppress(_GoneAlready):  # of two requests that end one thing, one tells the ledger
             self.ledger.tell(stream, fact, by=by, at=at, keeping=keeping)
 
@@ -68,6 +69,18 @@ class Register:
         with self.ledger.reading() as conn:
             return list(conn.execute(query).all())
 
+    def believed(self, table: Table, query: Any) -> list[Any]:
+        """Rows of a table that Holdfast wrote; the others let nobody in, and `ledger check` names them."""
+        return [row for row in self.rows(query) if self.ledger.row_key.wrote(table, row)]
+
+    def standing(self, person: str) -> Standing:
+        """What the facts say of a person's account."""
+        return ACCOUNTS.state(self.ledger, pseudonym(person))
+
+    def put_in(self, table: Table, **row: object) -> Keeping:
+        """Writes a row that will be believed."""
+        return put_in(insert(table).values(**self.ledger.row_key.signed(table, row)))
+
     def write(self, statement: Any) -> None:
         """Write what no fact tells of: when something was last used, an attempt that is forgotten."""
         with self.ledger.database.writing() as conn:
@@ -96,8 +109,3 @@ def gone(row: Delete) -> Keeping:
 def digest(secret: str) -> str:
     """What is stored of a secret that is random enough for a plain hash: a session's, or a token's."""
     return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def _pseudonym(person: str) -> str:
-    """What a stream is called instead of the address: names of streams are shown in every audit pack."""
-    return hashlib.sha256(b"holdfast/account/v1\x00" + person.encode()).hexdigest()[:16]

@@ -8,13 +8,13 @@ import secrets
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, select, update
 
 from holdfast import clock
 from holdfast.access.attempts import Attempts
 from holdfast.access.events import SessionEnded, SessionRefused, SessionStarted
 from holdfast.access.inspecting import digest_of_kept
-from holdfast.access.register import DOOR, Register, digest, gone, put_in
+from holdfast.access.register import DOOR, Register, digest, gone
 from holdfast.access.signed_in import SignedIn
 from holdfast.access.tables import sessions
 from holdfast.people import AccessRole, Actor
@@ -65,7 +65,7 @@ class Sessions:
 
         Without `touch` it does not count as use: a page that refreshes itself is nobody at work.
         """
-        rows = self._register.rows(select(sessions).where(sessions.c.token_hash == digest(secret)))
+        rows = self._of(sessions.c.token_hash == digest(secret))
         if not rows:
             return None
         row, at = rows[0], self._register.ledger.evenly(at)
@@ -77,25 +77,26 @@ class Sessions:
             return None
         # Once a minute is exact enough for an idle limit of hours, and spares a write for every request.
         if touch and at - clock.parse(row.seen_at) >= timedelta(minutes=1):
+            used = {**row._mapping, "seen_at": clock.stamp(at)}
             seen = update(sessions).where(sessions.c.session == row.session)
-            self._register.write(seen.values(seen_at=clock.stamp(at)))
+            self._register.write(seen.values(**self._register.ledger.row_key.signed(sessions, used)))
         return SignedIn(Actor(row.person, name), access, "session", row.session, _csrf(secret))
 
     def sign_out(self, secret: str, at: datetime) -> None:
         """End a session; nothing when it has ended already."""
-        for row in self._register.rows(select(sessions).where(sessions.c.token_hash == digest(secret))):
+        for row in self._of(sessions.c.token_hash == digest(secret)):
             name, _ = self._register.listed(row.person)
             self._end(row, "signed out", Actor(row.person, name or row.person), at)
 
     def end_all(self, person: str, reason: Ending, by: Actor, at: datetime) -> None:
         """End every session of one person."""
-        for row in self._register.rows(select(sessions).where(sessions.c.person == person)):
+        for row in self._of(sessions.c.person == person):
             self._end(row, reason, by, at)
 
     def end_expired(self, at: datetime) -> int:
         """End sessions whose time is over and forget old attempts; returns how many ended. For the worker."""
         self._attempts.forget_old(at)
-        over = [row for row in self._register.rows(select(sessions)) if self._expired(row, at)]
+        over = [row for row in self._of() if self._expired(row, at)]
         for row in over:
             self._end(row, "expired", DOOR, at)
         return len(over)
@@ -106,16 +107,26 @@ class Sessions:
         secret, handle = secrets.token_urlsafe(32), secrets.token_hex(8)
         kept = digest_of_kept(digest(secret))
         started = SessionStarted(person=actor.id, session=handle, origin=origin, kept=kept)
-        row = {
-            "token_hash": digest(secret),
-            "session": handle,
-            "person": actor.id,
-            "started_at": clock.stamp(at),
-            "seen_at": clock.stamp(at),
-            "origin": origin,
-        }
-        self._register.tell(actor.id, started, actor, at, put_in(insert(sessions).values(**row)))
+        row = self._register.put_in(
+            sessions,
+            token_hash=digest(secret),
+            session=handle,
+            person=actor.id,
+            started_at=clock.stamp(at),
+            seen_at=clock.stamp(at),
+            origin=origin,
+        )
+        self._register.tell(actor.id, started, actor, at, row)
         return secret, SignedIn(actor, access, "session", handle, _csrf(secret))
+
+    def _of(self, *conditions: Any) -> list[Any]:
+        """Sessions that Holdfast wrote down, and that no fact has ended."""
+        rows = self._register.believed(sessions, select(sessions).where(*conditions))
+        return [
+            row
+            for row in rows
+            if self._register.standing(row.person).has_session(row.session, row.token_hash)
+        ]
 
     def _end(self, row: Any, reason: Ending, by: Actor, at: datetime) -> None:
         ended = SessionEnded(person=row.person, session=row.session, reason=reason)

@@ -1,9 +1,11 @@
-"""Run-time tables of access. No projections: what they hold of secrets never enters the ledger."""
+"""Run-time tables of access. No projections: what they hold of secrets never enters the ledger. What lets
+somebody in is believed with the digest that Holdfast gave it, and where a fact tells of it."""
 
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, String, Table, Text
 
+from holdfast.ledger.row_key import mac_column
 from holdfast.ledger.tables import metadata
 
 credentials = Table(
@@ -12,6 +14,7 @@ credentials = Table(
     Column("person", String(200), primary_key=True),
     Column("password_hash", Text, nullable=False),
     Column("changed_at", String(27), nullable=False),
+    mac_column(),
 )
 
 sessions = Table(
@@ -24,6 +27,7 @@ sessions = Table(
     Column("started_at", String(27), nullable=False),
     Column("seen_at", String(27), nullable=False),
     Column("origin", Text, nullable=False),
+    mac_column(),
     Index("account_sessions_by_person", "person"),
 )
 
@@ -39,6 +43,7 @@ tokens = Table(
     Column("created_at", String(27), nullable=False),
     Column("expires_at", String(27), nullable=False),
     Column("used_at", String(27)),
+    mac_column(),
 )
 
 # Sign-in attempts that failed, or are being checked this moment.

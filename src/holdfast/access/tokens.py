@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, select, update
 
 from holdfast import clock
 from holdfast.access.events import TokenIssued, TokenRevoked
 from holdfast.access.inspecting import digest_of_kept
-from holdfast.access.register import Register, digest, gone, put_in
+from holdfast.access.register import Register, digest, gone
 from holdfast.access.signed_in import SignedIn
 from holdfast.access.tables import tokens
 from holdfast.people import Actor, Permission, allowed
@@ -98,7 +98,7 @@ class Tokens:
         if not secret.startswith(TOKEN_PREFIX):
             return None
         at = self._register.ledger.evenly(at)
-        rows = self._register.rows(select(tokens).where(tokens.c.token_hash == digest(secret)))
+        rows = self._believed(select(tokens).where(tokens.c.token_hash == digest(secret)))
         if not rows or clock.parse(rows[0].expires_at) <= at:
             return None
         row = rows[0]
@@ -106,8 +106,9 @@ class Tokens:
         if name is None:
             return None
         if row.used_at is None or at - clock.parse(row.used_at) >= timedelta(minutes=1):
-            used = update(tokens).where(tokens.c.token == row.token)
-            self._register.write(used.values(used_at=clock.stamp(at)))
+            used = {**row._mapping, "used_at": clock.stamp(at)}
+            this = update(tokens).where(tokens.c.token == row.token)
+            self._register.write(this.values(**self._register.ledger.row_key.signed(tokens, used)))
         scope = frozenset(Permission(one) for one in json.loads(row.scope))
         shown = name if row.kind == "person" else f"{row.name} for {name}"
         return SignedIn(Actor(row.person, shown, row.kind), access, "token", row.token, scope=scope)
@@ -116,11 +117,11 @@ class Tokens:
         """A person's tokens, the newest first; never their secrets."""
         query = select(tokens).where(tokens.c.person == person.strip().lower())
         newest_first = query.order_by(tokens.c.created_at.desc(), tokens.c.token)
-        return [_token(row) for row in self._register.rows(newest_first)]
+        return [_token(row) for row in self._believed(newest_first)]
 
     def revoke(self, token: str, by: Actor, at: datetime) -> bool:
         """End a token at once; its owner or an administrator may. False when there is none, or no longer."""
-        found = self._register.rows(select(tokens).where(tokens.c.token == token))
+        found = self._believed(select(tokens).where(tokens.c.token == token))
         for row in found:
             _, access = self._register.listed(by.id)
             theirs = by.kind == "system" or by.id.lower() == row.person
@@ -132,6 +133,13 @@ class Tokens:
             its_row = delete(tokens).where(tokens.c.token == token)
             self._register.tell(row.person, revoked, by, at, gone(its_row))
         return bool(found)
+
+    def _believed(self, query: Any) -> list[Any]:
+        """Tokens that Holdfast wrote down, and that no fact has revoked."""
+        rows = self._register.believed(tokens, query)
+        return [
+            row for row in rows if self._register.standing(row.person).has_token(row.token, row.token_hash)
+        ]
 
     def _put_in(self, made: ApiToken, by: Actor) -> str:
         secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
@@ -145,17 +153,17 @@ class Tokens:
             expires_at=made.expires_at,
             kept=digest_of_kept(digest(secret)),
         )
-        row = {
-            "token": made.token,
-            "token_hash": digest(secret),
-            "person": made.person,
-            "name": made.name,
-            "kind": made.kind,
-            "scope": json.dumps(allows),
-            "created_at": clock.stamp(made.created_at),
-            "expires_at": clock.stamp(made.expires_at),
-        }
-        inserted = put_in(insert(tokens).values(**row))
+        inserted = self._register.put_in(
+            tokens,
+            token=made.token,
+            token_hash=digest(secret),
+            person=made.person,
+            name=made.name,
+            kind=made.kind,
+            scope=json.dumps(allows),
+            created_at=clock.stamp(made.created_at),
+            expires_at=clock.stamp(made.expires_at),
+        )
         self._register.tell(made.person, issued, by, made.created_at, inserted)
         return secret
 

@@ -235,7 +235,7 @@ class ReferenceData(_OfASystem):
     def _carried(self, scene: Scene) -> Iterator[Found]:
         """Bins, categories and counts, fixed when the reference was set; its data may have changed since."""
         with self.ledger.reading() as conn:
-            state = remembered(conn, scene.system)
+            state = remembered(conn, scene.system, self.ledger)
         if state is not None and state.frozen is not None:
             title = "Reference as the monitors carry it: bins, categories and counts"
             source = "what the monitors remember"

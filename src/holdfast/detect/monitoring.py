@@ -47,6 +47,7 @@ from holdfast.incident.events import AlertFacts
 from holdfast.ledger.deciding import settle, settle_stream
 from holdfast.ledger.facts import Fact, Recorded
 from holdfast.ledger.ledger import Draft, Ledger, Timer
+from holdfast.ledger.row_key import RowKey, mac_column
 from holdfast.ledger.tables import metadata
 from holdfast.people import Actor
 from holdfast.prepare import versions
@@ -59,6 +60,11 @@ _log = structlog.get_logger("holdfast.monitoring")
 AGAIN = timedelta(minutes=15)
 """When a run that failed is tried again."""
 
+_FORGOTTEN = (
+    "what the monitors remembered is missing, or is not what their last run left, so the log was judged from "
+    "its beginning"
+)
+
 # Run-time only, not a projection: what monitors remember between runs. It can be lost: the next run then
 # judges the log from its beginning, and alerts that are open already are joined, not raised again.
 monitor_memory = Table(
@@ -67,6 +73,7 @@ monitor_memory = Table(
     Column("system", String(100), primary_key=True),
     Column("as_of", String(27), nullable=False),
     Column("state", Text, nullable=False),
+    mac_column(),
 )
 
 
@@ -169,7 +176,9 @@ class Monitoring:
     def _evaluate(self, system: System, at: datetime) -> _Found:
         assert system.prediction_log is not None
         with self.ledger.reading() as conn:
-            before = remembered(conn, system.id) or State(series=_open_series(conn, system.id))
+            kept = remembered(conn, system.id, self.ledger)
+            ran = None if kept else self.ledger.newest(conn, _stream(system.id), MonitoringRan)
+            before = kept or State(series=_open_series(conn, system.id))
         with self.engines() as engine:
             log = open_log(system.prediction_log, self.base, engine, at)
             monitors = {monitor.id: monitor for monitor in monitors_of(system, log, engine).monitors}
@@ -178,7 +187,8 @@ class Monitoring:
         with self.ledger.reading() as conn:
             dark = blind(conn, system.id, monitors, measurements, found.state.frozen, at)
         dead = {**dark, **found.failing}
-        return _Found(monitors, measurements, found.state, log.rows, log.last, found.late, dead, log.notes)
+        notes = (*log.notes, *([_FORGOTTEN] if ran else []))
+        return _Found(monitors, measurements, found.state, log.rows, log.last, found.late, dead, notes)
 
     def _told(self, system: str, since: datetime) -> dict[str, Said]:
         """What is on record about windows, so that none is judged twice when memory is lost or short."""
@@ -220,7 +230,7 @@ class Monitoring:
             return [*_by_stream([*measured, *alerts, *failures]), self._next(_stream(system.id), ran)]
 
         def keeping(conn: Connection) -> None:
-            _remember(conn, system.id, at, found.state)
+            _remember(conn, self.ledger.row_key, system.id, at, found.state)
 
         settle(self.ledger, drafts, system.id, by=by, at=at, fires=fires, keeping=keeping)
         because = {name: one.reason for name, one in found.failing.items()}
@@ -439,11 +449,19 @@ def _stream(system: str) -> str:
     return f"monitoring/{system}"
 
 
-def remembered(conn: Connection, system: str) -> State | None:
-    """What a system's monitors carry along between runs; None before the first."""
-    row = conn.execute(select(monitor_memory.c.state).where(monitor_memory.c.system == system)).first()
+def remembered(conn: Connection, system: str, ledger: Ledger) -> State | None:
+    """What a system's monitors carry along between runs; None before the first, and where it is not what
+    their last run left: the log is then judged from its beginning, and no edit keeps an alarm back."""
+    row = conn.execute(select(monitor_memory).where(monitor_memory.c.system == system)).first()
+    if row is None or not ledger.row_key.wrote(monitor_memory, row):
+        return None
+    ran = ledger.newest(conn, _stream(system), MonitoringRan)
+    if ran is None or row.as_of != clock.stamp(ran.as_of):
+        return None
+    if ran.memory and ran.memory != digest_of_memory(row.state):  # older facts do not say
+        return None
     try:
-        return State.from_json(row.state) if row else None
+        return State.from_json(row.state)
     except ValueError:
         return None  # written by another release: judge the log from its beginning
 
@@ -458,7 +476,7 @@ def digest_of_memory(state: str) -> str:
     return hashlib.sha256(b"holdfast/memory/v1\x00" + state.encode()).hexdigest()
 
 
-def _remember(conn: Connection, system: str, at: datetime, state: State) -> None:
+def _remember(conn: Connection, row_key: RowKey, system: str, at: datetime, state: State) -> None:
     conn.execute(delete(monitor_memory).where(monitor_memory.c.system == system))
     values = {"system": system, "as_of": clock.stamp(at), "state": state.as_json()}
-    conn.execute(insert(monitor_memory).values(**values))
+    conn.execute(insert(monitor_memory).values(**row_key.signed(monitor_memory, values)))

@@ -81,6 +81,24 @@ class LedgerUpgraded(Fact):
         )
 
 
+@fact("reaction.position_doubted")
+class PositionDoubted(Fact):
+    """How far a reaction had read was not what Holdfast had written: somebody wrote to the database. It was
+    handed every fact again, so that none was passed over."""
+
+    reaction: str
+    position: str
+    """As it stood in the database."""
+    reason: str
+
+    def line(self) -> Line:
+        return Line(
+            f"Position of a reaction not believed: {self.reaction}",
+            f"it stood at {self.position}, and {self.reason}; every fact was handed over again",
+            "alarm",
+        )
+
+
 @fact("clock.confirmed")
 class ClockConfirmed(Fact):
     """The machine's clock stepped, and a person confirmed that the ledger goes on from what it says now."""

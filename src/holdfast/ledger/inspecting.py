@@ -16,7 +16,8 @@ from holdfast import clock
 from holdfast.ledger import tables
 from holdfast.ledger.facts import Recorded
 from holdfast.ledger.outbox import LEASE, MessageQueued
-from holdfast.ledger.reactions import Reaction
+from holdfast.ledger.reactions import Reaction, doubt
+from holdfast.ledger.row_key import RowKey
 
 SKEW = timedelta(minutes=2)
 """How far the clocks of two machines may stand apart before a time of one is in the future for another."""
@@ -27,7 +28,8 @@ class Positions:
 
     name = "positions of reactions"
 
-    def __init__(self, reactions: Sequence[Reaction], now: datetime) -> None:
+    def __init__(self, reactions: Sequence[Reaction], now: datetime, row_key: RowKey) -> None:
+        self._row_key = row_key
         self._size = 0
         self._known = {one.name for one in reactions}
         self._traces = {one.name: one.trace(now) for one in reactions if one.trace}
@@ -41,10 +43,10 @@ class Positions:
         seen: Counter[str] = Counter()
         for row in conn.execute(select(tables.reaction_cursors)):
             seen[row.reaction] += 1
-            yield from self._of(row.reaction, row.seq)
+            yield from self._of(row.reaction, row.seq, doubt(conn, self._row_key, row))
         yield from (f"the position of {name!r} stands {n} times" for name, n in seen.items() if n > 1)
 
-    def _of(self, reaction: str, seq: object) -> Iterator[str]:
+    def _of(self, reaction: str, seq: object, why: str) -> Iterator[str]:
         where = f"the position of the reaction {reaction!r}"
         if reaction not in self._known:
             known = ", ".join(sorted(self._known))
@@ -56,6 +58,11 @@ class Positions:
             yield (
                 f"{where} is {seq!r}, the ledger holds {self._size} facts: what comes next would be handed "
                 f"to nobody; {_begin_again(reaction)}"
+            )
+        elif why:
+            yield (
+                f"{where} is {seq}, and {why}: find out who writes to the database; a worker goes through "
+                "every fact again by itself, and does nothing twice"
             )
         elif reaction in self._traces:
             yield from self._skipped(where, reaction, seq)
@@ -77,6 +84,27 @@ def _begin_again(reaction: str) -> str:
         "find out who writes to the database, then delete that row of reaction_cursors "
         f"(reaction = {reaction!r}): a worker goes through every fact again, and does nothing twice"
     )
+
+
+class Written:
+    """Run-time rows that decide something: Holdfast alone can have written them."""
+
+    name = "rows that Holdfast alone writes"
+
+    def __init__(self, row_key: RowKey) -> None:
+        self._row_key = row_key
+
+    def see(self, recorded: Recorded) -> None:
+        """What facts tell of these rows is compared elsewhere."""
+
+    def problems(self, conn: Connection) -> Iterator[str]:
+        proven = [one for one in tables.keyed() if one is not tables.reaction_cursors]
+        for table, row in self._row_key.unproven(conn, proven):
+            which = ", ".join(str(row._mapping[column.name])[:100] for column in table.primary_key)
+            yield (
+                f"the row {which} of {table.name} was not written by Holdfast, or was edited since: its "
+                "digest is not right, and nobody acts on it; find out who writes to the database"
+            )
 
 
 class Leases:

@@ -26,11 +26,13 @@ from holdfast.ledger import tables
 from holdfast.ledger.database import Database, settle_constraints
 from holdfast.ledger.facts import Fact, Recorded, decode, encode, require_bounds
 from holdfast.ledger.leaf import write_header
+from holdfast.ledger.row_key import RowKey
 from holdfast.people import Actor
 from holdfast_verify.leaf import payload_commitment
 from holdfast_verify.tree import leaf_hash
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Fact)
 
 
 class Conflict(Exception):
@@ -204,6 +206,8 @@ class Ledger:
         """What a moment of that clock would be had it not stepped."""
         self.keep_time: Callable[[], None] = lambda: None
         """Writes down what that clock said, for processes to come; called when something was recorded."""
+        self.row_key = RowKey.of_this_process()
+        """Proves run-time rows that decide something; whoever opens a workspace puts its own here."""
         self.folded = Remembered(2_000)
         """What this process has added up of streams; see `folding`."""
         self._steady = Remembered(200)
@@ -274,6 +278,13 @@ class Ledger:
         """Every fact of one stream; empty where nothing was appended to it."""
         with self.reading() as conn:
             return Stream(name, tuple(_stream_facts(conn, name)))
+
+    def newest(self, conn: Connection, name: str, of: type[F]) -> F | None:
+        """The newest fact of a kind in a stream."""
+        query = select(tables.facts).where(tables.facts.c.stream == name, tables.facts.c.type == of.type)
+        row = conn.execute(query.order_by(tables.facts.c.stream_seq.desc()).limit(1)).first()
+        found = recorded_from(row).fact if row else None
+        return found if isinstance(found, of) else None
 
     def length(self, name: str) -> int:
         """How many facts a stream holds: enough to go on from, where what they say decides nothing."""

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from holdfast import clock
 from holdfast.ledger.ledger import Ledger
+from holdfast.ledger.row_key import mac_column
 from holdfast.ledger.tables import metadata
 from holdfast.problems import NotAllowed, NotThere
 
@@ -39,6 +40,7 @@ worker_lanes = Table(
     Column("patience_seconds", BigInteger, nullable=False),
     # JSON: what keeps failing, why, and since when.
     Column("failing", Text, nullable=False),
+    mac_column(),
 )
 
 
@@ -113,7 +115,8 @@ def write(ledger: Ledger, worker: str, beats: Sequence[Beat], now: datetime) -> 
     with ledger.database.writing() as conn:
         conn.execute(delete(worker_lanes).where((lanes.worker == worker) | (lanes.beat_at < long_ago)))
         if beats:
-            conn.execute(insert(worker_lanes), [_row(beat) for beat in beats])
+            signed = [ledger.row_key.signed(worker_lanes, _row(beat)) for beat in beats]
+            conn.execute(insert(worker_lanes), signed)
 
 
 def read(ledger: Ledger) -> list[Beat]:
@@ -121,7 +124,9 @@ def read(ledger: Ledger) -> list[Beat]:
     with ledger.reading() as conn:
         if not inspect(conn).has_table(worker_lanes.name):
             return []  # an older ledger that no worker of this release has run on
-        rows = conn.execute(select(worker_lanes).order_by(worker_lanes.c.worker, worker_lanes.c.lane)).all()
+        query = select(worker_lanes).order_by(worker_lanes.c.worker, worker_lanes.c.lane)
+        # A pulse that somebody put in would say that a worker runs where none does.
+        rows = [row for row in conn.execute(query) if ledger.row_key.wrote(worker_lanes, row)]
     return [
         Beat(
             worker=row.worker,

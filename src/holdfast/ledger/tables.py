@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, String, Table, Text, UniqueConstraint
 
+from holdfast.ledger.row_key import MAC, mac_column
+
 metadata = MetaData()
 
 SCHEMA = 2
 """The schema of this program, counted up by each release that changes a table or what a projection makes of
 the facts. 0.1.0 is 1, and its workspaces do not say so."""
+
+
+def keyed() -> list[Table]:
+    """Every table whose rows carry a digest of Holdfast's."""
+    return [table for table in metadata.sorted_tables if MAC in table.columns]
+
 
 # Run-time only, one row: which schema this workspace has. Written last by an upgrade; without it, it is 1.
 workspace_schema = Table(
@@ -117,4 +125,7 @@ reaction_cursors = Table(
     metadata,
     Column("reaction", String(100), primary_key=True),
     Column("seq", BigInteger, nullable=False),
+    # The leaf hash of the fact of that number, in hexadecimal: a position stands on a fact, not on a number.
+    Column("leaf_hash", String(64)),
+    mac_column(),
 )

@@ -38,6 +38,9 @@ class Comparison:
     """Where it begins in the rule, from 1."""
     or_other: bool = False
     """Whether it is one of a list that holds something besides values: then it may be anything."""
+    begins: int = 0
+    ends: int = 0
+    """Where the whole comparison stands in the rule, from 0; both 0 for one of a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,10 @@ class _Token:
     kind: str
     text: str
     start: int
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.text)
 
 
 def comparisons(rule: str, facts: Collection[str]) -> Iterator[Comparison]:
@@ -59,9 +66,10 @@ def comparisons(rule: str, facts: Collection[str]) -> Iterator[Comparison]:
         if not (_ends(tokens, place - 2, _BEFORE) and _ends(tokens, place + 2, _AFTER)):
             continue
         if left.text in facts and _is_literal(right):
-            yield _comparison(left.text, token.text, right)
+            yield replace(_comparison(left.text, token.text, right), begins=left.start, ends=right.end)
         elif right.text in facts and _is_literal(left):
-            yield _comparison(right.text, _TURNED[token.text], left)
+            turned = _comparison(right.text, _TURNED[token.text], left)
+            yield replace(turned, begins=left.start, ends=right.end)
 
 
 def alternatives(rule: str) -> list[set[int]]:

@@ -13,7 +13,8 @@ from holdfast.prepare.documents import Document, Way, spelled
 from holdfast.prepare.durations import BusinessDays, about, spoken_length
 from holdfast.prepare.playbook import TEMPLATE_WORDS, Criterion, Playbook
 from holdfast.prepare.roster import not_set_up
-from holdfast.prepare.rules import Rules, standard_rules
+from holdfast.prepare.rules import Rules, rules_for, standard_rules
+from holdfast.prepare.systems import System
 from holdfast.prepare.terms import Authority, Moment, Severity
 from holdfast.problems import Problem, did_you_mean
 
@@ -21,12 +22,16 @@ Problems = Iterator[Problem]
 
 
 def playbook_problems(
-    document: Document, playbook: Playbook, channels: Collection[str] | None = None
+    document: Document,
+    playbook: Playbook,
+    channels: Collection[str] | None = None,
+    systems: Sequence[System] = (),
 ) -> list[Problem]:
-    """Everything wrong with a playbook whose shape is right. `channels` are those of the installation, where
-    they are known."""
+    """Everything wrong with a playbook whose shape is right. `channels` and `systems` are those of the
+    installation, where they are known."""
+    rules = rules_for(systems) if systems else standard_rules()
     checks: tuple[Callable[[Document, Playbook], Problems], ...] = (
-        _rules,
+        lambda document, playbook: _rules(document, playbook, rules),
         _authorities,
         _response_times,
         _business_days,
@@ -56,8 +61,7 @@ def rule_problems(document: Document, way: Way, rule: str, rules: Rules) -> Prob
         yield document.problem_at(place, document.spelled(way), found.cause, found.fix)
 
 
-def _rules(document: Document, playbook: Playbook) -> Problems:
-    rules = standard_rules()
+def _rules(document: Document, playbook: Playbook, rules: Rules) -> Problems:
     for way, criterion in criteria_of(playbook):
         yield from rule_problems(document, (*way, "when"), criterion.when, rules)
 

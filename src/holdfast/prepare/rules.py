@@ -27,7 +27,8 @@ from typing import Any
 from cel_expr_python import cel
 
 from holdfast.metrics import METRICS
-from holdfast.metrics.metric import Dimension, Metric
+from holdfast.metrics.metric import Dimension
+from holdfast.prepare import raising
 from holdfast.prepare.comparing import (
     TEXT,
     Comparison,
@@ -37,6 +38,9 @@ from holdfast.prepare.comparing import (
     reads_values_alone,
 )
 from holdfast.prepare.grouped import mapped
+from holdfast.prepare.raising import NAMING, NUMBERS
+from holdfast.prepare.raising import Source as AlertSource
+from holdfast.prepare.systems import System
 from holdfast.prepare.terms import CANNOT_MEASURE, COVERAGE, MONITORING, Category, Severity
 from holdfast.problems import did_you_mean
 
@@ -92,6 +96,8 @@ class Variable:
         """What was meant, where that can be told."""
         if (self.least, self.most) == (0, 1) and 1 < value <= 100:
             return f"a share of {value:g}% is written {value / 100!r}"
+        if self.name == "alert.drop" and 1 < value <= 100:
+            return f"a loss of {value:g}% is written {value / 100!r}"
         return f"write a limit that it can cross, {self.range}"
 
 
@@ -199,7 +205,11 @@ class Verdict:
 class Rules:
     """Checks and evaluates rules over the declared variables."""
 
-    def __init__(self, variables: Sequence[Variable] = VARIABLES) -> None:
+    def __init__(
+        self, variables: Sequence[Variable] = VARIABLES, alerts: Sequence[AlertSource] = raising.ANY
+    ) -> None:
+        self._alerts = alerts
+        """What can raise an alert."""
         self._variables = {variable.name: variable for variable in variables}
         self._env: Any = cel.NewEnv(
             config=cel.NewEnvConfigFromYaml(_ENVIRONMENT),
@@ -242,8 +252,21 @@ class Rules:
     def _truths(self) -> list[str]:
         return [name for name, variable in self._variables.items() if variable.kind is bool]
 
-    def _tried(self, text: str) -> bool | None:
-        """Whether a rule holds for any values of its facts; None where that cannot be told by trying them.
+    def _tried(self, text: str) -> set[bool] | None:
+        """Whether a rule holds, for all values of its facts that there can be together; None where trying
+        cannot tell."""
+        tried = self._values_of(text)
+        if tried is None:
+            return None
+        compiled = self._compile(text)
+        return {
+            compiled.eval(data=values).value() is True
+            for values in tried
+            if raising.can_be(self._alerts, values)
+        }
+
+    def _values_of(self, text: str) -> list[dict[str, FactValue]] | None:
+        """Values of the facts of a rule, in all combinations, that stand for all that they can be.
 
         Between two literals that a fact is compared with, all of its values are alike: one of each stands
         for all.
@@ -253,15 +276,49 @@ class Rules:
             return None
         made = list(comparisons(text, self._variables))
         values = [
-            _values(self._variables[name], [one.literal for one in made if one.fact == name])
+            self._values(self._variables[name], [one.literal for one in made if one.fact == name], names)
             for name in names
         ]
         if math.prod(map(len, values)) > MOST_TRIED:
             return None
-        compiled = self._compile(text)
-        return any(
-            compiled.eval(data=dict(zip(names, one, strict=True))).value() is True for one in product(*values)
-        )
+        return [dict(zip(names, one, strict=True)) for one in product(*values)]
+
+    def _values(
+        self, variable: Variable, literals: Sequence[str | float], beside: Sequence[str]
+    ) -> list[FactValue]:
+        """Values of a fact that stand for all, beside other facts that the rule speaks of."""
+        if variable.name in NUMBERS:
+            return _values(variable, [*literals, *raising.ends_of(variable.name, self._alerts)])
+        if variable.name not in NAMING or not variable.words:
+            return _values(variable, literals)
+        known = list(dict.fromkeys(one for one in literals if isinstance(one, str)))
+        others = {
+            raising.alike(self._alerts, variable.name, word, beside): word
+            for word in reversed(variable.words)
+            if word not in known
+        }
+        return [*known, *others.values()]
+
+    def _decided(self, text: str, made: Sequence[Comparison]) -> Iterator[Comparison]:
+        """Comparisons of a number of an alert that have one outcome wherever they matter: because of which
+        alert it is then, and not because of what else is asked of that number."""
+        numbers = [one for one in made if one.fact in NUMBERS and one.ends]
+        tried = self._values_of(text) if numbers else None
+        for one in numbers if tried else ():
+            held, failed = (self._with(text, one, instead) for instead in ("true", "false"))
+            if held is None or failed is None:
+                continue
+            matters = [v for v in tried or () if held.eval(data=v).value() != failed.eval(data=v).value()]
+            outcomes = {_holds(one, v[one.fact]) for v in matters if raising.can_be(self._alerts, v)}
+            if len(outcomes) == 1 and len({_holds(one, v[one.fact]) for v in matters}) == 2:
+                yield one
+
+    def _with(self, text: str, one: Comparison, instead: str) -> Any:
+        """The rule with a comparison settled; None where it does not stand alone."""
+        try:
+            return self._env.compile(f"{text[: one.begins]}{instead}{text[one.ends :]}")
+        except RuntimeError:
+            return None
 
     def evaluate(self, text: str, facts: Facts) -> Verdict:
         """Ask one rule. Never raises for a rule or fact that misbehaves: that is a failed verdict.
@@ -352,7 +409,7 @@ class Rules:
         problems: list[RuleProblem] = []
         made = list(comparisons(text, self._variables))
         parts = alternatives(text)
-        problems += _contradictions(text, made, parts)
+        problems += self._contradictions(text, made, parts)
         finite = [one for one in made if isinstance(one.literal, str) or math.isfinite(one.literal)]
         problems += _excluding(text, finite, self._variables)
         for found in made:
@@ -361,7 +418,7 @@ class Rules:
                 problems.append(_problem(text, found.column, cause, "write a number of fewer digits"))
                 continue
             together = [one for part in parts if found.column in part for one in made if one.column in part]
-            variable = _narrowed(self._variables[found.fact], together)
+            variable = self._narrowed(self._variables[found.fact], together)
             if isinstance(found.literal, str):
                 if variable.words and found.literal not in variable.words:
                     fix = did_you_mean(found.literal, variable.words)
@@ -370,24 +427,47 @@ class Rules:
             elif variable.excludes(found.sign, found.literal):
                 cause = f"{variable.name} is {variable.range}, so this is decided before anything is measured"
                 problems.append(_problem(text, found.column, cause, variable.remedy(found.literal)))
-        if not problems and self._tried(text) is False:
+        return problems or list(self._settled(text, made))
+
+    def _settled(self, text: str, made: Sequence[Comparison]) -> Iterator[RuleProblem]:
+        """What shows when the rule is tried."""
+        outcomes = self._tried(text)
+        if outcomes is not None and True not in outcomes:
             cause = "there is nothing that could be measured for which this holds"
-            problems.append(_problem(text, 1, cause, "leave one of the conditions out, or write ||"))
-        return problems
+            yield _problem(text, 1, cause, "leave one of the conditions out, or write ||")
+        elif outcomes == {True}:
+            cause = "this holds whatever is measured"
+            yield _problem(text, 1, cause, "leave one of the conditions out, or write &&")
+        else:
+            for one in self._decided(text, made):
+                cause = (
+                    f"{one.fact} cannot cross this of any alert that it is asked of, so this is decided "
+                    "before anything is measured"
+                )
+                yield _problem(text, one.column, cause, "write a limit that it can cross")
 
+    def _contradictions(
+        self, text: str, made: Sequence[Comparison], parts: Sequence[Collection[int]]
+    ) -> Iterator[RuleProblem]:
+        """Parts of a rule that name what no alert has together: a metric and a dimension, or a monitor."""
+        for part in parts:
+            together = [one for one in made if one.column in part]
+            said = _said_of_alert(together)
+            if raising.meant(self._alerts, said) == []:
+                last = max(one.column for one in together if one.fact in said)
+                what = " and this ".join(fact.rpartition(".")[2].replace("id", "system") for fact in said)
+                cause = f"no alert has this {what}, so this is decided before anything is measured"
+                yield _problem(text, last, cause, "leave one of the two out")
 
-def _contradictions(
-    text: str, made: Sequence[Comparison], parts: Sequence[Collection[int]]
-) -> Iterator[RuleProblem]:
-    """Parts of a rule that name a metric and a dimension which no alert has together."""
-    for part in parts:
-        named = [one for one in made if one.column in part and one.sign == "==" and one.fact in _OF_WHAT]
-        if _measured(named) == set():
-            last = max(one.column for one in named)
-            cause = (
-                "no alert has this metric and this dimension, so this is decided before anything is measured"
-            )
-            yield _problem(text, last, cause, "leave one of the two out")
+    def _narrowed(self, variable: Variable, together: Sequence[Comparison]) -> Variable:
+        """A number of an alert beside what the same part of the rule says of which alert it is."""
+        if variable.name not in NUMBERS:
+            return variable
+        said = _said_of_alert(together)
+        raised = raising.meant(self._alerts, said)
+        if not raised:
+            return variable
+        return variable.within([raising.range_of(variable.name, raised, "alert.metric" not in said)])
 
 
 def _excluding(
@@ -409,8 +489,9 @@ def _values(variable: Variable, literals: Sequence[str | float]) -> list[FactVal
     if variable.kind is bool:
         return [True, False]
     if variable.kind is str:
-        texts = [one for one in literals if isinstance(one, str)]
-        return list(variable.words or dict.fromkeys([*texts, "".join(texts) + "?"]))
+        texts = dict.fromkeys(one for one in literals if isinstance(one, str))
+        others = [one for one in variable.words or ("".join(texts) + "?",) if one not in texts]
+        return [*texts, *others[:1]]
     ends = [one for one in (variable.least, variable.most) if one is not None]
     marks = sorted({float(one) for one in (*literals, *ends)}) or [0.0]
     if variable.kind is int:
@@ -446,30 +527,28 @@ def _can_hold(conditions: Sequence[Comparison], *, whole: bool) -> bool:
     return low < high or (low == high and not (beyond or short) and low not in unwanted)
 
 
-def _narrowed(variable: Variable, together: Sequence[Comparison]) -> Variable:
-    """A fact of an alert beside the metrics that the same part of the rule names: their range is its own.
-
-    Not how much worse it is: a monitor may say that a metric gets worse upwards, and then nothing bounds it.
-    """
-    metrics = _measured(together) if variable.name in ("alert.value", "alert.limit") else None
-    return variable.within([metric.range for metric in metrics]) if metrics else variable
-
-
-_OF_WHAT = ("alert.metric", "alert.dimension")
-
-
-def _measured(together: Sequence[Comparison]) -> set[Metric] | None:
-    """The metrics that an alert may be of where all of this holds; None where nothing says."""
-    said: dict[str, set[Metric]] = {}
+def _said_of_alert(together: Sequence[Comparison]) -> dict[str, list[str]]:
+    """By fact: the names that say which alert it is where all of this holds."""
+    said: dict[str, list[str]] = {}
+    open_ = {one.fact for one in together if one.or_other}
     for one in together:
-        if one.sign == "==" and one.fact in _OF_WHAT:
-            known = {metric for metric in METRICS if one.literal == _called(metric, one.fact)}
-            said.setdefault(one.fact, set()).update(METRICS if one.or_other or not known else known)
-    return set.intersection(*said.values()) if said else None
+        if one.sign == "==" and one.fact in NAMING and one.fact not in open_:
+            said.setdefault(one.fact, []).append(str(one.literal))
+    return said
 
 
-def _called(metric: Metric, fact: str) -> str:
-    return metric.name if fact == "alert.metric" else metric.dimension.value
+def _holds(one: Comparison, value: FactValue) -> bool:
+    literal = one.literal
+    assert isinstance(literal, float)
+    number = float(str(value))
+    return {
+        "<": number < literal,
+        "<=": number <= literal,
+        ">": number > literal,
+        ">=": number >= literal,
+        "==": number == literal,
+        "!=": number != literal,
+    }[one.sign]
 
 
 _ENVIRONMENT = """\
@@ -505,6 +584,16 @@ def _nested_list(plain: str) -> int | None:
             return at
         depth += {"[": 1, "]": -1}.get(letter, 0)
     return None
+
+
+def rules_for(systems: Sequence[System]) -> Rules:
+    """The rules of a workspace with these systems: it is known which monitors there are."""
+    named = {
+        "alert.monitor": tuple(one.id for system in systems for one in system.monitors),
+        "system.id": tuple(system.id for system in systems),
+    }
+    known = [replace(one, words=(*named[one.name], "")) if named.get(one.name) else one for one in VARIABLES]
+    return Rules(known, raising.sources_of(systems))
 
 
 @cache

@@ -56,13 +56,12 @@ def load_workspace(root: Path, channels: Mapping[str, Channel] | None = None) ->
     problems: list[Problem] = []
     playbook = _read(root, root / PLAYBOOK, Playbook, problems)
     roster = _read(root, root / ROSTER, Roster, problems)
-    systems = [
-        read
-        for path in _system_files(root, problems)
-        if (read := _read(root, path, System, problems)) is not None
-    ]
+    files = _system_files(root, problems)
+    systems = [read for path in files if (read := _read(root, path, System, problems)) is not None]
     if playbook:
-        problems += playbook_problems(playbook.document, playbook.model, channels)
+        # Where a file cannot be read, it is not known which monitors there are.
+        known = [read.model for read in systems] if len(systems) == len(files) else []
+        problems += playbook_problems(playbook.document, playbook.model, channels, known)
     if roster:
         problems += roster_problems(roster.document, roster.model, channels)
     problems += _between(playbook, roster, systems)
