@@ -31,7 +31,14 @@ from holdfast.contain.watching import LogWatch
 from holdfast.detect import capture, passing
 from holdfast.detect.alerting import Alerting, Triaged
 from holdfast.detect.engines import Engine
-from holdfast.detect.events import PASS_ON_TIMER, AlertContinued, AlertRaised, MonitorMeasured
+from holdfast.detect.events import (
+    PASS_ON_TIMER,
+    AlertCleared,
+    AlertContinued,
+    AlertRaised,
+    MonitoringRan,
+    MonitorMeasured,
+)
 from holdfast.detect.handling import Handling
 from holdfast.detect.inspecting import Followed, Remembered
 from holdfast.detect.monitoring import Monitoring
@@ -45,11 +52,13 @@ from holdfast.incident.events import (
     AlertJoined,
     BeginningStated,
     Contained,
+    ContainmentLost,
+    IncidentAlertSetAside,
     IncidentOpened,
     ReportJoined,
+    Resolved,
     SystemNamed,
 )
-from holdfast.incident.loading import load
 from holdfast.incident.reaching import NextTold, tell_next, tell_of_overdue
 from holdfast.incident.register import Register
 from holdfast.incident.responding import Desk
@@ -57,9 +66,8 @@ from holdfast.integrations.folder import vault as folder_vault
 from holdfast.integrations.ofrep.prober import OfrepProber
 from holdfast.integrations.smtp import channel as smtp
 from holdfast.integrations.webhook import channel as webhook
-from holdfast.investigate import assessing
-from holdfast.investigate.counting import PredictionCounter
-from holdfast.investigate.events import ImpactCounted
+from holdfast.investigate.events import COUNT_TIMER
+from holdfast.investigate.following import Following
 from holdfast.investigate.log_counter import LogCounter
 from holdfast.learn import remedying
 from holdfast.learn.events import OVERDUE_TIMER, REMINDER_TIMER, RemediationDone
@@ -82,7 +90,7 @@ from holdfast.people import SYSTEM
 from holdfast.prepare import versions
 from holdfast.prepare.events import REVIEW_TIMER, SystemApplied, SystemWithdrawn
 from holdfast.prepare.records import Preparation
-from holdfast.problems import NotAllowed, Problem
+from holdfast.problems import Problem
 from holdfast.settings import FILE_NAME, PREFIX, Settings, SettingsError
 from holdfast_verify.note import Signer, VerifierKey
 
@@ -296,7 +304,8 @@ def _joined(
     watch = LogWatch(settings.workspace, engine, monitoring.measured_since)
     containing = Containing(ledger, desk.ground_of, switches, prober, watch, link)
     counter = LogCounter(ledger, settings.workspace, engine)
-    reactions = _reactions(desk, monitoring, alerting, containing, counter)
+    following = Following(ledger, counter, desk.noted)
+    reactions = _reactions(desk, monitoring, alerting, containing, following)
     return Application(
         settings=settings,
         clock=clock,
@@ -316,7 +325,7 @@ def _joined(
         engines=engine,
         read_switches=switches,
         flags_token=flags_token,
-        handlers=_handlers(desk, monitoring, containing, settings),
+        handlers=_handlers(desk, monitoring, containing, following, settings),
         reactions=reactions,
         channels=channels_of(settings, clock),
         checks=checks,
@@ -346,7 +355,7 @@ def engine() -> AbstractContextManager[Engine]:
 
 
 def _handlers(
-    desk: Desk, monitoring: Monitoring, containing: Containing, settings: Settings
+    desk: Desk, monitoring: Monitoring, containing: Containing, following: Following, settings: Settings
 ) -> dict[str, Handler]:
     """What each kind of timer does when it is due."""
     inbox, zone = f"{settings.web.public_url}/alerts", settings.timezone
@@ -360,6 +369,7 @@ def _handlers(
         ),
         "monitoring.run": Handler(monitoring.fire, lane="monitors"),
         EFFECT_TIMER: Handler(containing.look_again, lane="effects"),
+        COUNT_TIMER: Handler(following.count_again, lane="impact"),
         REMINDER_TIMER: Handler(lambda timer, by, at: remedying.remind(desk, timer, by=by, at=at)),
         PASS_ON_TIMER: Handler(
             lambda timer, by, at: passing.pass_on(desk.ledger, inbox, zone, timer, by, at)
@@ -415,7 +425,7 @@ def _upkeep(
 
 
 def _reactions(
-    desk: Desk, monitoring: Monitoring, alerting: Alerting, containing: Containing, counter: PredictionCounter
+    desk: Desk, monitoring: Monitoring, alerting: Alerting, containing: Containing, following: Following
 ) -> tuple[Reaction, ...]:
     """What happens after a fact."""
 
@@ -456,9 +466,15 @@ def _reactions(
                 Absorbed,
                 BeginningStated,
                 SystemNamed,
+                IncidentAlertSetAside,
+                AlertCleared,
                 Contained,
+                ContainmentLost,
+                Resolved,
+                MonitoringRan,
+                SystemApplied,
             ),
-            _count_affected(desk, counter),
+            following.follow,
         ),
         Reaction(
             "tell somebody else",
@@ -469,29 +485,3 @@ def _reactions(
         Reaction("look at containments again", (AlertRaised, AlertContinued), look),
         Reaction("verify remediation", (MonitorMeasured, RemediationDone), verify),
     )
-
-
-def _count_affected(desk: Desk, counter: PredictionCounter) -> Callable[[Recorded, datetime], None]:
-    """Count from the log when an incident opens, when more of it becomes known, and when it is contained
-    (R-IMP-02)."""
-
-    def count(recorded: Recorded, at: datetime) -> None:
-        incident = recorded.incident or ""
-        state = load(desk.ledger, incident).state
-        known = assessing.impact_of(desk.ledger, incident).newest_whole
-        if not state.system or state.status.over or _counted_since(desk.ledger, recorded):
-            return
-        if isinstance(recorded.fact, AlertJoined) and known and known.fact.counted.affected:
-            return  # alerts join by the hundred; what they mark is counted again when it is contained
-        try:
-            assessing.count(desk.ledger, counter, incident, reassess=desk.noted, by=SYSTEM, at=at)
-        except NotAllowed:
-            return  # without a log, or a beginning, a person has to say it
-
-    return count
-
-
-def _counted_since(ledger: Ledger, recorded: Recorded) -> bool:
-    """Whether the fact was counted for already, before a crash."""
-    counts = ledger.stream(assessing.stream_of(recorded.incident or "")).facts
-    return any(isinstance(one.fact, ImpactCounted) and one.seq > recorded.seq for one in counts)

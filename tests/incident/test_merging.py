@@ -441,3 +441,28 @@ def test_a_merger_of_before_what_people_said_was_carried_reads_as_it_did() -> No
     )
     state = incident(2, began=LATE).after(read, NOW)
     assert (state.began_at, state.began_said) == (datetime(2026, 11, 23, 1, tzinfo=UTC), False)
+
+
+@pytest.mark.parametrize(
+    ("before", "reported_at", "at", "said"),
+    [
+        (incident(1), LATE, LATE, True),
+        (incident(1, began=EARLY), LATE, LATE, True),
+        (incident(1, began=LATE), EARLY, EARLY, True),
+        (incident(1, began(EARLY)), LATE, EARLY, True),
+        (incident(1, began(LATE)), EARLY, EARLY, True),
+        (incident(1, began(LATE)), None, LATE, True),
+        (incident(1, began=LATE), None, LATE, False),
+    ],
+)
+def test_what_a_joining_report_says_of_the_beginning_is_a_persons_word(
+    before: Incident, reported_at: datetime | None, at: datetime, said: bool
+) -> None:
+    """R-DET-15, R-IMP-01: no machine moves it; of two people the earlier rules."""
+    (joined, *_) = before.join_report("Letters", "", "", "", reported_at, None, None)
+    state = before.after(joined, NOW)
+    assert (state.began_at, state.began_said) == (at, said)
+    assert joined.line() is not None
+    assert ("as they say" in joined.line().detail) is (reported_at is not None)  # type: ignore[union-attr]
+    by_machine, _ = merged(incident(2, began=EARLY - timedelta(hours=9)), state)
+    assert (by_machine.began_at == at) is said

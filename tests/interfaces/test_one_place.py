@@ -25,7 +25,7 @@ from holdfast.detect import records
 from holdfast.detect.bounds import Known
 from holdfast.detect.marks import Tally
 from holdfast.incident import communication
-from holdfast.incident.events import Contained, ContainmentLost, Resolved
+from holdfast.incident.events import Absorbed, Contained, ContainmentLost, ImpactNoted, Resolved
 from holdfast.incident.loading import load
 from holdfast.interfaces.api import health
 from holdfast.interfaces.api.resources import PREFIX, api
@@ -33,14 +33,14 @@ from holdfast.interfaces.cli.main import build
 from holdfast.interfaces.standing import standing_of
 from holdfast.investigate import assessing
 from holdfast.investigate.counting import Counted
-from holdfast.investigate.events import ImpactCounted, UserImpact
+from holdfast.investigate.events import ImpactCounted, ImpactWatched, UserImpact
 from holdfast.investigate.impact import Assessment
 from holdfast.learn import reviewing
 from holdfast.learn.measures import measures_of
 from holdfast.learn.prefilling import prefill
 from holdfast.ledger.ledger import Draft
 from holdfast.ledger.outbox import MessageQueued
-from holdfast.people import Permission
+from holdfast.people import SYSTEM, Permission
 from holdfast.prepare.terms import ReviewQuestion
 from holdfast.prepare.versions import active_playbook, active_systems
 from support.company import HELEN, MAYA, TOMAS
@@ -265,6 +265,87 @@ def test_at_least_so_many_people_is_said_wherever_the_number_is(company: Company
     assert (known["users"], known["users_at_least"]) == (342, True)
     shown = company.ask(f"/incidents/{INCIDENT}/impact")
     assert (shown["people"], shown["at_least"], shown["assessment"]["at_least"]) == (342, True, True)
+
+
+def faces_of_impact(company: Company) -> list[str]:
+    """What everybody who reads of the impact is told: pages, terminal, report, mail, review."""
+    ledger = company.application.ledger
+    said = [
+        *(
+            company.read(path)
+            for path in ("/incidents", f"/incidents/{INCIDENT}", f"/incidents/{INCIDENT}/impact")
+        ),
+        company.type("incident", "show", INCIDENT, "--table"),
+        company.type("impact", "show", INCIDENT, "--table"),
+        company.report,
+        communication._summary(load(ledger, INCIDENT).state),
+    ]
+    return [" ".join(one.split()) for one in said]
+
+
+def test_how_old_the_number_of_people_is_stands_wherever_it_does(company: Company) -> None:
+    """R-IMP-02: as of when it was counted, and whether the harm goes on since; also where counting fails."""
+    ledger, now = company.application.ledger, company.clock.now()
+    number = len(assessing.impact_of(ledger, INCIDENT).counts) + 1
+    counted = ImpactCounted(
+        incident=INCIDENT,
+        number=number,
+        system=load(ledger, INCIDENT).state.system,
+        start=now - timedelta(days=1),
+        end=now,
+        where={},
+        counted=Counted(Tally(1000, 800), Tally(400, 342), True, ("income is missing",), 4000, now),
+    )
+    watched = ImpactWatched(incident=INCIDENT, number=number, as_of=now + 3 * MINUTE)
+    failed = ImpactWatched(
+        incident=INCIDENT, as_of=now + 9 * MINUTE, failed="the log is away", due=now + 30 * MINUTE
+    )
+    stream = ledger.stream(assessing.stream_of(INCIDENT))
+    ledger.append(Draft(stream.name, stream.version, [counted, watched, failed]), by=SYSTEM, at=now)
+    impact = assessing.impact_of(ledger, INCIDENT)
+    tell(ledger, INCIDENT, impact.noted(INCIDENT), at=now)
+    when, harm = wording.utc(now + 3 * MINUTE), load(ledger, INCIDENT).state.harm
+    assert harm
+    review = prefill(reviewing.material(ledger, load(ledger, INCIDENT).state))[ReviewQuestion.IMPACT]
+    assert f"As of {when}" in review
+    said = faces_of_impact(company)
+    for one in said:
+        assert "342" in one, one
+        assert when in one, one
+        assert harm in one, one
+    assert ["the log is away" in one for one in said] == [False, *[True] * 5, False], "all but list and mail"
+    known = company.ask(f"/incidents/{INCIDENT}")
+    assert datetime.fromisoformat(known["impact"]["as_of"]) == now + 3 * MINUTE
+    shown = company.ask(f"/incidents/{INCIDENT}/impact")
+    assert datetime.fromisoformat(shown["as_of"]) == now + 3 * MINUTE
+    assert datetime.fromisoformat(shown["counts"][-1]["as_of"]) == now + 3 * MINUTE
+    assert (known["harm"], shown["harm"], shown["failed"]) == (harm, harm, "the log is away")
+
+
+def test_what_is_known_of_a_merged_incident_stands_wherever_the_number_does(company: Company) -> None:
+    """R-DET-15, R-IMP-01: it counts here, so that every face of the impact shows it."""
+    ledger, now = company.application.ledger, company.clock.now()
+    known = ImpactNoted(incident="INC-9", users=7342, as_of=now, breach=True)
+    merged = Absorbed(
+        incident=INCIDENT,
+        other="INC-9",
+        title="Letters",
+        severity=None,
+        category=None,
+        began_at=None,
+        alerts=(),
+        reason="the same",
+        impact=known,
+    )
+    tell(ledger, INCIDENT, merged, at=now)
+    for one in faces_of_impact(company):
+        assert "7,342 people affected" in one, one
+        assert "as known of INC-9" in one, one
+        assert wording.utc(now) in one, one
+    for path in (f"/incidents/{INCIDENT}", f"/incidents/{INCIDENT}/impact"):
+        told = company.ask(path)["known_of_merged"]
+        assert told[0] == f"7,342 people affected as of {wording.utc(now)}, as known of INC-9"
+        assert told[-1] == "data breach: yes"
 
 
 def test_the_time_of_opening_is_called_so_everywhere(company: Company) -> None:

@@ -64,9 +64,9 @@ def opened(
     key = (server, clock.now(), in_force, settled)
     if key not in _templates:
         _made(folder, url, clock, in_force, settled).ledger.database.close()
-        _templates[key] = _kept(folder, parsed)
+        _templates[key] = kept(folder, parsed)
     else:
-        _copied(_templates[key], folder, parsed)
+        copied(_templates[key], folder, parsed)
     return open_workspace(folder, environment(url), clock)
 
 
@@ -88,7 +88,7 @@ def _made(folder: Path, url: str, clock: Clock, in_force: bool, settled: bool) -
     return application
 
 
-def _kept(folder: Path, url: URL) -> Path:
+def kept(folder: Path, url: URL) -> Path:
     """Keep a closed workspace to be copied; its database on a server under the folder's name."""
     template = Path(tempfile.mkdtemp(prefix="company_"))
     atexit.register(shutil.rmtree, template, ignore_errors=True)
@@ -100,7 +100,7 @@ def _kept(folder: Path, url: URL) -> Path:
     return template
 
 
-def _copied(template: Path, folder: Path, url: URL) -> None:
+def copied(template: Path, folder: Path, url: URL) -> None:
     shutil.copytree(template / "work", folder, dirs_exist_ok=True)
     if url.get_backend_name() == "sqlite":
         shutil.copy2(template / "holdfast.db", url.database or "")

@@ -343,6 +343,6 @@ def _summary(state: Incident) -> str:
     parts = [state.description] if state.description else []
     parts += [alert.reason for alert in state.own_alerts]
     if known := state.people_known:
-        said = ", ".join(known)
-        parts.append(f"{wording.capital(said)}, as known so far.")
+        said = " ".join(filter(None, (wording.capital(", ".join(known)), state.people_as_of)))
+        parts.append(f"{'; '.join(filter(None, (f'{said}, as known so far', state.harm)))}.")
     return " ".join(parts) or state.title

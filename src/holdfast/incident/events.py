@@ -166,7 +166,8 @@ class ReportJoined(Fact):
     def line(self) -> Line:
         version = f"version {self.model_version}" if self.model_version else ""
         about = ", ".join(part for part in (self.system, version) if part)
-        said = (self.description, f"about {about}" if about else "")
+        began = f"it began {_hour(self.began_at)}, as they say" if self.began_at else ""
+        said = (self.description, f"about {about}" if about else "", began)
         return Line(f"Report joined: {self.title}", "; ".join(part for part in said if part), "alarm")
 
 
@@ -199,6 +200,7 @@ class Merged(Fact):
 
     def timers(self) -> Iterable[Arm | Disarm]:
         yield Disarm(ladder_timer(self.incident))
+        yield Disarm(count_timer(self.incident))
 
     def line(self) -> Line:
         return Line(f"Merged into {self.into}", self.reason, "act")
@@ -221,7 +223,7 @@ class Promised:
     missed_rounds: tuple[datetime, ...] = ()
 
 
-@fact("incident.absorbed", version=7)
+@fact("incident.absorbed", version=8)
 class Absorbed(Fact):
     """Another incident was merged into this one, with its alerts and the severity it had. The graver of the
     two is in force, and what was opened, answered and promised first counts."""
@@ -297,6 +299,7 @@ class Absorbed(Fact):
         if self.impact is None:
             return ""
         known = ", ".join(self.impact.people()) or "no number of people"
+        known += f" {self.impact.dated}" if self.impact.dated else ""
         harm = self.impact.harm()
         judged = f" Said there of the harm: {', '.join(harm)}." if harm else ""
         return (
@@ -339,6 +342,11 @@ def _without_what_was_promised(data: dict[str, Any]) -> dict[str, Any]:
     """Before version 7 it did not say when the other was opened, who answered it and what was promised."""
     nothing = {"opened_at": None, "classified_at": None, "acknowledged_at": None}
     return {**data, **nothing, "answered": "", "answered_name": "", "happened": {}, "promised": []}
+
+
+@upcast("incident.absorbed", 7)
+def _with_impact_without_date(data: dict[str, Any]) -> dict[str, Any]:
+    return {**data, "impact": _without_date(data["impact"])} if data["impact"] else data
 
 
 @fact("incident.classification_proposed", version=2)
@@ -657,7 +665,7 @@ class SystemNamed(Fact):
         return Line(f"It is about {self.system}", detail, "act")
 
 
-@fact("incident.impact_noted", version=6)
+@fact("incident.impact_noted", version=7)
 class ImpactNoted(Fact):
     """What is known of the impact at this moment, as the rules read it. None: not known."""
 
@@ -686,6 +694,12 @@ class ImpactNoted(Fact):
     decides: tuple[str, ...] = field(default=(), compare=False)
     """What of the harm the person answers here although an incident that was merged into this one says
     otherwise: also where they gave that answer before the two were one."""
+    as_of: datetime | None = field(default=None, compare=False)
+    """When the affected were last counted, or stated; None: nobody did, or facts before version 7."""
+    exposed_as_of: datetime | None = field(default=None, compare=False)
+    """The same for the exposed."""
+    cleared: tuple[str, ...] = field(default=(), compare=False)
+    """Alerts of the incident that had cleared by then: the others went on."""
 
     @property
     def said(self) -> tuple[bool | None, ...]:
@@ -706,6 +720,20 @@ class ImpactNoted(Fact):
             (self.exposed_users, self.exposed_at_least, "exposed"),
         )
         return [f"{wording.people(n, at_least=least)} {word}" for n, least, word in counted if n is not None]
+
+    def people_dated(self) -> list[str]:
+        """The same, each as of when it was counted or stated."""
+        known = ((self.users, self.as_of), (self.exposed_users, self.exposed_as_of))
+        dates = [dated(when, None) for n, when in known if n is not None]
+        return [f"{said} {when}".strip() for said, when in zip(self.people(), dates, strict=True)]
+
+    @property
+    def dated(self) -> str:
+        """How old these numbers are."""
+        return dated(
+            self.as_of if self.users is not None else None,
+            self.exposed_as_of if self.exposed_users is not None else None,
+        )
 
     def harm(self) -> list[str]:
         """What people said of the harm, in words, both yes and no."""
@@ -740,16 +768,22 @@ class ImpactNoted(Fact):
             bound: any(getattr(one, bound) and getattr(one, name) == greater[name] for one in (self, known))
             for name, bound in BOUNDS.items()
         }
+        dated: dict[str, Any] = {
+            when: next(getattr(one, when) for one in (self, known) if getattr(one, name) == greater[name])
+            for name, when in DATES.items()
+        }
         told = max(
             (self, known), key=lambda one: [-1 if n is None else n for n in (one.users, one.exposed_users)]
         )
-        return replace(self, **greater, **bounded, incident=told.incident)
+        return replace(self, **greater, **bounded, **dated, incident=told.incident)
 
 
 COUNTS = ("users", "inferences", "share", "exposed_users", "exposed_inferences", "exposed_share")
 """The numbers of `ImpactNoted`."""
 BOUNDS = {"users": "users_at_least", "exposed_users": "exposed_at_least"}
 """What says of a number of people that it is known from below only."""
+DATES = {"users": "as_of", "exposed_users": "exposed_as_of"}
+"""What says when a number of people was counted or stated."""
 FLAGS = {
     "outage": "outage",
     "sensitive_data": "sensitive data",
@@ -758,6 +792,23 @@ FLAGS = {
     "external_notice": "outside notice required",
 }
 """What people judge in `ImpactNoted`, and how it is called; None: not judged."""
+
+
+def dated(affected: datetime | None, exposed: datetime | None) -> str:
+    """How old the numbers of people are: when they were counted or stated; nothing where that is not known.
+
+    `as of 23 Nov 2026, 14:05 UTC`
+    """
+    if affected and exposed and affected != exposed:
+        return f"affected as of {wording.utc(affected)}, exposed as of {wording.utc(exposed)}"
+    when = affected or exposed
+    return f"as of {wording.utc(when)}" if when else ""
+
+
+@upcast("incident.impact_noted", 6)
+def _without_date(data: dict[str, Any]) -> dict[str, Any]:
+    """Before version 7 it did not say when its numbers were counted, nor which alerts had cleared."""
+    return {**data, "as_of": None, "exposed_as_of": None, "cleared": []}
 
 
 def impact_as_bounded(impact: dict[str, Any]) -> dict[str, Any]:
@@ -913,6 +964,7 @@ class Closed(Fact):
 
     def timers(self) -> Iterable[Arm | Disarm]:
         yield Disarm(ladder_timer(self.incident))
+        yield Disarm(count_timer(self.incident))
 
     def line(self) -> Line:
         return Line("Closed and archived", self.summary, "act")
@@ -929,6 +981,7 @@ class Dismissed(Fact):
 
     def timers(self) -> Iterable[Arm | Disarm]:
         yield Disarm(ladder_timer(self.incident))
+        yield Disarm(count_timer(self.incident))
 
     def line(self) -> Line:
         return Line("Dismissed as a false alarm" if self.false_alarm else "Dismissed", self.reason, "act")
@@ -985,6 +1038,11 @@ IncidentFact = (
 
 def ladder_timer(incident: str) -> str:
     return f"{incident}/escalation"
+
+
+def count_timer(incident: str) -> str:
+    """When its impact is counted again."""
+    return f"{incident}/impact"
 
 
 def _clock_timer(incident: str, clock: str) -> str:

@@ -322,12 +322,8 @@ class Incident:
                 kept = tuple(one for one in self.alerts if one.alert != fact.alert)
                 return replace(self, alerts=kept, set_aside=(*self.set_aside, fact.alert))
             case ReportJoined():
-                return replace(
-                    self,
-                    reports=(*self.reports, fact.title),
-                    began_at=_earliest(self.began_at, fact.began_at),
-                    began_said=self.began_said or (self.began_at is None and fact.began_at is not None),
-                )
+                grown = replace(self, reports=(*self.reports, fact.title))
+                return grown._beginning_of(fact.began_at, said=fact.began_at is not None)
             case Related():
                 return replace(self, related=tuple(dict.fromkeys((*self.related, fact.other))))
             case Merged():
@@ -340,7 +336,11 @@ class Incident:
                     alert_systems={**fact.alert_systems, **self.alert_systems},
                     gravest_impact=_graver_of(self.gravest_impact, fact.impact),
                 )
-                return grown._beginning_of(fact)._classified_with(fact)._promised_with(fact)
+                return (
+                    grown._beginning_of(fact.began_at, said=fact.began_said)
+                    ._classified_with(fact)
+                    ._promised_with(fact)
+                )
             case ClassificationProposed():
                 if self.classified_at:
                     return replace(self, proposed=fact)
@@ -455,13 +455,14 @@ class Incident:
             case _:
                 assert_never(fact)
 
-    def _beginning_of(self, merged: Absorbed) -> Incident:
-        """A person's word stands before a machine's; of two people, or two machines, the earlier."""
-        if self.began_said and not merged.began_said:
+    def _beginning_of(self, began_at: datetime | None, *, said: bool) -> Incident:
+        """It began then too, as a person says or a machine saw. A person's word stands before a machine's; of
+        two people, or two machines, the earlier."""
+        if self.began_said and not said:
             return self
-        if merged.began_said and not self.began_said:
-            return replace(self, began_at=merged.began_at, began_said=True)
-        return replace(self, began_at=_earliest(self.began_at, merged.began_at))
+        if said and not self.began_said:
+            return replace(self, began_at=began_at, began_said=True)
+        return replace(self, began_at=_earliest(self.began_at, began_at))
 
     def _classified_with(self, merged: Absorbed) -> Incident:
         """The graver of the two is in force, confirmed where a person confirmed that one: nobody has lowered
@@ -596,6 +597,55 @@ class Incident:
         if self.gravest_impact is None or not self._knows_from_elsewhere:
             return known
         return [f"{one}, as known of {self.gravest_impact.incident}" for one in self.gravest_impact.people()]
+
+    @property
+    def people_as_of(self) -> str:
+        """How old those numbers are."""
+        told = self.gravest_impact if self._knows_from_elsewhere else self.impact
+        return told.dated if told else ""
+
+    @property
+    def known_of_merged(self) -> tuple[str, ...]:
+        """What is known of incidents that were merged into this one, and counts here; in words."""
+        if not self.absorbed or self.gravest_impact is None or self.gravest_impact == self.impact:
+            return ()
+        own = self.impact.people() if self.impact else []
+        there = self.gravest_impact if self._knows_from_elsewhere else None
+        pairs = zip(there.people(), there.people_dated(), strict=True) if there else ()
+        known = [f"{dated}, as known of {there.incident}" for one, dated in pairs if there and one not in own]
+        return (*known, *(f"{FLAGS[name]}: yes" for name in self.disputed))
+
+    @property
+    def open_alerts(self) -> tuple[AlertFacts, ...]:
+        """Its own alerts that are not known to have cleared."""
+        cleared = self.impact.cleared if self.impact else ()
+        return tuple(one for one in self.own_alerts if one.alert not in cleared)
+
+    @property
+    def harm(self) -> str:
+        """Whether the harm goes on, as far as it is known; empty where the record is closed."""
+        if self.status.over:
+            return ""
+        if self.contained_at:
+            return f"contained {wording.utc(self.contained_at)}"
+        if self.resolved_at:
+            return f"resolved {wording.utc(self.resolved_at)}"
+        if self.open_alerts:
+            return f"the harm goes on: {self.open_alerts[0].alert} is open"
+        if self.own_alerts:
+            return "its alerts have cleared"
+        return "the harm is not known to have stopped"
+
+    def goes_on(self, cleared: Collection[str]) -> bool:
+        """Whether the harm goes on when these alerts have cleared: also where nothing tells that it stopped.
+
+        It does not where it is contained or resolved. Where its containment was reverted and not disproven,
+        only an alert says that it does.
+        """
+        if self.status.over or self.contained_at or self.resolved_at:
+            return False
+        own = [alert.alert for alert in self.own_alerts]
+        return any(alert not in cleared for alert in own) or not (own or self.held_from)
 
     @property
     def disputed(self) -> tuple[str, ...]:

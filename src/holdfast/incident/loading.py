@@ -11,7 +11,7 @@ from holdfast.incident.incident import Incident
 from holdfast.ledger.deciding import settle
 from holdfast.ledger.facts import Recorded
 from holdfast.ledger.folding import Folded, Kind
-from holdfast.ledger.ledger import Draft, Ledger
+from holdfast.ledger.ledger import Draft, Ledger, Timer
 from holdfast.people import Actor
 from holdfast.problems import NotThere
 
@@ -49,6 +49,7 @@ def beside(
     *,
     by: Actor,
     at: datetime,
+    fires: Timer | None = None,
 ) -> tuple[Recorded, ...]:
     """Decide on what is kept beside a running incident under its number: impact, cause, remediation, review.
 
@@ -63,4 +64,4 @@ def beside(
         held = any(draft.stream == loaded.stream for draft in decided)
         return decided if held else [*decided, loaded.draft([])]
 
-    return settle(ledger, drafts, incident, by=by, at=at)
+    return settle(ledger, drafts, incident, by=by, at=at, fires=fires)

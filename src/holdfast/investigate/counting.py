@@ -14,6 +14,10 @@ class CannotCount(Exception):
     """The log cannot answer; the message says why and what to do."""
 
 
+class NothingToCount(CannotCount):
+    """The system has no prediction log: no trying again will find one."""
+
+
 @dataclass(frozen=True, slots=True)
 class GroupCount:
     """One group among what was counted."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -9,10 +10,13 @@ from typing import Any
 
 from holdfast import wording
 from holdfast.detect.marks import Tally
-from holdfast.incident.events import group_as_told
+from holdfast.incident.events import count_timer, group_as_told
 from holdfast.investigate.counting import Counted
-from holdfast.ledger.facts import Fact, Line, fact, upcast
+from holdfast.ledger.facts import Arm, Disarm, Fact, Line, fact, upcast
 from holdfast.prepare.terms import FactorGroup
+
+COUNT_TIMER = "impact.count"
+"""Kind of the timer that counts again while the harm goes on."""
 
 # Impact ----------------------------------------------------------------------------------------
 
@@ -122,6 +126,35 @@ class ImpactCounted(Fact):
             rows = wording.plural(self.counted.exposed.unnamed, "prediction")
             found.append(f"{rows} of them {'names' if self.counted.exposed.unnamed == 1 else 'name'} nobody")
         return found
+
+
+@fact("impact.watched")
+class ImpactWatched(Fact):
+    """The system counted by itself, as it does until the harm is over: what came of it (R-IMP-02)."""
+
+    incident: str
+    number: int | None = None
+    """The count that says what the log answered, new or known before; None where it did not answer."""
+    as_of: datetime
+    """When the log was asked."""
+    failed: str = ""
+    """Why it could not be counted."""
+    repeated: bool = False
+    """Whether that is why it failed the time before."""
+    cleared: tuple[str, ...] = ()
+    """Alerts of the incident that had cleared by then."""
+    due: datetime | None = None
+    """When it counts again; None: what is counted is the last of it, as far as known."""
+
+    def timers(self) -> Iterable[Arm | Disarm]:
+        timer = count_timer(self.incident)
+        yield Arm(timer, COUNT_TIMER, self.due, {"incident": self.incident}) if self.due else Disarm(timer)
+
+    def line(self) -> Line | None:
+        if not self.failed or self.repeated:
+            return None
+        again = f"; it is tried again {wording.utc(self.due)}" if self.due else ""
+        return Line("The impact could not be counted", f"{self.failed}{again}", "alarm")
 
 
 def affected(counted: Counted, *, part: bool = False) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -10,7 +10,7 @@ from typing import Any, assert_never
 
 from holdfast import wording
 from holdfast.detect.counting import Asked
-from holdfast.incident.events import ImpactNoted
+from holdfast.incident.events import ImpactNoted, dated
 from holdfast.incident.incident import Incident
 from holdfast.investigate.counting import Counted
 from holdfast.investigate.events import (
@@ -19,6 +19,7 @@ from holdfast.investigate.events import (
     FinanceImpact,
     ImpactAssessed,
     ImpactCounted,
+    ImpactWatched,
     ReputationImpact,
     UserImpact,
     affected,
@@ -28,7 +29,7 @@ from holdfast.investigate.kept import Kept
 from holdfast.people import Actor
 from holdfast.problems import NotAllowed
 
-ImpactFact = ImpactCounted | ImpactAssessed
+ImpactFact = ImpactCounted | ImpactAssessed | ImpactWatched
 
 
 ANSWERS = {
@@ -91,6 +92,10 @@ class Impact:
     by_person: bool = False
     """Whether a person chose that count."""
     ruling: Ruling = Ruling.COUNTED
+    watch: ImpactWatched | None = None
+    """What came of the system's last counting by itself."""
+    confirmed: Mapping[int, datetime] = field(default_factory=dict)
+    """By number of a count: when the log last answered what it says."""
 
     def after(self, fact: ImpactFact, at: datetime, by: Actor) -> Impact:
         match fact:
@@ -98,6 +103,9 @@ class Impact:
                 return replace(self, counts=(*self.counts, Kept(fact, at, by)))._counted(fact, by)
             case ImpactAssessed():
                 return replace(self, versions=(*self.versions, Kept(fact, at, by)))._assessed(fact)
+            case ImpactWatched():
+                seen = {} if fact.number is None else {fact.number: fact.as_of}
+                return replace(self, watch=fact, confirmed={**self.confirmed, **seen})
             case _:
                 assert_never(fact)
 
@@ -145,6 +153,33 @@ class Impact:
         own = (kept for kept in reversed(self.counts) if kept.fact.system == self.system)
         return next((kept for kept in own if not kept.fact.part), None)
 
+    def counted_as_of(self, kept: Kept[ImpactCounted]) -> datetime:
+        """When the log last answered what a count says."""
+        return max(kept.at, self.confirmed.get(kept.fact.number, kept.at))
+
+    @property
+    def exposed_as_of(self) -> datetime | None:
+        """When the log last answered what the count that rules says; None before the first."""
+        ruling = next((kept for kept in self.counts if kept.fact.number == self.chosen), None)
+        return self.counted_as_of(ruling) if ruling else None
+
+    @property
+    def as_of(self) -> datetime | None:
+        """When the number of people affected was last counted, or stated, by whoever rules."""
+        if self.stated is not None and not self._is_by_count:
+            return self.versions[-1].at
+        return self.exposed_as_of
+
+    @property
+    def dated(self) -> str:
+        """`as of 23 Nov 2026, 14:05 UTC`: how old its numbers are; empty where it has none."""
+        return dated(self.as_of if self.people is not None else None, self.exposed_as_of)
+
+    @property
+    def failed(self) -> str:
+        """Why the system could not count when it last tried; empty where it could."""
+        return self.watch.failed if self.watch else ""
+
     @property
     def stated(self) -> int | None:
         """People affected as a person states; None where the newest assessment states no number."""
@@ -161,10 +196,12 @@ class Impact:
     @property
     def is_at_least(self) -> bool:
         """Whether that number is one that the log can only bound from below."""
-        by_count = self._counted_people() is not None and (
-            self.stated is None or self.ruling is Ruling.COUNTED
-        )
-        return by_count and self.from_below(self.count)
+        return self._is_by_count and self.from_below(self.count)
+
+    @property
+    def _is_by_count(self) -> bool:
+        """Whether the number of people affected is a count's."""
+        return self._counted_people() is not None and (self.stated is None or self.ruling is Ruling.COUNTED)
 
     def from_below(self, count: ImpactCounted | None, *, named: bool = False) -> bool:
         """Whether more may be affected than a count says: by its rules, or because it is of a part."""
@@ -283,6 +320,9 @@ class Impact:
             regulatory=newest.compliance.violated if newest else None,
             external_notice=newest.compliance.must_notify if newest else None,
             decides=decides,
+            as_of=self.as_of,
+            exposed_as_of=self.exposed_as_of,
+            cleared=self.watch.cleared if self.watch else (),
         )
 
     # Deciding ----------------------------------------------------------------------------------
@@ -401,7 +441,8 @@ def known_period(state: Incident, now: datetime) -> tuple[datetime, datetime] | 
     """The period to count first: from when the harm began until it was contained, or until now.
 
     It began when a person says so, without that with the first window out of bounds. None while nobody knows:
-    then nothing is counted, for a count of no time at all would say 0.
+    then nothing is counted, for a count of no time at all would say 0. What is served after it was resolved
+    is no part of it.
     """
     began = [state.began_at] if state.began_at else []
     if not state.began_said:
@@ -409,7 +450,7 @@ def known_period(state: Incident, now: datetime) -> tuple[datetime, datetime] | 
     if not began:
         return None
     start = min(began)
-    return start, max(start, state.contained_at or now)
+    return start, max(start, state.contained_at or state.resolved_at or now)
 
 
 def period_to_count(
@@ -424,7 +465,7 @@ def period_to_count(
             first=("incident.began", state.id),
         )
     first = start or (known[0] if known else now)
-    last = end or (known[1] if known else state.contained_at or now)
+    last = end or (known[1] if known else state.contained_at or state.resolved_at or now)
     if first >= last:
         raise NotAllowed("the period ends before it begins; give a later end")
     return first, last

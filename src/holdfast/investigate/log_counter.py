@@ -7,7 +7,7 @@ from pathlib import Path
 from holdfast.detect import counting
 from holdfast.detect.counting import Asked
 from holdfast.detect.tables import LogError
-from holdfast.investigate.counting import CannotCount, Counted, GroupCount
+from holdfast.investigate.counting import CannotCount, Counted, GroupCount, NothingToCount
 from holdfast.ledger.ledger import Ledger
 from holdfast.prepare import versions
 
@@ -23,7 +23,11 @@ class LogCounter:
     def count(self, system: str, asked: Asked) -> Counted:
         applied = versions.active_systems(self.ledger).get(system)
         if applied is None:
-            raise CannotCount(f"no AI system is called {system}")
+            raise NothingToCount(f"no AI system is called {system}")
+        if applied.model.prediction_log is None:
+            raise NothingToCount(
+                f"{applied.model.name} has no prediction log; add prediction_log to its file"
+            )
         try:
             found = counting.count(applied.model, self.base, self.engines, asked)
         except LogError as error:

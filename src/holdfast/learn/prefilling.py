@@ -130,6 +130,8 @@ def _later(length: timedelta) -> str:
 def _impact(impact: Impact) -> str:
     lines = [sentence(capital(said)) for said in (impact.newest.said() if impact.newest else [])]
     lines += [f"The number of people affected: {'; '.join(impact.said())}."] if impact.said() else []
+    if impact.dated:
+        lines.append(f"{capital(impact.dated)}.")
     if impact.count:
         line = impact.count.line()
         lines.append(sentence(f"{line.title}; {line.detail}"))

@@ -107,6 +107,10 @@ class ImpactKnown(Shown):
     breach: bool | None
     regulatory: bool | None
     external_notice: bool | None
+    as_of: datetime | None
+    """When the affected were last counted, or stated."""
+    exposed_as_of: datetime | None
+    """The same for the exposed."""
 
 
 class IncidentListed(Shown):
@@ -151,6 +155,10 @@ class IncidentShown(IncidentListed):
     """The root cause, once it is established."""
     containment_decided: bool
     impact: ImpactKnown | None
+    harm: str
+    """Whether the harm goes on since, as far as it is known; empty where the record is closed."""
+    known_of_merged: tuple[str, ...]
+    """What is known of the impact of incidents that were merged into this one, and counts here."""
     related: tuple[str, ...]
     """Incidents that have to do with this one, as somebody said."""
     absorbed: tuple[str, ...]

@@ -12,6 +12,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 
+from holdfast.incident.incident import Incident
 from holdfast.investigate import cause, impact
 from holdfast.investigate.events import (
     CauseAnalysed,
@@ -202,6 +203,8 @@ class CountedShown(Shown):
     groups: tuple[GroupCounted, ...]
     """The affected rows, or where nothing tells them the exposed ones."""
     at: datetime
+    as_of: datetime
+    """When the log last answered what it says."""
     by: str
 
 
@@ -262,6 +265,9 @@ class AssessedShown(Shown):
     by: str
 
 
+_NO_INCIDENT = Incident()
+
+
 class ImpactShown(Shown):
     incident: str
     people: int | None
@@ -270,6 +276,18 @@ class ImpactShown(Shown):
     """More may be affected than the rules of the count can tell."""
     source: tuple[str, ...]
     """Whose word rules, and what stands beside it."""
+    as_of: datetime | None
+    """When that number was last counted, or stated."""
+    exposed_as_of: datetime | None
+    """When the count that rules was made, or the log last answered the same."""
+    harm: str
+    """Whether the harm goes on since, as far as it is known; empty where the record is closed."""
+    failed: str
+    """Why it could not be counted when the system last tried; mostly empty."""
+    next_count: datetime | None
+    """When the system counts again; null where it does not."""
+    known_of_merged: tuple[str, ...]
+    """What is known of incidents that were merged into this one, and counts here."""
     disputed: str
     """What of the harm a merged incident says yes to, and nobody has answered here since; mostly empty."""
     count: CountedShown | None
@@ -280,8 +298,8 @@ class ImpactShown(Shown):
     versions: tuple[AssessedShown, ...]
 
 
-def shown_impact(incident: str, state: impact.Impact, disputed: str = "") -> ImpactShown:
-    """`disputed`: as the incident itself says."""
+def shown_impact(incident: str, state: impact.Impact, of: Incident = _NO_INCIDENT) -> ImpactShown:
+    """`of`: the incident it is the impact of, which says whether the harm goes on."""
     counts = tuple(_counted(state, kept) for kept in state.counts)
     versions = tuple(_assessed(kept) for kept in state.versions)
     return ImpactShown(
@@ -289,7 +307,13 @@ def shown_impact(incident: str, state: impact.Impact, disputed: str = "") -> Imp
         people=state.people,
         at_least=state.is_at_least,
         source=tuple(state.said()),
-        disputed=disputed,
+        as_of=state.as_of if state.people is not None else None,
+        exposed_as_of=state.exposed_as_of,
+        harm=of.harm,
+        failed=state.failed,
+        next_count=state.watch.due if state.watch else None,
+        known_of_merged=of.known_of_merged,
+        disputed=of.disputed_said,
         count=next((one for one in counts if one.number == state.chosen), None),
         assessment=versions[-1] if versions else None,
         counts=counts,
@@ -317,6 +341,7 @@ def _counted(state: impact.Impact, kept: Kept[ImpactCounted]) -> CountedShown:
         reaches=counted.reaches,
         groups=tuple(GroupCounted.model_validate(group) for group in counted.groups),
         at=kept.at,
+        as_of=state.counted_as_of(kept),
         by=kept.by.name,
     )
 

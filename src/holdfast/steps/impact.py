@@ -14,7 +14,7 @@ from holdfast.steps.step import Call, step
 
 def _shown(call: Call, incident: str, _: object) -> shapes.ImpactShown:
     state = load(call.ledger, incident).state
-    return shapes.shown_impact(incident, assessing.impact_of(call.ledger, incident), state.disputed_said)
+    return shapes.shown_impact(incident, assessing.impact_of(call.ledger, incident), state)
 
 
 @step("impact", "POST /incidents/{incident}/impact/counts", may=Permission.RESPOND, shows=_shown)

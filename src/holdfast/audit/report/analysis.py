@@ -25,6 +25,7 @@ from holdfast.audit.report.figures import figure, limit_of, window_of
 from holdfast.audit.report.wordings import rests, words, yes_no
 from holdfast.detect.measurement import Measurement
 from holdfast.detect.watched import measured_said, window_said
+from holdfast.incident.incident import Incident
 from holdfast.investigate.events import FinanceImpact, ImpactAssessed, ImpactCounted
 from holdfast.investigate.impact import Impact
 from holdfast.investigate.kept import Kept
@@ -139,7 +140,7 @@ def impact(dossier: Dossier) -> dict[str, Any]:
         )
     )
     if found.count:
-        parts.append(pairs(_ruling(found, found.count)))
+        parts.append(pairs(_ruling(found, found.count, dossier.state)))
     groups = found.count.counted.groups if found.count else ()
     if groups:
         least = found.count is not None and found.is_bounded(found.count)
@@ -183,10 +184,15 @@ def _count(found: Impact, kept: Kept[ImpactCounted]) -> list[Cell]:
     return [strong(period, of), found.exposed(fact), found.affected(fact)]
 
 
-def _ruling(found: Impact, count: ImpactCounted) -> Iterator[tuple[str, Cell]]:
+def _ruling(found: Impact, count: ImpactCounted, state: Incident) -> Iterator[tuple[str, Cell]]:
     """Whose word rules on the people affected, and by which rule rows count as touched."""
     yield "People affected", found.affected_people()
     yield "According to", "; ".join(found.said()) or "nobody: nothing tells which of the exposed were touched"
+    yield "Counted or stated", "; ".join(filter(None, (found.dated, state.harm)))
+    if state.known_of_merged:
+        yield "Known of what was merged into it", "; ".join(state.known_of_merged)
+    if found.failed:
+        yield "Not counted since", found.failed
     yield "Rule", "; ".join(count.rules()) or "none marks a row"
     if gaps := count.gaps():
         yield "Not in these numbers", "; ".join(gaps)

@@ -175,6 +175,7 @@ def _impact(dossier: Dossier) -> Cell:
         parts.append("number of people affected not known")
     if count is not None:
         parts.append(dossier.impact.exposed(count))
+    parts += filter(None, (dossier.impact.dated, dossier.state.harm, *dossier.state.known_of_merged))
     said = newest.users.effect if newest else ""
     return f"{' · '.join(parts)}{'. ' + excerpt(said, 240) if said else ''}"
 

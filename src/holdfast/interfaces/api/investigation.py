@@ -16,7 +16,7 @@ router = APIRouter(prefix="/incidents/{incident}", tags=["impact and cause"])
 @router.get("/impact", summary="What is counted and judged of the impact")
 def impact(app: App, who: Reads, incident: IncidentId) -> shapes.ImpactShown:
     state = load(app.ledger, incident).state
-    return shapes.shown_impact(incident, assessing.impact_of(app.ledger, incident), state.disputed_said)
+    return shapes.shown_impact(incident, assessing.impact_of(app.ledger, incident), state)
 
 
 @router.get("/cause", summary="The root-cause analysis and its versions")

@@ -47,16 +47,27 @@ def _answer(session: Session, incident: str) -> None:
     ledger = session.application.ledger
     session.answer(
         lambda: shapes.shown_impact(
-            incident, assessing.impact_of(ledger, incident), load(ledger, incident).state.disputed_said
+            incident, assessing.impact_of(ledger, incident), load(ledger, incident).state
         ),
         _words,
     )
+
+
+def _dated(made: shapes.ImpactShown) -> Iterable[tuple[str, object]]:
+    """How old the numbers are, whether the harm goes on since, and what counts besides them."""
+    yield "As of", wording.utc(made.as_of) if made.as_of else ""
+    yield "Exposed as of", wording.utc(made.exposed_as_of) if made.exposed_as_of else ""
+    yield "The harm", made.harm
+    yield "Not counted since", made.failed
+    yield "Counted again", wording.utc(made.next_count) if made.next_count else ""
+    yield "Merged into it", "; ".join(made.known_of_merged)
 
 
 def _counted(made: shapes.ImpactShown, counted: shapes.CountedShown) -> Iterable[tuple[str, object]]:
     """What the count that rules says, and whose word rules on the people."""
     yield "People affected", wording.bounded(made.people, made.at_least)
     yield "As", "; ".join(made.source)
+    yield from _dated(made)
     yield "Affected", _tally(counted.affected, counted.share, counted.total, at_least=counted.at_least)
     yield "Because", counted.because or "; ".join(counted.rules)
     yield (
@@ -98,7 +109,10 @@ def _words(made: shapes.ImpactShown) -> Iterable[RenderableType]:
             yield facts(
                 ("People affected", wording.bounded(made.people, made.at_least)),
                 ("As", "; ".join(made.source)),
+                *_dated(made),
             )
+        elif made.failed or made.known_of_merged:
+            yield facts(*_dated(made))
         yield f"Nothing is counted yet: holdfast impact count {made.incident} --as EMAIL"
     else:
         yield facts(*_counted(made, counted))

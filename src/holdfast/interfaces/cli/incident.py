@@ -12,6 +12,7 @@ from rich.text import Text
 
 from holdfast import wording
 from holdfast.incident import register
+from holdfast.incident.events import dated
 from holdfast.incident.incident import Status
 from holdfast.incident.loading import load
 from holdfast.incident.responding import Answer, Declared
@@ -176,6 +177,8 @@ def _standing(one: shapes.IncidentShown) -> Iterable[tuple[str, object]]:
         yield "First contained", when(one.first_contained_at)
     yield "Root cause", one.cause or "not established"
     yield "Impact", _impact(one.impact)
+    yield "The harm", one.harm
+    yield "Merged into it", "; ".join(one.known_of_merged)
     together = [f"merged into {one.merged_into}"] if one.merged_into else []
     together += [f"{other} merged into it" for other in one.absorbed]
     together += [f"related to {other}" for other in one.related]
@@ -190,7 +193,11 @@ def _impact(known: shapes.ImpactKnown | None) -> str:
         return "not known"
     affected = wording.bounded(known.users, known.users_at_least)
     exposed = wording.bounded(known.exposed_users, known.exposed_at_least)
-    return f"people affected {affected}, people exposed {exposed}"
+    when = dated(
+        known.as_of if known.users is not None else None,
+        known.exposed_as_of if known.exposed_users is not None else None,
+    )
+    return ", ".join(filter(None, (f"people affected {affected}", f"people exposed {exposed}", when)))
 
 
 def _entry(entry: shapes.EntryShown) -> tuple[str, str, Text, str]:

@@ -15,7 +15,7 @@ from holdfast.evidence import custody
 from holdfast.evidence.custody import NoSuchItem
 from holdfast.evidence.events import EvidenceVerified, Gap, Item
 from holdfast.incident import roles
-from holdfast.incident.events import FLAGS, AlertFacts, ClassificationProposed, Classified
+from holdfast.incident.events import AlertFacts, ClassificationProposed, Classified
 from holdfast.incident.incident import Incident, Phase, Status
 from holdfast.incident.loading import NoSuchIncident, load
 from holdfast.incident.register import record as record_of
@@ -87,7 +87,7 @@ def _incident(
         dismissal=situation.whose(Authority.DISMISS),
         entries=storyline.timeline(record, people, everything),
         everything=everything,
-        impact=[*_impact(situation.impact, ground), *_known_of_merged(state)],
+        impact=_impact(situation.impact, state, ground),
         impact_version=len(situation.impact.versions),
         containments=situation.containments,
         first_contained=_first_contained(state),
@@ -216,7 +216,7 @@ def _roles(state: Incident) -> list[tuple[str, str]]:
     return [(role, role.replace("_", " ").capitalize()) for role in order]
 
 
-def _impact(impact: Impact, ground: Ground) -> list[tuple[str, str]]:
+def _impact(impact: Impact, state: Incident, ground: Ground) -> list[tuple[str, str]]:
     """What is known of the impact, in words; what is not known is said to be."""
     people = f"{ground.system.subject.capitalize()}s" if ground.system else "People"
     count, newest = impact.count, impact.newest
@@ -229,6 +229,12 @@ def _impact(impact: Impact, ground: Ground) -> list[tuple[str, str]]:
             ("Of all in the period", wording.percent(counted.exposed_share, 1)),
             ("Period", wording.duration(count.end - count.start)),
         ]
+    if impact.dated:
+        pairs.append(("Counted or stated", "; ".join(filter(None, (impact.dated, state.harm)))))
+    if impact.failed:
+        pairs.append(("Not counted since", impact.failed))
+    if state.known_of_merged:
+        pairs.append(("Known of what was merged into it", "; ".join(state.known_of_merged)))
     if newest:
         pairs += [
             (
@@ -239,16 +245,6 @@ def _impact(impact: Impact, ground: Ground) -> list[tuple[str, str]]:
             ("Sensitive data", _holds(newest.data.sensitive, newest.data.sensitivity, "none involved")),
         ]
     return pairs
-
-
-def _known_of_merged(state: Incident) -> list[tuple[str, str]]:
-    """What was known of an incident that was merged into this one, and counts here."""
-    if not state.absorbed or state.gravest_impact is None or state.gravest_impact == state.impact:
-        return []
-    own = state.impact.people() if state.impact else []
-    known = [one for one in state.people_known if one not in own]
-    known += [f"{FLAGS[name]}: yes" for name in state.disputed]
-    return [("Known of what was merged into it", "; ".join(known))] if known else []
 
 
 def _holds(known: bool | None, what: str, otherwise: str) -> str:
