@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from importlib.metadata import version
@@ -42,6 +42,7 @@ from holdfast.detect.events import (
 from holdfast.detect.handling import Handling
 from holdfast.detect.inspecting import Followed, Remembered
 from holdfast.detect.monitoring import Monitoring
+from holdfast.detect.naming import columns_of
 from holdfast.detect.records import Detection
 from holdfast.evidence import custody
 from holdfast.evidence.inspecting import Preserved
@@ -90,6 +91,7 @@ from holdfast.people import SYSTEM
 from holdfast.prepare import versions
 from holdfast.prepare.events import REVIEW_TIMER, SystemApplied, SystemWithdrawn
 from holdfast.prepare.records import Preparation
+from holdfast.prepare.systems import System
 from holdfast.problems import Problem
 from holdfast.settings import FILE_NAME, PREFIX, Settings, SettingsError
 from holdfast_verify.note import Signer, VerifierKey
@@ -301,8 +303,12 @@ def _joined(
     alerting = Alerting(ledger, desk)
     flags_token = (settings.ledger.key.parent / FLAGS_TOKEN).read_text().strip()
     prober = OfrepProber(settings.web.public_url, {"Authorization": f"Bearer {flags_token}"})
+
+    def columns(system: System) -> Collection[str] | None:
+        return columns_of(system.prediction_log, settings.workspace, engine)
+
     watch = LogWatch(settings.workspace, engine, monitoring.measured_since)
-    containing = Containing(ledger, desk.ground_of, switches, prober, watch, link)
+    containing = Containing(ledger, desk.ground_of, switches, prober, watch, link, columns)
     counter = LogCounter(ledger, settings.workspace, engine)
     following = Following(ledger, counter, desk.noted)
     reactions = _reactions(desk, monitoring, alerting, containing, following)

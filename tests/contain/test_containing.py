@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -404,6 +404,25 @@ class TestDeciding:
     ) -> None:
         with pytest.raises(NotAllowed, match=f"'rollback' is not offered for INC-1; offered are: {BROKERS}"):
             steps.propose(incident, "rollback", "", by=MAYA, at=now)
+
+    def test_of_a_segment_by_a_key_that_the_log_lacks(
+        self,
+        ledger: Ledger,
+        steps: Containing,
+        incident: str,
+        now: datetime,
+    ) -> None:
+        """R-CON-03: a slip of the pen would hold back everybody, and no log could show whether it helps."""
+
+        def knowing(columns: Collection[str] | None) -> Containing:
+            parts = (steps.ground_of, steps.read_switches, steps.prober, steps.watch, steps.link)
+            return Containing(ledger, *parts, columns=lambda system: columns)
+
+        with pytest.raises(NotAllowed, match='by "channel", which is no column') as refused:
+            knowing(("id", "chanel")).propose(incident, BROKERS, "", by=INES, at=now)
+        assert "did you mean chanel? its columns are id, chanel" in str(refused.value)
+        assert knowing(("id", "Channel")).propose(incident, BROKERS, "", by=INES, at=now)
+        assert knowing(None).propose(incident, BROKERS, "", by=INES, at=now), "what the log has is not known"
 
     def test_the_category_decides_what_is_offered(
         self, steps: Containing, desk: Desk, incident: str, now: datetime

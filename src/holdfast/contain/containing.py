@@ -10,7 +10,7 @@ has happened already happens no second time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -32,6 +32,7 @@ from holdfast.contain.hearing import OnRecord, Requests
 from holdfast.contain.offering import Offer
 from holdfast.contain.probing import Prober, checks, questions
 from holdfast.contain.switches import Switches
+from holdfast.detect.naming import fix_of
 from holdfast.evidence import custody
 from holdfast.evidence.events import Kind
 from holdfast.incident import asking, communication, loading, roles
@@ -47,7 +48,7 @@ from holdfast.people import Actor
 from holdfast.prepare.playbook import ContainmentAction
 from holdfast.prepare.systems import System
 from holdfast.prepare.terms import Authority, Moment
-from holdfast.problems import NotAllowed
+from holdfast.problems import NotAllowed, shown
 from holdfast.wording import sentence
 
 _UNDONE = (Moment.REVERTED, Moment.NOT_CONTAINED)
@@ -106,13 +107,16 @@ class Containing:
         prober: Prober,
         watch: Watch,
         link: communication.LinkTo,
+        columns: Callable[[System], Collection[str] | None] = lambda system: None,
     ) -> None:
+        """`columns`: of a system's prediction log, where it can be read."""
         self.ledger = ledger
         self.ground_of = ground_of
         self.read_switches = read_switches
         self.prober = prober
         self.watch = watch
         self.link = link
+        self.columns = columns
 
     # Deciding ----------------------------------------------------------------------------------
 
@@ -191,6 +195,7 @@ class Containing:
         for offer in found:
             if offer.option == option:
                 self._require_served(offer)
+                self._require_logged(offer, system)
                 return offer
         names = ", ".join(offer.option for offer in found) or "nothing; add containment to the system's file"
         raise NotAllowed(f"{option!r} is not offered for {state.id}; offered are: {names}")
@@ -202,6 +207,21 @@ class Containing:
                 f"the flag {offer.flag} of {offer.option} is not served as {offer.kind.value}: a flag is "
                 "either a switch of the model or a route; give it a name of its own in systems/*.yaml"
             )
+
+    def _require_logged(self, offer: Offer, system: System) -> None:
+        """Raises NotAllowed for a segment whose key the log lacks: requests without the key are held back
+        too, so that a slip of the pen holds back everybody, and no log shows whether it helps."""
+        columns = self.columns(system) if offer.segment else None
+        if columns is None:
+            return  # what the log has is not known
+        there = {name.lower() for name in columns}
+        for key in offer.segment:
+            if key.lower() not in there:
+                raise NotAllowed(
+                    f"{offer.option} holds requests back by {shown(key)}, which is no column of the "
+                    f"prediction log, so nobody could see whether it helps; correct it in the system's file "
+                    f"and apply that: {fix_of(key, columns)}"
+                )
 
     def _system(self, state: Incident) -> System:
         found = self.ground_of(state).system

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from holdfast.ledger import keys
 from holdfast.ledger.anchor import Memory
 from holdfast.settings import SettingsError
 from support.company import HELEN, MAYA, SIGNATURES, VICTOR
-from support.workspaces import NADIA
+from support.workspaces import NADIA, with_log
 
 
 class Killed(BaseException):
@@ -339,3 +340,20 @@ def test_check_names_rules_of_which_it_cannot_tell_whether_they_can_hold(company
     said = " ".join(company.table("check").split())
     assert "could not be judged beforehand" in said
     assert rule in said
+
+
+def test_check_names_the_segment_key_that_the_log_lacks(company: Any) -> None:
+    """R-CON-03: at its line, with the columns that there are; of a log that is not there it claims nothing."""
+    assert company.done("check")["not_compared"] == ["systems/loan-approval.yaml"]
+    with_log(company.folder, datetime.now(UTC), days=2, wrong=False)
+    assert company.done("check")["not_compared"] == []
+    file = company.folder / "systems" / "loan-approval.yaml"
+    file.write_text(file.read_text().replace("channel: [broker]", "chanel: [broker]"))
+    said = company("check")
+    assert said.code == 1
+    (problem,) = said.json["problems"]
+    lines = file.read_text().splitlines()
+    assert "chanel" in lines[problem["line"] - 1]
+    assert problem["path"].endswith(".segment.chanel")
+    assert "did you mean channel?" in problem["fix"]
+    assert "employment_years" in problem["fix"]

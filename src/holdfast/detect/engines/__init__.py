@@ -35,6 +35,10 @@ class Engine(Protocol):
         be read."""
         ...
 
+    def names(self, source: Source) -> list[str]:
+        """The names of its columns, without taking it in. Raises LogError."""
+        ...
+
     def spelled(self, source: Source, column: Column) -> Column:
         """A column of text as numbers or truth values, when every value of it reads as one."""
         ...

@@ -121,6 +121,9 @@ class DuckDB:
         ]
         return source, self._with_gone(source, columns)
 
+    def names(self, source: Source) -> list[str]:
+        return [name for name, *_ in self._ask(f"DESCRIBE SELECT * FROM {_read(source)}")]
+
     def _with_gone(self, source: Source, columns: list[Column]) -> list[Column]:
         """Columns that the newest file, by its name, no longer has."""
         if len(source.files) == 1:

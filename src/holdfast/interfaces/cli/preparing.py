@@ -12,6 +12,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from holdfast import wording
+from holdfast.detect.naming import columns_of, unknown_columns
 from holdfast.interfaces.cli.output import cell, facts, plain
 from holdfast.interfaces.cli.session import Session, command, noun
 from holdfast.ledger.facts import Recorded
@@ -70,6 +71,9 @@ class CheckedFiles(Shown):
     problems: tuple[ProblemShown, ...]
     not_judged: tuple[str, ...]
     """Rules of which nothing tells, before something is measured, whether they can hold at all."""
+    not_compared: tuple[str, ...]
+    """Files of systems whose prediction log cannot be read, or is not there yet: whether it has the columns
+    they name is not known."""
     obeyed: dict[str, str]
     """Each field of the playbook, and what obeys it: a module, or people."""
 
@@ -212,6 +216,12 @@ def check(session: Session) -> None:
         workspace = load_workspace(root, channels)
     except Unusable as error:
         problems += error.problems
+    not_compared: list[str] = []
+    for read in workspace.systems.values() if workspace else ():
+        columns = columns_of(read.model.prediction_log, root, session.wiring.engines)
+        problems += unknown_columns(read, columns) if columns is not None else ()
+        if columns is None and read.model.prediction_log:
+            not_compared.append(read.document.name)
     excerpts = {_key(one): one.excerpt for one in problems}
     shown = tuple(
         ProblemShown(file=p.file, line=p.line, column=p.column, path=p.path, cause=p.cause, fix=p.fix)
@@ -224,7 +234,14 @@ def check(session: Session) -> None:
         yield from _problems(sorted(problems)) if excerpts else _right(made)
 
     session.answer(
-        lambda: CheckedFiles(files=files, problems=shown, not_judged=not_judged, obeyed=dict(OBEYED)), words
+        lambda: CheckedFiles(
+            files=files,
+            problems=shown,
+            not_judged=not_judged,
+            not_compared=tuple(not_compared),
+            obeyed=dict(OBEYED),
+        ),
+        words,
     )
     if problems:
         raise typer.Exit(1)
@@ -245,6 +262,9 @@ def _right(made: CheckedFiles) -> Iterable[RenderableType]:
     for_people = sum(what == PEOPLE for what in made.obeyed.values())
     by_machine = wording.plural(len(made.obeyed) - for_people, "field")
     yield f"Of the playbook {by_machine} are obeyed by Holdfast, and {for_people} are for people to read."
+    if made.not_compared:
+        yield "Whether the prediction log has the columns that they name is not known of, as it is not there:"
+        yield from (f"  {name}" for name in made.not_compared)
     if made.not_judged:
         rules = wording.plural(len(made.not_judged), "rule")
         yield f"Whether it can hold at all could not be judged beforehand, of {rules}:"
