@@ -343,7 +343,7 @@ def test_check_names_rules_of_which_it_cannot_tell_whether_they_can_hold(company
 
 
 def test_check_names_the_segment_key_that_the_log_lacks(company: Any) -> None:
-    """R-CON-03: at its line, with the columns that there are; of a log that is not there it claims nothing."""
+    """R-CON-03: at its line, with the columns there are; of a log that is not there it claims nothing."""
     assert company.done("check")["not_compared"] == ["systems/loan-approval.yaml"]
     with_log(company.folder, datetime.now(UTC), days=2, wrong=False)
     assert company.done("check")["not_compared"] == []
