@@ -18,7 +18,7 @@ from holdfast.evidence.events import Kind
 from holdfast.incident.responding import Report
 from holdfast.prepare.versions import apply_workspace
 from holdfast.prepare.workspace import load_workspace
-from support.company import HELEN, INES
+from support.company import HELEN, INES, sign_changes
 from support.many_alerts import raise_many
 from support.workspaces import HandClock, opened, with_log
 
@@ -69,6 +69,7 @@ def change(company: Application, old: str, new: str) -> None:
     assert old in text
     path.write_text(text.replace(old, new))
     apply_workspace(company.ledger, load_workspace(company.workspace), HELEN, company.clock.now())
+    sign_changes(company.ledger, company.clock.now())
 
 
 def labels_in_the_log(company: Application) -> None:

@@ -9,15 +9,18 @@ import pytest
 
 from holdfast.ledger.ledger import Ledger
 from holdfast.people import Actor
-from holdfast.prepare import versions
+from holdfast.prepare import changes, versions
 from holdfast.prepare.documents import Unusable
+from holdfast.prepare.systems import System
 from holdfast.prepare.terms import Function
+from holdfast.prepare.unsigned import not_in_force
 from holdfast.prepare.versions import apply_workspace, approve_change, approve_playbook
 from holdfast.prepare.workspace import Workspace, load_workspace
 from holdfast.problems import NoAuthority, NotAllowed
 
 Signers = dict[str, Actor]
 LOANS = "systems/loan-approval.yaml"
+TELLS = (("tells: [technical_lead, data_science_lead]", "tells: [technical_lead]"),)
 
 
 def change(folder: Path, file: str, *pairs: tuple[str, str]) -> Workspace:
@@ -137,12 +140,31 @@ CHANGES: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
     "a monitor that asks for more rows": ("accuracy, min n", (("maturity: {share: 80%}", "min_n: 100000"),)),
     "another window": ("accuracy, window", (("window: 1d", "window: 30d"),)),
     "a monitor that is gone under its name": ("precision is gone", (("id: precision\n", "id: exactness\n"),)),
+    "a log elsewhere": (
+        "prediction log, path: logs/",
+        (("path: logs/loan-approval", "path: elsewhere/loans"),),
+    ),
+    "the positive class turned round": (
+        "prediction log, columns, positive: 1, then 0",
+        (("    positive: 1\n", "    positive: 0\n"),),
+    ),
+    "another column of predictions": (
+        "prediction log, columns, prediction: ",
+        (("    prediction: ", "    prediction: other_"),),
+    ),
+    "another priority": ("priority: 1, then 9", (("priority: 1\n", "priority: 9\n"),)),
+    "an option of containment that is gone": (
+        "the containment broker-to-review is gone",
+        (("id: broker-to-review", "id: brokers-away"),),
+    ),
+    "a switch of another flag": ("flag: ", (("    flag: ", "    flag: other-"),)),
+    "somebody who is no longer told": ("no longer tells the", TELLS),
 }
 
 
 @pytest.mark.usefixtures("active")
 @pytest.mark.parametrize("called", CHANGES)
-def test_whatever_lets_a_monitor_alarm_later_is_a_change_of_limits(
+def test_whatever_decides_whether_an_alarm_comes_or_what_a_switch_does_is_signed(
     ledger: Ledger, folder: Path, nadia: Actor, later: datetime, called: str
 ) -> None:
     said, pairs = CHANGES[called]
@@ -167,11 +189,71 @@ def test_a_system_with_monitors_is_withdrawn_only_when_that_is_signed(
 
 
 @pytest.mark.usefixtures("active")
-def test_words_and_further_monitors_need_no_signature(
-    ledger: Ledger, folder: Path, nadia: Actor, later: datetime
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("name: Accuracy\n", "name: Share of right decisions\n"),
+        ('version: "3.2.0"', 'version: "3.3.0"'),
+        ("subject: applicant\n", "subject: customer\n"),
+        ("tells: [incident_commander]", "tells: [incident_commander, technical_lead]"),
+        ("name: Switch the model off", "name: Off"),
+    ],
+)
+def test_words_models_and_whoever_is_told_besides_need_no_signature(
+    ledger: Ledger, folder: Path, nadia: Actor, later: datetime, old: str, new: str
 ) -> None:
-    changed = change(folder, LOANS, ("name: Accuracy\n", "name: Share of right decisions\n"))
+    changed = change(folder, LOANS, (old, new))
     assert types(apply_workspace(ledger, changed, nadia, later)) == ["system.applied"]
+
+
+def test_every_field_of_a_system_is_signed_or_named_as_free() -> None:
+    """R-PRE-05: a field that is added later is signed until somebody says otherwise."""
+    free = {"name", "purpose", "owner", "models", "data_used", "depends_on_it", "business_impact"}
+    free |= {"compliance_risk", "subject"}
+    assert free == changes._FREE
+    assert free < set(System.model_fields)
+    page = (Path(__file__).parents[2] / "docs/how-to/connect-a-system.md").read_text()
+    assert all(f"`{field}`" in page for field in free)
+
+
+def test_two_systems_share_no_flag(folder: Path) -> None:
+    """R-CON-02: whoever adds a system could otherwise change what another one's switch answers."""
+    text = (folder / LOANS).read_text()
+    other = text.replace("id: loan-approval\n", "id: car-loans\n", 1)
+    (folder / "systems/car-loans.yaml").write_text(other)
+    with pytest.raises(Unusable) as refused:
+        load_workspace(folder)
+    causes = {problem.cause for problem in refused.value.problems}
+    assert len(causes) == 2
+    assert all("already names the flag loan-approval." in cause for cause in causes)
+
+
+# Files that are not in force ------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("active")
+def test_a_file_that_is_not_what_is_in_force_is_said_until_it_is_signed(
+    ledger: Ledger, folder: Path, signers: Signers, nadia: Actor, later: datetime
+) -> None:
+    """R-PRE-05: for a system, the roster and the playbook, whether nobody applied or nobody signed it."""
+    assert not_in_force(ledger, folder) == ()
+    changed = change(folder, LOANS, ("    positive: 1\n", "    positive: 0\n"))
+    (said,) = not_in_force(ledger, folder)
+    assert said.startswith(f"{LOANS} is not what is in force: it has not been applied; until then")
+    apply_workspace(ledger, changed, nadia, later)
+    (said,) = not_in_force(ledger, folder)
+    assert "CHG-1 waits for signatures of data science, compliance" in said
+    for function in ("data_science", "compliance"):
+        approve_change(ledger, "CHG-1", function, signers[function], later)
+    assert not_in_force(ledger, folder) == ()
+    change(folder, "roster.yaml", ("on_call:\n", "on_call:  # from Monday on\n"))
+    (folder / LOANS).unlink()
+    (folder / "systems/another.yaml").write_text("id: another")
+    assert [said.split()[0] for said in not_in_force(ledger, folder)] == [
+        "roster.yaml",
+        "systems/another.yaml",
+        LOANS,
+    ]
 
 
 @pytest.mark.usefixtures("active")

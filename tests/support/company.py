@@ -11,7 +11,13 @@ from tempfile import TemporaryDirectory
 from holdfast.ledger.ledger import Ledger
 from holdfast.people import Actor
 from holdfast.prepare.starting import write_workspace
-from holdfast.prepare.versions import apply_workspace, approve_playbook, playbook_versions_of
+from holdfast.prepare.versions import (
+    apply_workspace,
+    approve_change,
+    approve_playbook,
+    changes_of,
+    playbook_versions_of,
+)
 from holdfast.prepare.workspace import Workspace, load_workspace
 
 
@@ -56,3 +62,10 @@ def put_in_force(ledger: Ledger, folder: Path, at: datetime) -> None:
     content = playbook_versions_of(ledger)[0].content
     for function, signer in SIGNATURES.items():
         approve_playbook(ledger, content, function, signer, at)
+
+
+def sign_changes(ledger: Ledger, at: datetime) -> None:
+    """Everybody whom the playbook names signs what waits of files that were changed."""
+    for change in changes_of(ledger):
+        for function in change.open if change.state == "proposed" else ():
+            approve_change(ledger, change.id, function, SIGNATURES[function.value], at)

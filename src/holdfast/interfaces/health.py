@@ -30,6 +30,7 @@ def for_readers(standing: Standing) -> WholeHealth:
             ),
             "waiting_because": standing.waiting,
             "refused_to_seal": working.refused_to_seal,
+            "not_in_force": standing.not_in_force,
             "silent": tuple(
                 SilentSystem(system=one.system.id, reason=one.why, since=one.since) for one in standing.silent
             ),
@@ -71,5 +72,6 @@ def _known(standing: Standing) -> dict[str, Any]:
             "silent": len(standing.silent),
             "not_watched": len(standing.not_watched),
         },
+        "files_not_in_force": len(standing.not_in_force),
         "vault": "missing" if standing.vault_missing else "there",
     }

@@ -24,6 +24,7 @@ from holdfast.ledger.ledger import Timer
 from holdfast.ledger.pulse import Beat, Failure
 from holdfast.prepare import versions
 from holdfast.prepare.systems import System
+from holdfast.prepare.unsigned import not_in_force
 from holdfast.problems import Waiting
 
 CLOCK_LATE = timedelta(minutes=2)
@@ -124,6 +125,8 @@ class Standing:
     """What people must do before an incident can open, such as signing the playbook; empty: nothing."""
     waiting_for: str | None
     """The same in words of the program; None: nothing."""
+    not_in_force: tuple[str, ...]
+    """Files of the workspace that are not what is in force, a sentence each."""
     ledger: str
     """What the last check of the whole ledger found, as pages say it: `holds`, another verdict, or `not
     checked`."""
@@ -188,6 +191,7 @@ def standing_of(application: Application) -> Standing:
         vault_missing=bool(application.vault.missing()),
         waiting=_waiting(application),
         waiting_for=_waiting_for(application),
+        not_in_force=not_in_force(ledger, application.workspace),
         ledger=checked.found.verdict if (checked := application.checks.last()) else _NOT_CHECKED,
     )
 

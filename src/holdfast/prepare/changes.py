@@ -1,8 +1,11 @@
-"""Changes that are signed like the playbook: of the limits monitors hold, and of who may do what.
+"""Changes that are signed like the playbook: of what is watched, how it is judged and contained, and of who
+may do what.
 
-One idea: a limit moved, or an authority given away, undoes a playbook without touching it. So the playbook
-in force says which functions sign such a change (`governance.signed_changes`); until they have, what was in
-force stays so. Taking access away is no such change: it must not wait for anybody.
+One idea: a limit moved, a log pointed elsewhere, a positive class turned round, or an authority given away
+undoes a playbook without touching it. So the playbook in force says which functions sign such a change
+(`governance.signed_changes`); until they have, what was in force stays so, and monitors run by it. Whatever
+is not named here as free is signed: so is a field that a later release adds, until somebody says otherwise.
+Taking access away is no such change: it must not wait for anybody.
 """
 
 from __future__ import annotations
@@ -12,6 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
+
+from pydantic import BaseModel
 
 from holdfast.ledger.facts import Fact, Recorded
 from holdfast.ledger.folding import Kind
@@ -28,8 +33,15 @@ from holdfast.prepare.terms import Function
 from holdfast.problems import NoAuthority, NotAllowed, NotThere, did_you_mean
 
 State = Literal["proposed", "in force", "withdrawn"]
-_NO_LIMIT = {"id", "name", "reason", "tells"}
-"""What of a monitor can be worded anew without anything alarming sooner or later for it."""
+_FREE = {"name", "purpose", "owner", "models", "data_used", "depends_on_it"}
+_FREE |= {"business_impact", "compliance_risk", "subject"}
+"""What of a system is for people to read, or which model was deployed: no alarm comes or stays away by it."""
+_WORDS = {"id", "name", "reason", "when", "tells"}
+"""What of a monitor, or of an option of containment, can be worded anew. Whom it tells is looked at apart."""
+
+
+_APART = {"columns", "labels", "reference"}
+"""Of a prediction log: what is told field by field."""
 
 
 class NoSuchChange(NotThere, NotAllowed):
@@ -163,27 +175,68 @@ CHANGES = Kind("changes", lambda _: Changes(), Changes.after)
 
 
 def of_limits(old: System, new: System | None) -> tuple[str, ...]:
-    """What another version of a system's file, or none, changes in what its monitors hold.
+    """What another version of a system's file, or none, changes in what is watched, how it is judged, and
+    what its switches do.
 
-    A monitor that is added changes nothing that was agreed.
+    What is added changes nothing that was agreed.
     """
     if new is None:
-        return (f"{old.name} is withdrawn, with its monitors",) if old.is_covered else ()
+        held = [
+            what for what, there in (("monitors", old.is_covered), ("containment", old.containment)) if there
+        ]
+        return (f"{old.name} is withdrawn, with its {' and '.join(held)}",) if held else ()
     if old.is_covered and new.prediction_log is None:
         return (f"{old.name} has no prediction log any more, so nothing watches it",)
-    kept = {monitor.id: monitor for monitor in new.monitors}
-    return tuple(said for monitor in old.monitors for said in _of_monitor(monitor, kept.get(monitor.id)))
+    monitors = {monitor.id: monitor for monitor in new.monitors}
+    return (
+        *_of_system(old, new),
+        *(said for monitor in old.monitors for said in _of_monitor(monitor, monitors.get(monitor.id))),
+        *_of_options(old, new),
+    )
+
+
+def _of_system(old: System, new: System) -> Iterator[str]:
+    apart = {"id", "monitors", "containment", "prediction_log"}
+    yield from _differences("", *_dumped(_FREE | apart, old, new))
+    if old.prediction_log is not None and new.prediction_log is not None:
+        yield from _differences("prediction log, ", *_dumped(set(), old.prediction_log, new.prediction_log))
 
 
 def _of_monitor(old: Monitor, new: Monitor | None) -> Iterator[str]:
     if new is None:
         yield f"{old.id} is gone"
         return
-    before, after = (one.model_dump(mode="json", by_alias=True, exclude=_NO_LIMIT) for one in (old, new))
+    yield from _differences(f"{old.id}, ", *_dumped(_WORDS, old, new))
+    if untold := [role.value.replace("_", " ") for role in old.tells if role not in new.tells]:
+        yield f"{old.id} no longer tells the {', '.join(untold)}"
+
+
+def _of_options(old: System, new: System) -> Iterator[str]:
+    options = {option.id: option for option in new.containment}
+    for option in old.containment:
+        if option.id not in options:
+            yield f"the containment {option.id} is gone"
+        else:
+            yield from _differences(f"{option.id}, ", *_dumped(_WORDS, option, options[option.id]))
+    kinds = {option.flag: option.kind for option in old.containment}
+    for option in new.containment:  # a flag is a switch or a route: another kind turns what it answers
+        if kinds.get(option.flag, option.kind) is not option.kind:
+            yield f"{option.id} makes {option.flag} a flag of another kind"
+
+
+def _dumped(without: set[str], *models: BaseModel) -> list[Mapping[str, Any]]:
+    return [one.model_dump(mode="json", by_alias=True, exclude=without) for one in models]
+
+
+def _differences(where: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
     for name in before:
-        if before[name] != after[name]:
-            said = f"{_spelled(before[name])}, then {_spelled(after[name])}"
-            yield f"{old.id}, {name.replace('_', ' ')}: {said}"
+        was, now = before[name], after[name]
+        if was == now:
+            continue
+        if name in _APART and isinstance(was, Mapping) and isinstance(now, Mapping):
+            yield from _differences(f"{where}{name}, ", was, now)
+        else:
+            yield f"{where}{name.replace('_', ' ')}: {_spelled(was)}, then {_spelled(now)}"
 
 
 def _spelled(value: Any) -> str:

@@ -510,7 +510,9 @@ class SignedChanges(Entry):
     """What else comes into force only when signed; what is not named here is in force when applied."""
 
     limits: tuple[Function, ...] = ()
-    """Who signs when a monitor's limits change, or a monitor goes."""
+    """Who signs when something changes in what is watched, how it is judged or what a switch does: prediction
+    log, monitors, priority and containment of a system. What is for people to read, and which model is
+    deployed, is in force at once."""
     authority: tuple[Function, ...] = ()
     """Who signs when the roster gives somebody access, or changes functions or incident roles. Taking
     access away is in force at once."""

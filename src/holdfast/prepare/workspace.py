@@ -127,6 +127,18 @@ def _systems_apart(systems: list[Read[System]]) -> Iterator[Problem]:
             cause = f"{read.model.id} is already described in {first[read.model.id]}"
             yield read.document.problem(("id",), cause, "give it another id")
         first.setdefault(read.model.id, read.document.name)
+    yield from _flags_apart(systems)
+
+
+def _flags_apart(systems: list[Read[System]]) -> Iterator[Problem]:
+    """A flag is of one system: another one's file would else change what it answers."""
+    of: dict[str, str] = {}
+    for read in systems:
+        for index, option in enumerate(read.model.containment):
+            other = of.setdefault(option.flag, read.model.id)
+            if other != read.model.id:
+                cause = f"{other} already names the flag {option.flag}"
+                yield read.document.problem(("containment", index, "flag"), cause, "name another flag")
 
 
 def _systems_named(playbook: Read[Playbook], known: list[str]) -> Iterator[Problem]:

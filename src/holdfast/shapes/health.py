@@ -46,6 +46,8 @@ class Health(Shown):
     monitors: dict[str, int | str]
     """In a sentence, and by what is known of them."""
     systems: dict[str, int]
+    files_not_in_force: int
+    """Files of the workspace that were changed, and not applied or not signed: what was before counts."""
     vault: Literal["missing", "there"]
 
 
@@ -73,4 +75,6 @@ class WholeHealth(Health):
     """Empty: nothing is waited for."""
     refused_to_seal: str
     """Empty: facts are sealed."""
+    not_in_force: tuple[str, ...]
+    """A sentence for each such file."""
     silent: tuple[SilentSystem, ...]

@@ -28,7 +28,7 @@ from holdfast.people import SYSTEM, Permission
 from holdfast.prepare.versions import apply_workspace
 from holdfast.prepare.workspace import load_workspace
 from holdfast.problems import Fault, NotAllowed
-from support.company import HELEN, MAYA, TOMAS
+from support.company import HELEN, MAYA, TOMAS, sign_changes
 from support.workspaces import HandClock, with_log
 
 
@@ -66,6 +66,7 @@ def test_health_needs_no_token_and_names_nobody(
         "monitoring": "silent",
         "monitors": said["monitors"],
         "systems": {"watched": 0, "silent": 1, "not_watched": 1},
+        "files_not_in_force": 0,
         "vault": "there",
     }
     assert status == 503, "the log of the starter's system is not there"
@@ -93,6 +94,7 @@ def test_a_log_that_goes_away_between_two_runs_is_told_at_once(
     file = company.workspace / "systems" / "loan-approval.yaml"
     file.write_text(file.read_text().replace("path: logs/loan-approval", f'path: "{path}"'))
     apply_workspace(company.ledger, load_workspace(company.workspace), HELEN, clock.now())
+    sign_changes(company.ledger, clock.now())
     clock.pass_by(AGAIN)
     Worker(company).round(company.clock.now())
     assert health(client)[0] == 200, health(client)

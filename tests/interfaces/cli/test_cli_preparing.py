@@ -357,3 +357,13 @@ def test_check_names_the_segment_key_that_the_log_lacks(company: Any) -> None:
     assert problem["path"].endswith(".segment.chanel")
     assert "did you mean channel?" in problem["fix"]
     assert "employment_years" in problem["fix"]
+
+
+def test_check_names_a_file_that_is_not_what_is_in_force(company: Any) -> None:
+    """R-PRE-05: whoever changed it waits for it in vain, and monitors go by what was before."""
+    assert company.done("check")["not_in_force"] == []
+    file = company.folder / "systems" / "loan-approval.yaml"
+    file.write_text(file.read_text().replace("    positive: 1\n", "    positive: 0\n"))
+    (said,) = company.done("check")["not_in_force"]
+    assert said.startswith("systems/loan-approval.yaml is not what is in force: it has not been applied")
+    assert "is not what is in force" in " ".join(company.table("check").split())

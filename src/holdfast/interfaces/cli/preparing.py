@@ -31,6 +31,7 @@ from holdfast.prepare.events import (
 )
 from holdfast.prepare.obeyed import OBEYED, PEOPLE
 from holdfast.prepare.starting import AlreadyThere, made_up_origin, write_workspace
+from holdfast.prepare.unsigned import not_in_force
 from holdfast.prepare.workspace import PLAYBOOK, ROSTER, Workspace, load_workspace
 from holdfast.problems import Fault, Problem
 from holdfast.settings import FILE_NAME, Settings, SettingsError, as_origin
@@ -76,6 +77,8 @@ class CheckedFiles(Shown):
     they name is not known."""
     obeyed: dict[str, str]
     """Each field of the playbook, and what obeys it: a module, or people."""
+    not_in_force: tuple[str, ...]
+    """Files that were changed, and not applied or not signed yet, a sentence each."""
 
 
 class Change(Shown):
@@ -230,8 +233,11 @@ def check(session: Session) -> None:
     files = (FILE_NAME, *_names(workspace)) if workspace else ()
     not_judged = tuple(unjudged_rules(workspace.playbook.model)) if workspace else ()
 
+    apart = _not_in_force(session)
+
     def words(made: CheckedFiles) -> Iterable[RenderableType]:
         yield from _problems(sorted(problems)) if excerpts else _right(made)
+        yield from (cell(said, "yellow") for said in made.not_in_force)
 
     session.answer(
         lambda: CheckedFiles(
@@ -240,11 +246,20 @@ def check(session: Session) -> None:
             not_judged=not_judged,
             not_compared=tuple(not_compared),
             obeyed=dict(OBEYED),
+            not_in_force=apart,
         ),
         words,
     )
     if problems:
         raise typer.Exit(1)
+
+
+def _not_in_force(session: Session) -> tuple[str, ...]:
+    """Files that are another than the version in force, where there is a ledger that can be read."""
+    try:
+        return not_in_force(session.application.ledger, session.workspace)
+    except Exception:  # files can be checked before there is anything else
+        return ()
 
 
 def _key(problem: Problem) -> tuple[str, int, int, str]:

@@ -112,6 +112,8 @@ def _how_it_stands(made: WholeHealth) -> Iterable[RenderableType]:
         yield f"  The worker: {made.worker}{' in ' + ', '.join(made.hanging) if made.hanging else ''}"
     if made.waiting_because:
         yield f"  Waiting: {made.waiting_because}"
+    for said in made.not_in_force:
+        yield f"  {said}"
     for one in made.reasons:
         yield f"  {one.step} fails: {one.reason}"
     if made.refused_to_seal:
