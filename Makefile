@@ -20,7 +20,7 @@ demo: install  ## Play one incident from the first wrong prediction to the verif
 	$(RUN) holdfast demo --dir $(DEMO)
 
 test: install browser readers  ## Run the tests, on SQLite and PostgreSQL and in a browser
-	$(RUN) pytest -n auto --dist loadfile -m "not slow"
+	$(RUN) pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-slow: install browser  ## Run the slow tests: long simulations and kills at random moments
 	$(RUN) pytest -m slow

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 import tempfile
-import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy import create_engine, make_url, text
 
-from holdfast.ledger import database as databases
 from holdfast.ledger.database import Database
-from support.servers import create_database, drop_database
+from support.hasty import hasty, lent
+from support.progress import Progress
+from support.servers import Lender
 
 # How fast examples are made says something of the machine and nothing of the product.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -25,19 +24,20 @@ settings.load_profile("house")
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # what the workers of a run report is heard by who started them
+        config.pluginmanager.register(Progress(config))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first: a journey that is begun last keeps one core busy while the others are idle."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/journeys/"))
+
+
 @pytest.fixture(autouse=True, scope="session")
-def _nobody_pulls_the_plug() -> Iterator[None]:
-    """Tests kill processes, never the machine: nothing is lost by not waiting for the disk. Processes that
-    are started wait as ever."""
-    prepare = databases._prepare_sqlite
-
-    def hasty(connection: Any, record: Any) -> None:
-        prepare(connection, record)
-        connection.execute("PRAGMA synchronous=OFF")
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(databases, "_prepare_sqlite", hasty)
-        patched.setattr(os, "fsync", lambda handle: None)
+def _in_haste() -> Iterator[None]:
+    with hasty():
         yield
 
 
@@ -64,18 +64,20 @@ def postgres_server() -> Iterator[str]:
         server.cleanup()
 
 
+@pytest.fixture(scope="session")
+def postgres_databases(postgres_server: str) -> Lender:
+    return Lender(make_url(postgres_server))
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A fresh, empty database of each kind."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'holdfast.db'}"
         return
-    server = make_url(request.getfixturevalue("postgres_server"))
-    name = f"t{uuid.uuid4().hex[:12]}"
-    create_database(server, name)
-    yield server.set(database=name).render_as_string(hide_password=False)
-    # What a test left connected would in the end use up what the server allows.
-    drop_database(server, name)
+    lender: Lender = request.getfixturevalue("postgres_databases")
+    with lent(lender) as name:
+        yield lender.server.set(database=name).render_as_string(hide_password=False)
 
 
 def _with_driver(url: str) -> str:

@@ -9,40 +9,32 @@ import pytest
 
 from holdfast.audit.dossier import Dossier, gather
 from holdfast.audit.packing import build_pack
-from holdfast.incident.responding import Report
 from holdfast.ledger.database import Database
-from support.company import HELEN, INES
-from support.lending import MORNING, Lending
+from support.company import HELEN
+from support.lending import Lending, told_as_far_as
 
 
 @pytest.fixture
 def lending(database: Database, tmp_path: Path) -> Lending:
-    return Lending.opened(database, tmp_path)
+    return told_as_far_as("lending", database, tmp_path)
 
 
 @pytest.fixture
 def declared(database: Database, tmp_path: Path) -> Lending:
     """An incident that a person declared, with one item of evidence and some gaps."""
-    made = Lending.opened(database, tmp_path, logged=False)
-    made.desk.open(Report("The assistant is rude"), by=INES, at=MORNING)
-    made.sealer.seal(MORNING)
-    return made
+    return told_as_far_as("declared", database, tmp_path)
 
 
 @pytest.fixture
-def running(lending: Lending) -> Lending:
+def running(database: Database, tmp_path: Path) -> Lending:
     """An incident that was opened by an alert this morning."""
-    lending.go_wrong()
-    return lending
+    return told_as_far_as("running", database, tmp_path)
 
 
 @pytest.fixture
-def closed(running: Lending) -> Lending:
+def closed(database: Database, tmp_path: Path) -> Lending:
     """The whole story, closed and archived."""
-    running.respond("INC-1")
-    running.learn("INC-1")
-    running.close("INC-1")
-    return running
+    return told_as_far_as("closed", database, tmp_path)
 
 
 @pytest.fixture(scope="session")
@@ -50,12 +42,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lending]:
     """The whole story once, for tests that only read it."""
     folder = tmp_path_factory.mktemp("told")
     database = Database(f"sqlite:///{folder / 'holdfast.db'}")
-    made = Lending.opened(database, folder)
-    made.go_wrong()
-    made.respond("INC-1")
-    made.learn("INC-1")
-    made.close("INC-1")
-    yield made
+    yield told_as_far_as("closed", database, folder)
     database.close()
 
 

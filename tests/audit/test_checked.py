@@ -22,7 +22,7 @@ from holdfast.ledger.sealing import Sealer
 from holdfast_verify.pack import verify
 from holdfast_verify.policy import Policy
 from support.company import HELEN
-from support.lending import Lending
+from support.lending import Lending, told_as_far_as
 
 PROJECTIONS = (
     "incidents",
@@ -159,6 +159,4 @@ def test_an_incident_that_is_not_there(running: Lending) -> None:
 @pytest.fixture
 def lending_file(tmp_path: Path) -> Lending:
     """The running incident on SQLite, whose dialect the attacks are written in."""
-    made = Lending.opened(Database(f"sqlite:///{tmp_path / 'holdfast.db'}"), tmp_path)
-    made.go_wrong()
-    return made
+    return told_as_far_as("running", Database(f"sqlite:///{tmp_path / 'holdfast.db'}"), tmp_path)

@@ -28,6 +28,7 @@ from holdfast.investigate.counting import Counted
 from holdfast.investigate.events import COUNT_TIMER, ImpactCounted, ImpactWatched
 from holdfast.investigate.impact import Impact
 from holdfast.ledger import timers
+from holdfast.ledger.database import Database
 from holdfast.ledger.ledger import AlreadyFired, Draft, Timer
 from holdfast.ledger.outbox import MessageQueued
 from holdfast.people import SYSTEM
@@ -36,7 +37,7 @@ from holdfast.prepare.rules import Facts
 from holdfast.rehearse.lending import Lender
 from support.company import MAYA
 from support.opened import tell
-from support.workspaces import HandClock, copied, environment, kept, opened
+from support.workspaces import HandClock, Kept, copied, environment, kept, opened
 
 STARTED = datetime.now(UTC)
 """The machine's own clock, with its microseconds."""
@@ -115,23 +116,23 @@ class Running:
 @pytest.fixture
 def running(database_url: str, tmp_path: Path) -> Iterator[Running]:
     """Prepared once for each kind of database, and copied."""
-    folder, url, clock = tmp_path / "company", make_url(database_url), HandClock(STARTED)
-    kind = url.get_backend_name()
+    folder, clock = tmp_path / "company", HandClock(STARTED)
+    kind = make_url(database_url).get_backend_name()
     if kind not in _prepared:
         made = _opened(folder, database_url, clock)
         made.work()
         assert made.counts, "the alert opened an incident, and it was counted"
         assert made.state.open_alerts
+        _prepared[kind] = kept(folder, made.application.ledger.database)
         made.application.ledger.database.close()
-        _prepared[kind] = kept(folder, url)
     else:
-        copied(_prepared[kind], folder, url)
+        copied(_prepared[kind], folder, Database(database_url))
     application = open_workspace(folder, environment(database_url), clock)
     yield Running(application, clock, _lender(folder))
     application.ledger.database.close()
 
 
-_prepared: dict[str, Path] = {}
+_prepared: dict[str, Kept] = {}
 
 
 def _opened(folder: Path, url: str, clock: HandClock) -> Running:

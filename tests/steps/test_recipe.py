@@ -140,7 +140,7 @@ class House:
 @pytest.fixture
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
     listed = (*STEPS, thank)
-    for where in ("holdfast.interfaces.api.steps.STEPS", "generate.STEPS"):
+    for where in ("holdfast.interfaces.api.resources.STEPS", "generate.STEPS"):
         monkeypatch.setattr(where, listed)
     monkeypatch.setattr(commands.app, "registered_commands", [*commands.app.registered_commands])
     stepped(commands.app, thank, lambda taken: [f"{', '.join(taken.shown.people)} thanked."])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -23,7 +26,7 @@ from holdfast.detect.monitoring import Monitoring
 from holdfast.detect.records import Detection
 from holdfast.evidence import custody
 from holdfast.incident.register import Register
-from holdfast.incident.responding import Desk
+from holdfast.incident.responding import Desk, Report
 from holdfast.integrations.folder.vault import FolderVault
 from holdfast.integrations.ofrep.prober import OfrepProber
 from holdfast.interfaces.api.ofrep import ofrep_router
@@ -42,6 +45,7 @@ from holdfast.ledger.database import Database
 from holdfast.ledger.ledger import Ledger
 from holdfast.ledger.outbox import Outbox, QueuedMessage
 from holdfast.ledger.reactions import Reaction, react
+from holdfast.ledger.row_key import RowKey
 from holdfast.ledger.sealing import Anchor, Sealer
 from holdfast.ledger.timers import Timers
 from holdfast.people import SYSTEM
@@ -51,7 +55,8 @@ from holdfast.prepare.terms import Category, FactorGroup, RemediationKind, Revie
 from holdfast.rehearse.lending import SYSTEM as LOANS
 from holdfast.rehearse.lending import Lender, midnight
 from holdfast_verify.note import Signer, VerifierKey
-from support.company import HELEN, MAYA, PRIYA, TOMAS, put_in_force
+from support.company import HELEN, INES, MAYA, PRIYA, TOMAS, put_in_force
+from support.hasty import Content, content_of, store
 from support.live import serving
 
 FAULT = date(2026, 11, 11)
@@ -69,6 +74,19 @@ class Post:
         return f"250 accepted for {message.recipient}"
 
 
+_DATABASES = shutil.ignore_patterns("*.db", "*.db-*", "*.lock")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A part of the story: its files, what its database held, and the keys of both."""
+
+    files: Path
+    content: Content
+    key: Ed25519PrivateKey
+    row_key: RowKey
+
+
 @dataclass
 class Lending:
     """The starter's lender with everything an incident needs; serves as the holdings of a pack."""
@@ -82,7 +100,18 @@ class Lending:
     @classmethod
     def opened(cls, database: Database, folder: Path, *, logged: bool = True) -> Lending:
         """A workspace in force; with a week of predictions unless told otherwise."""
-        workspace = folder / "workspace"
+        made = cls.joined(database, folder, Ed25519PrivateKey.generate())
+        made.ledger.create(ORIGIN)
+        put_in_force(made.ledger, made.workspace, MORNING - 2 * DAY)
+        if logged:
+            made.lender.write_model()
+            made.lender.write_reference(date(2026, 9, 1), days=20)
+            for days in range(8, 0, -1):
+                made.lender.write_day(FAULT - days * DAY)
+        return made
+
+    @classmethod
+    def joined(cls, database: Database, folder: Path, key: Ed25519PrivateKey) -> Lending:
         ledger = Ledger(
             database,
             [
@@ -96,17 +125,25 @@ class Lending:
                 Tracker(),
             ],
         )
-        ledger.create(ORIGIN)
-        put_in_force(ledger, workspace, MORNING - 2 * DAY)
-        key = Ed25519PrivateKey.generate()
         sealer = Sealer(ledger, key, Anchor(folder / "checkpoints.jsonl"))
         signed = Signer(ORIGIN, key).verifier_key
-        made = cls(ledger, FolderVault(folder / "vault"), sealer, signed, workspace)
-        if logged:
-            made.lender.write_model()
-            made.lender.write_reference(date(2026, 9, 1), days=20)
-            for days in range(8, 0, -1):
-                made.lender.write_day(FAULT - days * DAY)
+        return cls(ledger, FolderVault(folder / "vault"), sealer, signed, folder / "workspace")
+
+    def kept(self) -> Kept:
+        """As it stands, for others to go on from."""
+        files = Path(tempfile.mkdtemp(prefix="lending-"))
+        atexit.register(shutil.rmtree, files, ignore_errors=True)
+        shutil.copytree(self.workspace.parent, files, dirs_exist_ok=True, ignore=_DATABASES)
+        return Kept(files, content_of(self.ledger.database), self.sealer.key, self.ledger.row_key)
+
+    @classmethod
+    def going_on(cls, kept: Kept, database: Database, folder: Path) -> Lending:
+        """In a database that holds nothing, and a folder."""
+        shutil.copytree(kept.files, folder, dirs_exist_ok=True)
+        database.create()
+        store(database, kept.content)
+        made = cls.joined(database, folder, kept.key)
+        made.ledger.row_key = kept.row_key
         return made
 
     @property
@@ -217,6 +254,44 @@ class Lending:
         item, blocks = custody.open_item(self.ledger, self.vault, incident, "EV-4", by=HELEN, at=later)
         assert sum(map(len, blocks)) == item.size
         closing.close(self.desk, incident, "Wrong units from one broker, refused since.", by=MAYA, at=later)
+
+
+_kept_parts: dict[tuple[str, bool], Kept] = {}
+
+
+def told_as_far_as(part: str, database: Database, folder: Path) -> Lending:
+    """The story as far as a part, told once a process on each kind of database. Whoever wants it again goes
+    on from there, with files and a database of their own."""
+    which = (part, database.is_sqlite)
+    if which in _kept_parts:
+        return Lending.going_on(_kept_parts[which], database, folder)
+    made = _PARTS[part](database, folder)
+    _kept_parts[which] = made.kept()
+    return made
+
+
+def _declared(database: Database, folder: Path) -> Lending:
+    made = Lending.opened(database, folder, logged=False)
+    made.desk.open(Report("The assistant is rude"), by=INES, at=MORNING)
+    made.sealer.seal(MORNING)
+    return made
+
+
+def _running(database: Database, folder: Path) -> Lending:
+    made = told_as_far_as("lending", database, folder)
+    made.go_wrong()
+    return made
+
+
+def _closed(database: Database, folder: Path) -> Lending:
+    made = told_as_far_as("running", database, folder)
+    made.respond("INC-1")
+    made.learn("INC-1")
+    made.close("INC-1")
+    return made
+
+
+_PARTS = {"lending": Lending.opened, "declared": _declared, "running": _running, "closed": _closed}
 
 
 ASSESSMENT = Assessment(

@@ -6,16 +6,18 @@ import atexit
 import shutil
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
 
-from sqlalchemy import URL, make_url
+from sqlalchemy import make_url
 
 from holdfast.app import initialise, open_workspace
 from holdfast.application import Application
 from holdfast.clock import Clock
 from holdfast.interfaces.worker.worker import Worker
+from holdfast.ledger.database import Database
 from holdfast.people import Permission
 from holdfast.prepare.starting import write_workspace
 from holdfast.prepare.versions import apply_workspace, approve_playbook, playbook_versions_of
@@ -23,7 +25,7 @@ from holdfast.prepare.workspace import load_workspace
 from holdfast.rehearse.lending import Lender
 from holdfast.settings import Settings
 from support.company import HELEN, SIGNATURES, person
-from support.servers import create_database, drop_database
+from support.hasty import Content, content_of, store
 
 NADIA = person("Nadia Petrov")
 """Administrator: manages accounts, responds to nothing."""
@@ -60,17 +62,25 @@ def opened(
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite" and Path(parsed.database or "").is_relative_to(folder):
         return _made(folder, url, clock, in_force, settled)
-    server = "sqlite" if parsed.get_backend_name() == "sqlite" else str(parsed.host or parsed.query)
-    key = (server, clock.now(), in_force, settled)
+    key = (parsed.get_backend_name(), clock.now(), in_force, settled)
     if key not in _templates:
-        _made(folder, url, clock, in_force, settled).ledger.database.close()
-        _templates[key] = kept(folder, parsed)
+        made = _made(folder, url, clock, in_force, settled)
+        _templates[key] = kept(folder, made.ledger.database)
+        made.ledger.database.close()
     else:
-        copied(_templates[key], folder, parsed)
+        copied(_templates[key], folder, Database(url))
     return open_workspace(folder, environment(url), clock)
 
 
-_templates: dict[tuple[str, datetime, bool, bool], Path] = {}
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A workspace to be copied."""
+
+    files: Path
+    content: Content
+
+
+_templates: dict[tuple[str, datetime, bool, bool], Kept] = {}
 
 
 def _made(folder: Path, url: str, clock: Clock, in_force: bool, settled: bool) -> Application:
@@ -88,29 +98,20 @@ def _made(folder: Path, url: str, clock: Clock, in_force: bool, settled: bool) -
     return application
 
 
-def kept(folder: Path, url: URL) -> Path:
-    """Keep a closed workspace to be copied; its database on a server under the folder's name."""
-    template = Path(tempfile.mkdtemp(prefix="company_"))
-    atexit.register(shutil.rmtree, template, ignore_errors=True)
-    shutil.copytree(folder, template / "work")
-    if url.get_backend_name() == "sqlite":
-        shutil.copy2(url.database or "", template / "holdfast.db")
-    else:
-        create_database(url, _name(template), copied_from=url.database or "")
-    return template
+def kept(folder: Path, database: Database) -> Kept:
+    """Keep a workspace as it stands, to be copied."""
+    files = Path(tempfile.mkdtemp(prefix="company_"))
+    atexit.register(shutil.rmtree, files, ignore_errors=True)
+    shutil.copytree(folder, files, dirs_exist_ok=True)
+    return Kept(files, content_of(database))
 
 
-def copied(template: Path, folder: Path, url: URL) -> None:
-    shutil.copytree(template / "work", folder, dirs_exist_ok=True)
-    if url.get_backend_name() == "sqlite":
-        shutil.copy2(template / "holdfast.db", url.database or "")
-    else:
-        drop_database(url, url.database or "")
-        create_database(url, url.database or "", copied_from=_name(template))
-
-
-def _name(template: Path) -> str:
-    return f'"{template.name}"'
+def copied(template: Kept, folder: Path, database: Database) -> None:
+    """The same workspace in another folder, and in a database that holds nothing."""
+    shutil.copytree(template.files, folder, dirs_exist_ok=True)
+    database.create()
+    store(database, template.content)
+    database.close()
 
 
 def with_log(folder: Path, until: datetime, days: int = 12, wrong: bool = True) -> None:

@@ -33,11 +33,18 @@ def write_schemas(folder: Path) -> list[Path]:
     """Write all schemas into `folder`, replacing older ones; returns what was written."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, schema in schemas().items():
+    for name, text in _texts().items():
         path = folder / name
-        path.write_text(json.dumps(schema, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
         written.append(path)
     return written
+
+
+@cache
+def _texts() -> Mapping[str, str]:
+    return {
+        name: json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for name, schema in schemas().items()
+    }
 
 
 def _schema(schema: dict[str, Any], title: str) -> dict[str, Any]:

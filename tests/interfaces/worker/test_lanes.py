@@ -33,7 +33,7 @@ from support.company import INES
 from support.workspaces import HandClock, environment, opened
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def now() -> datetime:
     """These tests run on the machine's own clock; what they prepare lies behind it."""
     return datetime.now(UTC) - timedelta(days=40)

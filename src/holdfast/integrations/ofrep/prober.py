@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -11,7 +12,17 @@ from holdfast.contain.probing import Answer, Question
 from holdfast.integrations.deadline import Deadline, DeadlinePassed
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     import httpx
+
+
+@cache
+def _trusted() -> SSLContext:
+    """Whose certificates are believed: read once a process, for it takes longer than most answers."""
+    import httpx
+
+    return httpx.create_ssl_context(trust_env=False)
 
 
 class OfrepProber:
@@ -39,7 +50,11 @@ class OfrepProber:
         whole = Deadline(self.whole_seconds)
         # Proxies of the environment are not used: what must be asked is this address and no other.
         with httpx.Client(
-            headers=self.headers, timeout=self.timeout_seconds, trust_env=False, follow_redirects=False
+            headers=self.headers,
+            timeout=self.timeout_seconds,
+            trust_env=False,
+            follow_redirects=False,
+            verify=_trusted(),
         ) as client:
             return [self._ask(client, question, whole) for question in questions]
 

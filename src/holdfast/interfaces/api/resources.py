@@ -6,6 +6,7 @@ document (RFC 9457); every answer is what `holdfast … --json` prints.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -31,6 +32,8 @@ from holdfast.interfaces.api import (
     steps,
 )
 from holdfast.interfaces.api.bodies import Bodies
+from holdfast.steps.step import Step
+from holdfast.steps.table import STEPS
 
 PREFIX = "/api/v1"
 PROBLEM = "application/problem+json"
@@ -69,8 +72,20 @@ def api(application: Application) -> APIRouter:
 
 
 def _served(application: Application) -> FastAPI:
-    served = FastAPI(
-        title="Holdfast",
+    served = FastAPI(title="Holdfast", docs_url=None, redoc_url=None, openapi_url=None)
+    served.state.application = application
+    served.router = _table(STEPS)
+    refusals.install(served)
+    served.add_middleware(Bodies)
+    served.middleware("http")(_not_kept)
+    return served
+
+
+@cache
+def _table(declared: Sequence[Step[Any, Any, Any]]) -> APIRouter:
+    """Every address of the API, the same for every workspace and made once a process: it takes longer than
+    everything else that starting does. `request.app` is the application that was asked."""
+    made = FastAPI(
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
@@ -80,21 +95,17 @@ def _served(application: Application) -> FastAPI:
             status: {"description": said, "model": refusals.Problem} for status, said in _REFUSALS.items()
         },
     )
-    served.state.application = application
-    refusals.install(served)
-    served.add_middleware(Bodies)
-    served.middleware("http")(_not_kept)
     for noun in _NOUNS:
-        served.include_router(noun)
-    served.include_router(steps.router())
-    # Written when it is first asked for: it takes longer than everything else that starting does.
-    described = cache(lambda: describe(served))
+        made.include_router(noun)
+    steps.add_to(made.router, declared)
+    # Written when it is first asked for: that takes longer still.
+    described = cache(lambda: describe(made))
 
-    @served.get("/openapi.json", include_in_schema=False)
+    @made.get("/openapi.json", include_in_schema=False)
     def openapi() -> dict[str, Any]:
         return described()
 
-    return served
+    return made.router
 
 
 def _operation(route: APIRoute) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -13,7 +14,6 @@ from holdfast.interfaces.api.access import App, Caller, Now
 from holdfast.interfaces.api.addresses import in_address
 from holdfast.interfaces.api.refusals import ASKED
 from holdfast.steps.step import Call, Step
-from holdfast.steps.table import STEPS
 
 TAGS = {
     "playbook": "playbook",
@@ -30,12 +30,10 @@ TAGS = {
 """Under which heading the steps of a noun are described."""
 
 
-def router() -> APIRouter:
-    """The routes of all steps."""
-    made = APIRouter()
-    for step in STEPS:
-        _add(made, step)
-    return made
+def add_to(router: APIRouter, declared: Iterable[Step[Any, Any, Any]]) -> None:
+    """Add the routes of these steps."""
+    for step in declared:
+        _add(router, step)
 
 
 def _add(router: APIRouter, step: Step[Any, Any, Any]) -> None:

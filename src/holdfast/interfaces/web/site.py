@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from jinja2 import Environment
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -79,9 +79,8 @@ VIEWS = (
 
 def site(application: Application) -> FastAPI:
     """Everything a browser may ask for, to be mounted at the root."""
-    app = FastAPI(
-        openapi_url=None, docs_url=None, redoc_url=None, dependencies=[Depends(_storable), Depends(unforged)]
-    )
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    app.router = _table()
     app.state.application = application
     app.state.templates = _templates()
     app.state.news = News(application.ledger)
@@ -89,10 +88,20 @@ def site(application: Application) -> FastAPI:
     app.add_middleware(_Limited)
     app.add_middleware(_Guarded, headers=headers)
     handle_errors(app, headers)
-    app.mount("/static", _Static(packages=[("holdfast.interfaces.web", "static")]))
-    for router in VIEWS:
-        app.include_router(router)
     return app
+
+
+@cache
+def _table() -> APIRouter:
+    """Every address of the pages, the same for every workspace and made once a process; `request.app` is the
+    site that was asked."""
+    made = FastAPI(
+        openapi_url=None, docs_url=None, redoc_url=None, dependencies=[Depends(_storable), Depends(unforged)]
+    )
+    made.mount("/static", _Static(packages=[("holdfast.interfaces.web", "static")]))
+    for router in VIEWS:
+        made.include_router(router)
+    return made.router
 
 
 def _storable(request: Request) -> None:
