@@ -54,6 +54,7 @@ from holdfast.incident.events import (
     BeginningStated,
     Contained,
     ContainmentLost,
+    HarmWentOn,
     IncidentAlertSetAside,
     IncidentOpened,
     ReportJoined,
@@ -70,7 +71,7 @@ from holdfast.integrations.webhook import channel as webhook
 from holdfast.investigate.events import COUNT_TIMER
 from holdfast.investigate.following import Following
 from holdfast.investigate.log_counter import LogCounter
-from holdfast.learn import remedying
+from holdfast.learn import overtaken, remedying
 from holdfast.learn.events import OVERDUE_TIMER, REMINDER_TIMER, RemediationDone
 from holdfast.learn.tracker import Tracker
 from holdfast.ledger import keys
@@ -89,7 +90,7 @@ from holdfast.ledger.upgrading import Telling, Upgraded, require_ledger, require
 from holdfast.ledger.verdict import Checks
 from holdfast.people import SYSTEM
 from holdfast.prepare import versions
-from holdfast.prepare.events import REVIEW_TIMER, SystemApplied, SystemWithdrawn
+from holdfast.prepare.events import REVIEW_TIMER, PlaybookActivated, SystemApplied, SystemWithdrawn
 from holdfast.prepare.records import Preparation
 from holdfast.prepare.systems import System
 from holdfast.problems import Problem
@@ -448,6 +449,9 @@ def _reactions(
         elif isinstance(fact, RemediationDone):
             remedying.verify_after_done(desk, fact, measured, by=SYSTEM, at=at)
 
+    def overtake(recorded: Recorded, at: datetime) -> None:
+        overtaken.by(desk, recorded, by=SYSTEM, at=at)
+
     return (
         Reaction(
             "watch the systems in force",
@@ -463,6 +467,8 @@ def _reactions(
             lambda at: passing.Untold(),
         ),
         Reaction("see alerts that grow worse", (AlertContinued,), alerting.went_on),
+        Reaction("see harm that comes back", (AlertRaised,), alerting.came_back),
+        Reaction("ask the rules that changed", (PlaybookActivated, SystemApplied), alerting.rules_changed),
         Reaction(
             "count who is affected",
             (
@@ -490,4 +496,9 @@ def _reactions(
         ),
         Reaction("look at containments again", (AlertRaised, AlertContinued), look),
         Reaction("verify remediation", (MonitorMeasured, RemediationDone), verify),
+        Reaction(
+            "see what overtakes a verification",
+            (AlertContinued, AlertJoined, HarmWentOn, ContainmentLost),
+            overtake,
+        ),
     )

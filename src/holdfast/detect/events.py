@@ -221,19 +221,42 @@ def _belonged_to_none(data: dict[str, Any]) -> dict[str, Any]:
     return {**data, "led_to": ""}
 
 
-@fact("alert.queued")
+@fact("alert.returned")
+class AlertReturned(Fact):
+    """What was decided on it does not cover it any more: it went on after its incident was over, or is
+    clearly graver than it was set aside at. It waits for somebody again, and triggers are asked anew."""
+
+    system: str
+    alert: AlertFacts
+    reason: str
+    left: str = ""
+    """The incident that it belonged to."""
+
+    def line(self) -> Line:
+        return Line(f"Alert {self.alert.alert} waits again", self.reason, "alarm")
+
+
+@fact("alert.queued", version=2)
 class AlertQueued(Fact):
-    """It opened no incident by itself: whoever its monitor names is told of it."""
+    """It opened no incident by itself, or has grown worse: people are told of it."""
 
     alert: str
     system: str
     tells: tuple[str, ...]
-    """Incident roles."""
+    """Incident roles that its monitor names."""
     due: datetime
+    people: dict[str, str]
+    """Who is told besides, by address, and why: `you set it aside`."""
 
     def timers(self) -> Iterable[Arm | Disarm]:
         data = {"system": self.system, "alert": self.alert, "tells": ",".join(self.tells)}
         yield Arm(f"{passing_timers(self.system)}{self.alert}", PASS_ON_TIMER, self.due, data)
+
+
+@upcast("alert.queued", 1)
+def _as_its_monitor_names(data: dict[str, Any]) -> dict[str, Any]:
+    """Before version 2 nobody else was told."""
+    return {**data, "people": {}}
 
 
 @fact("alerts.bundled", version=3)

@@ -65,7 +65,7 @@ class Handling:
                 f"they are about {' and '.join([system, *others])}; one record speaks of one system. Attach "
                 "those of one system at a time"
             )
-        facts = [one.facts for one in found]
+        facts = [ALERTS.state(self.ledger, one.alert).gravest or one.facts for one in found]
         self.desk.join_all(incident, facts, system=system, by=by, at=at, together=noted)
         return self._all(one.alert for one in found)
 

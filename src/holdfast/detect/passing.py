@@ -8,8 +8,10 @@ minute, and one message to each person lists it with all that came meanwhile.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from holdfast import wording
 from holdfast.detect import records
@@ -38,11 +40,19 @@ _LISTED = 10
 """Alerts told one by one; the rest is counted by monitor."""
 
 
-def to_pass_on(alert: str, system: str, tells: Sequence[str], at: datetime) -> list[Fact]:
-    """The fact that has an alert passed on; none where its monitor names nobody."""
-    if not tells:
+def to_pass_on(
+    alert: str,
+    system: str,
+    tells: Sequence[str],
+    at: datetime,
+    people: Mapping[str, str] = MappingProxyType({}),
+) -> list[Fact]:
+    """The fact that has an alert passed on; none where nobody is named. `people` are told besides whom its
+    monitor names, by address, with why they are."""
+    if not tells and not people:
         return []
-    return [AlertQueued(alert=alert, system=system, tells=tuple(tells), due=at + WAIT)]
+    due, besides = at + WAIT, dict(people)
+    return [AlertQueued(alert=alert, system=system, tells=tuple(tells), due=due, people=besides)]
 
 
 def tell_untriaged(ledger: Ledger, recorded: Recorded, at: datetime) -> None:
@@ -104,6 +114,37 @@ def told_said(alert: Alert, roster: Roster | None, now: datetime) -> str:
     return "Nobody was told of it: no message about it was queued."
 
 
+@dataclass(frozen=True, slots=True)
+class _Waits:
+    """An alert that is to be told, with how it stands now."""
+
+    alert: Alert
+    led: Led
+    roles: Sequence[str]
+    """Whom its monitor names."""
+
+    @property
+    def people(self) -> Mapping[str, str]:
+        """Who is told besides, and why."""
+        return self.led.queued.people if self.led.queued else {}
+
+    @property
+    def is_news(self) -> bool:
+        """Not when a person has dealt with it meanwhile. Of what opened an incident only those hear here who
+        had decided on it before."""
+        outcome = self.alert.outcome
+        return outcome in ("waiting", "none", "joined") or (outcome == "opened" and bool(self.people))
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Who is told, and why."""
+
+    person: str
+    role: str
+    why: str
+
+
 def pass_on(ledger: Ledger, inbox: str, zone: str, timer: Timer, by: Actor, at: datetime) -> None:
     """The timer's handler: one message to each person about everything of this system that waits."""
     system = timer.data["system"]
@@ -111,80 +152,92 @@ def pass_on(ledger: Ledger, inbox: str, zone: str, timer: Timer, by: Actor, at: 
     with ledger.reading() as conn:
         found = {one.data["alert"]: records.alert(conn, one.data["alert"]) for one in waiting}
     roster, signed = versions.active_roster(ledger), versions.active_playbook(ledger) is not None
-    alerts = [(one, found[one.data["alert"]]) for one in waiting]
-    known = [(one.data["tells"].split(","), alert) for one, alert in alerts if alert and _is_news(alert)]
-    told = _by_person(roster.model, known) if roster else {}
+    stand = [
+        _Waits(alert, ALERTS.state(ledger, alert.alert), [*filter(None, one.data["tells"].split(","))])
+        for one in waiting
+        if (alert := found[one.data["alert"]])
+    ]
+    told = _by_person(roster.model, [one for one in stand if one.is_news]) if roster else {}
     messages = [
-        _message(person, role, mine, roster.model, system, inbox, zone, signed)
-        for (person, role), mine in told.items()
+        _message(reader, mine, roster.model, system, inbox, zone, signed)
+        for reader, mine in told.items()
         if roster
     ]
     stream = f"passed-on/{system}"
     of = {
-        alert.alert: tuple(person for (person, _), mine in told.items() if alert in mine)
-        for _, alert in known
+        one.alert.alert: tuple(reader.person for reader, mine in told.items() if one in mine)
+        for one in stand
+        if one.is_news
     }
     passed = AlertsBundled(system=system, alerts=tuple(found), told={one: to for one, to in of.items() if to})
     ledger.append(Draft(stream, ledger.length(stream), [passed]), *messages, by=by, at=at, fires=timer)
 
 
-def _is_news(alert: Alert) -> bool:
-    """Not when a person has dealt with it, or it opened an incident, meanwhile."""
-    return alert.outcome in ("waiting", "none", "joined")
-
-
-def _by_person(
-    roster: Roster, alerts: Iterable[tuple[Sequence[str], Alert]]
-) -> dict[tuple[str, str], list[Alert]]:
-    """What each person hears of, with the role they are told as; each alert once."""
-    found: dict[str, tuple[str, list[Alert]]] = {}
-    for tells, alert in alerts:
-        for role in tells:
-            _, mine = found.setdefault(roster.holder(role).id, (role, []))
-            if alert not in mine:
-                mine.append(alert)
-    return {(person, role): mine for person, (role, mine) in found.items()}
+def _by_person(roster: Roster, alerts: Iterable[_Waits]) -> dict[_Reader, list[_Waits]]:
+    """What each person hears of, with why they are told; each alert once."""
+    found: dict[str, tuple[_Reader, list[_Waits]]] = {}
+    for one in alerts:
+        named = [
+            _Reader(roster.holder(role).id, role, f"as {role.replace('_', ' ')}, as the monitor asks")
+            for role in one.roles
+        ]
+        besides = [_Reader(person, "", f"because {why}") for person, why in one.people.items()]
+        for reader in (*besides, *named):
+            _, mine = found.setdefault(reader.person, (reader, []))
+            if one not in mine:
+                mine.append(one)
+    return dict(found.values())
 
 
 def _message(
-    person: str,
-    role: str,
-    alerts: Sequence[Alert],
+    reader: _Reader,
+    alerts: Sequence[_Waits],
     roster: Roster,
     system: str,
     inbox: str,
     zone: str,
     signed: bool,
 ) -> Draft:
-    named = roster.person(person)
-    name = named.name if named else person
+    named = roster.person(reader.person)
+    name = named.name if named else reader.person
     what = (
-        f"{alerts[0].alert}: {alerts[0].facts.monitor_name}"
+        f"{alerts[0].alert.alert}: {alerts[0].alert.facts.monitor_name}"
         if len(alerts) == 1
         else wording.plural(len(alerts), "alert")
     )
     lines = [f"{name},", "", f"Monitors of {system} raised alerts:", ""]
-    there = zone_of(roster, person, zone)
+    there = zone_of(roster, reader.person, zone)
     lines += _lines(alerts, there, signed)
-    lines += ["", f"You are told as {role.replace('_', ' ')}, as the monitor asks.", inbox, ""]
-    subject = f"{system}: {what}"
+    lines += ["", f"You are told {reader.why}.", inbox, ""]
     return outbox.queue(
-        "email", person, subject, "\n".join(lines), zone=there, name=name, role=role, about="alert"
+        "email",
+        reader.person,
+        f"{system}: {what}",
+        "\n".join(lines),
+        zone=there,
+        name=name,
+        role=reader.role,
+        about="alert",
     )
 
 
-def _lines(alerts: Sequence[Alert], zone: str, signed: bool) -> Iterator[str]:
-    for alert in alerts[:_LISTED]:
+def _lines(alerts: Sequence[_Waits], zone: str, signed: bool) -> Iterator[str]:
+    for one in alerts[:_LISTED]:
+        alert = one.alert
         group = f", {wording.group(alert.facts.group)}" if alert.facts.group else ""
-        led = _led_to(alert, signed)
-        reason = alert.facts.reason.rstrip(".")
         when = wording.utc_and_local(alert.raised_at, zone)
-        yield f"{alert.alert}, {alert.facts.monitor_name}{group}: {reason}. Raised {when}. {led}"
-    for monitor, number in Counter(alert.facts.monitor_name for alert in alerts[_LISTED:]).items():
+        first, worst = alert.facts.reason.rstrip("."), one.led.gravest
+        worse = f" Worse since: {wording.sentence(worst.reason)}" if worst and worst != alert.facts else ""
+        back = f" It {wording.sentence(one.led.returned)}" if one.led.returned else ""
+        led = _led_to(alert, signed)
+        yield f"{alert.alert}, {alert.facts.monitor_name}{group}: {first}. Raised {when}.{worse}{back} {led}"
+    for monitor, number in Counter(one.alert.facts.monitor_name for one in alerts[_LISTED:]).items():
         yield f"And {wording.plural(number, 'further alert')} of {monitor}."
 
 
 def _led_to(alert: Alert, signed: bool) -> str:
+    if alert.outcome == "opened":
+        return f"It opened {alert.incident}."
     if alert.incident:
         return f"It belongs to {alert.incident}."
     if alert.outcome == "none":

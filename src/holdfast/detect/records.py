@@ -34,6 +34,7 @@ from holdfast.detect.events import (
     AlertContinued,
     AlertQueued,
     AlertRaised,
+    AlertReturned,
     AlertsBundled,
     AlertSetAside,
     AlertTriaged,
@@ -132,6 +133,7 @@ _OF_ALERTS = (
     AlertTriaged,
     AlertAcknowledged,
     AlertQueued,
+    AlertReturned,
     AlertsBundled,
     AlertSetAside,
 )
@@ -174,7 +176,7 @@ def _keep_measurements(conn: Connection, facts: Sequence[MonitorMeasured]) -> No
 
 def _alerts_of(fact: Fact) -> tuple[str, ...]:
     match fact:
-        case AlertRaised(alert=told) | AlertContinued(alert=told):
+        case AlertRaised(alert=told) | AlertContinued(alert=told) | AlertReturned(alert=told):
             return (told.alert,)
         case AlertsBundled(alerts=names):
             return names
@@ -212,6 +214,17 @@ def _keep_alert(rows: Rows, recorded: Recorded) -> None:
             rows.change(alert, state="cleared", cleared_at=at)
         case AlertTriaged(alert=alert) as led:
             rows.change(alert, outcome=led.outcome, reason=led.reason, incident=led.incident or None)
+        case AlertReturned(alert=told) as returned:
+            rows.change(
+                told.alert,
+                outcome="waiting",
+                reason=returned.reason,
+                incident=None,
+                false_alarm=False,
+                acknowledged_by=None,
+                acknowledged_at=None,
+                told="",
+            )
         case AlertAcknowledged(alert=alert):
             rows.change(alert, acknowledged_by=recorded.by.name, acknowledged_at=at)
         case AlertQueued(alert=alert, due=due):

@@ -6,7 +6,7 @@ are among them, and those who were asked for an incident that was merged into th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from enum import StrEnum
 
@@ -16,6 +16,7 @@ from holdfast.incident.events import Member
 from holdfast.incident.incident import Incident
 from holdfast.incident.loading import load
 from holdfast.ledger import tables
+from holdfast.ledger.facts import Recorded
 from holdfast.ledger.ledger import Ledger, recorded_from
 from holdfast.ledger.outbox import MessageQueued
 from holdfast.prepare.terms import Moment
@@ -36,6 +37,8 @@ SEVERITY_ASKED = "proposal"
 CONTAINMENT_ASKED = "containment proposed"
 PROMISE_ASKED = "clock near"
 """What messages that ask for a decision say they are about."""
+HARM_WENT_ON = "harm went on"
+"""What messages say they are about that take back that an incident is resolved."""
 _CALLS = (Moment.OPENED, Moment.ESCALATED, Moment.CLOCK_BREACHED)
 
 
@@ -51,6 +54,11 @@ def asks(queued: MessageQueued) -> Asked | None:
     return Asked.ANSWER if called else None
 
 
+def told(ledger: Ledger, state: Incident, about: str) -> list[Member]:
+    """Everybody for whom a message about this was queued, for an incident or one that was merged into it."""
+    return _receivers(_queued(ledger, state), lambda recorded, queued: queued.about == about)
+
+
 def asked(
     ledger: Ledger,
     state: Incident,
@@ -58,17 +66,37 @@ def asked(
     since: datetime | None = None,
     only: Callable[[MessageQueued], bool] = lambda queued: True,
 ) -> list[Member]:
-    """Everybody who was asked one of these for an incident, or for one that was merged into it, each once."""
+    """Everybody who was asked one of these for an incident, or for one that was merged into it, each once;
+    and whoever has taken over the role since for which they were."""
+
+    def wanted(recorded: Recorded, queued: MessageQueued) -> bool:
+        new = since is None or recorded.at >= since
+        return new and asks(queued) in kinds and only(queued)
+
+    found = _receivers(_queued(ledger, state), wanted)
+    roles = {one.role for one in found}
+    found += [one for one in state.taken_over if one.role in roles]
+    return list({one.person: one for one in reversed(found)}.values())[::-1]
+
+
+def _queued(ledger: Ledger, state: Incident) -> Iterator[Recorded]:
+    """Every message about an incident, or about one that was merged into it, the oldest first."""
     box, facts = tables.outbox.c, tables.facts
     joined = facts.join(tables.outbox, facts.c.seq == box.queued_seq)
     query = select(facts).select_from(joined).where(box.incident.in_([*_one_with(ledger, state)]))
     with ledger.reading() as conn:
         rows = conn.execute(query.order_by(facts.c.seq)).all()
+    return map(recorded_from, rows)
+
+
+def _receivers(
+    messages: Iterable[Recorded], wanted: Callable[[Recorded, MessageQueued], bool]
+) -> list[Member]:
+    """Whom the messages that are wanted went to, each once."""
     found: dict[str, Member] = {}
-    for recorded in map(recorded_from, rows):
+    for recorded in messages:
         queued = recorded.fact
-        new = since is None or recorded.at >= since
-        if new and isinstance(queued, MessageQueued) and asks(queued) in kinds and only(queued):
+        if isinstance(queued, MessageQueued) and wanted(recorded, queued):
             found.setdefault(queued.to, Member(queued.role, queued.to, queued.name or queued.to))
     return list(found.values())
 

@@ -13,6 +13,9 @@ from holdfast.prepare import promises
 from holdfast.prepare.terms import CANNOT_MEASURE, Category, Severity
 from holdfast.wording import sentence
 
+_CLEARLY = 1.25
+"""How many times as far beyond its limit is clearly graver."""
+
 
 @dataclass(frozen=True, slots=True)
 class AlertFacts:
@@ -41,6 +44,41 @@ class AlertFacts:
     @property
     def cannot_measure(self) -> bool:
         return self.metric == CANNOT_MEASURE
+
+    @property
+    def side(self) -> int:
+        """Where the value is of its limit: 1 above, -1 below, 0 where that cannot be said."""
+        if self.value is None or self.limit is None:
+            return 0
+        return (self.value > self.limit) - (self.value < self.limit)
+
+    def graver_than(self, other: AlertFacts) -> bool:
+        """Whether it says worse of the same series. Where nothing tells which of two is worse, what differs
+        counts as graver: nobody has looked at it yet."""
+        if self.side:
+            return self._further_out(other, times=1)
+        if self.drop is not None:
+            return other.drop is None or self.drop > other.drop
+        return self.value != other.value
+
+    def clearly_graver_than(self, other: AlertFacts) -> bool:
+        """Whether what somebody decided on `other` cannot be meant for this: it is beyond its limit by a
+        quarter more, or on another side of it. Smaller steps are how a monitor wavers."""
+        if self.side:
+            return self._further_out(other, times=_CLEARLY)
+        if self.drop is not None and other.drop is not None:
+            return other.drop < self.drop >= _CLEARLY * other.drop
+        return False
+
+    def _further_out(self, other: AlertFacts, times: float) -> bool:
+        """Both measured by the limit as it is now: one that was moved makes nothing worse."""
+        if self.side != replace(other, limit=self.limit).side:
+            return True
+        assert self.value is not None
+        assert self.limit is not None
+        assert other.value is not None
+        now, before = abs(self.value - self.limit), abs(other.value - self.limit)
+        return before < now >= times * before
 
 
 def group_as_told(text: str) -> dict[str, str]:
@@ -128,6 +166,26 @@ class AlertWorsened(Fact):
 
     def line(self) -> Line:
         return Line(f"Alert went on: {self.alert.monitor_name}", self.alert.reason, "alarm")
+
+
+@fact("incident.harm_went_on")
+class HarmWentOn(Fact):
+    """After the resolution an alert of it went on, or its monitor raised another: it is not over."""
+
+    incident: str
+    alert: AlertFacts
+    again: bool
+    """A further alert of the same monitor; otherwise one that has not cleared."""
+
+    @property
+    def sentence(self) -> str:
+        alert = self.alert
+        name = f"{alert.alert} ({alert.monitor_name})"
+        how = f"{name} was raised, of the same monitor" if self.again else f"{name} goes on"
+        return f"{how}: {sentence(alert.reason)}"
+
+    def line(self) -> Line:
+        return Line(f"After the resolution: {self.alert.monitor_name}", self.sentence, "alarm")
 
 
 @upcast("incident.opened", 2)
@@ -997,6 +1055,7 @@ IncidentFact = (
     IncidentOpened
     | AlertJoined
     | AlertWorsened
+    | HarmWentOn
     | IncidentAlertSetAside
     | ReportJoined
     | Related

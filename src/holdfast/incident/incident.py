@@ -37,6 +37,7 @@ from holdfast.incident.events import (
     ContainmentLost,
     Dismissed,
     Escalated,
+    HarmWentOn,
     ImpactNoted,
     IncidentAlertSetAside,
     IncidentFact,
@@ -230,6 +231,8 @@ class Incident:
     alerts: tuple[AlertFacts, ...] = ()
     """As they were last known to the rules, without those set aside."""
     set_aside: tuple[str, ...] = ()
+    went_on: Mapping[str, HarmWentOn] = field(default_factory=dict)
+    """Alerts that went on, or were raised again, after it was resolved: as people were told last."""
     reports: tuple[str, ...] = ()
     """Titles of further reports that joined."""
     related: tuple[str, ...] = ()
@@ -281,6 +284,9 @@ class Incident:
     held_from: datetime | None = None
     """When the first containment was proven that was not disproven since: it holds, or was reverted."""
     """When containment was first proven, also where it was lost or reverted since."""
+    lost: str = ""
+    """Why it is contained no longer, where nobody lifted the containment; empty while it is."""
+    lost_at: datetime | None = None
     told_contained: tuple[str, ...] = ()
     """Whom a message was queued for that said it is contained."""
     cause: str = ""
@@ -318,6 +324,8 @@ class Incident:
                 return replace(self, alerts=(*self.alerts, fact.alert))
             case AlertWorsened():
                 return replace(self, alerts=_with(self.alerts, (fact.alert,)))
+            case HarmWentOn():
+                return replace(self, went_on={**self.went_on, fact.alert.alert: fact})
             case IncidentAlertSetAside():
                 kept = tuple(one for one in self.alerts if one.alert != fact.alert)
                 return replace(self, alerts=kept, set_aside=(*self.set_aside, fact.alert))
@@ -435,13 +443,16 @@ class Incident:
                 told = tuple(dict.fromkeys((*self.told_contained, *fact.told)))
                 first = self.first_contained_at or at
                 contained = replace(self, contained_at=at, first_contained_at=first, told_contained=told)
-                contained = replace(contained, held_from=self.held_from or at)
+                contained = replace(contained, held_from=self.held_from or at, lost="", lost_at=None)
                 return contained._moved(Status.CONTAINED, (Status.TRIAGE, Status.OPEN))
             case ContainmentLost():
                 before_it = Status.OPEN if self.classified_at else Status.TRIAGE
                 disproven = not fact.deliberate and self.held_from == self.contained_at
                 held = None if disproven else self.held_from
-                return replace(self, contained_at=None, held_from=held)._moved(before_it, (Status.CONTAINED,))
+                lost = replace(self, contained_at=None, held_from=held)
+                if not fact.deliberate:
+                    lost = replace(lost, lost=fact.reason, lost_at=at)
+                return lost._moved(before_it, (Status.CONTAINED,))
             case CauseEstablished():
                 return replace(self, cause=fact.cause)
             case Resolved():
@@ -626,6 +637,8 @@ class Incident:
         """Whether the harm goes on, as far as it is known; empty where the record is closed."""
         if self.status.over:
             return ""
+        if self.went_on:
+            return f"it went on after the resolution: {', '.join(self.went_on)}"
         if self.contained_at:
             return f"contained {wording.utc(self.contained_at)}"
         if self.resolved_at:
@@ -646,6 +659,11 @@ class Incident:
             return False
         own = [alert.alert for alert in self.own_alerts]
         return any(alert not in cleared for alert in own) or not (own or self.held_from)
+
+    @property
+    def after_resolution(self) -> tuple[str, ...]:
+        """What went on after it was resolved, each as a sentence."""
+        return tuple(one.sentence for one in self.went_on.values())
 
     @property
     def disputed(self) -> tuple[str, ...]:
@@ -743,6 +761,16 @@ class Incident:
         named = self._named_by(system, "", f"as measured by {alert.alert}")
         return [*named, AlertJoined(incident=self.id, alert=alert)]
 
+    def goes_on_after(self, alert: AlertFacts, again: bool = False) -> list[IncidentFact]:
+        """An alert went on, or another of its monitor was raised (`again`), after the resolution. Said once,
+        and again when it is clearly graver than was said."""
+        if self.status is not Status.RESOLVED:
+            return []
+        said = self.went_on.get(alert.alert)
+        if said and not alert.clearly_graver_than(said.alert):
+            return []
+        return [HarmWentOn(incident=self.id, alert=alert, again=again)]
+
     def _require_one_system(self, what: str, system: str, otherwise: str) -> None:
         if self.system and system and self.system != system:
             raise OtherSystem(
@@ -762,14 +790,15 @@ class Incident:
         """Alerts turn out not to belong here, while the incident goes on; others are left out."""
         self.require_running()
         own = [known.alert for known in self.alerts if known.alert in alerts]
-        if own and self.source == "alert" and len(own) == len(self.alerts):
-            only = (
+        only = self.source == "alert" and len(own) == len(self.alerts)
+        if own and only and self.status is not Status.RESOLVED:
+            said = (
                 f"{own[0]} is the only alert of {self.id}"
                 if len(own) == 1
                 else f"{self.id} has no other alert"
             )
             them = "the alert is" if len(own) == 1 else "its alerts are"
-            raise NotAllowed(f"{only}; dismiss the incident, and {them} set aside with it")
+            raise NotAllowed(f"{said}; dismiss the incident, and {them} set aside with it")
         return [
             IncidentAlertSetAside(
                 incident=self.id, alert=alert, false_alarm=false_alarm, reason=reason.strip()

@@ -214,6 +214,16 @@ def unresolved(conn: Connection, system: str = "", limit: int = 20) -> list[Inci
     return [STATES.read(row.state) for row in conn.execute(query)]
 
 
+def resolved(conn: Connection, system: str) -> list[Incident]:
+    """The incidents of a system that are resolved and not closed yet, the newest first."""
+    query = (
+        select(incidents.c.state)
+        .where(incidents.c.status == Status.RESOLVED.value, incidents.c.system == system)
+        .order_by(incidents.c.number.desc())
+    )
+    return [STATES.read(row.state) for row in conn.execute(query)]
+
+
 def incident_of_alert(conn: Connection, alert: str) -> str | None:
     query = select(incident_causes.c.incident).where(incident_causes.c.alert == alert)
     row = conn.execute(query).first()

@@ -20,7 +20,7 @@ from holdfast.evidence import capture, custody
 from holdfast.evidence.events import BY_HAND, EvidenceAdded, EvidenceFrozen, Gap, Item, Kind
 from holdfast.evidence.vault import Vault
 from holdfast.incident import asking, communication, register, roles, triage
-from holdfast.incident.asking import PROMISE_ASKED, SEVERITY_ASKED, Asked
+from holdfast.incident.asking import HARM_WENT_ON, PROMISE_ASKED, SEVERITY_ASKED, Asked
 from holdfast.incident.communication import Late
 from holdfast.incident.events import (
     Absorbed,
@@ -36,6 +36,7 @@ from holdfast.incident.events import (
     Closed,
     Dismissed,
     Escalated,
+    HarmWentOn,
     ImpactNoted,
     IncidentFact,
     IncidentOpened,
@@ -283,21 +284,37 @@ class Desk:
         self._join(incident, [alert], system, reason, by, at, together)
 
     def worsen(self, incident: str, alert: AlertFacts, *, by: Actor, at: datetime) -> None:
-        """An alert of the incident goes on with a later window: noted when it changes what is proposed."""
+        """An alert of the incident goes on with a later window: noted when it changes what is proposed or is
+        clearly graver, and at once when the incident is resolved. Raises NoLongerOpen when it is over: nobody
+        works on it any more."""
 
         def decide(loaded: Loaded, ground: Ground) -> list[IncidentFact]:
             state = loaded.state
-            known = any(one.alert == alert.alert for one in state.alerts)
-            if not known or state.status is Status.RESOLVED or state.status.over:
+            state.require_running()
+            known = next((one for one in state.alerts if one.alert == alert.alert), None)
+            if known is None:
                 return []
+            if state.status is Status.RESOLVED:
+                return state.goes_on_after(alert)
             went_on: list[IncidentFact] = [AlertWorsened(incident=incident, alert=alert)]
             learned = self.learn(state, went_on, ground, at)
-            return learned if len(learned) > 1 and not _milder(state, learned) else []
+            new = len(learned) > 1 and not _milder(state, learned)
+            return learned if new or alert.clearly_graver_than(known) else []
 
         def frozen(incident: str) -> Sequence[Draft]:
             return self.freeze_joined(incident, at, alerts=[alert])
 
         self._step(incident, decide, by, at, f"{alert.monitor_name} went on", frozen)
+
+    def came_back(self, incident: str, alert: AlertFacts, *, by: Actor, at: datetime) -> None:
+        """A monitor whose alert is in an incident raised another after the resolution."""
+
+        def decide(loaded: Loaded, ground: Ground) -> list[IncidentFact]:
+            state = loaded.state
+            known = any(one.monitor == alert.monitor for one in state.own_alerts)
+            return state.goes_on_after(alert, again=True) if known else []
+
+        self._step(incident, decide, by, at)
 
     def join_report(self, incident: str, report: Report, *, by: Actor, at: datetime) -> None:
         """Somebody reports what an incident is running for already: it stands in its record (R-DET-15).
@@ -337,12 +354,12 @@ class Desk:
         at: datetime,
     ) -> list[Draft]:
         """Drafts of alerts that turn out not to belong to an incident: the rules no longer count them, and
-        are asked once, when all have left.
+        are asked once, when all have left. The record of one that is over stays as it is.
 
         To be appended in the transaction that sets the alerts aside.
         """
         loaded = load(self.ledger, incident)
-        if loaded.state.status is Status.DISMISSED:
+        if loaded.state.status.over:
             return []
         ground = self.ground_of(loaded.state)
         aside = loaded.state.set_alerts_aside(alerts, reason, false_alarm)
@@ -425,7 +442,7 @@ class Desk:
             playbook=ground.playbook_hash,
             system=report.system,
             monitor=alert.monitor if alert else "",
-            window_start=alert.window_start if alert else report.began_at,
+            window_start=report.began_at or (alert.window_start if alert else None),
             window_end=alert.window_end if alert else None,
         )
         return capture.freeze(
@@ -651,9 +668,20 @@ class Desk:
         )
 
     def hand_over(
-        self, incident: str, role: IncidentRole, to: str, reason: str, *, by: Actor, at: datetime
+        self,
+        incident: str,
+        role: IncidentRole,
+        to: str,
+        reason: str,
+        *,
+        by: Actor,
+        at: datetime,
+        together: Together = lambda incident: (),
     ) -> None:
-        """Give a role to somebody else. Its holder, a deputy, or the incident commander may (R-ESC-08)."""
+        """Give a role to somebody else. Its holder, a deputy, or the incident commander may (R-ESC-08).
+
+        What is open for it is `together`'s to tell: see `learn/handing_over.py`.
+        """
 
         def decide(loaded: Loaded, ground: Ground) -> list[IncidentFact]:
             person = ground.roster.person(to)
@@ -675,7 +703,7 @@ class Desk:
                 )
             return loaded.state.hand_over(role.value, Member(role.value, person.id, person.name), reason)
 
-        self._step(incident, decide, by, at)
+        self._step(incident, decide, by, at, together=together)
 
     def dismiss(
         self,
@@ -965,6 +993,8 @@ class Desk:
                 drafts += self._told_of_decision(before, state, ground, reason)
             elif isinstance(fact, SystemNamed) and fact.before:
                 drafts += self._told_of_correction(fact, before, state, ground)
+            elif isinstance(fact, HarmWentOn):
+                drafts += self._told_of_harm(fact, state, ground)
             elif isinstance(fact, RoleHandedOver):
                 drafts += self._told_of_handover(before, fact, state, ground)
             elif isinstance(fact, (Resolved, Dismissed, Merged, Closed)):
@@ -1072,6 +1102,22 @@ class Desk:
         return self._news(
             communication.News("is about another system", said, "corrected"), people, state, ground
         )
+
+    def _told_of_harm(self, fact: HarmWentOn, state: Incident, ground: Ground) -> list[Draft]:
+        """Whoever commands it, and everybody who was told that it is resolved."""
+        told = asking.told(self.ledger, state, Moment.RESOLVED)
+        commander = roles.holder(state, ground.roster, IncidentRole.INCIDENT_COMMANDER)
+        assert state.resolved_at is not None
+        next_ = (
+            "What this alert led to stands in the list of alerts."
+            if fact.again
+            else "Its clocks have ended, so that nobody is called: open an incident of its own for "
+            f"{fact.alert.alert}, or set the alert aside with a reason."
+        )
+        said = f"It was resolved {wording.utc(state.resolved_at)}. {fact.sentence} {next_}"
+        what = "its monitor alerts again" if fact.again else "an alert goes on"
+        news = communication.News(f"is resolved, and {what}", said, HARM_WENT_ON)
+        return self._news(news, [commander, *told], state, ground)
 
     def _news(
         self, news: communication.News, to: Sequence[Member], state: Incident, ground: Ground

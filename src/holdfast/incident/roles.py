@@ -75,7 +75,7 @@ def deputies(roster: Roster, state: Incident) -> tuple[Member, ...]:
 
 def deciders(state: Incident, playbook: Playbook, roster: Roster, authority: Authority) -> tuple[Member, ...]:
     """Who may take a decision: whoever fills such a role in the incident, else its holder in the roster."""
-    return _each_person_once([_holder(state, roster, role) for role in playbook.roles_with(authority)])
+    return _each_person_once([holder(state, roster, role) for role in playbook.roles_with(authority)])
 
 
 def keepers(promise: Promise, state: Incident, playbook: Playbook, roster: Roster) -> tuple[Member, ...]:
@@ -83,12 +83,12 @@ def keepers(promise: Promise, state: Incident, playbook: Playbook, roster: Roste
     if isinstance(promise.kept_by, Authority):
         return deciders(state, playbook, roster, promise.kept_by)
     if isinstance(promise.kept_by, IncidentRole):
-        return (_holder(state, roster, promise.kept_by),)
+        return (holder(state, roster, promise.kept_by),)
     called = state.holder_of(ON_CALL) or state.holder_of(IncidentRole.INCIDENT_COMMANDER.value)
     return (called,) if called else members(roster, Who(on_call=True))
 
 
-def _holder(state: Incident, roster: Roster, role: IncidentRole) -> Member:
+def holder(state: Incident, roster: Roster, role: IncidentRole) -> Member:
     """Whoever fills a role in the incident, else its holder in the roster."""
     holder = roster.holder(role)
     return state.holder_of(role.value) or Member(role.value, holder.id, holder.name)

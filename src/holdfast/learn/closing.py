@@ -27,7 +27,7 @@ from holdfast.incident.incident import Incident
 from holdfast.incident.loading import load, stream_of
 from holdfast.incident.responding import Desk
 from holdfast.investigate import analysing, assessing
-from holdfast.learn import remedying, reviewing
+from holdfast.learn import doubting, remedying, reviewing
 from holdfast.learn.remediation import Remediations
 from holdfast.ledger import tables
 from holdfast.ledger.chain import alone
@@ -48,7 +48,8 @@ def resolve(
     desk: Desk, incident: str, resolution: str, unverified_because: str = "", *, by: Actor, at: datetime
 ) -> None:
     """The harm is over. Needs an answer, a person's classification, the authority to end an incident, an
-    established cause, and a verified remediation or a reason to go without.
+    established cause, and a verified remediation that nothing has overtaken, with no alert open, or a reason
+    to go without.
 
     Raises NotAllowed, NoSuchIncident.
     """
@@ -62,34 +63,24 @@ def resolve(
         if not facts:
             return []
         roles.require(loaded.state, ground.playbook, ground.roster, by, Authority.CLOSE)
-        tracked = remedying.REMEDIATIONS.load(desk.ledger, incident)
-        reason = _unverified(tracked.state, unverified_because)
-        if reason:
-            facts = loaded.state.resolve(f"{resolution.strip()} {reason}", limits, at)
+        doubts = doubting.doubts(desk.ledger, loaded.state)
+        if doubts.said:
+            facts = loaded.state.resolve(
+                f"{resolution.strip()} {doubts.despite(unverified_because)}", limits, at
+            )
         told = desk.told(loaded.state, facts, ground, at, "")
-        return [loaded.draft(facts), tracked.draft([]), *told]
+        return [loaded.draft(facts), *doubts.guards, *told]
 
     settle(desk.ledger, drafts, incident, by=by, at=at)
 
 
-def _unverified(items: Remediations, because: str) -> str:
-    """What the resolution says when nothing is verified; empty when something is."""
-    if items.verified():
-        return ""
-    if because.strip():
-        return f"(No remediation is verified: {because.strip()})"
-    open_items = ", ".join(item.item for item in items.open_items()) or "none is planned"
-    raise NotAllowed(
-        f"no remediation of {items.incident} is verified yet ({open_items}); wait for its verification, or "
-        "give the reason to resolve without"
-    )
-
-
-def close(desk: Desk, incident: str, summary: str, *, by: Actor, at: datetime) -> str:
+def close(
+    desk: Desk, incident: str, summary: str, unverified_because: str = "", *, by: Actor, at: datetime
+) -> str:
     """Close and archive; returns the digest of the record. Needs the authority to close.
 
-    Raises NotAllowed while a review the playbook requires is missing, while containment is active, and
-    while a remediation is open.
+    Raises NotAllowed while a review the playbook requires is missing, while containment is active, while a
+    remediation is open, and without a reason while an alert is open or came after what was verified.
     """
     ledger = desk.ledger
 
@@ -100,13 +91,15 @@ def close(desk: Desk, incident: str, summary: str, *, by: Actor, at: datetime) -
         if not summary.strip():
             raise NotAllowed("say in a sentence how it ended; it is the last line of the record")
         held, guards = _held(ledger, incident)
-        facts = state.close(summary, review_required(state, ground.playbook), record_digest(held), at)
+        doubts = doubting.doubts(ledger, state).since_resolved
+        said = f"{summary.strip()} {doubts.despite(unverified_because)}" if doubts.said else summary
+        facts = state.close(said, review_required(state, ground.playbook), record_digest(held), at)
         with ledger.reading() as conn:
             contained_by = [one for one in containments_of(conn, incident) if one.in_force]
         _require_nothing_open(state, remedying.remediations_of(ledger, incident), contained_by)
         roles.require(state, ground.playbook, ground.roster, by, Authority.CLOSE)
         told = desk.told(state, facts, ground, at, "")
-        return [loaded.draft(facts), *guards, *told]
+        return [loaded.draft(facts), *guards, *doubts.alerts, *told]
 
     settle(ledger, drafts, incident, by=by, at=at)
     return digest_of_closed(ledger, incident)

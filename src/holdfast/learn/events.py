@@ -136,6 +136,18 @@ class RemediationVerified(Fact):
         return Line(f"Remediation verified: {self.item}", self.proof, "act")
 
 
+@fact("remediation.overtaken")
+class VerificationOvertaken(Fact):
+    """It was verified, and then an alert of the incident went on or was raised, or containment was lost."""
+
+    incident: str
+    item: str
+    reason: str
+
+    def line(self) -> Line:
+        return Line(f"Verification overtaken: {self.item}", self.reason, "alarm")
+
+
 @fact("remediation.verification_failed")
 class VerificationFailed(Fact):
     """It did not work: the item is open again, and its deadline runs."""
@@ -200,6 +212,7 @@ RemediationFact = (
     | RemediationStarted
     | RemediationDone
     | RemediationVerified
+    | VerificationOvertaken
     | VerificationFailed
     | RemediationReminded
     | RemediationOverdue

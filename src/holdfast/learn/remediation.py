@@ -23,6 +23,7 @@ from holdfast.learn.events import (
     RemediationWithdrawn,
     Verification,
     VerificationFailed,
+    VerificationOvertaken,
 )
 from holdfast.learn.verification import Judgement, Outcome
 from holdfast.people import Actor
@@ -97,10 +98,24 @@ class Item:
     """Id of whoever said that it is done."""
     result: str = ""
     """The proof when it is verified, the reason when verification failed or it was withdrawn."""
+    verified_at: datetime | None = None
+    verified_by: str = ""
+    """Id of whoever said that it works; empty where a monitor did."""
+    overtaken_at: datetime | None = None
+    overtaken: str = ""
+    """What happened since that speaks against its verification; empty while nothing does."""
     failed: int = 0
     """How often verification failed."""
     overdue_at: datetime | None = None
     """When it was found overdue; kept also when it was done afterwards."""
+
+    @property
+    def overtaken_said(self) -> str:
+        """That its verification does not say how it is any more, in a sentence; empty while it does."""
+        if not self.overtaken or self.verified_at is None:
+            return ""
+        when = wording.utc(self.verified_at)
+        return f"Verified {when}, and overtaken since: {wording.sentence(self.overtaken)}"
 
     def overdue(self, now: datetime) -> bool:
         """Still to be done, and past its deadline."""
@@ -124,7 +139,12 @@ class Remediations:
                 done = {"done": fact.what, "done_at": fact.done_at, "done_by": by.id}
                 return self._change(fact.item, standing=Standing.DONE, **done)
             case RemediationVerified():
-                return self._change(fact.item, standing=Standing.VERIFIED, result=fact.proof)
+                proven = {"standing": Standing.VERIFIED, "result": fact.proof, "verified_at": at}
+                if by.kind == "person":
+                    proven["verified_by"] = by.id
+                return self._change(fact.item, **proven)
+            case VerificationOvertaken():
+                return self._change(fact.item, overtaken=fact.reason, overtaken_at=at)
             case VerificationFailed():
                 times = self.items[fact.item].failed + 1
                 return self._change(fact.item, standing=Standing.STARTED, result=fact.reason, failed=times)
@@ -150,6 +170,9 @@ class Remediations:
 
     def verified(self) -> tuple[Item, ...]:
         return tuple(item for item in self.items.values() if item.standing is Standing.VERIFIED)
+
+    def overtaken(self) -> tuple[Item, ...]:
+        return tuple(item for item in self.verified() if item.overtaken)
 
     def item(self, item: str) -> Item:
         """Raises NotAllowed where the incident has no such item."""
@@ -274,6 +297,21 @@ class Remediations:
             RemediationVerified(
                 incident=self.incident, item=item, method=method, proof=proof.strip(), links=links
             )
+        ]
+
+    def overtake(self, reason: str, happened: datetime, until: datetime) -> list[RemediationFact]:
+        """Something that speaks of a time up to `until` happened after items were verified; once for each.
+
+        What was measured before an item was done says nothing of it.
+        """
+        return [
+            VerificationOvertaken(incident=self.incident, item=one.item, reason=reason)
+            for one in self.verified()
+            if not one.overtaken
+            and one.verified_at
+            and one.verified_at < happened
+            and one.done_at
+            and one.done_at < until
         ]
 
     def withdraw(self, item: str, reason: str) -> list[RemediationFact]:

@@ -160,6 +160,29 @@ def _verify_one(desk: Desk, item: Item, measured: Measured, by: Actor, at: datet
     return decided
 
 
+def overtake(
+    desk: Desk, incident: str, reason: str, happened: datetime, until: datetime, *, by: Actor, at: datetime
+) -> None:
+    """Note that verified items are in doubt again, and tell whoever is responsible, who verified and who
+    commands. The record of an incident that is over takes nothing more."""
+    state = load(desk.ledger, incident).state
+    if state.status.over:
+        return
+
+    def decide(loaded: Loaded, ground: Ground, items: Remediations) -> list[RemediationFact]:
+        return items.overtake(reason, happened, until)
+
+    def told(desk: Desk, items: Remediations, facts: Sequence[RemediationFact]) -> list[Draft]:
+        messages = []
+        for item in (items.items[fact.item] for fact in facts):
+            said = f"{item.item} was verified, and that is overtaken"
+            people = dict.fromkeys([*_chased(item, state), *filter(None, [item.verified_by])])
+            messages += [_message(desk, person, said, item) for person in people]
+        return messages
+
+    _step(desk, incident, decide, told, by, at)
+
+
 # Time ------------------------------------------------------------------------------------------
 
 
@@ -254,6 +277,8 @@ def _message(desk: Desk, person: str, subject: str, item: Item) -> Draft:
     ]
     if item.result and item.standing.open:
         lines.append(f"Last verification: {item.result}")
+    if item.overtaken:
+        lines += [item.overtaken_said, "Resolving needs a reason until it is clear why."]
     lines += ["", desk.link(item.incident)]
     return outbox.queue(
         "email",

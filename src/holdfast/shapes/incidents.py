@@ -165,6 +165,8 @@ class IncidentShown(IncidentListed):
     """Incidents that were merged into this one."""
     merged_into: str
     """The incident in which the response goes on; empty unless this one was merged."""
+    after_resolution: tuple[str, ...]
+    """Alerts that went on, or were raised again, after it was resolved, each as a sentence."""
     team: tuple[MemberShown, ...]
     clocks: Annotated[tuple[ClockShown, ...], Values]
     alerts: tuple[AlertFactsShown, ...]
@@ -382,7 +384,8 @@ class Resolution(Asked):
     resolution: Text
     """What resolved it."""
     unverified_because: Text = ""
-    """Why it is resolved although no remediation is verified."""
+    """Why it is resolved although something speaks against it: no remediation is verified, or an alert is
+    open or came after that."""
 
 
 class Closure(Asked):
@@ -390,6 +393,8 @@ class Closure(Asked):
 
     summary: Text
     """How it ended."""
+    unverified_because: Text = ""
+    """Why it is closed although an alert went on, or was open, after the resolution."""
 
 
 class Closed(Shown):

@@ -121,6 +121,8 @@ class ItemShown(Shown):
     done_at: datetime | None
     result: str
     """The proof when it is verified, the reason when it failed or was withdrawn."""
+    overtaken: str = Field(validation_alias="overtaken_said")
+    """What happened after it was verified, and speaks against that; empty while nothing did."""
     failed: int
     """How often verification failed."""
     from_review: bool

@@ -6,7 +6,7 @@ from holdfast.incident import register
 from holdfast.incident.loading import load
 from holdfast.incident.responding import Answer, Declared, Report
 from holdfast.investigate import assessing
-from holdfast.learn import closing
+from holdfast.learn import closing, handing_over
 from holdfast.people import Permission
 from holdfast.shapes import incidents as shapes
 from holdfast.steps.addresses import IncidentId, Role
@@ -92,8 +92,8 @@ def name_system(call: Call, incident: IncidentId, said: shapes.SystemAsked) -> N
 
 @step("incident", "PUT /incidents/{incident}/roles/{role}", may=Permission.RESPOND, shows=shown)
 def hand_over(call: Call, incident: IncidentId, role: Role, said: shapes.HandOver) -> None:
-    """Hand a role to somebody else."""
-    call.desk.hand_over(incident, role, said.person, said.reason, by=call.by, at=call.at)
+    """Hand a role to somebody else, who is told what is open for it."""
+    handing_over.hand_over(call.desk, incident, role, said.person, said.reason, by=call.by, at=call.at)
 
 
 @step("incident", "PUT /incidents/{incident}/dismissal", may=Permission.RESPOND, shows=shown)
@@ -127,7 +127,7 @@ def _closed(call: Call, incident: str, digest: str) -> shapes.Closed:
 @step("incident", "PUT /incidents/{incident}/closure", may=Permission.RESPOND, shows=_closed)
 def close(call: Call, incident: IncidentId, said: shapes.Closure) -> str:
     """Close and archive. Nothing can be added to the record afterwards."""
-    return closing.close(call.desk, incident, said.summary, by=call.by, at=call.at)
+    return closing.close(call.desk, incident, said.summary, said.unverified_because, by=call.by, at=call.at)
 
 
 STEPS = (

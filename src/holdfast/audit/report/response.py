@@ -329,7 +329,9 @@ def _item(dossier: Dossier, item: Item) -> Iterator[Block]:
 
 
 def _item_rows(item: Item) -> Iterator[tuple[str, Cell]]:
-    tone: Any = {Standing.VERIFIED: "good", Standing.WITHDRAWN: "plain"}.get(item.standing, "warn")
+    tone: Any = {Standing.VERIFIED: "warn" if item.overtaken else "good", Standing.WITHDRAWN: "plain"}.get(
+        item.standing, "warn"
+    )
     yield "Stands as", toned(item.standing.value, tone)
     yield "Removes", item.cause
     yield "Kind", words(item.kind.value)
@@ -340,6 +342,8 @@ def _item_rows(item: Item) -> Iterator[tuple[str, Cell]]:
     if item.result:
         word = {Standing.VERIFIED: "Proof", Standing.WITHDRAWN: "Withdrawn because"}
         yield word.get(item.standing, "Last verification"), item.result
+    if item.overtaken:
+        yield "Overtaken", toned(item.overtaken_said, "bad")
     if item.failed:
         yield "Did not work", toned(wording.plural(item.failed, "time"), "bad")
     if item.overdue_at:

@@ -165,6 +165,8 @@ def _standing(one: shapes.IncidentShown) -> Iterable[tuple[str, object]]:
     if one.proposed and not one.confirmed:
         yield "Because", one.proposed.reason
     yield "Status", one.status
+    if one.after_resolution:
+        yield "After it", " ".join(one.after_resolution)
     yield (
         "System",
         (one.system or "none named") + (f", model {one.model_version}" if one.model_version else ""),

@@ -58,6 +58,7 @@ def _words(made: shapes.ItemShown, now: datetime) -> Iterable[RenderableType]:
         ("Proven by", made.verification.how),
         ("Done", f"{made.done} ({wording.utc(made.done_at)})" if made.done_at else ""),
         ("Result", made.result),
+        ("Overtaken", cell(made.overtaken, "red") if made.overtaken else ""),
     )
 
 
@@ -67,6 +68,8 @@ def _standing(made: shapes.ItemShown, now: datetime) -> Text:
         return cell(f"{made.standing}, {left}", "red" if made.deadline < now else "")
     if made.standing == "done":
         return cell("done, waits for its verification", "yellow")
+    if made.overtaken:
+        return cell("verified, overtaken", "red")
     return cell(words_of(made.standing), "green" if made.standing == "verified" else "dim")
 
 

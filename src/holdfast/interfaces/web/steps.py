@@ -15,6 +15,7 @@ from holdfast.access.signed_in import SignedIn
 from holdfast.contain.containment import Containment, Stage
 from holdfast.contain.offering import Offer
 from holdfast.incident import roles
+from holdfast.incident.events import AlertFacts
 from holdfast.incident.incident import Incident, Status
 from holdfast.incident.responding import Ground
 from holdfast.interfaces.web.rendering import NextAction
@@ -37,6 +38,10 @@ class Situation:
     impact: Impact
     remediations: Remediations
     review: Review
+    doubts: Sequence[str]
+    """What speaks against its being over."""
+    open_alerts: Sequence[AlertFacts]
+    """Its alerts that are open now."""
     proposed_since: bool
     """Whether the rules have proposed something after a person classified it."""
     now: datetime
@@ -219,9 +224,9 @@ def _mending(situation: Situation) -> Iterator[NextAction]:
         )
         yield NextAction(title="Finish the remediation", verb="Open", detail=detail, href=page)
     if state.classified_at:
-        proof = (
-            "The fix is verified." if items.verified() else "Nothing is verified yet; this needs a reason."
-        )
+        proof = "The fix is verified."
+        if situation.doubts:
+            proof = f"{wording.capital(situation.doubts[0])}; this needs a reason."
         yield NextAction(
             title="Resolve", verb="Resolve", detail=proof, href=_address(situation, "resolution")
         )
@@ -229,6 +234,14 @@ def _mending(situation: Situation) -> Iterator[NextAction]:
 
 def _ending(situation: Situation, who: SignedIn) -> Iterator[NextAction]:
     state = situation.state
+    for alert in situation.open_alerts:
+        if alert.alert in state.went_on:
+            yield NextAction(
+                title=f"{alert.alert} goes on",
+                verb="Open an incident",
+                detail="This one is resolved, and its clocks have ended.",
+                action=f"/alerts/{alert.alert}/incident",
+            )
     if not state.reviewed_at:
         wanted = (
             "Required before closing." if situation.review_required else "Not required for this severity."

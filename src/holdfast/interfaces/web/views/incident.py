@@ -30,7 +30,7 @@ from holdfast.interfaces.web.steps import Situation, next_actions
 from holdfast.interfaces.web.typed import NOTHING, Typed, typed
 from holdfast.investigate import assessing
 from holdfast.investigate.impact import Impact
-from holdfast.learn import closing, remedying, reviewing
+from holdfast.learn import closing, doubting, remedying, reviewing
 from holdfast.ledger import timers
 from holdfast.ledger.facts import Fact, Recorded
 from holdfast.people import IncidentRole, Permission
@@ -120,6 +120,8 @@ def _situation(visit: Visit, incident: str) -> Situation:
         impact=assessing.impact_of(ledger, incident),
         remediations=remedying.remediations_of(ledger, incident),
         review=reviewing.review_of(ledger, incident),
+        doubts=[one.said for one in doubting.doubts(ledger, state).found],
+        open_alerts=doubting.open_alerts(ledger, state),
         proposed_since=_proposed_since(ledger.stream(loaded.stream).events),
         now=visit.now,
     )
@@ -497,6 +499,7 @@ def _resolution(
         state=situation.state,
         typed=form,
         error=sentence(str(refused)) if refused else "",
+        doubts=situation.doubts,
         remediations=situation.remediations,
         containments=[one for one in situation.containments if one.in_force],
         may_respond=visit.may(Permission.RESPOND) and not situation.state.status.over,
@@ -511,7 +514,7 @@ def closure(visit: visit, incident: IncidentNumber) -> Response:
 @router.post("/closure", **takes(steps.close))
 def close(visit: visit, incident: IncidentNumber, form: typed) -> Response:
     try:
-        digest = steps.close(visit.call, incident, form.read(asked.Closure))
+        digest = steps.close(visit.call, incident, form.read(asked.Closure, unverified_because="because"))
     except NotAllowed as refused:
         return _closure(visit, _situation(visit, incident), form, refused)
     visit.notice(
@@ -529,9 +532,15 @@ def _closure(visit: Visit, situation: Situation, form: Typed, refused: NotAllowe
         typed=form,
         error=sentence(str(refused)) if refused else "",
         checks=_before_closing(situation),
+        doubts=[one.said for one in _since_resolved(visit, situation.state)],
         authority=situation.whose(Authority.CLOSE),
         may_close=visit.may(Permission.RESPOND) and situation.may(visit.signed_in, Authority.CLOSE),
     )
+
+
+def _since_resolved(visit: Visit, state: Incident) -> Sequence[doubting.Doubt]:
+    """What came after the resolution, so that closing needs a reason."""
+    return doubting.doubts(visit.application.ledger, state).since_resolved.found
 
 
 def _before_closing(situation: Situation) -> list[tuple[bool, str]]:
