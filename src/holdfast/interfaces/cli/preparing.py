@@ -77,8 +77,9 @@ class CheckedFiles(Shown):
     they name is not known."""
     obeyed: dict[str, str]
     """Each field of the playbook, and what obeys it: a module, or people."""
-    not_in_force: tuple[str, ...]
-    """Files that were changed, and not applied or not signed yet, a sentence each."""
+    not_in_force: tuple[str, ...] | None
+    """Files that were changed, and not applied or not signed yet, a sentence each. Null where there is no
+    ledger that could be read, so that nothing is known of what is in force."""
 
 
 class Change(Shown):
@@ -237,7 +238,7 @@ def check(session: Session) -> None:
 
     def words(made: CheckedFiles) -> Iterable[RenderableType]:
         yield from _problems(sorted(problems)) if excerpts else _right(made)
-        yield from (cell(said, "yellow") for said in made.not_in_force)
+        yield from (cell(said, "yellow") for said in made.not_in_force or ())
 
     session.answer(
         lambda: CheckedFiles(
@@ -254,12 +255,12 @@ def check(session: Session) -> None:
         raise typer.Exit(1)
 
 
-def _not_in_force(session: Session) -> tuple[str, ...]:
-    """Files that are another than the version in force, where there is a ledger that can be read."""
+def _not_in_force(session: Session) -> tuple[str, ...] | None:
+    """Files that are another than the version in force; None where no ledger can be read."""
     try:
         return not_in_force(session.application.ledger, session.workspace)
     except Exception:  # files can be checked before there is anything else
-        return ()
+        return None
 
 
 def _key(problem: Problem) -> tuple[str, int, int, str]:
