@@ -342,7 +342,7 @@ def _severity(state: Incident) -> str:
 def _summary(state: Incident) -> str:
     parts = [state.description] if state.description else []
     parts += [alert.reason for alert in state.own_alerts]
-    if known := state.people_known:
-        said = " ".join(filter(None, (wording.capital(", ".join(known)), state.people_as_of)))
+    if known := state.people_dated:
+        said = wording.capital(", ".join(known))
         parts.append(f"{'; '.join(filter(None, (f'{said}, as known so far', state.harm)))}.")
     return " ".join(parts) or state.title

@@ -610,10 +610,13 @@ class Incident:
         return [f"{one}, as known of {self.gravest_impact.incident}" for one in self.gravest_impact.people()]
 
     @property
-    def people_as_of(self) -> str:
-        """How old those numbers are."""
+    def people_dated(self) -> list[str]:
+        """The same, each number as of when it was counted or stated."""
         told = self.gravest_impact if self._knows_from_elsewhere else self.impact
-        return told.dated if told else ""
+        if told is None:
+            return []
+        there = f", as known of {told.incident}" if self._knows_from_elsewhere else ""
+        return [f"{one}{there}" for one in told.people_dated()]
 
     @property
     def known_of_merged(self) -> tuple[str, ...]:
@@ -621,9 +624,8 @@ class Incident:
         if not self.absorbed or self.gravest_impact is None or self.gravest_impact == self.impact:
             return ()
         own = self.impact.people() if self.impact else []
-        there = self.gravest_impact if self._knows_from_elsewhere else None
-        pairs = zip(there.people(), there.people_dated(), strict=True) if there else ()
-        known = [f"{dated}, as known of {there.incident}" for one, dated in pairs if there and one not in own]
+        pairs = zip(self.people_known, self.people_dated, strict=True)
+        known = [dated for one, dated in pairs if one not in own]
         return (*known, *(f"{FLAGS[name]}: yes" for name in self.disputed))
 
     @property

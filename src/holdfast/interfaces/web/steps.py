@@ -190,7 +190,7 @@ def _understanding(situation: Situation) -> Iterator[NextAction]:
         count = impact.count
         known = "Not counted yet."
         if count is not None:
-            known = f"Counted: {impact.affected(count)}; {impact.exposed(count)}."
+            known = f"Counted: {impact.affected(count)}; {impact.exposed(count)}, {impact.dated}."
         yield NextAction(title="Assess the impact", verb="Assess", detail=known, href=page)
     if state.classified_at and not state.cause:
         yield NextAction(
