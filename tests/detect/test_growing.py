@@ -479,8 +479,8 @@ class TestAfterTheResolution:
     ) -> None:
         went_on(over, drift(now + DAY, 1.0), now + DAY)
         work(over, now + DAY)
-        assert over.alerting.open_incident("ALR-1", by=MAYA, at=now + DAY) == "INC-2"
-        assert over.alerting.open_incident("ALR-1", by=MAYA, at=now + DAY) == "INC-2"
+        assert over.alerting.open_incident("ALR-1", by=MAYA, at=now + DAY).incident == "INC-2"
+        assert over.alerting.open_incident("ALR-1", by=MAYA, at=now + DAY).incident == "INC-2"
         assert incident(over).related == ("INC-2",)
         assert incident(over, 2).related == ("INC-1",)
         assert incident(over, 2).began_at == drift(now + DAY, 1.0).window_start

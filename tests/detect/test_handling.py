@@ -12,8 +12,9 @@ from holdfast.detect import records
 from holdfast.detect.events import AlertSetAside
 from holdfast.detect.records import Alert
 from holdfast.incident.loading import NoSuchIncident, load
+from holdfast.learn import closing
 from holdfast.problems import NotAllowed
-from support.company import MAYA
+from support.company import MAYA, TOMAS
 from support.lender_pages import LOANS, open_lender
 from support.many_alerts import NOW, raise_many
 
@@ -103,3 +104,41 @@ def test_an_acknowledged_alert_is_acknowledged_once(lender: Application) -> None
     lender.handling.acknowledge(names[:1], by=MAYA, at=NOW)
     found = lender.handling.acknowledge(names, by=MAYA, at=NOW + timedelta(hours=1))
     assert [one.acknowledged_at for one in found] == [NOW, NOW + timedelta(hours=1)]
+
+
+@pytest.mark.parametrize("false_alarm", [True, False])
+def test_opening_an_incident_takes_back_that_the_alert_was_set_aside(
+    lender: Application, false_alarm: bool
+) -> None:
+    """R-DET-09: what is an incident is no false alarm, in the counts too, and who takes it back is told."""
+    (name,) = raise_many(lender, 1)
+    lender.handling.set_aside([name], "the feed", false_alarm, by=MAYA, at=NOW)
+    what = lender.alerting.open_incident(name, by=TOMAS, at=NOW + timedelta(minutes=1))
+    (one,) = known(lender, [name])
+    assert (one.outcome, one.incident, one.false_alarm) == ("opened", what.incident, False)
+    said = "a false alarm" if false_alarm else "no incident"
+    assert one.reason.startswith(f"opened by {TOMAS.name}; it was set aside as {said} by {MAYA.name} on ")
+    assert one.reason.endswith("and that is taken back")
+    with lender.ledger.reading() as conn:
+        assert sum(wrong for wrong, _ in records.false_alarms(conn, LOANS).values()) == 0
+
+
+def test_an_alert_of_a_dismissed_incident_is_no_false_alarm_once_it_opens_another(
+    lender: Application,
+) -> None:
+    names = [one.alert for one in load(lender.ledger, "INC-1").state.own_alerts]
+    closing.dismiss(lender.desk, "INC-1", "a test feed", True, by=MAYA, at=NOW)
+    assert {one.false_alarm for one in known(lender, names)} == {True}
+    lender.alerting.open_incident(names[0], by=MAYA, at=NOW + timedelta(minutes=1))
+    assert [one.false_alarm for one in known(lender, names[:1])] == [False]
+
+
+def test_opening_an_incident_for_an_alert_names_what_runs_besides(lender: Application) -> None:
+    """R-DET-15: as for a report, so that two records of one cause are seen at once."""
+    (name,) = raise_many(lender, 1)
+    what = lender.alerting.open_incident(name, by=TOMAS, at=NOW)
+    assert (what.joined, [one.id for one in what.running]) == (False, ["INC-1"])
+    assert what.sentence.startswith(f"{what.incident} is open; running besides: INC-1. When one of them")
+    again = lender.alerting.open_incident(name, by=TOMAS, at=NOW)
+    assert (again.incident, again.joined) == (what.incident, True)
+    assert again.sentence.startswith(f"{name} belongs to {what.incident} already; running besides: INC-1")

@@ -33,7 +33,7 @@ from holdfast.detect.records import Alert
 from holdfast.incident import register, roles
 from holdfast.incident.events import AlertFacts
 from holdfast.incident.incident import Incident, NoLongerOpen, OtherSystem, Status
-from holdfast.incident.responding import NEAR, Desk, Report
+from holdfast.incident.responding import NEAR, Declared, Desk, Report
 from holdfast.ledger.deciding import again
 from holdfast.ledger.facts import Fact, Recorded
 from holdfast.ledger.folding import Folded
@@ -291,15 +291,18 @@ class Alerting:
 
         return draft
 
-    def open_incident(self, alert: str, *, by: Actor, at: datetime) -> str:
-        """A person opens an incident for an alert that none is running for; returns that which is."""
+    def open_incident(self, alert: str, *, by: Actor, at: datetime) -> Declared:
+        """A person opens an incident for an alert that none is running for; says which is, and what else runs
+        that it might belong to. One that was set aside is taken back."""
         found = self.require(alert)
         read = ALERTS.load(self.ledger, alert)
         with self.ledger.reading() as conn:
             before = register.get(conn, found.incident) if found.incident else Incident()
+            running = register.unresolved(conn, found.system)
         resolved = before.status is Status.RESOLVED
         if before.id and not (resolved or before.status.over or read.state.aside):
-            return found.incident
+            besides = tuple(one for one in running if one.id != found.incident)
+            return Declared(found.incident, True, besides, f"{alert} belongs to {found.incident} already")
         now, began_at = read.state.gravest or found.facts, read.state.began_at
         if before.resolved_at:
             went_on = before.went_on.get(alert)
@@ -308,13 +311,15 @@ class Alerting:
         related = {before.id: f"{alert} goes on after it was resolved"} if resolved else {}
         raised = AlertRaised(system=found.system, series=found.series, tells=(), alert=found.facts)
 
+        why = f"opened by {by.name}{_taken_back(found, read.state)}"
+
         def noted(incident: str) -> list[Draft]:
-            opened = AlertTriaged(
-                alert=alert, incident=incident, outcome="opened", reason=f"opened by {by.name}"
-            )
+            opened = AlertTriaged(alert=alert, incident=incident, outcome="opened", reason=why)
             return [read.draft([opened])]
 
-        return self.desk.open(self._report(raised, now, began_at), related, by=by, at=at, together=noted)
+        report = self._report(raised, now, began_at)
+        incident = self.desk.open(report, related, by=by, at=at, together=noted)
+        return Declared(incident, False, tuple(running))
 
     def require(self, alert: str) -> Alert:
         """The alert. Raises NoSuchAlert."""
@@ -333,6 +338,15 @@ class Alerting:
             began_at=began_at,
             alert=now,
         )
+
+
+def _taken_back(alert: Alert, led: Led) -> str:
+    """That what a person said of an alert before does not stand any more; empty where nobody set it aside."""
+    if not led.aside or led.aside_at is None:
+        return ""
+    kind = "a false alarm" if alert.false_alarm else "no incident"
+    who = f" by {led.aside_by.name}" if led.aside_by else ""
+    return f"; it was set aside as {kind}{who} on {wording.utc(led.aside_at)}, and that is taken back"
 
 
 def set_aside_draft(ledger: Ledger, alert: Alert, reason: str, false_alarm: bool, incident: str) -> Draft:

@@ -214,6 +214,8 @@ def _keep_alert(rows: Rows, recorded: Recorded) -> None:
             rows.change(alert, state="cleared", cleared_at=at)
         case AlertTriaged(alert=alert) as led:
             rows.change(alert, outcome=led.outcome, reason=led.reason, incident=led.incident or None)
+            if led.incident:  # what is an incident is no false alarm, whatever was said before
+                rows.change(alert, false_alarm=False)
         case AlertReturned(alert=told) as returned:
             rows.change(
                 told.alert,

@@ -99,10 +99,13 @@ class Declared:
     """It is about an incident that was running already."""
     running: tuple[Incident, ...]
     """Unresolved incidents besides, those on the same system first."""
+    belongs: str = ""
+    """Why it is about the one that ran; empty where the report joined it."""
 
     @property
     def sentence(self) -> str:
-        done = f"the report joined {self.incident}" if self.joined else f"{self.incident} is open"
+        joined = self.belongs or f"the report joined {self.incident}"
+        done = joined if self.joined else f"{self.incident} is open"
         if not self.running:
             return done
         besides = ", ".join(one.id for one in self.running)

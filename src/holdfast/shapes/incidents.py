@@ -187,11 +187,11 @@ class DeclaredShown(IncidentShown):
     """The incident a report opened or joined, and what else was running."""
 
     joined: bool
-    """The report joined this incident, which was running already; otherwise it opened it."""
+    """It is about this incident, which was running already; otherwise it opened it."""
     running: tuple[IncidentListed, ...]
     """Unresolved incidents besides, those on the same system first: one of them may be the same."""
     says: str
-    """What became of the report, and how it is joined to what else is running."""
+    """What became of it, and how it is joined to what else is running."""
 
 
 class IncidentList(Shown):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from holdfast.detect.records import Alert
 from holdfast.incident.loading import load
+from holdfast.incident.responding import Declared
 from holdfast.people import Permission
 from holdfast.shapes import detection as shapes
 from holdfast.shapes import incidents
@@ -17,8 +18,8 @@ def _handled(call: Call, _: str, found: Sequence[Alert]) -> shapes.AlertList:
     return shapes.alert_list(found)
 
 
-def _opened(call: Call, _: str, incident: str) -> incidents.IncidentShown:
-    return incidents.shown(load(call.ledger, incident).state)
+def _opened(call: Call, _: str, what: Declared) -> incidents.DeclaredShown:
+    return incidents.declared(load(call.ledger, what.incident).state, what)
 
 
 @step("alert", "PUT /alert-groups/acknowledgement", may=Permission.RESPOND, shows=_handled)
@@ -34,9 +35,10 @@ def attach(call: Call, said: shapes.Attaching) -> list[Alert]:
 
 
 @step("alert", "POST /alerts/{alert}/incident", verb="open", may=Permission.DECLARE, shows=_opened)
-def open_incident(call: Call, alert: AlertId) -> str:
+def open_incident(call: Call, alert: AlertId) -> Declared:
     """Open an incident for an alert that did not open one itself. Where it belongs to one already, that one
-    is shown."""
+    is shown; what else runs on its system is named, as it may be the same. One that was set aside is taken
+    back, and is no false alarm any more."""
     return call.application.alerting.open_incident(alert, by=call.by, at=call.at)
 
 

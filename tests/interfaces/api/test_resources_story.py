@@ -201,6 +201,8 @@ def test_an_alert_that_opened_nothing_is_decided_by_a_person(
     (aside,) = maya.done("PUT", "/alert-groups/setting-aside", said)["alerts"]
     assert (aside["outcome"], aside["false_alarm"]) == ("set aside", True)
     opened = maya.done("POST", f"/alerts/{raised[-1]}/incident")
+    assert not opened["joined"]
+    assert opened["says"].startswith(f"{opened['incident']} is open")
     assert opened["source"] == "alert"
     assert maya.done("POST", f"/alerts/{raised[-1]}/incident")["incident"] == opened["incident"]
 

@@ -96,6 +96,23 @@ def test_a_person_opens_an_incident_for_an_alert(lender: Application, maya: Read
     answer = maya.post(f"/alerts/{alert}/incident")
     assert answer.headers["location"] == "/incidents/INC-2"
     assert stored(lender, alert).incident == "INC-2"
+    said = maya.page("/incidents/INC-2").text
+    assert "INC-2 is open." in said
+    assert "Running besides: INC-1" in said
+    assert "When one of them is the same, merge INC-2 into it" in said
+    maya.post(f"/alerts/{alert}/incident")
+    assert f"{alert} belongs to INC-2 already." in maya.page("/incidents/INC-2").text
+
+
+def test_a_false_alarm_that_a_person_opens_an_incident_for_is_none_any_more(
+    lender: Application, maya: Reader
+) -> None:
+    """R-DET-09: in the counts as well."""
+    alert = waiting_alert(lender)
+    maya.post("/alerts/setting-aside", {**on(alert), f"reason-{alert}": "noise", f"false-{alert}": "yes"})
+    maya.post(f"/alerts/{alert}/incident")
+    assert not stored(lender, alert).false_alarm
+    assert "False alarms so far 0 of 1 alert" in maya.page(f"/systems/{LOANS}/monitors/volume").text
 
 
 def test_an_alert_of_an_incident_cannot_be_set_aside(lender: Application, maya: Reader) -> None:

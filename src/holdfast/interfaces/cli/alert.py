@@ -11,6 +11,7 @@ from rich.console import RenderableType
 from holdfast import wording
 from holdfast.detect import records
 from holdfast.detect.passing import told_said
+from holdfast.interfaces.cli.incident import running_besides
 from holdfast.interfaces.cli.output import cell, table
 from holdfast.interfaces.cli.session import Session, command, noun
 from holdfast.interfaces.cli.steps import Words, stepped
@@ -68,7 +69,10 @@ stepped(app, steps.attach, lambda taken: [_done(taken.shown, f"attached to {take
 stepped(
     app,
     steps.open_incident,
-    lambda taken: [f"{taken.on} belongs to {taken.shown.incident}: {taken.shown.title}"],
+    lambda taken: [
+        f"{taken.on} belongs to {taken.shown.incident}: {taken.shown.title}",
+        *running_besides(taken.shown),
+    ],
 )
 stepped(
     app,

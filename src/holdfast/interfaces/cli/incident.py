@@ -212,6 +212,17 @@ def _entry(entry: shapes.EntryShown) -> tuple[str, str, Text, str]:
     return f"{entry.at:%d %b %H:%M}", f"#{entry.seq}", said, entry.by
 
 
+def running_besides(one: shapes.DeclaredShown) -> Iterable[RenderableType]:
+    """What else runs that may be the same, and what to do when it is."""
+    if not one.running:
+        return
+    yield "Also running, perhaps the same:"
+    for other in one.running:
+        yield f"  {other.incident}  {clipped(other.title, 60)} ({other.system or 'no system named'})"
+    first = one.running[0].incident
+    yield f'When it is: holdfast incident merge {one.incident} {first} --reason "…"; or relate the two.'
+
+
 def _declared(taken: Taken[Declared, shapes.DeclaredShown]) -> Iterable[RenderableType]:
     one, ledger = taken.shown, taken.session.application.ledger
     if one.joined:
@@ -222,11 +233,7 @@ def _declared(taken: Taken[Declared, shapes.DeclaredShown]) -> Iterable[Renderab
         entries = register.timeline(register.record(ledger, one.incident))
         yield from (entry.line.title for entry in entries if entry.type == "evidence.frozen")
     if one.running:
-        yield "Also running, perhaps the same:"
-        for other in one.running:
-            yield f"  {other.incident}  {clipped(other.title, 60)} ({other.system or 'no system named'})"
-        first = one.running[0].incident
-        yield f'When it is: holdfast incident merge {one.incident} {first} --reason "…"; or relate the two.'
+        yield from running_besides(one)
         yield "Next time --join says so at once; `holdfast incident list --running` shows what runs."
     yield from _proposed(one)
     yield facts(("Next clock", clock_cell(one.next_clock, taken.session.now)))

@@ -18,6 +18,7 @@ from holdfast.interfaces.web import lists
 from holdfast.interfaces.web.access import Visit, takes, visit
 from holdfast.interfaces.web.errors import status_of
 from holdfast.interfaces.web.typed import NOTHING, Typed, Wrong, refuse, typed
+from holdfast.interfaces.web.views.declaring import notice_running
 from holdfast.prepare import versions
 from holdfast.problems import NotAllowed
 from holdfast.shapes.detection import Acknowledging, Attaching, SettingAside
@@ -99,10 +100,14 @@ def _address(shown: str, system: str) -> str:
 @router.post("/alerts/{alert}/incident", **takes(steps.open_incident))
 def open_incident(visit: visit, alert: str) -> Response:
     """Open an incident for an alert that opened none by itself."""
-    incident = steps.open_incident(visit.call, alert)
-    frozen = custody.frozen_said(visit.application.ledger, incident)
-    visit.notice(f"{incident} is open.", f"It was opened for {alert}. {frozen}")
-    return visit.back(f"/incidents/{quote(incident)}")
+    what = steps.open_incident(visit.call, alert)
+    if what.joined:
+        visit.notice(f"{what.belongs}.", "No other was opened.")
+    else:
+        frozen = custody.frozen_said(visit.application.ledger, what.incident)
+        visit.notice(f"{what.incident} is open.", f"It was opened for {alert}. {frozen}")
+    notice_running(visit, what)
+    return visit.back(f"/incidents/{quote(what.incident)}")
 
 
 # A form names an alert, or a monitor, the incident its alerts are in if any, and the newest that was seen;

@@ -11,6 +11,7 @@ from holdfast.evidence import custody
 from holdfast.incident import register
 from holdfast.incident.incident import Incident
 from holdfast.incident.loading import NoSuchIncident
+from holdfast.incident.responding import Declared
 from holdfast.interfaces.web.access import Visit, takes, visit
 from holdfast.interfaces.web.errors import status_of
 from holdfast.interfaces.web.rendering import sentence
@@ -57,11 +58,16 @@ def declare(visit: visit, form: typed) -> Response:
         visit.notice(
             f"{what.incident} is open.", custody.frozen_said(visit.application.ledger, what.incident)
         )
+    notice_running(visit, what)
+    return visit.back(f"/incidents/{what.incident}")
+
+
+def notice_running(visit: Visit, what: Declared) -> None:
+    """Names what else runs, and what to do when it is the same."""
     if what.running:
         besides = ", ".join(f"{one.id} {one.title}" for one in what.running[:_NAMED])
         more = f" and {len(what.running) - _NAMED} more" if len(what.running) > _NAMED else ""
         visit.notice(f"Running besides: {besides}{more}.", f"{what.advice}.")
-    return visit.back(f"/incidents/{what.incident}")
 
 
 def _form(visit: Visit, given: Mapping[str, str], error: str = "", status: int = 200) -> Response:
