@@ -70,7 +70,12 @@ def test_a_session_may_do_what_the_roster_says_at_that_moment(
     assert not signed_in.may(Permission.MANAGE_PEOPLE)
     assert not signed_in.may("launch")
     path = folder / "roster.yaml"
-    path.write_text(path.read_text().replace("access: [commander]", "access: [administrator]", 1))
+    text = path.read_text().replace(
+        "access: [commander]\n    functions: [engineering]", "access: [administrator]"
+    )
+    text = text.replace("access: [commander]\n", "access: [commander]\n    functions: [engineering]\n", 1)
+    text = text.replace(f"holder: {MAYA}", "holder: eleanor.voss@harbourstreet.example")
+    path.write_text(text.replace("example, eleanor.voss@harbourstreet.example]", "example]"))
     apply_workspace(ledger, load_workspace(folder), nadia, now)
     demoted = accounts.sessions.find(secret, now)
     assert demoted is not None
@@ -188,7 +193,11 @@ def test_a_new_password_ends_every_session_and_the_old_one_opens_nothing(
     [
         ("short", "a password needs at least 15 characters; a few plain words will do"),
         ("a" * 15, "this password is commonly used, repeats itself or follows a row; " + REMEDY),
-        (f"{MAYA}!", "this password is little more than a name that anybody here knows; " + REMEDY),
+        (
+            f"{MAYA}!",
+            "this password is little more than a name, a word or a phrase that anybody here would "
+            "try; " + REMEDY,
+        ),
         ("x" * 513, "a password has at most 512 characters; shorten it"),
     ],
 )

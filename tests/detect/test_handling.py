@@ -99,10 +99,20 @@ def test_what_came_after_the_person_looked_is_not_decided_with_it(lender: Applic
     assert sorted(lender.handling.of_monitor(LOANS, "missing-values", up_to=102)) == names
 
 
+def test_whoever_acknowledges_second_is_told_who_was_first(lender: Application) -> None:
+    one, other = raise_many(lender, 2)
+    assert lender.handling.acknowledge([one], by=MAYA, at=NOW).sentence == f"{one} is acknowledged"
+    second = lender.handling.acknowledge([one], by=TOMAS, at=NOW + timedelta(hours=1))
+    assert second.sentence == f"Maya Okafor acknowledged {one} before, {NOW:%d %b %H:%M:%S} UTC"
+    both = lender.handling.acknowledge([one, other], by=TOMAS, at=NOW + timedelta(hours=1))
+    assert both.sentence.startswith(f"{other} is acknowledged; Maya Okafor acknowledged {one} before")
+    assert known(lender, [one])[0].acknowledged_by == MAYA.name
+
+
 def test_an_acknowledged_alert_is_acknowledged_once(lender: Application) -> None:
     names = raise_many(lender, 2)
     lender.handling.acknowledge(names[:1], by=MAYA, at=NOW)
-    found = lender.handling.acknowledge(names, by=MAYA, at=NOW + timedelta(hours=1))
+    found = lender.handling.acknowledge(names, by=MAYA, at=NOW + timedelta(hours=1)).alerts
     assert [one.acknowledged_at for one in found] == [NOW, NOW + timedelta(hours=1)]
 
 

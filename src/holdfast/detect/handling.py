@@ -6,8 +6,10 @@ Each step is one transaction: all of the alerts, or none when one of them cannot
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
+from holdfast import wording
 from holdfast.detect import records
 from holdfast.detect.events import AlertAcknowledged, AlertSetAside, AlertTriaged
 from holdfast.detect.led import ALERTS
@@ -23,6 +25,29 @@ MOST = 1000
 """Alerts handled in one step."""
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Alerts that somebody acknowledged, and who was first where somebody else was."""
+
+    alerts: Sequence[Alert]
+    before: Sequence[Alert]
+    """Those that were acknowledged before this step."""
+
+    @property
+    def sentence(self) -> str:
+        known = {one.alert for one in self.before}
+        new = [one.alert for one in self.alerts if one.alert not in known]
+        named = new[0] if len(new) == 1 else wording.plural(len(new), "alert")
+        said = [f"{named} {'is' if len(new) == 1 else 'are'} acknowledged"] if new else []
+        by = dict[tuple[str, datetime | None], list[str]]()
+        for one in self.before:
+            by.setdefault((one.acknowledged_by, one.acknowledged_at), []).append(one.alert)
+        for (name, when), alerts in by.items():
+            moment = f", {when:%d %b %H:%M:%S} UTC" if when else ""
+            said.append(f"{name} acknowledged {_some(alerts)} before{moment}")
+        return "; ".join(said)
+
+
 class Handling:
     """Steps on several alerts together. Person and time are passed to every verb."""
 
@@ -30,19 +55,23 @@ class Handling:
         self.ledger = ledger
         self.desk = desk
 
-    def acknowledge(self, alerts: Iterable[str], *, by: Actor, at: datetime) -> list[Alert]:
-        """A person has seen them and looks into it; what they lead to is still open."""
-        found = self._known(alerts)
-        drafts = [
-            self._in_hand(
-                one, AlertAcknowledged(alert=one.alert, system=one.system, monitor=one.facts.monitor)
-            )
-            for one in found
-            if not one.acknowledged_by
-        ]
-        if drafts:
-            self.ledger.append(*drafts, by=by, at=at)
-        return self._all(one.alert for one in found)
+    def acknowledge(self, alerts: Iterable[str], *, by: Actor, at: datetime) -> Seen:
+        """A person has seen them and looks into it; what they lead to is still open. Says who was first."""
+        ids, before = list(dict.fromkeys(alerts)), list[Alert]()
+
+        def drafts() -> list[Draft]:
+            found = self._known(ids)
+            before[:] = [one for one in found if one.acknowledged_by]
+            return [
+                self._in_hand(
+                    one, AlertAcknowledged(alert=one.alert, system=one.system, monitor=one.facts.monitor)
+                )
+                for one in found
+                if not one.acknowledged_by
+            ]
+
+        settle(self.ledger, drafts, "who acknowledged these alerts", by=by, at=at)
+        return Seen(self._all(ids), before)
 
     def attach(self, alerts: Iterable[str], incident: str, *, by: Actor, at: datetime) -> list[Alert]:
         """They belong to an incident that is running (R-DET-15)."""

@@ -874,6 +874,25 @@ class Incident:
         proposed = self.proposed.severity if self.proposed else None
         return severity is not proposed or self.severity is None or severity.rank > self.severity.rank
 
+    def asked_for(self, category: Category | None, severity: Severity | None) -> tuple[Category, Severity]:
+        """What a classification comes to: without values what the rules propose; of one alone, the other
+        stays as it is in force. Raises NotAllowed where there is nothing to confirm."""
+        proposed = self.proposed
+        if category is None and severity is None and proposed is not None:
+            if self.classified_at and (self.category, self.severity) == (
+                proposed.category,
+                proposed.severity,
+            ):
+                raise NotAllowed(
+                    f"there is nothing to confirm: {proposed.severity.label}, "
+                    f"{proposed.category.label.lower()} is decided, and the rules propose the same"
+                )
+            return proposed.category, proposed.severity
+        what, how_severe = category or self.category, severity or self.severity
+        if what is None or how_severe is None:
+            raise NotAllowed("nothing is proposed; say severity and category")
+        return what, how_severe
+
     def classify(
         self,
         category: Category,

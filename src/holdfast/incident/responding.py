@@ -562,14 +562,13 @@ class Desk:
     ) -> None:
         """Confirm the proposal or override it; clocks, team and messages follow (R-CLS-03 to R-CLS-05).
 
-        What is None is as proposed.
+        Without category and severity it confirms what the rules propose; of one alone, the other stays.
+        Raises NotAllowed where there is nothing to confirm.
         """
 
         def decide(loaded: Loaded, ground: Ground) -> list[IncidentFact]:
             state = loaded.state
-            what, how_severe = category or state.category, severity or state.severity
-            if what is None or how_severe is None:
-                raise NotAllowed("nothing is proposed; say severity and category")
+            what, how_severe = state.asked_for(category, severity)
             if state.overrides(how_severe):
                 roles.require(state, ground.playbook, ground.roster, by, Authority.OVERRIDE_SEVERITY)
             decided = state.classify(what, how_severe, reason, ground.limits(how_severe), at)
@@ -690,9 +689,9 @@ class Desk:
             person = ground.roster.person(to)
             if person is None:
                 raise NotKnown(f"{to} is not in the roster; add them to roster.yaml and apply it")
-            if not ground.roster.takes_part(person.id):
+            if why := ground.roster.barred(person.id):
                 raise NotAllowed(
-                    f"{person.name} audits, and can hold no role in an incident; name somebody else"
+                    f"{person.name} {why}, and can hold no role in an incident; name somebody else"
                 )
             may = {member.person for member in loaded.state.team if member.role == role.value}
             may |= {m.person for m in loaded.state.team if m.role == IncidentRole.INCIDENT_COMMANDER.value}

@@ -102,8 +102,9 @@ def require(state: Incident, playbook: Playbook, roster: Roster, who: Actor, aut
     """
     if who.kind != "person":
         raise NoAuthority(f"{who.name} may not {authority.says}: a person must decide that")
-    if not roster.takes_part(who.id):
-        raise NoAuthority(f"{who.name} may not {authority.says}: who audits takes no part")
+    if why := roster.barred(who.id):
+        why = "who audits takes no part" if why == "audits" else f"{who.name} {why}"
+        raise NoAuthority(f"{who.name} may not {authority.says}: {why}")
     needed = playbook.roles_with(authority)
     unfilled = [role for role in needed if state.holder_of(role.value) is None]
     if any(who.id in roster.roles[role].in_order() for role in unfilled):

@@ -206,8 +206,8 @@ class Remediations:
         if person is None:
             near = did_you_mean(plan.responsible.lower(), [one.id for one in roster.people])
             raise NotKnown(f"{plan.responsible} is not in the roster, so nobody can be reminded; {near}")
-        if not roster.takes_part(person.id):
-            raise NotAllowed(f"{person.name} audits, and can hold no task; name somebody else")
+        if why := roster.barred(person.id):
+            raise NotAllowed(f"{person.name} {why}, and can hold no task; name somebody else")
         remind_at = plan.deadline - playbook.remediation.remind_before
         return [
             RemediationPlanned(

@@ -9,7 +9,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, Field
 
 from holdfast.ledger.outbox import EMAIL, Channel
-from holdfast.people import AccessRole, IncidentRole
+from holdfast.people import AccessRole, IncidentRole, Permission, allowed
 from holdfast.prepare.documents import Document, Entry
 from holdfast.prepare.terms import Function
 from holdfast.problems import Fault, Problem, did_you_mean, form, shown
@@ -150,8 +150,26 @@ class Roster(Entry):
         return tuple(one for one in self.people if function in one.functions)
 
     def takes_part(self, person: str) -> bool:
-        """Whether somebody may hold a role or a task: who audits the response takes no part in it."""
-        return AccessRole.AUDITOR not in self.access(person)
+        """Whether somebody may hold a role or a task: their access lets them do what it asks."""
+        return not self.barred(person)
+
+    def barred(self, person: str) -> str:
+        """Why somebody can hold no role and no task, to be said behind their name; empty where they can.
+
+        Who audits the response takes no part in it; anybody else must be allowed to respond. To be told
+        needs no access.
+        """
+        access = self.access(person)
+        if AccessRole.AUDITOR in access:
+            return "audits"
+        if not allowed(access, Permission.RESPOND):
+            held = ", ".join(access) or "nothing"
+            return f"may not {Permission.RESPOND.value} (access: {held})"
+        return ""
+
+    def actors(self) -> tuple[Person, ...]:
+        """Everyone who can hold a role or a task."""
+        return tuple(one for one in self.people if self.takes_part(one.id))
 
     def may_sign(self, person: str, function: str) -> bool:
         found = self.person(person)
@@ -200,7 +218,12 @@ def roster_problems(
             problems.append(document.problem(way, f"{person} is not among the people", fix))
     if channels is not None:
         problems += _addresses(document, roster, channels)
-    return [*problems, *_auditors(document, roster), *_missing_powers(document, roster)]
+    return [
+        *problems,
+        *_auditors(document, roster),
+        *_powerless(document, roster),
+        *_missing_powers(document, roster),
+    ]
 
 
 def _addresses(document: Document, roster: Roster, channels: Mapping[str, Channel]) -> Iterator[Problem]:
@@ -243,10 +266,21 @@ def _auditors(document: Document, roster: Roster) -> Iterator[Problem]:
                 cause = f"{person.name} audits, and whoever audits takes no part in what is audited"
                 fix = "keep access: [auditor] and no functions, or give the audit to somebody else"
                 yield document.problem(("people", index, name), cause, fix)
+
+
+def _powerless(document: Document, roster: Roster) -> Iterator[Problem]:
+    """Whoever holds a role, a task or a function can do what it asks: see `holdfast.people`."""
+    may = "or add responder to their access"
+    for index, person in enumerate(roster.people):
+        if person.functions and not roster.takes_part(person.id) and AccessRole.AUDITOR not in person.access:
+            cause = f"{person.name} {roster.barred(person.id)}, and can sign for no function"
+            fix = f"leave functions out, {may}"
+            yield document.problem(("people", index, "functions"), cause, fix)
     for way, id_ in _mentions(roster):
-        if not roster.takes_part(id_):
-            cause = f"{id_} audits, and can hold no role and no task"
-            yield document.problem(way, cause, "name somebody else")
+        why = roster.barred(id_) if roster.person(id_) else ""
+        if why:
+            fix = "name somebody else" if why == "audits" else f"name somebody else, {may}"
+            yield document.problem(way, f"{id_} {why}, and can hold no role and no task", fix)
 
 
 def _missing_powers(document: Document, roster: Roster) -> list[Problem]:

@@ -12,7 +12,7 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from holdfast.ledger.outbox import Channel
-from holdfast.people import IncidentRole
+from holdfast.people import AccessRole, IncidentRole
 from holdfast.prepare.consistency import playbook_problems
 from holdfast.prepare.documents import (
     Read,
@@ -158,7 +158,7 @@ def _owners(roster: Roster, systems: list[Read[System]]) -> Iterator[Problem]:
             yield read.document.problem(
                 ("owner",), cause, f"add them there, or {did_you_mean(read.model.owner, ids)}"
             )
-        elif not roster.takes_part(read.model.owner):
+        elif AccessRole.AUDITOR in roster.access(read.model.owner):
             cause = f"{read.model.owner} audits, and can hold no task such as this system"
             yield read.document.problem(("owner",), cause, "name somebody else")
 
@@ -184,7 +184,7 @@ def _people_behind(playbook: Read[Playbook], roster: Roster) -> Iterator[Problem
     if model.owner not in ids:
         cause = f"{model.owner} is not among the people of {ROSTER}"
         yield document.problem(("owner",), cause, f"add them there, or {did_you_mean(model.owner, ids)}")
-    if model.owner in ids and not roster.takes_part(model.owner):
+    if AccessRole.AUDITOR in roster.access(model.owner):
         cause = f"{model.owner} audits, and can hold no task such as this playbook"
         yield document.problem(("owner",), cause, "name somebody else")
     for index, function in enumerate(model.governance.sign_off):
@@ -198,9 +198,11 @@ def _people_behind(playbook: Read[Playbook], roster: Roster) -> Iterator[Problem
             if title not in titles:
                 cause = f"nobody in {ROSTER} has the title {title}"
                 yield document.problem((*way, "titles", index), cause, did_you_mean(title, titles))
-            audits = [one.name for one in roster.titled(title) if not roster.takes_part(one.id)]
-            if audits and way[0] == "severities":
-                cause = f"{title} is {audits[0]}, who audits and can be in no team"
+            barred = [one for one in roster.titled(title) if not roster.takes_part(one.id)]
+            if barred and way[0] == "severities":
+                cause = (
+                    f"{title} is {barred[0].name}, who {roster.barred(barred[0].id)} and can be in no team"
+                )
                 yield document.problem((*way, "titles", index), cause, "leave the title out")
     yield from _deputies(playbook, roster)
     yield from _signers_apart(playbook, roster)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from holdfast.detect import monitoring, records
-from holdfast.detect.handling import MOST
+from holdfast.detect.handling import MOST, Seen
 from holdfast.detect.measurement import WindowStatus
 from holdfast.detect.records import Alert, Newest, Run
 from holdfast.detect.watched import limits_said, measured_said, window_said
@@ -217,6 +217,11 @@ class AlertList(Shown):
     alerts: tuple[AlertShown, ...]
 
 
+class AlertsSeen(AlertList):
+    said: str
+    """Which of them are acknowledged by this, and who was first for the others."""
+
+
 class AlertGroup(Shown):
     """Alerts of one monitor, over all its columns and groups, that came to the same."""
 
@@ -393,6 +398,10 @@ def alert(found: Alert) -> AlertShown:
 
 def alert_list(found: Iterable[Alert]) -> AlertList:
     return AlertList(alerts=tuple(alert(one) for one in found))
+
+
+def alerts_seen(seen: Seen) -> AlertsSeen:
+    return AlertsSeen(alerts=alert_list(seen.alerts).alerts, said=seen.sentence)
 
 
 def alert_groups(found: Iterable[Alert], inventory: Mapping[str, System]) -> AlertGroups:

@@ -317,9 +317,9 @@ class Classification(Asked):
     """Confirms what the rules propose, or decides otherwise with a reason."""
 
     severity: Severity | None = None
-    """As proposed unless given."""
+    """Without severity and category: what the rules propose. With a category alone it stays."""
     category: Category | None = None
-    """As proposed unless given."""
+    """With a severity alone it stays."""
     reason: Text = ""
     """Required when it differs from the proposal."""
 

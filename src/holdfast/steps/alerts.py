@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from holdfast.detect.handling import Seen
 from holdfast.detect.records import Alert
 from holdfast.incident.loading import load
 from holdfast.incident.responding import Declared
@@ -18,12 +19,16 @@ def _handled(call: Call, _: str, found: Sequence[Alert]) -> shapes.AlertList:
     return shapes.alert_list(found)
 
 
+def _seen(call: Call, _: str, seen: Seen) -> shapes.AlertsSeen:
+    return shapes.alerts_seen(seen)
+
+
 def _opened(call: Call, _: str, what: Declared) -> incidents.DeclaredShown:
     return incidents.declared(load(call.ledger, what.incident).state, what)
 
 
-@step("alert", "PUT /alert-groups/acknowledgement", may=Permission.RESPOND, shows=_handled)
-def acknowledge(call: Call, said: shapes.Acknowledging) -> list[Alert]:
+@step("alert", "PUT /alert-groups/acknowledgement", may=Permission.RESPOND, shows=_seen)
+def acknowledge(call: Call, said: shapes.Acknowledging) -> Seen:
     """Look into alerts. All of them are acknowledged, or none."""
     return call.application.handling.acknowledge(_chosen(call, said, said.incident), by=call.by, at=call.at)
 

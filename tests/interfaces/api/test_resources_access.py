@@ -63,8 +63,10 @@ def test_a_wrong_token_is_refused_whatever_it_looks_like(client: TestClient, cal
 def test_a_session_cookie_opens_nothing(company: Application, client: TestClient) -> None:
     """A page of somebody else's makes a browser send cookies, never this header: nothing can be forged."""
     now = company.clock.now()
-    company.accounts.create(MAYA.id, "correct horse battery staple", NADIA, now)
-    secret, _ = company.accounts.sessions.sign_in(MAYA.id, "correct horse battery staple", "127.0.0.1", now)
+    company.accounts.create(MAYA.id, "velvet otter paints seven bridges", NADIA, now)
+    secret, _ = company.accounts.sessions.sign_in(
+        MAYA.id, "velvet otter paints seven bridges", "127.0.0.1", now
+    )
     for name in ("session", "holdfast_session", "__Host-session"):
         client.cookies.set(name, secret)
     sentence(client.get("/api/v1/me"), 401)

@@ -298,7 +298,7 @@ def test_a_playbook_is_compared_before_it_is_applied(company: Any) -> None:
 
 
 def test_accounts_are_made_with_a_password_that_is_not_an_argument(company: Any) -> None:
-    words = "correct horse battery staple\n"
+    words = "velvet otter paints seven bridges\n"
     refused = company("people", "add", MAYA.id, stdin=words)
     assert "Maya Okafor may not manage accounts" in refused.sentence
     company.done("people", "add", MAYA.id, stdin=words, person=NADIA.id)

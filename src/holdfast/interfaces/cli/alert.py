@@ -14,7 +14,7 @@ from holdfast.detect.passing import told_said
 from holdfast.interfaces.cli.incident import running_besides
 from holdfast.interfaces.cli.output import cell, table
 from holdfast.interfaces.cli.session import Session, command, noun
-from holdfast.interfaces.cli.steps import Words, stepped
+from holdfast.interfaces.cli.steps import stepped
 from holdfast.interfaces.standing import standing_of
 from holdfast.prepare import versions
 from holdfast.shapes import detection as shapes
@@ -60,11 +60,7 @@ def list_(
     session.answer(lambda: shapes.alert_list(found), said)
 
 
-def _are(done: str) -> Words[list[records.Alert], shapes.AlertList]:
-    return lambda taken: [_done(taken.shown, done)]
-
-
-stepped(app, steps.acknowledge, _are("acknowledged"))
+stepped(app, steps.acknowledge, lambda taken: [f"{taken.shown.said}."])
 stepped(app, steps.attach, lambda taken: [_done(taken.shown, f"attached to {taken.said.incident}")])
 stepped(
     app,

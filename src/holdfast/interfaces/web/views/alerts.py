@@ -118,10 +118,14 @@ def open_incident(visit: visit, alert: str) -> Response:
 def acknowledge(visit: visit, form: typed) -> Response:
     """Somebody looks into alerts."""
 
-    def step() -> Sequence[Alert]:
-        return steps.acknowledge(visit.call, form.read(Acknowledging, up_to="up-to", incident="in"))
-
-    return _handle(visit, form, "card", "acknowledged", step)
+    try:
+        seen = steps.acknowledge(visit.call, form.read(Acknowledging, up_to="up-to", incident="in"))
+    except NotAllowed as refused:
+        return _refused(visit, form, "card", refused)
+    if not seen.before:
+        return _handle(visit, form, "card", "acknowledged", lambda: seen.alerts)
+    visit.notice(f"{seen.sentence}.")
+    return _back(visit, form)
 
 
 @router.post("/alerts/attachment", **takes(steps.attach))
@@ -159,12 +163,20 @@ def _handle(
     step: Callable[[], Sequence[Alert]],
     counted: str = "",
 ) -> Response:
-    shown = form.text("tab")
     try:
         handled = step()
     except NotAllowed as refused:
-        return _inbox(visit, refuse(visit, form, about, refused), shown, status=status_of(refused))
+        return _refused(visit, form, about, refused)
     of = f" of {form.text('monitor').partition('/')[2]}" if form.text("monitor") else ""
     named = handled[0].alert if len(handled) == 1 else f"{wording.plural(len(handled), 'alert')}{of}"
     visit.notice(f"{named} {'is' if len(handled) == 1 else 'are'} {done}.", counted)
+    return _back(visit, form)
+
+
+def _refused(visit: Visit, form: Typed, about: str, why: NotAllowed) -> Response:
+    return _inbox(visit, refuse(visit, form, about, why), form.text("tab"), status=status_of(why))
+
+
+def _back(visit: Visit, form: Typed) -> Response:
+    shown = form.text("tab")
     return visit.back(_address(shown if shown in SHOWN else "", ""))

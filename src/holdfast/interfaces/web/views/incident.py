@@ -94,6 +94,7 @@ def _incident(
         team=_team(state),
         roles=_roles(state),
         people=people,
+        takers={one.id: one.name for one in ground.roster.actors()},
         evidence=evidence,
         gaps=_by_reason(evidence.gaps),
         alerts=_alerts(state),

@@ -91,7 +91,7 @@ def choices(visit: Visit, incident: str) -> Choices:
             (kind.value, kind.value.replace("_", " ").capitalize(), one.when)
             for kind, one in rule.kinds.items()
         ],
-        people=[(person.id, f"{person.name} ({person.id})") for person in ground.roster.people],
+        people=[(person.id, f"{person.name} ({person.id})") for person in ground.roster.actors()],
         monitors=[(one.id, one.name) for one in ground.system.monitors] if ground.system else [],
         windows=rule.verification.monitor_in_bounds_windows,
         lasting=durations.show(rule.verification.monitor_in_bounds_for),
