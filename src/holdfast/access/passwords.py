@@ -45,8 +45,8 @@ def _these(words: str) -> frozenset[str]:
 SERVICE = "holdfast"
 FIELD = _these(
     "incident response responder responding model models monitor alert audit auditor compliance credit "
-    "decision decisions lending loan loans score scoring approval risk machine learning data science password welcome "
-    "admin administrator login secret"
+    "decision decisions lending loan loans score scoring approval risk machine learning data science "
+    "password welcome admin administrator login secret"
 )
 """What somebody would think of who knows what this is for."""
 MONTHS = _these(
