@@ -72,7 +72,7 @@ from holdfast.investigate.events import COUNT_TIMER
 from holdfast.investigate.following import Following
 from holdfast.investigate.log_counter import LogCounter
 from holdfast.learn import overtaken, remedying
-from holdfast.learn.events import OVERDUE_TIMER, REMINDER_TIMER, RemediationDone
+from holdfast.learn.events import OVERDUE_TIMER, REMINDER_TIMER, RemediationDone, RemediationPlanned
 from holdfast.learn.tracker import Tracker
 from holdfast.ledger import keys
 from holdfast.ledger.check import Inspection, check
@@ -449,6 +449,11 @@ def _reactions(
         elif isinstance(fact, RemediationDone):
             remedying.verify_after_done(desk, fact, measured, by=SYSTEM, at=at)
 
+    def look_for_monitors(recorded: Recorded, at: datetime) -> None:
+        fact = recorded.fact
+        if isinstance(fact, (SystemApplied, SystemWithdrawn, RemediationPlanned)):
+            remedying.look_for_monitors(desk, fact.system, by=SYSTEM, at=at)
+
     def overtake(recorded: Recorded, at: datetime) -> None:
         overtaken.by(desk, recorded, by=SYSTEM, at=at)
 
@@ -496,6 +501,11 @@ def _reactions(
         ),
         Reaction("look at containments again", (AlertRaised, AlertContinued), look),
         Reaction("verify remediation", (MonitorMeasured, RemediationDone), verify),
+        Reaction(
+            "see whether monitors can prove what they are to",
+            (SystemApplied, SystemWithdrawn, RemediationPlanned),
+            look_for_monitors,
+        ),
         Reaction(
             "see what overtakes a verification",
             (AlertContinued, AlertJoined, HarmWentOn, ContainmentLost),

@@ -13,12 +13,14 @@ from holdfast.detect.measurement import Measurement
 from holdfast.incident.responding import Desk
 from holdfast.investigate.links import parse
 from holdfast.learn import remedying, tracker
-from holdfast.learn.events import Method, RemediationDone, RemediationVerified
+from holdfast.learn.events import Method, ProofLost, ProofReturned, RemediationDone, RemediationVerified
 from holdfast.learn.remediation import Plan, Standing, Wanted
 from holdfast.ledger import timers
-from holdfast.ledger.ledger import AlreadyFired, Ledger
+from holdfast.ledger.facts import Fact
+from holdfast.ledger.ledger import AlreadyFired, Draft, Ledger
 from holdfast.ledger.outbox import MessageQueued
 from holdfast.ledger.projections import Scratch, rebuild
+from holdfast.prepare.events import SystemApplied, SystemWithdrawn
 from holdfast.prepare.terms import RemediationKind
 from holdfast.problems import NotAllowed
 from support.company import AISHA, HELEN, MAYA, PRIYA, TOMAS, WORKER
@@ -346,3 +348,69 @@ def test_two_people_planning_at_once_get_two_numbers(
     items = remedying.remediations_of(ledger, incident).items
     assert list(items) == ["INC-1-R1", "INC-1-R2", "INC-1-R3", "INC-1-R4"]
     assert {item.action for item in items.values()} == {f"action {number}" for number in range(4)}
+
+
+class TestAMonitorThatIsGone:
+    """R-REM-03: what waits for a monitor that nobody watches any more is said at once, and does not wait."""
+
+    def applied(self, desk: Desk, at: datetime, called: str = "accuracy") -> None:
+        """The system's file comes into force again, its monitor called so."""
+        (first,) = [one for one in desk.ledger.facts() if _is_of(one.fact)]
+        assert isinstance(first.fact, SystemApplied)
+        text = first.fact.text
+        for place in ("id: accuracy\n", "watch: accuracy"):
+            assert place in text
+            text = text.replace(place, place.replace("accuracy", called))
+        number = sum(isinstance(one.fact, SystemApplied) for one in desk.ledger.facts())
+        anew = replace(first.fact, content=f"{number:064x}", text=text)
+        self._append(desk, first.stream, anew, at)
+
+    def withdrawn(self, desk: Desk, at: datetime) -> None:
+        (first,) = [one for one in desk.ledger.facts() if _is_of(one.fact)]
+        self._append(desk, first.stream, SystemWithdrawn(system=SYSTEM, title="Loan approval"), at)
+
+    def _append(self, desk: Desk, stream: str, fact: Fact, at: datetime) -> None:
+        ledger = desk.ledger
+        ledger.append(Draft(stream, ledger.length(stream), [fact]), by=HELEN, at=at)
+        remedying.look_for_monitors(desk, SYSTEM, by=WORKER, at=at)
+        size = ledger.size()
+        remedying.look_for_monitors(desk, SYSTEM, by=WORKER, at=at)
+        assert ledger.size() == size  # said once
+
+    @pytest.mark.parametrize("how", ["renamed", "withdrawn"])
+    def test_its_people_hear_at_once_and_a_review_of_somebody_else_shows_it(
+        self, desk: Desk, ledger: Ledger, item: str, later: datetime, how: str
+    ) -> None:
+        remedying.finish(desk, "INC-1", item, "retrained as 3.2", by=AISHA, at=later)
+        with pytest.raises(NotAllowed, match="verified by the monitor accuracy, not by hand"):
+            remedying.verify(desk, "INC-1", item, True, "seen", by=MAYA, at=later)
+        if how == "renamed":
+            self.applied(desk, later + DAY, "correctness")
+        else:
+            self.withdrawn(desk, later + DAY)
+        assert ("aisha.rahman", "INC-1: nothing proves INC-1-R1 any more") in told(ledger)
+        (lost,) = [one.fact for one in ledger.facts() if isinstance(one.fact, ProofLost)]
+        assert "the monitor accuracy" in lost.reason or "no monitor accuracy any more" in lost.reason
+        found = remedying.remediations_of(ledger, "INC-1").items[item]
+        assert "somebody who did not do it reviews" in found.unprovable_said
+        with pytest.raises(NotAllowed, match="somebody who did not do the work has to verify it"):
+            remedying.verify(desk, "INC-1", item, True, "seen", by=AISHA, at=later + DAY)
+        remedying.verify(desk, "INC-1", item, True, "100 decisions read", by=PRIYA, at=later + 2 * DAY)
+        found = remedying.remediations_of(ledger, "INC-1").items[item]
+        assert (found.standing, found.unprovable_said) == (Standing.VERIFIED, "")
+        assert found.result.startswith("100 decisions read (Reviewed by a person, because no monitor proves")
+
+    def test_a_monitor_that_is_watched_again_proves_it_and_nobody_else(
+        self, desk: Desk, ledger: Ledger, item: str, later: datetime
+    ) -> None:
+        """Also an item that is not done yet is told of."""
+        self.withdrawn(desk, later + DAY)
+        self.applied(desk, later + 2 * DAY)
+        assert [type(one.fact) for one in ledger.facts()][-1] is ProofReturned
+        remedying.finish(desk, "INC-1", item, "retrained as 3.2", by=AISHA, at=later + 2 * DAY)
+        with pytest.raises(NotAllowed, match="verified by the monitor accuracy, not by hand"):
+            remedying.verify(desk, "INC-1", item, True, "seen", by=MAYA, at=later + 2 * DAY)
+
+
+def _is_of(fact: Fact) -> bool:
+    return isinstance(fact, SystemApplied) and fact.system == SYSTEM and fact.content[:40] != "0" * 40

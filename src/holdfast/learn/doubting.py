@@ -15,7 +15,7 @@ from holdfast.detect.led import ALERTS, Led
 from holdfast.incident.events import AlertFacts
 from holdfast.incident.incident import Incident
 from holdfast.learn import remedying
-from holdfast.learn.remediation import Remediations
+from holdfast.learn.remediation import Item, Remediations
 from holdfast.ledger.folding import Folded
 from holdfast.ledger.ledger import Draft, Ledger
 from holdfast.problems import NotAllowed
@@ -99,10 +99,14 @@ def _is_open(state: Incident, led: Led) -> bool:
 def _unverified(items: Remediations) -> Iterator[Doubt]:
     if items.verified():
         return
-    planned = ", ".join(item.item for item in items.open_items()) or "none is planned"
+    planned = ", ".join(_called(item) for item in items.open_items()) or "none is planned"
     yield Doubt(
         f"no remediation of {items.incident} is verified yet ({planned})", None, "no remediation is verified"
     )
+
+
+def _called(item: Item) -> str:
+    return f"{item.item}: {item.unprovable}" if item.unprovable else item.item
 
 
 def _overtaken(items: Remediations) -> Iterator[Doubt]:

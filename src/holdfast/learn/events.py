@@ -148,6 +148,29 @@ class VerificationOvertaken(Fact):
         return Line(f"Verification overtaken: {self.item}", self.reason, "alarm")
 
 
+@fact("remediation.proof_lost")
+class ProofLost(Fact):
+    """The monitor that was to prove it is not watched any more."""
+
+    incident: str
+    item: str
+    reason: str
+
+    def line(self) -> Line:
+        return Line(f"Nothing proves {self.item} any more", self.reason, "alarm")
+
+
+@fact("remediation.proof_returned")
+class ProofReturned(Fact):
+    """The monitor that is to prove it is watched again."""
+
+    incident: str
+    item: str
+
+    def line(self) -> Line:
+        return Line(f"The monitor that proves {self.item} is watched again")
+
+
 @fact("remediation.verification_failed")
 class VerificationFailed(Fact):
     """It did not work: the item is open again, and its deadline runs."""
@@ -213,6 +236,8 @@ RemediationFact = (
     | RemediationDone
     | RemediationVerified
     | VerificationOvertaken
+    | ProofLost
+    | ProofReturned
     | VerificationFailed
     | RemediationReminded
     | RemediationOverdue

@@ -13,6 +13,8 @@ from holdfast.incident.incident import Incident
 from holdfast.investigate.events import Link
 from holdfast.learn.events import (
     Method,
+    ProofLost,
+    ProofReturned,
     RemediationDone,
     RemediationFact,
     RemediationOverdue,
@@ -104,6 +106,8 @@ class Item:
     overtaken_at: datetime | None = None
     overtaken: str = ""
     """What happened since that speaks against its verification; empty while nothing does."""
+    unprovable: str = ""
+    """Why its monitor cannot prove it any more; empty while that is watched."""
     failed: int = 0
     """How often verification failed."""
     overdue_at: datetime | None = None
@@ -116,6 +120,23 @@ class Item:
             return ""
         when = wording.utc(self.verified_at)
         return f"Verified {when}, and overtaken since: {wording.sentence(self.overtaken)}"
+
+    @property
+    def judged_by(self) -> Method:
+        """How its effect is shown: a person reviews what no monitor can prove any more."""
+        return Method.REVIEW if self.unprovable else self.verification.method
+
+    @property
+    def unprovable_said(self) -> str:
+        """That its monitor cannot prove it, and what can be done; empty while that is watched, and once the
+        item is over."""
+        if not self.unprovable or not self.standing.open:
+            return ""
+        return (
+            f"{wording.sentence(self.unprovable)} It will prove nothing: once {self.item} is done, somebody "
+            "who did not do it reviews whether it works, or it is withdrawn and planned anew with another "
+            "monitor."
+        )
 
     def overdue(self, now: datetime) -> bool:
         """Still to be done, and past its deadline."""
@@ -145,6 +166,10 @@ class Remediations:
                 return self._change(fact.item, **proven)
             case VerificationOvertaken():
                 return self._change(fact.item, overtaken=fact.reason, overtaken_at=at)
+            case ProofLost():
+                return self._change(fact.item, unprovable=fact.reason)
+            case ProofReturned():
+                return self._change(fact.item, unprovable="")
             case VerificationFailed():
                 times = self.items[fact.item].failed + 1
                 return self._change(fact.item, standing=Standing.STARTED, result=fact.reason, failed=times)
@@ -279,7 +304,8 @@ class Remediations:
     ) -> list[RemediationFact]:
         """A person says what a test or review showed. Raises NotAllowed where a monitor must say it."""
         found = self._require_open(item)
-        if found.verification.method is Method.MONITOR:
+        method = found.judged_by
+        if method is Method.MONITOR:
             raise NotAllowed(
                 f"{item} is verified by the monitor {found.verification.monitor}, not by hand: "
                 f"{found.verification.how}"
@@ -289,15 +315,25 @@ class Remediations:
         if found.done_by == by.id:
             raise NotAllowed(f"{by.name} did {item}; somebody who did not do the work has to verify it")
         if not proof.strip():
-            raise NotAllowed(f"say what the {found.verification.method.value} showed")
+            raise NotAllowed(f"say what the {method.value} showed")
+        said = proof.strip()
+        if found.unprovable:
+            said += f" (Reviewed by a person, because no monitor proves it: {found.unprovable})"
         if not works:
-            return [self._failed(found, proof.strip(), links)]
-        method = found.verification.method
+            return [self._failed(found, said, links)]
         return [
-            RemediationVerified(
-                incident=self.incident, item=item, method=method, proof=proof.strip(), links=links
-            )
+            RemediationVerified(incident=self.incident, item=item, method=method, proof=said, links=links)
         ]
+
+    def watched(self, item: str, lost: str) -> list[RemediationFact]:
+        """Whether the monitor that is to prove an item is watched, or since when and why it is not (`lost`);
+        nothing where that is known."""
+        found = self.items[item]
+        if not found.standing.open or bool(lost) == bool(found.unprovable):
+            return []
+        if lost:
+            return [ProofLost(incident=self.incident, item=item, reason=lost)]
+        return [ProofReturned(incident=self.incident, item=item)]
 
     def overtake(self, reason: str, happened: datetime, until: datetime) -> list[RemediationFact]:
         """Something that speaks of a time up to `until` happened after items were verified; once for each.
@@ -339,7 +375,7 @@ class Remediations:
         return VerificationFailed(
             incident=self.incident,
             item=item.item,
-            method=item.verification.method,
+            method=item.judged_by,
             reason=reason,
             deadline=item.deadline,
             links=links,
@@ -396,11 +432,17 @@ def _fixed(wanted: Wanted, playbook: Playbook, system: System | None) -> Verific
     )
 
 
-def _monitor(monitor: str, system: System | None) -> Monitor:
+def declared(monitor: str, system: System | None) -> Monitor | None:
     """The monitor of this id; `drift.income` is the monitor `drift` for one of its columns."""
-    monitors = system.monitors if system else ()
-    for one in monitors:
+    for one in system.monitors if system else ():
         if one.id == monitor or (one.columns and monitor.startswith(f"{one.id}.")):
             return one
+    return None
+
+
+def _monitor(monitor: str, system: System | None) -> Monitor:
+    if found := declared(monitor, system):
+        return found
+    monitors = system.monitors if system else ()
     where = f"{system.name} has no monitor" if system else "the incident names no AI system with a monitor"
     raise NotKnown(f"{where} called {monitor!r}; {did_you_mean(monitor, [one.id for one in monitors])}")

@@ -19,13 +19,15 @@ from holdfast.investigate import links
 from holdfast.investigate.events import Link
 from holdfast.learn import tracker
 from holdfast.learn.events import Method, RemediationDone, RemediationFact, RemediationWithdrawn
-from holdfast.learn.remediation import Item, Plan, Remediations
+from holdfast.learn.remediation import Item, Plan, Remediations, declared
 from holdfast.learn.verification import judge
 from holdfast.ledger import outbox
 from holdfast.ledger.deciding import settle
 from holdfast.ledger.folding import Folded, Kind, fold
 from holdfast.ledger.ledger import Draft, Ledger, Timer
 from holdfast.people import Actor, IncidentRole
+from holdfast.prepare import versions
+from holdfast.prepare.systems import System
 from holdfast.prepare.terms import Authority
 
 Measured = Callable[[str, str, datetime], Iterable[Measurement]]
@@ -183,6 +185,43 @@ def overtake(
     _step(desk, incident, decide, told, by, at)
 
 
+def look_for_monitors(desk: Desk, system: str, *, by: Actor, at: datetime) -> None:
+    """Note which items the monitors of a system, as it is in force, can prove no longer or again; whoever is
+    responsible and who commands are told. Looked at again, it does nothing."""
+    applied = versions.active_systems(desk.ledger).get(system)
+    with desk.ledger.reading() as conn:
+        found = tracker.to_be_proven(conn, system)
+    for item in found:
+        state = load(desk.ledger, item.incident).state
+        if not state.status.over:
+            lost = _lost(item, applied.model if applied else None, at)
+            _look_for_one(desk, state, item, lost, by, at)
+
+
+def _lost(item: Item, system: System | None, at: datetime) -> str:
+    """Why the monitor of an item proves nothing; empty where it is watched."""
+    monitor = item.verification.monitor
+    if system is None:
+        return f"{item.system} was withdrawn, and with it the monitor {monitor}; seen {wording.utc(at)}"
+    if declared(monitor, system):
+        return ""
+    return f"{system.name} has no monitor {monitor} any more; seen {wording.utc(at)}"
+
+
+def _look_for_one(desk: Desk, state: Incident, item: Item, lost: str, by: Actor, at: datetime) -> None:
+    def decide(loaded: Loaded, ground: Ground, items: Remediations) -> list[RemediationFact]:
+        return items.watched(item.item, lost)
+
+    def told(desk: Desk, items: Remediations, facts: Sequence[RemediationFact]) -> list[Draft]:
+        now = items.items[item.item]
+        if not facts or not now.unprovable:
+            return []
+        said = f"nothing proves {item.item} any more"
+        return [_message(desk, person, said, now) for person in _chased(now, state)]
+
+    _step(desk, item.incident, decide, told, by, at)
+
+
 # Time ------------------------------------------------------------------------------------------
 
 
@@ -267,7 +306,7 @@ def told_of_plans(desk: Desk, items: Iterable[Item]) -> list[Draft]:
 
 def _message(desk: Desk, person: str, subject: str, item: Item) -> Draft:
     lines = [
-        f"{subject}.",
+        wording.sentence(subject),
         "",
         f"Action: {item.action}",
         f"Root cause: {item.cause}",
@@ -277,6 +316,8 @@ def _message(desk: Desk, person: str, subject: str, item: Item) -> Draft:
     ]
     if item.result and item.standing.open:
         lines.append(f"Last verification: {item.result}")
+    if item.unprovable_said:
+        lines.append(item.unprovable_said)
     if item.overtaken:
         lines += [item.overtaken_said, "Resolving needs a reason until it is clear why."]
     lines += ["", desk.link(item.incident)]

@@ -119,6 +119,17 @@ def waiting_for_verification(conn: Connection) -> list[Item]:
     return [_ITEMS.read(row.state) for row in rows]
 
 
+def to_be_proven(conn: Connection, system: str) -> list[Item]:
+    """Items that are not over, and that a monitor of this system has to prove."""
+    query = (
+        select(remediations.c.state)
+        .where(remediations.c.system == system, remediations.c.monitor != "")
+        .where(remediations.c.standing.in_([one.value for one in Standing if one.open]))
+        .order_by(remediations.c.item)
+    )
+    return [_ITEMS.read(row.state) for row in conn.execute(query)]
+
+
 def waiting_for_monitor(conn: Connection, system: str, monitor: str) -> list[Item]:
     """Done items that this monitor of this system has to prove."""
     query = (

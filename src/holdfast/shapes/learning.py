@@ -123,6 +123,8 @@ class ItemShown(Shown):
     """The proof when it is verified, the reason when it failed or was withdrawn."""
     overtaken: str = Field(validation_alias="overtaken_said")
     """What happened after it was verified, and speaks against that; empty while nothing did."""
+    unprovable: str = Field(validation_alias="unprovable_said")
+    """Why the monitor that was to prove it cannot, and what can be done; empty while it can."""
     failed: int
     """How often verification failed."""
     from_review: bool

@@ -48,7 +48,7 @@ def finish(call: Call, item: ItemId, said: shapes.Done) -> None:
 @step("remediation", "PUT /remediations/{item}/verification", may=Permission.RESPOND, shows=_shown)
 def verify(call: Call, item: ItemId, said: shapes.Accepted) -> None:
     """Record what a test or a review showed. An item that a monitor has to prove is proven by the monitor,
-    and by nobody else."""
+    and by nobody else, unless that monitor is not watched any more: then a review shows it."""
     incident, links = _incident(call, item), links_of(said.links)
     remedying.verify(call.desk, incident, item, said.works, said.proof, links, by=call.by, at=call.at)
 

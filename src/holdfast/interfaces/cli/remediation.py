@@ -58,6 +58,7 @@ def _words(made: shapes.ItemShown, now: datetime) -> Iterable[RenderableType]:
         ("Proven by", made.verification.how),
         ("Done", f"{made.done} ({wording.utc(made.done_at)})" if made.done_at else ""),
         ("Result", made.result),
+        ("Not provable", cell(made.unprovable, "red") if made.unprovable else ""),
         ("Overtaken", cell(made.overtaken, "red") if made.overtaken else ""),
     )
 
@@ -66,6 +67,8 @@ def _standing(made: shapes.ItemShown, now: datetime) -> Text:
     if made.standing in ("planned", "started"):
         left = wording.left(made.deadline, now).replace("breached by", "overdue by")
         return cell(f"{made.standing}, {left}", "red" if made.deadline < now else "")
+    if made.standing == "done" and made.unprovable:
+        return cell("done, and its monitor cannot prove it any more", "red")
     if made.standing == "done":
         return cell("done, waits for its verification", "yellow")
     if made.overtaken:

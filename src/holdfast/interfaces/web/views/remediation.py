@@ -74,7 +74,7 @@ def _remediation(visit: Visit, incident: str, form: Typed, status: int = 200) ->
 
 def _progress(visit: Visit, item: Item) -> Judgement | None:
     """What the monitor says so far about an item that it has to prove."""
-    if item.standing is not Standing.DONE or item.verification.method is not Method.MONITOR:
+    if item.standing is not Standing.DONE or item.judged_by is not Method.MONITOR:
         return None
     assert item.done_at is not None
     seen = visit.application.monitoring.measured_by(item.system, item.verification.monitor, item.done_at)
