@@ -24,6 +24,7 @@ from holdfast.contain.events import (
     Effect,
     EffectObserved,
     Traffic,
+    Usual,
 )
 from holdfast.contain.hearing import Hearing, OnRecord, Requests
 from holdfast.contain.probing import TARGET, Answer, Question
@@ -98,6 +99,7 @@ def traffic(now: datetime, answered: int, others: int = 300, expected: float = 4
         settling=1,
         others=others,
         expected=expected,
+        usual=Usual(round(expected), others, 0, 1.0),
     )
 
 
@@ -367,6 +369,105 @@ class TestDeciding:
         switch(steps, incident, BROKERS, now)
         with pytest.raises(NotAllowed, match=r"INC-1-C1 .* is in force; revert it before"):
             steps.decide_against(incident, "harmless", by=MAYA, at=now + 9 * MINUTE)
+
+    @pytest.mark.parametrize("approved", [False, True], ids=["proposed", "approved"])
+    def test_deciding_not_to_contain_makes_void_what_was_not_switched_yet(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime, approved: bool
+    ) -> None:
+        """R-CON-08: what was decided last holds, and whoever proposed, approved or was asked hears it."""
+        first = steps.propose(incident, BROKERS, "a batch", by=AISHA, at=now)
+        second = steps.propose(incident, OFF, "all of it", by=AISHA, at=now)
+        if approved:
+            steps.approve(first, by=TOMAS, at=now)
+        size = ledger.size()
+        steps.decide_against(incident, "people look at each by hand", by=MAYA, at=now)
+        heard = [one.fact for one in ledger.facts(after=size - 1) if isinstance(one.fact, MessageQueued)]
+        assert {one.to for one in heard} == {AISHA.id, TOMAS.id, SAMUEL.id}
+        assert len(heard) == 3
+        assert all(f"{first} (Broker applications to human review) is withdrawn" in one.text for one in heard)
+        for number in (first, second):
+            void = containment(ledger, number)
+            assert (void.stage, void.in_force) == (Stage.WITHDRAWN, False)
+            assert void.withdrawn_because == (
+                f"{MAYA.name} decided not to contain INC-1: people look at each by hand"
+            )
+            for take in (steps.approve, steps.apply, steps.probe, steps.carry_out):
+                with pytest.raises(NotAllowed, match=rf"{number} .* is void: .* propose it anew"):
+                    take(number, by=TOMAS, at=now)
+        assert of_type(ledger, ContainmentApplied) == []
+        anew = steps.propose(incident, BROKERS, "after all", by=AISHA, at=now)
+        assert anew == "INC-1-C3"
+        with pytest.raises(NotAllowed, match="is not approved yet"):
+            steps.apply(anew, by=TOMAS, at=now)
+        steps.approve(anew, by=TOMAS, at=now)
+        assert steps.carry_out(anew, by=TOMAS, at=now)
+
+    def test_what_is_being_set_back_is_set_back_whatever_is_decided_meanwhile(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        number = switch(steps, incident, BROKERS, now)
+        stuck = with_prober(steps, lambda question: Answer("human_review", 3))
+        assert not stuck.revert(number, "fixed", by=MAYA, at=now + 9 * MINUTE)
+        steps.decide_against(incident, "no harm", by=MAYA, at=now + 10 * MINUTE)
+        assert containment(ledger, number).stage is Stage.REVERTED
+        assert steps.probe(number, by=MAYA, at=now + 11 * MINUTE)
+
+    def test_whoever_is_slower_than_a_decision_not_to_contain_switches_nothing(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        number = steps.propose(incident, BROKERS, "a batch", by=AISHA, at=now)
+        steps.approve(number, by=TOMAS, at=now)
+        slow = overtaken(steps, lambda: steps.decide_against(incident, "no harm", by=MAYA, at=now))
+        with pytest.raises(NotAllowed, match="is void"):
+            slow.apply(number, by=TOMAS, at=now)
+
+    def test_a_proposal_made_while_somebody_decides_against_is_void_with_the_others(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        later = now + MINUTE
+        slow = overtaken(steps, lambda: steps.propose(incident, BROKERS, "a batch", by=AISHA, at=now))
+        slow.decide_against(incident, "no harm", by=MAYA, at=later)
+        with pytest.raises(NotAllowed, match="is void: it was decided not to contain"):
+            steps.approve("INC-1-C1", by=TOMAS, at=later + MINUTE)
+        assert steps.propose(incident, BROKERS, "a batch", by=AISHA, at=later + MINUTE) == "INC-1-C2"
+
+    def test_an_approval_that_an_older_version_left_standing_does_not_outlive_the_decision_against_it(
+        self, steps: Containing, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        number = steps.propose(incident, BROKERS, "a batch", by=AISHA, at=now)
+        steps.approve(number, by=TOMAS, at=now)
+        loaded = loading.load(ledger, incident)
+        against = loaded.draft(loaded.state.decide_containment("not to contain", "no harm"))
+        ledger.append(against, by=MAYA, at=now + MINUTE)
+        with pytest.raises(NotAllowed, match="is void: it was decided not to contain"):
+            steps.carry_out(number, by=TOMAS, at=now + 2 * MINUTE)
+
+    def test_an_approval_does_not_outlive_that_the_incident_was_about_another_system_in_between(
+        self, steps: Containing, desk: Desk, incident: str, now: datetime
+    ) -> None:
+        number = steps.propose(incident, BROKERS, "a batch", by=AISHA, at=now)
+        steps.approve(number, by=TOMAS, at=now)
+        for minute, system in enumerate(("customer-assistant", "loan-approval"), 1):
+            desk.name_system(incident, system, reason="looked", by=MAYA, at=now + minute * MINUTE)
+        with pytest.raises(NotAllowed, match="is void: it was found to be about loan-approval"):
+            steps.carry_out(number, by=TOMAS, at=now + 9 * MINUTE)
+        assert steps.propose(incident, BROKERS, "a batch", by=AISHA, at=now + 9 * MINUTE) == "INC-1-C2"
+
+    def test_an_approval_does_not_outlive_that_the_incident_was_resolved(
+        self, steps: Containing, desk: Desk, ledger: Ledger, incident: str, now: datetime
+    ) -> None:
+        desk.classify(incident, Category.DATA_QUALITY, Severity.HIGH, "grave", by=HELEN, at=now)
+        number = steps.propose(incident, BROKERS, "a batch", by=AISHA, at=now)
+        steps.approve(number, by=TOMAS, at=now)
+        desk.acknowledge(incident, by=MAYA, at=now)
+        for decide in (
+            lambda state: state.establish_cause("a default"),
+            lambda state: state.resolve("fixed", Limits({}), now + MINUTE),
+        ):
+            loaded = loading.load(ledger, incident)
+            ledger.append(loaded.draft(decide(loaded.state)), by=MAYA, at=now + MINUTE)
+        with pytest.raises(NotAllowed, match="is void: the incident was resolved"):
+            steps.carry_out(number, by=TOMAS, at=now + 2 * MINUTE)
 
     def test_somebody_without_the_authority_is_told_whom_to_ask(
         self, steps: Containing, ledger: Ledger, incident: str, now: datetime
@@ -728,17 +829,24 @@ class TestEffect:
             steps.observe_effect(number, by=MAYA, at=now)
 
 
+def every_twenty_minutes(now: datetime, hours: int) -> list[datetime]:
+    """From a day before until so many hours after."""
+    return [now + 20 * MINUTE * number for number in range(-72, 3 * hours)]
+
+
 class TestEffectInARealLog:
     """R-CON-09: the same steps, with the prediction log itself as the witness."""
 
-    def write(self, folder: Path, rows: Sequence[tuple[datetime, str]]) -> None:
+    def write(self, folder: Path, rows: Sequence[tuple[datetime, str]], by_people: bool = False) -> None:
+        """`by_people`: whether the last row has no prediction."""
         (folder / "logs").mkdir(exist_ok=True)
         lines = [
             "id,timestamp,approved,score,model_version,applicant_id,channel,income,employment_years"
             ",debt_to_income,loan_amount,previous_loans"
         ]
         for number, (at, channel) in enumerate(rows):
-            lines.append(f"{number},{at.isoformat()},1,0.8,3.2.0,A{number},{channel},3000,4,0.2,9000,1")
+            said = "," if by_people and number == len(rows) - 1 else "1,0.8"
+            lines.append(f"{number},{at.isoformat()},{said},3.2.0,A{number},{channel},3000,4,0.2,9000,1")
         log = folder / "logs" / "loan-approval"
         log.mkdir(exist_ok=True)
         (log / "log.csv").write_text("\n".join(lines))
@@ -749,9 +857,9 @@ class TestEffectInARealLog:
         monitoring = Monitoring(ledger, tmp_path, DuckDB)
         watch = LogWatch(tmp_path, DuckDB, monitoring.measured_since)
         watched = Containing(ledger, steps.ground_of, steps.read_switches, steps.prober, watch, steps.link)
-        hours = [now + timedelta(hours=hour) for hour in range(-24, 12)]
-        before = [(time, "broker") for time in hours if time < now]
-        branch = [(time, "branch") for time in hours]
+        times = every_twenty_minutes(now, 12)
+        before = [(time, "broker") for time in times if time < now]
+        branch = [(time, "branch") for time in times]
         self.write(tmp_path, [*before, *branch])
         number = switch(watched, incident, BROKERS, now)
         early = watched.observe_effect(number, by=MAYA, at=now + 10 * MINUTE)
@@ -759,11 +867,35 @@ class TestEffectInARealLog:
         later = now + timedelta(hours=9)
         stopped = watched.observe_effect(number, by=MAYA, at=later)
         assert stopped.effect is Effect.STOPPED, stopped.sentence
-        assert "where about 9 were to be expected; of other requests it answered 8" in stopped.sentence
+        assert "where about 26 were to be expected; of other requests it answered 26" in stopped.sentence
         self.write(tmp_path, [*before, *branch, (now + timedelta(hours=8), "broker")])
         again = watched.observe_effect(number, by=WORKER, at=later)
         assert again.effect is Effect.CONTINUING
         assert incident_state(ledger, incident).status is not Status.CONTAINED
+
+    @pytest.mark.parametrize("option", [BROKERS, OFF])
+    def test_a_log_that_stopped_contains_nothing_whatever_single_row_comes_late(
+        self,
+        steps: Containing,
+        ledger: Ledger,
+        incident: str,
+        now: datetime,
+        tmp_path: Path,
+        option: str,
+    ) -> None:
+        """R-CON-09: it is silent of everybody."""
+        watch = LogWatch(tmp_path, DuckDB, Monitoring(ledger, tmp_path, DuckDB).measured_since)
+        watched = Containing(ledger, steps.ground_of, steps.read_switches, steps.prober, watch, steps.link)
+        before = every_twenty_minutes(now, 0)
+        late = (now + timedelta(hours=33), "branch")
+        rows = [(time, channel) for time in before for channel in ("broker", "branch")]
+        number = switch(watched, incident, option, now)
+        self.write(tmp_path, [*rows, late], by_people=option == OFF)
+        seen = watched.observe_effect(number, by=WORKER, at=now + timedelta(hours=43))
+        assert seen.effect is Effect.UNKNOWN
+        assert "is not seen to go on as usual" in seen.sentence
+        assert incident_state(ledger, incident).contained_at is None
+        assert of_type(ledger, Contained) == []
 
     def test_an_application_that_obeys_late_is_seen_to_obey(
         self, steps: Containing, ledger: Ledger, incident: str, now: datetime, tmp_path: Path
@@ -774,10 +906,10 @@ class TestEffectInARealLog:
         """
         watch = LogWatch(tmp_path, DuckDB, Monitoring(ledger, tmp_path, DuckDB).measured_since)
         watched = Containing(ledger, steps.ground_of, steps.read_switches, steps.prober, watch, steps.link)
-        hours = [now + timedelta(hours=hour) for hour in range(-24, 24)]
+        times = every_twenty_minutes(now, 24)
         obeys_at = now + timedelta(hours=6)
-        brokers = [(time, "broker") for time in hours if time < obeys_at]
-        self.write(tmp_path, [*brokers, *((time, "branch") for time in hours)])
+        brokers = [(time, "broker") for time in times if time < obeys_at]
+        self.write(tmp_path, [*brokers, *((time, "branch") for time in times)])
         number = switch(watched, incident, BROKERS, now)
         seen = watched.observe_effect(number, by=MAYA, at=obeys_at)
         assert seen.effect is Effect.CONTINUING

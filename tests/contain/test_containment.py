@@ -18,6 +18,7 @@ from holdfast.contain.events import (
     ContainmentProbed,
     ContainmentProposed,
     ContainmentReverted,
+    ContainmentWithdrawn,
     Effect,
     EffectObserved,
     Purpose,
@@ -62,6 +63,7 @@ APPLIED = ContainmentApplied(
     segment=SEGMENT,
 )
 REVERTED = ContainmentReverted(**KEYS, name="Brokers to review", roles=("technical_lead",), reason="fixed")
+WITHDRAWN = ContainmentWithdrawn(**KEYS, name="Brokers to review", reason="Ana decided not to contain")
 FAILED = ContainmentFailed(
     **KEYS,
     name="Brokers to review",
@@ -91,6 +93,7 @@ HISTORIES: dict[Stage, list[ContainmentFact]] = {
     Stage.FAILED: [PROPOSED, APPROVED, APPLIED, probed(Purpose.HOLD, False), FAILED],
     Stage.REVERTED: [PROPOSED, APPROVED, APPLIED, HOLDS, REVERTED],
     Stage.RELEASED: [PROPOSED, APPROVED, APPLIED, HOLDS, REVERTED, RELEASES],
+    Stage.WITHDRAWN: [PROPOSED, APPROVED, WITHDRAWN],
 }
 
 
@@ -128,6 +131,10 @@ TABLE: list[tuple[Stage, Decision, list[ContainmentFact] | str]] = [
     (Stage.APPROVED, approve, []),
     (Stage.SWITCHED, approve, []),
     (Stage.RELEASED, approve, UNDONE),
+    (Stage.WITHDRAWN, approve, "is void: Ana decided not to contain; propose it anew"),
+    (Stage.WITHDRAWN, apply, "is void"),
+    (Stage.WITHDRAWN, prove, "is void"),
+    (Stage.WITHDRAWN, revert, "was never applied"),
     (Stage.PROPOSED, apply, "is not approved yet"),
     (Stage.APPROVED, apply, [APPLIED]),
     (Stage.APPLIED, apply, []),
@@ -201,6 +208,7 @@ WORDS = {
     Stage.FAILED: "set, not proven",
     Stage.REVERTED: "set back, not seen to be back",
     Stage.RELEASED: "reverted",
+    Stage.WITHDRAWN: "withdrawn, never switched",
 }
 
 

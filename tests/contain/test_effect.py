@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from holdfast.contain.effect import CannotCount, Known, judge
-from holdfast.contain.events import Effect, SeenWindow, Traffic
+from holdfast.contain.effect import CannotCount, Known, Witnesses, judge
+from holdfast.contain.events import Effect, SeenWindow, Traffic, Usual
 
 SINCE = datetime(2026, 11, 23, 10, 45, tzinfo=UTC)
 NO_LOG = CannotCount("Loans has no prediction log, so nothing can be counted")
@@ -19,9 +19,13 @@ def traffic(
     expected: float = 42.0,
     hours: float = 2,
     reaches: datetime | None = None,
+    people: int = 0,
+    usual: Usual | None = None,
 ) -> Traffic:
+    """Beside as many other requests as the day before, unless `usual` says otherwise."""
     until = SINCE + timedelta(hours=hours)
-    return Traffic(SINCE, until, answered, 3, others, expected, reaches)
+    before = usual or Usual(round(expected), others, 0, 1.0)
+    return Traffic(SINCE, until, answered, 3, others, expected, reaches, people, before)
 
 
 def window(
@@ -63,9 +67,10 @@ def known(
         ),
         (traffic(hours=0), [], Effect.UNKNOWN, "too early: nothing can be told before 23 Nov 2026, 10:45"),
         (traffic(expected=2.9), [], Effect.UNKNOWN, "but only about 3 were to be expected"),
-        (traffic(expected=0.2), [], Effect.UNKNOWN, "but only fewer than one were to be expected"),
+        (traffic(expected=0.2), [], Effect.UNKNOWN, "and none in the same hours of the day before"),
         (traffic(others=0), [], Effect.UNKNOWN, "holds nothing at all since"),
-        (traffic(expected=3.0), [], Effect.STOPPED, "about 3 were to be expected"),
+        (traffic(expected=4.0), [], Effect.UNKNOWN, "that may be chance, and more of the log is waited for"),
+        (traffic(expected=5.0), [], Effect.STOPPED, "about 5 were to be expected"),
     ],
 )
 def test_the_verdict(
@@ -120,6 +125,52 @@ def test_while_a_model_is_off_only_a_log_that_goes_on_shows_that_nothing_was_ans
         assert (silent.effect, "or it is not being written" in silent.sentence) == (Effect.UNKNOWN, True)
         stopped = judge(traffic(others=0, reaches=SINCE), [], known(requests, targeted=False))
         assert stopped.effect is Effect.UNKNOWN
-    written = judge(traffic(others=0, reaches=SINCE + timedelta(hours=2)), [], known(41, targeted=False))
-    assert written.effect is Effect.STOPPED
-    assert written.sentence.endswith("the switch answered at least 41 requests of the application")
+    until, usual = SINCE + timedelta(hours=2), Usual(40, 0, 0, 1.0)
+    for people, effect in (
+        (0, Effect.UNKNOWN),
+        (1, Effect.UNKNOWN),
+        (15, Effect.UNKNOWN),
+        (40, Effect.STOPPED),
+    ):
+        seen = traffic(others=0, reaches=until, people=people, usual=usual)
+        verdict = judge(seen, [], known(41, targeted=False))
+        assert verdict.effect is effect, verdict.sentence
+    assert verdict.sentence.endswith("the switch answered at least 41 requests of the application")
+
+
+@pytest.mark.parametrize(
+    ("others", "usual", "effect"),
+    [
+        (1, Usual(29, 211, 0, 1.8), Effect.UNKNOWN),
+        (1, Usual(40, 1, 0, 1.0), Effect.UNKNOWN),
+        (100, Usual(29, 211, 0, 1.8), Effect.UNKNOWN),
+        (350, Usual(29, 211, 0, 1.8), Effect.STOPPED),
+        (16, Usual(16, 16, 0, 1.0), Effect.STOPPED),
+        (6, Usual(16, 6, 0, 1.0), Effect.UNKNOWN),
+        (350, Usual(3, 211, 0, 1.8), Effect.UNKNOWN),
+        (350, Usual(0, 211, 0, 1.8), Effect.UNKNOWN),
+    ],
+    ids=[
+        "one late row",
+        "one row where one was usual",
+        "a log with a long hole",
+        "as usual",
+        "few, and enough",
+        "too few to tell",
+        "a scope that seldom asks",
+        "a scope that never asked",
+    ],
+)
+def test_contained_is_said_only_where_the_rest_of_the_log_is_shown_to_go_on(
+    others: int, usual: Usual, effect: Effect
+) -> None:
+    """R-CON-09: a log that stopped, or came late, is silent of everybody."""
+    verdict = judge(traffic(others=others, reaches=SINCE + timedelta(hours=2), usual=usual), [], known())
+    assert verdict.effect is effect, verdict.sentence
+    assert effect is Effect.STOPPED or "waited for" in verdict.sentence
+
+
+def test_the_chance_of_a_silence_is_fishers() -> None:
+    """Against the fractions written out: C(16, 8) / C(24, 8), and C(43, 40) / C(44, 40)."""
+    assert Witnesses(8, 8, 1.0, False).chance(8) == pytest.approx(12870 / 735471)
+    assert Witnesses(1, 3, 1.0, False).chance(40) == pytest.approx(12341 / 135751)

@@ -13,6 +13,7 @@ import pytest
 
 from holdfast.contain.containment import Containment, Deed
 from holdfast.contain.effect import CannotCount
+from holdfast.contain.events import Usual
 from holdfast.contain.watching import LogWatch
 from holdfast.detect.engines.duckdb import DuckDB
 from holdfast.detect.measurement import Measurement, Transition, WindowStatus
@@ -66,6 +67,10 @@ def steady(channel: str | None, start: datetime, end: datetime, every: timedelta
     return [(start + every * i, channel, i % 2) for i in range(int((end - start) / every))]
 
 
+def steady_by_people(start: datetime, end: datetime) -> list[Any]:
+    return [(time, "branch", None) for time, _, _ in steady("branch", start, end, HOUR)]
+
+
 def watch(folder: Path, measured: Iterable[Measurement] = ()) -> LogWatch:
     return LogWatch(folder, DuckDB, lambda system, since: measured)
 
@@ -80,7 +85,10 @@ class TestTraffic:
         found = watch(tmp_path).traffic(BROKERS, system(log()), APPLIED + 6 * HOUR)
         assert (found.since, found.until) == (APPLIED + BROKERS.expected, APPLIED + 6 * HOUR)
         assert (found.answered, found.settling, found.others) == (2, 1, 5)
-        assert found.expected == pytest.approx(48 * (5 - 1 / 30) / 24), "up to the newest row of the log"
+        assert found.usual == Usual(answered=11, others=5, by_people=0, times=1.0), (
+            "the same hours of the day before"
+        )
+        assert found.expected == 11
 
     def test_rows_that_people_decided_are_no_answers_of_the_model(self, tmp_path: Path) -> None:
         before = steady("broker", APPLIED - 24 * HOUR, APPLIED, HOUR)
@@ -112,13 +120,30 @@ class TestTraffic:
         early = watch(tmp_path).traffic(BROKERS, system(late), APPLIED + HOUR)
         assert (early.until, early.answered, early.expected) == (early.since, 0, 0.0)
 
-    def test_a_log_that_ends_lets_one_expect_no_more_than_up_to_its_end(self, tmp_path: Path) -> None:
+    def test_a_night_is_compared_with_the_night_before_and_days_with_the_whole_day_before(
+        self, tmp_path: Path
+    ) -> None:
+        by_day = [
+            steady("branch", APPLIED - n * 24 * HOUR, APPLIED - (24 * n - 8) * HOUR, HOUR) for n in (2, 1)
+        ]
+        write(tmp_path, [*by_day[0], *by_day[1], (APPLIED + 30 * HOUR, "branch", 1)])
+        seen = watch(tmp_path)
+        late = replace(BROKERS, evidence_from=APPLIED + 9 * HOUR)
+        night = seen.traffic(late, system(log()), APPLIED + 20 * HOUR)
+        assert night.usual == Usual(0, 0, 0, 1.0)
+        again = replace(BROKERS, evidence_from=APPLIED + 23 * HOUR)
+        across = seen.traffic(again, system(log()), APPLIED + 32 * HOUR)
+        assert across.usual == Usual(0, 8, 0, 1.0), "before applying, not the day before itself"
+        days = seen.traffic(BROKERS, system(log()), APPLIED + BROKERS.expected + 48 * HOUR)
+        assert days.usual == Usual(0, 8, 0, 2.0)
+
+    def test_where_the_log_has_no_other_rows_none_of_the_scope_are_expected(self, tmp_path: Path) -> None:
         """Whoever answers after the log ended is not in it."""
         brokers = steady("broker", APPLIED - 24 * HOUR, APPLIED, HOUR)
         write(tmp_path, [*brokers, (APPLIED + HOUR, "branch", 1)])
         found = watch(tmp_path).traffic(BROKERS, system(log()), APPLIED + 20 * HOUR)
         assert (found.reaches, found.others) == (APPLIED + HOUR, 1)
-        assert found.expected == pytest.approx(24 * (1 - 1 / 30) / 24)
+        assert (found.usual, found.expected) == (Usual(19, 0, 0, 1.0), 0.0)
 
     def test_rows_without_a_prediction_show_that_the_log_goes_on(self, tmp_path: Path) -> None:
         before = steady("branch", APPLIED - 24 * HOUR, APPLIED, HOUR)
@@ -129,6 +154,10 @@ class TestTraffic:
         write(tmp_path, [*before, (APPLIED + 6 * HOUR, "branch", None)])
         alive = watch(tmp_path).traffic(off, system(log()), APPLIED + 6 * HOUR)
         assert (alive.answered, alive.reaches) == (0, APPLIED + 6 * HOUR)
+        write(tmp_path, [*before, *steady_by_people(APPLIED + HOUR, APPLIED + 6 * HOUR)])
+        counted = watch(tmp_path).traffic(off, system(log()), APPLIED + 6 * HOUR)
+        assert (counted.answered, counted.others, counted.by_people) == (0, 0, 5)
+        assert counted.usual == Usual(5, 0, 0, 1.0)
 
     def test_labels_that_are_not_there_do_not_stand_in_the_way(self, tmp_path: Path) -> None:
         write(tmp_path, steady("branch", APPLIED - 24 * HOUR, APPLIED + 3 * HOUR, HOUR))

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from holdfast.contain import offering, reading
-from holdfast.contain.containment import Containment, Stage, propose
+from holdfast.contain.containment import OVER, WAITING, Containment, Stage, propose
 from holdfast.contain.effect import CannotCount, Known, Verdict, Watch, judge
 from holdfast.contain.events import (
     Check,
@@ -37,7 +37,7 @@ from holdfast.evidence import custody
 from holdfast.evidence.events import Kind
 from holdfast.incident import asking, communication, loading, roles
 from holdfast.incident.asking import Asked
-from holdfast.incident.events import Contained, ContainmentLost, IncidentFact, Member
+from holdfast.incident.events import NOT_TO_CONTAIN, Contained, ContainmentLost, IncidentFact, Member
 from holdfast.incident.incident import Incident
 from holdfast.incident.responding import Ground
 from holdfast.ledger import outbox
@@ -142,7 +142,11 @@ class Containing:
             with self.ledger.reading() as conn:
                 known = reading.containments_of(conn, incident)
             for one in known:
-                if one.option == option and one.stage not in (Stage.REVERTED, Stage.RELEASED):
+                if (
+                    one.option == option
+                    and one.stage not in OVER
+                    and not one.overtaken(loaded.state.overtaken_at)
+                ):
                     number = one.id
                     return []
             number = f"{incident}-C{len(known) + 1}"
@@ -169,18 +173,41 @@ class Containing:
         )
 
     def _told_asked(
-        self, state: Incident, ground: Ground, subject: str, said: str, by: Actor, name: str = ""
+        self,
+        state: Incident,
+        ground: Ground,
+        subject: str,
+        said: str,
+        by: Actor,
+        name: str = "",
+        further: Sequence[Member] = (),
     ) -> list[Draft]:
-        """Messages to everybody else who was asked to decide on a containment, on the one of this name."""
+        """Messages to everybody else who was asked to decide on a containment, on the one of this name, and
+        to `further` people."""
         return communication.news(
             communication.News(subject, said, "containment decided"),
             state,
-            [one for one in self._were_asked(state, name) if one.person != by.id],
+            [one for one in (*further, *self._were_asked(state, name)) if one.person != by.id],
             ground.roster,
             self.link,
             ground.system.name if ground.system else "",
             zone=ground.zone,
         )
+
+    def _told_against(
+        self, state: Incident, ground: Ground, reason: str, void: Sequence[Containment], by: Actor
+    ) -> list[Draft]:
+        """Messages to whoever was asked to contain, and to whoever proposed or approved what is void now."""
+        said = f"{by.name} decided not to contain it: {sentence(reason.strip())}"
+        for one in void:
+            said += (
+                f" {one.id} ({one.name}) is withdrawn; nothing was switched, and it cannot be carried out."
+            )
+        deeds = [deed for one in void for deed in (one.proposed, one.approved) if deed]
+        concerned = [
+            Member("", deed.person, deed.name) for deed in deeds if ground.roster.person(deed.person)
+        ]
+        return self._told_asked(state, ground, "is not contained", said, by, further=concerned)
 
     def _were_asked(self, state: Incident, name: str) -> list[Member]:
         def of_it(queued: MessageQueued) -> bool:
@@ -241,7 +268,7 @@ class Containing:
         def decide(view: _View) -> _Decided:
             incident = view.incident.state
             incident.require_running()
-            _require_same_system(view)
+            _require_not_overtaken(view)
             rests_on = self._authority(view, view.action.authority, by)
             own = view.state.approve(rests_on, reason, self._not_preserved(view))
             if not own:
@@ -258,7 +285,9 @@ class Containing:
     def decide_against(self, incident: str, reason: str, *, by: Actor, at: datetime) -> None:
         """Decide not to contain, with a reason: a decision too, and it meets the clock (R-CON-08).
 
-        Raises NotAllowed without authority or reason, or while a containment of the incident is in force.
+        What was proposed or approved is withdrawn with it, and whoever was asked, proposed or approved it
+        hears that. Raises NotAllowed without authority or reason, or while a containment of the incident is
+        in force.
         """
 
         def drafts() -> list[Draft]:
@@ -269,17 +298,19 @@ class Containing:
             if not reason.strip():
                 raise NotAllowed(f"say why {incident} is not contained; the reason is part of the record")
             with self.ledger.reading() as conn:
-                standing = [one for one in reading.containments_of(conn, incident) if one.in_force]
-            if standing:
-                raise NotAllowed(
-                    f"{standing[0].id} ({standing[0].name}) is in force; revert it before deciding "
-                    "not to contain",
-                    first=("contain.revert", standing[0].id),
-                )
-            facts = loaded.state.decide_containment("not to contain", reason.strip())
-            said = f"{by.name} decided not to contain it: {sentence(reason.strip())}"
-            told = self._told_asked(loaded.state, ground, "is not contained", said, by)
-            return [loaded.draft(facts), *told]
+                known = reading.containments_of(conn, incident)
+            for one in known:
+                if one.in_force:
+                    raise NotAllowed(
+                        f"{one.id} ({one.name}) is in force; revert it before deciding not to contain",
+                        first=("contain.revert", one.id),
+                    )
+            facts = loaded.state.decide_containment(NOT_TO_CONTAIN, reason.strip())
+            why = f"{by.name} decided not to contain {incident}: {reason.strip()}"
+            waiting = [reading.load(self.ledger, one.id) for one in known if one.stage in WAITING]
+            void = [one.draft(one.state.withdraw(why)) for one in waiting]
+            told = self._told_against(loaded.state, ground, reason, [one.state for one in waiting], by)
+            return [loaded.draft(facts), *void, *told]
 
         settle(self.ledger, drafts, incident, by=by, at=at)
 
@@ -292,7 +323,7 @@ class Containing:
             incident = view.incident.state
             incident.require_running()
             if not view.state.in_force:
-                _require_same_system(view)
+                _require_not_overtaken(view)
             own = view.state.apply(at + self._settling(view))
             return _Decided(own, incident.set_switch(view.state.id) if own else ())
 
@@ -668,8 +699,9 @@ def _effect_in(decided: _Decided) -> EffectObserved:
     return next(fact for fact in decided.own if isinstance(fact, EffectObserved))
 
 
-def _require_same_system(view: _View) -> None:
-    """Raises NotAllowed where the incident turned out to be about another system than is contained."""
+def _require_not_overtaken(view: _View) -> None:
+    """Raises NotAllowed where a later decision made it void, or where the incident turned out to be about
+    another system than is contained."""
     incident = view.incident.state
     if view.state.system != incident.system:
         raise NotAllowed(
@@ -677,3 +709,5 @@ def _require_same_system(view: _View) -> None:
             f"{incident.system or 'no system'} now; propose what contains that, or declare what is wrong "
             f"with {view.state.system}"
         )
+    if view.state.overtaken(incident.overtaken_at):
+        raise view.state.void(incident.overtaken_by)

@@ -4,12 +4,13 @@ Pure: who acts and when are passed in, new facts come out. What is refused raise
 sentence a person can act on.
 
     proposed → approved → applied → switched → obeyed → contained → reverted → released
-                               ↘ failed ↗
+           ↘ withdrawn         ↘ failed ↗
 
 *Applied* says that the switch is set; *switched*, that Holdfast's own address was seen to answer by it;
 *obeyed*, that requests of the application arrived and were answered by it; *contained*, that the prediction
-log shows that the harm stopped. *Released* says that the address answers without it again. Only *contained*
-makes an incident contained. The newest evidence counts: an application that obeys late is seen to obey.
+log shows that the harm stopped. *Released* says that the address answers without it again. *Withdrawn* says
+that a later decision made it void before the switch was set. Only *contained* makes an incident contained.
+The newest evidence counts: an application that obeys late is seen to obey.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from holdfast.contain.events import (
     ContainmentProbed,
     ContainmentProposed,
     ContainmentReverted,
+    ContainmentWithdrawn,
     Effect,
     EffectObserved,
     Purpose,
@@ -57,6 +59,7 @@ class Stage(StrEnum):
     FAILED = "failed"
     REVERTED = "reverted"
     RELEASED = "released"
+    WITHDRAWN = "withdrawn"
 
 
 _SAYS: dict[Stage, tuple[str, Tone]] = {
@@ -69,11 +72,16 @@ _SAYS: dict[Stage, tuple[str, Tone]] = {
     Stage.FAILED: ("set, not proven", "bad"),
     Stage.REVERTED: ("set back, not seen to be back", "warn"),
     Stage.RELEASED: ("reverted", "plain"),
+    Stage.WITHDRAWN: ("withdrawn, never switched", "plain"),
 }
 """Each stage in a word that promises no more than is known, and its tone; for every interface."""
 
 IN_FORCE = frozenset({Stage.APPLIED, Stage.SWITCHED, Stage.OBEYED, Stage.CONTAINED, Stage.FAILED})
 """The switch is set, whatever is known of what came of it."""
+WAITING = frozenset({Stage.PROPOSED, Stage.APPROVED})
+"""Nothing is switched yet, and it may still be."""
+OVER = frozenset({Stage.REVERTED, Stage.RELEASED, Stage.WITHDRAWN})
+"""Nothing is switched any more, or ever was; the same is proposed anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +117,7 @@ class Containment:
     approved: Deed | None = None
     applied: Deed | None = None
     reverted: Deed | None = None
+    withdrawn: Deed | None = None
     not_preserved: tuple[str, ...] = ()
     switched_at: datetime | None = None
     """When Holdfast's own address was first seen to answer by the switch."""
@@ -129,6 +138,7 @@ class Containment:
     """Up to here the harm was seen to go on, or the switch not to be answered by; whether it stopped since
     shows only in what came after."""
     revert_reason: str = ""
+    withdrawn_because: str = ""
 
     # Folding -----------------------------------------------------------------------------------
 
@@ -155,6 +165,8 @@ class Containment:
                 return self._observed(fact, at)
             case ContainmentReverted():
                 return replace(self, stage=Stage.REVERTED, reverted=deed, revert_reason=fact.reason)
+            case ContainmentWithdrawn():
+                return replace(self, stage=Stage.WITHDRAWN, withdrawn=deed, withdrawn_because=fact.reason)
             case _:
                 assert_never(fact)
 
@@ -240,7 +252,7 @@ class Containment:
         """Somebody with authority says yes; nothing when somebody already did."""
         self._require_known()
         if self.stage is not Stage.PROPOSED:
-            self._require_not_undone()
+            self._require_standing()
             return []
         approved = ContainmentApproved(
             incident=self.incident,
@@ -257,7 +269,7 @@ class Containment:
         self._require_known()
         if self.in_force:
             return []
-        self._require_not_undone()
+        self._require_standing()
         if self.stage is Stage.PROPOSED:
             raise NotAllowed(
                 f"{self.id} ({self.name}) is not approved yet; somebody with the authority to contain "
@@ -288,6 +300,7 @@ class Containment:
             raise NotAllowed(
                 f"{self.id} ({self.name}) is reverted and was seen to be back; nothing is left to probe"
             )
+        self._require_standing()
         said = f"{self.id} ({self.name}) is {self.stage}; apply it before probing it"
         step = "contain.approve" if self.stage is Stage.PROPOSED else "contain.apply"
         raise NotAllowed(said, first=(step, self.id))
@@ -375,13 +388,41 @@ class Containment:
         )
         return [reverted]
 
+    def withdraw(self, reason: str) -> list[ContainmentFact]:
+        """A later decision overtakes it; nothing where nothing waits any more."""
+        self._require_known()
+        if self.stage not in WAITING:
+            return []
+        withdrawn = ContainmentWithdrawn(
+            incident=self.incident, containment=self.id, name=self.name, reason=reason
+        )
+        return [withdrawn]
+
+    def overtaken(self, at: datetime | None) -> bool:
+        """Whether a decision at this moment came after what was decided on it last, and before the switch was
+        set."""
+        newest = self.approved or self.proposed
+        return at is not None and self.stage in WAITING and newest is not None and newest.at < at
+
+    def waits(self, overtaken_at: datetime | None) -> bool:
+        """Whether it is still to be approved or carried out: nothing made it void."""
+        return self.stage in WAITING and not self.overtaken(overtaken_at)
+
     def _require_known(self) -> None:
         if not self.id:
             raise NotAllowed("there is no such containment")
 
-    def _require_not_undone(self) -> None:
+    def _require_standing(self) -> None:
         if self.stage in (Stage.REVERTED, Stage.RELEASED):
             raise NotAllowed(f"{self.id} ({self.name}) was reverted; propose it anew to contain again")
+        if self.stage is Stage.WITHDRAWN:
+            raise self.void(self.withdrawn_because)
+
+    def void(self, because: str) -> NotAllowed:
+        """What whoever approves it or carries it out is told, where a later decision overtook it."""
+        return NotAllowed(
+            f"{self.id} ({self.name}) is void: {because}; propose it anew, so that it is decided anew"
+        )
 
 
 def propose(incident: str, containment: str, system: str, offer: Offer, reason: str) -> list[ContainmentFact]:

@@ -69,6 +69,19 @@ class SeenWindow:
 
 
 @dataclass(frozen=True, slots=True)
+class Usual:
+    """What the prediction log holds of the day before applying: of the same hours of the clock, or of
+    the whole day where more than a day is looked at."""
+
+    answered: int
+    """Rows of the scope that the model answered."""
+    others: int
+    by_people: int
+    times: float
+    """How often such a stretch fits into the one that is looked at."""
+
+
+@dataclass(frozen=True, slots=True)
 class Traffic:
     """What the prediction log holds of the contained scope, in rows the model answered."""
 
@@ -84,11 +97,16 @@ class Traffic:
     others: int
     """Rows outside the scope between `since` and `until`: the model is meant to answer these."""
     expected: float
-    """Rows of the scope that the day before applying would let one expect between `since` and where the log
-    ends."""
+    """Rows of the scope to be expected beside what else the log holds since, going by the day before
+    applying: where it has a hole, none is expected."""
     reaches: datetime | None = None
     """The newest row of the log no later than `until`, of anybody and with or without a prediction: further
     the log is not known to go. None: not looked at."""
+    by_people: int = 0
+    """Rows without a prediction between `since` and `until`, of anybody: requests that the model did not
+    answer."""
+    usual: Usual | None = None
+    """None in facts of before anybody asked whether the log goes on as usual."""
 
 
 @fact("containment.proposed")
@@ -256,6 +274,21 @@ class ContainmentReverted(Fact):
         return Line(f"Containment reverted: {self.name}", self.reason, "act")
 
 
+@fact("containment.withdrawn")
+class ContainmentWithdrawn(Fact):
+    """A later decision overtook it before anything was switched: it is void, and is proposed anew or not at
+    all."""
+
+    incident: str
+    containment: str
+    name: str
+    reason: str
+    """What overtook it."""
+
+    def line(self) -> Line:
+        return Line(f"Containment withdrawn: {self.name}", f"nothing was switched; {self.reason}", "act")
+
+
 ContainmentFact = (
     ContainmentProposed
     | ContainmentApproved
@@ -265,6 +298,7 @@ ContainmentFact = (
     | ContainmentFailed
     | EffectObserved
     | ContainmentReverted
+    | ContainmentWithdrawn
 )
 
 

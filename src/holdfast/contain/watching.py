@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from math import ceil
 from pathlib import Path
+from typing import NamedTuple
 
 from holdfast.contain.containment import Containment
-from holdfast.contain.effect import CannotCount
-from holdfast.contain.events import SeenWindow, Segment, Traffic
+from holdfast.contain.effect import CannotCount, witnesses
+from holdfast.contain.events import SeenWindow, Segment, Traffic, Usual
 from holdfast.contain.switches import place
 from holdfast.detect.cells import MISSING_GROUP, Cell
 from holdfast.detect.counting import Engines
@@ -27,9 +29,9 @@ from holdfast.detect.tables import Kind, LogError, Table
 from holdfast.metrics.items import SELECTED, VOLUME
 from holdfast.prepare.systems import Limit, Monitor, System
 
-BEFORE = timedelta(days=1)
-"""The stretch before applying that says how many requests of the scope to expect: a whole day, so that
-night and noon are both in it."""
+DAY = timedelta(days=1)
+"""What is seen since is compared with the same hours of the clock before applying, so that a night is
+compared with a night; from a day on with the whole day before."""
 
 Measured = Callable[[str, datetime], Iterable[Measurement]]
 """What a system's monitors measured in windows that begin at or after a moment."""
@@ -61,20 +63,22 @@ class LogWatch:
                 log = open_log(bare, self.base, engine)
                 table = log.table
                 count = _Counter(engine, table, containment.segment)
-                before, _ = count.between(applied - BEFORE, applied)
-                settling, _ = count.between(applied, min(since, applied + containment.expected))
-                answered, others = count.between(since, until)
+                settling = count.between(applied, min(since, applied + containment.expected)).answered
+                found = count.between(since, until)
+                usual = _usual(count, applied, since, until)
             except LogError as error:
                 raise CannotCount(f"the prediction log cannot be counted: {error}") from error
-        reaches = max(since, min(until, log.last))
+        seen = witnesses(found.others, found.by_people, usual)
         return Traffic(
             since=since,
             until=until,
-            answered=answered,
+            answered=found.answered,
             settling=settling,
-            others=others,
-            expected=float(before) * ((reaches - since) / BEFORE),
-            reaches=reaches,
+            others=found.others,
+            expected=seen.expect(usual.answered),
+            reaches=max(since, min(until, log.last)),
+            by_people=found.by_people,
+            usual=usual,
         )
 
     def windows(
@@ -149,21 +153,44 @@ def _judged(one: Measurement) -> bool:
     return one.alarm or (one.group is None and not one.is_aside and one.status is WindowStatus.MEASURED)
 
 
+def _usual(count: _Counter, applied: datetime, since: datetime, until: datetime) -> Usual:
+    """What was usual before applying, in a stretch like the one from `since` to `until`."""
+    if until - since >= DAY:
+        start, end, times = applied - DAY, applied, (until - since) / DAY
+    else:
+        earlier = DAY * max(1, ceil((until - applied) / DAY))
+        start, end, times = since - earlier, until - earlier, 1.0
+    found = count.between(start, end)
+    return Usual(found.answered, found.others, found.by_people, times)
+
+
+class _Rows(NamedTuple):
+    answered: int = 0
+    """Of the scope, by the model."""
+    others: int = 0
+    """Outside the scope, by the model."""
+    by_people: int = 0
+    """Without a prediction, of anybody."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Counter:
     engine: Engine
     table: Table
     segment: Segment
 
-    def between(self, start: datetime, end: datetime) -> tuple[int, int]:
-        """Rows the model answered in [start, end): those of the scope, and the others."""
+    def between(self, start: datetime, end: datetime) -> _Rows:
+        """Rows in [start, end)."""
         if end <= start:
-            return 0, 0
-        asked = SELECTED if self.table.roles.prediction else VOLUME
-        scan = Scan(None, tuple(self.segment), False, (asked,))
+            return _Rows()
+        asked = (VOLUME, SELECTED) if self.table.roles.prediction else (VOLUME,)
+        scan = Scan(None, tuple(self.segment), False, asked)
         cells = self.engine.count(replace(self.table, since=start, until=end), scan)
-        inside = sum(_rows(cell) for cell in cells if self._in_scope(cell))
-        return inside, sum(_rows(cell) for cell in cells) - inside
+        by_model = [cell for cell in cells if cell.item == asked[-1].id]
+        rows = sum(_rows(cell) for cell in cells if cell.item == VOLUME.id)
+        answered = sum(_rows(cell) for cell in by_model if self._in_scope(cell))
+        every = sum(_rows(cell) for cell in by_model)
+        return _Rows(answered, every - answered, rows - every)
 
     def _in_scope(self, cell: Cell) -> bool:
         said = zip(self.segment, cell.group, strict=True)

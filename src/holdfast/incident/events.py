@@ -929,6 +929,10 @@ class UpdatePosted(Fact):
         return Line("Update posted", self.text, "act")
 
 
+NOT_TO_CONTAIN = "not to contain"
+"""What is decided by whoever decides against."""
+
+
 @fact("incident.containment_decided")
 class ContainmentDecided(Fact):
     """The decision the clock waits for: contain, or with a reason not to."""

@@ -15,6 +15,7 @@ from typing import Any, assert_never
 from holdfast import wording
 from holdfast.incident.events import (
     FLAGS,
+    NOT_TO_CONTAIN,
     Absorbed,
     Acknowledged,
     AlertFacts,
@@ -277,6 +278,10 @@ class Incident:
     answer: Acknowledged | None = None
     """Who answered first."""
     containment_decided: bool = False
+    overtaken_at: datetime | None = None
+    """Up to here, what was proposed or approved to contain it is void unless its switch was set by then."""
+    overtaken_by: str = ""
+    """What made it so, in words."""
     switches: tuple[str, ...] = ()
     """Its containments whose switch is set."""
     contained_at: datetime | None = None
@@ -424,7 +429,9 @@ class Incident:
             case SystemNamed():
                 named = replace(self, system=fact.system, model_version=fact.model_version)
                 of = {one.alert: fact.before for one in self.alerts if fact.before}
-                return replace(named, alert_systems={**of, **self.alert_systems})
+                named = replace(named, alert_systems={**of, **self.alert_systems})
+                about = f"it was found to be about {fact.system}"
+                return named._overtaken(about, at) if fact.before else named
             case ImpactNoted():
                 judges = fact.by_person and (fact.tells_a_number or not self._knows_from_elsewhere)
                 greatest = fact if judges else fact.or_graver(self.gravest_impact)
@@ -433,7 +440,9 @@ class Incident:
             case NoteAdded() | UpdatePosted():
                 return self
             case ContainmentDecided():
-                return replace(self, containment_decided=True)
+                decided = replace(self, containment_decided=True)
+                against = fact.decision == NOT_TO_CONTAIN
+                return decided._overtaken("it was decided not to contain", at) if against else decided
             case SwitchSet():
                 return replace(self, switches=(*self.switches, fact.containment))
             case SwitchLifted():
@@ -456,7 +465,8 @@ class Incident:
             case CauseEstablished():
                 return replace(self, cause=fact.cause)
             case Resolved():
-                return replace(self, resolved_at=at, status=Status.RESOLVED, climb_due=None)
+                resolved = replace(self, resolved_at=at, status=Status.RESOLVED, climb_due=None)
+                return resolved._overtaken("the incident was resolved", at)
             case Reviewed():
                 return replace(self, reviewed_at=at)
             case Closed():
@@ -547,6 +557,10 @@ class Incident:
         if self.impact is None and all(answer is None for answer in judged.values()):
             return None
         return replace(self.impact or ImpactNoted(incident=self.gravest_impact.incident), **judged)
+
+    def _overtaken(self, by: str, at: datetime) -> Incident:
+        """What was decided on containing it before does not hold any more."""
+        return replace(self, overtaken_at=at, overtaken_by=by)
 
     def _moved(self, to: Status, only_from: tuple[Status, ...]) -> Incident:
         return replace(self, status=to) if self.status in only_from else self

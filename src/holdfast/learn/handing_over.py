@@ -78,8 +78,10 @@ def _decisions(ledger: Ledger, role: IncidentRole, state: Incident, ground: Grou
         proposed = state.proposed.severity.label if state.proposed else "not known"
         yield f"A decision on the severity: {in_force} is in force, the rules propose {proposed}."
     with ledger.reading() as conn:
-        proposals = [one for one in containments_of(conn, state.id) if one.stage is Stage.PROPOSED]
-    for one in proposals:
+        known = containments_of(conn, state.id)
+    for one in known:
+        if one.stage is not Stage.PROPOSED or not one.waits(state.overtaken_at):
+            continue
         action = ground.playbook.action(one.action)
         if action and role in ground.playbook.roles_with(action.authority):
             yield f"{one.id} ({one.name}) is proposed and waits for approval."

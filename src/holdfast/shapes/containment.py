@@ -60,6 +60,16 @@ class ProbeShown(Shown):
     milliseconds: int
 
 
+class UsualShown(Shown):
+    """What the prediction log holds of the day before: of the same hours, or of all of it."""
+
+    answered: int
+    others: int
+    by_people: int
+    times: float
+    """How often that stretch fits into the one that was looked at."""
+
+
 class TrafficShown(Shown):
     """What the prediction log holds of the contained scope."""
 
@@ -71,6 +81,11 @@ class TrafficShown(Shown):
     expected: float
     reaches: datetime | None
     """The newest row of the log, of anybody: further it is not known to go. Null where nobody looked."""
+    by_people: int
+    """Requests without a prediction: the model did not answer them."""
+    usual: UsualShown | None
+    """Whether the log goes on as usual is told by comparing with this. Null in what was recorded before
+    anybody asked."""
 
 
 class SeenWindowShown(Shown):
@@ -131,6 +146,9 @@ class ContainmentShown(Shown):
     approved: DeedShown | None
     applied: DeedShown | None
     reverted: DeedShown | None
+    withdrawn: DeedShown | None
+    """By whose later decision it became void before anything was switched; nobody can carry it out."""
+    withdrawn_because: str
     not_preserved: tuple[str, ...]
     switched_at: datetime | None
     """When Holdfast's own address was first seen to answer by the switch."""

@@ -26,6 +26,7 @@ from holdfast.audit.walkthrough import Chapter, Step, walk
 from holdfast.contain.containment import Containment, Deed
 from holdfast.contain.events import Check, ContainmentProbed, Effect
 from holdfast.incident.events import (
+    NOT_TO_CONTAIN,
     ClassificationProposed,
     ClassificationStated,
     Classified,
@@ -230,9 +231,11 @@ def containment(dossier: Dossier) -> dict[str, Any]:
             "prediction log or the monitors showed afterwards that the harm stopped."
         )
     ]
-    if not dossier.containments:
-        reason = f"Decided: {decided[-1][1].decision}. {decided[-1][1].reason}" if decided else ""
-        parts.append(prose(reason or "No containment was proposed."))
+    newest = decided[-1][1] if decided else None
+    if newest and (newest.decision == NOT_TO_CONTAIN or not dossier.containments):
+        parts.append(prose(f"Decided: {newest.decision}. {newest.reason}"))
+    elif not dossier.containments:
+        parts.append(prose("No containment was proposed."))
     for one in dossier.containments:
         parts += _contained(dossier, one)
     return section("Containment", parts)
@@ -276,6 +279,8 @@ def _containment_rows(one: Containment) -> Iterator[tuple[str, Cell]]:
         yield "Effect", {"text": said, "tone": tone, "below": one.effect.sentence}
     if one.reverted:
         yield "Undone", _deed(one.reverted, one.revert_reason)
+    if one.withdrawn:
+        yield "Withdrawn", _deed(one.withdrawn, one.withdrawn_because)
 
 
 def _obeyed(one: Containment) -> str:

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from holdfast import wording
 from holdfast.access.signed_in import SignedIn
-from holdfast.contain.containment import Containment, Stage
+from holdfast.contain.containment import WAITING, Containment, Stage
 from holdfast.contain.offering import Offer
 from holdfast.incident import roles
 from holdfast.incident.events import AlertFacts
@@ -139,10 +139,11 @@ def _whence(state: Incident) -> str:
 def _containing(situation: Situation, who: SignedIn) -> Iterator[NextAction]:
     state, page = situation.state, _address(situation, "containment")
     for one in situation.containments:
-        yield from _containment(situation, one, who, page)
+        if one.stage not in WAITING or one.waits(state.overtaken_at):
+            yield from _containment(situation, one, who, page)
     if state.containment_decided or state.contained_at:
         return
-    if any(one.stage in (Stage.PROPOSED, Stage.APPROVED) for one in situation.containments):
+    if any(one.waits(state.overtaken_at) for one in situation.containments):
         return
     fastest = situation.offers[0] if situation.offers else None
     if fastest is None:
@@ -173,7 +174,7 @@ def _containment(situation: Situation, one: Containment, who: SignedIn, page: st
             yield replace(action, title=f"Not contained yet: {one.standing}", detail=told, verb="Look")
         case Stage.REVERTED:
             yield replace(action, title="Ask whether it is switched back", verb="Prove")
-        case Stage.CONTAINED | Stage.RELEASED:
+        case Stage.CONTAINED | Stage.RELEASED | Stage.WITHDRAWN:
             return
 
 

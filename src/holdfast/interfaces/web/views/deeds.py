@@ -97,7 +97,7 @@ def _containments(visit: Visit, state: Incident, base: str) -> Iterator[Deed]:
         return
     with visit.application.ledger.reading() as conn:
         known = reading.containments_of(conn, state.id)
-    waiting = [one for one in known if one.stage in (Stage.PROPOSED, Stage.APPROVED)]
+    waiting = [one for one in known if one.waits(state.overtaken_at)]
     for one in waiting if waiting and _may_contain(visit, state) else ():
         own = f"{base}/containment/{one.id}"
         effect = f"{one.name}: {sentence(one.does)} Undone: {sentence(one.undo)}"
