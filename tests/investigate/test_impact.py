@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from holdfast.detect.counting import Asked
-from holdfast.detect.marks import Tally
+from holdfast.detect.marks import Hole, Tally
 from holdfast.incident.events import ImpactNoted
 from holdfast.incident.incident import Incident
 from holdfast.investigate.counting import Counted, GroupCount
@@ -519,3 +520,38 @@ def test_a_part_that_a_person_names_is_all() -> None:
     assert impact.count is not None
     assert impact.affected(impact.count).startswith("8 people affected")
     assert impact.exposed(impact.count).startswith("800 people exposed")
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        {"missing": (Hole(PERIOD[0], PERIOD[0] + timedelta(hours=5)),)},
+        {"affected": Tally(400, 310, 34), "exposed": Tally(1000, 800, 34)},
+    ],
+)
+def test_what_the_log_does_not_know_bounds_every_number_of_people_from_below(unknown: dict[str, Any]) -> None:
+    """R-IMP-02: a time without rows, or rows that name nobody, also where a person says which are affected."""
+    fact = replace(counted(), counted=replace(tallied(Tally(400, 310)), **unknown))
+    state = Impact("loans").after(fact, NOW, MAYA)
+    noted = state.noted("INC-1")
+    assert (noted.users_at_least, noted.exposed_at_least) == (True, True)
+    assert (state.affected_people(), state.exposed_people()) == ("at least 310", "at least 800")
+    assert fact.line().title == (
+        "Impact counted: at least 310 people affected (400 predictions, 10.0%); "
+        "at least 800 people exposed (1,000 predictions, 25.0%)"
+    )
+    assert fact.gaps()
+    (assessed,) = state.assess("INC-1", SAID)
+    assert isinstance(assessed, ImpactAssessed)
+    assert (assessed.at_least, assessed.exposed_at_least) == (True, True)
+    shown = shown_impact("INC-1", state).count
+    assert shown is not None
+    assert (shown.at_least, shown.exposed_at_least, list(shown.gaps)) == (True, True, fact.gaps())
+
+
+def test_a_machine_that_finds_the_log_silent_as_before_does_not_count_again() -> None:
+    silent = replace(tallied(), missing=(Hole(PERIOD[0], NOW),))
+    state = Impact("loans").after(replace(counted(), counted=silent), NOW, WORKER)
+    later = NOW + timedelta(hours=1)
+    now = replace(tallied(), missing=(Hole(PERIOD[0], later),))
+    assert state.counted("INC-1", Asked(PERIOD[0], later), now, WORKER, until_now=True) == []

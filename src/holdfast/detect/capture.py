@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from holdfast.detect import records, watched
-from holdfast.detect.counting import Engines
+from holdfast.detect.counting import Engines, holes
 from holdfast.detect.engines import Engine
 from holdfast.detect.log import Log, find, open_log
+from holdfast.detect.marks import Hole
 from holdfast.detect.monitoring import remembered
 from holdfast.detect.tables import LogError, Table
 from holdfast.evidence.capture import Found, Scene, Source
@@ -66,10 +67,16 @@ class PredictionWindow(_OfASystem):
             log = self.open(system.model, engine)
             start, end = self.period(scene, log)
             count = _copied(replace(log.table, since=start, until=end), target, engine)
+            missing = holes(system.model, log, engine, start, end)
+        if count:
+            start, end = _held(start, end, missing)
         what = "Prediction log with its labels" if inside else "Prediction log"
         title = f"{what}, {count:,} rows, {_said(start)} to {_said(end)}"
         source = f"{system.model.id}: {system.model.prediction_log.path}"
         yield Found(self.kind, title, "predictions.parquet", target, source, PARQUET)
+        for hole in missing:
+            when = f"{_said(hole.start)} to {_said(hole.end)}"
+            yield Gap(self.kind, f"Prediction log, {when}", "the log has no row of that time")
 
 
 class KnownLabels(_OfASystem):
@@ -228,6 +235,9 @@ class ReferenceData(_OfASystem):
         with self.engines() as engine:
             log = self.open(system.model, engine)
             count = _copied(replace(log.table, since=start, until=end), target, engine)
+            missing = holes(system.model, log, engine, start, end)
+        if count:
+            start, end = _held(start, end, missing)
         title = f"Reference, {count:,} rows, {_said(start)} to {_said(end)}"
         source = f"{system.model.id}: {config.path}"
         yield Found(self.kind, title, "reference.parquet", target, source, PARQUET)
@@ -278,6 +288,16 @@ def _marks(table: Table) -> list[tuple[int, int, int, int]]:
 
 def _no_log(scene: Scene) -> str:
     return f"{scene.system} has no prediction log" if scene.system else "no AI system was named"
+
+
+def _held(start: datetime, end: datetime, missing: Sequence[Hole]) -> tuple[datetime, datetime]:
+    """The period without what the log does not know at its two ends."""
+    for hole in missing:
+        if hole.start == start:
+            start = hole.end
+        elif hole.end == end:
+            end = hole.start
+    return start, end
 
 
 def _said(moment: datetime) -> str:

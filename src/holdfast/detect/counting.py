@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from holdfast import wording
-from holdfast.detect import touched
+from holdfast.detect import silence, touched
 from holdfast.detect.engines import Engine
 from holdfast.detect.log import Log, open_log
-from holdfast.detect.marks import Answer, Mark, Tally
+from holdfast.detect.marks import Answer, Hole, Mark, Tally
 from holdfast.detect.tables import LogError, Table
 from holdfast.detect.touched import Touched
 from holdfast.incident.events import AlertFacts
@@ -57,6 +57,8 @@ class Found:
     """Rows of the period, whatever their segment."""
     reaches: datetime
     """Time of the newest row of the log: nothing is known beyond it."""
+    missing: tuple[Hole, ...]
+    """Times of the period of which the log says nothing."""
     groups: tuple[tuple[Mapping[str, str], Tally], ...]
     """The touched rows, or where nothing tells them the exposed ones, by the groups of the monitors."""
 
@@ -64,7 +66,7 @@ class Found:
 def count(system: System, base: Path, engines: Engines, asked: Asked) -> Found:
     """Count the exposed and the touched. Raises LogError.
 
-    A period that the log does not reach is refused, as is a segment that no row of the log is of: what is
+    A period that the log does not reach, or has no row of where it should, is refused, as is a segment that no row of the log is of: what is
     not known is not 0.
     """
     source = system.prediction_log
@@ -79,13 +81,15 @@ def count(system: System, base: Path, engines: Engines, asked: Asked) -> Found:
         for name in asked.where:
             log.table.column(name)
         _require_reach(log, asked)
+        missing = holes(system, log, engine, asked.start, asked.end)
         by = tuple(name for name in by if name in log.table.columns)
         found = _touched(system, log, engine, asked)
         table = replace(log.table, since=asked.start, until=asked.end)
         everybody, *groups = engine.affected(table, asked.where, found.marks, by)
+        _require_known(everybody, missing, asked)
         if asked.where and not everybody.exposed.inferences:
             _require_occurs(log.table, engine, asked.where)
-    return _found(everybody, groups, found, log.last)
+    return _found(everybody, groups, found, log.last, missing)
 
 
 def _touched(system: System, log: Log, engine: Engine, asked: Asked) -> Touched:
@@ -94,9 +98,22 @@ def _touched(system: System, log: Log, engine: Engine, asked: Asked) -> Touched:
     return touched.by_alerts(system, log, engine, asked.alerts)
 
 
-def _found(everybody: Answer, groups: Sequence[Answer], by: Touched, reaches: datetime) -> Found:
+def holes(system: System, log: Log, engine: Engine, start: datetime, end: datetime) -> tuple[Hole, ...]:
+    """The times of a period of which the log says nothing: before its first row, and where a pause, also
+    the one after its last row, is longer than is usual for the system."""
+    usual = silence.usual_pause(system)
+    empty = [(start, log.first), *engine.pauses(log.table, usual)]
+    if end - log.last > usual + (log.config.delay or timedelta(0)):
+        empty.append((log.last, end))
+    within = (Hole(max(one, start), min(other, end)) for one, other in empty)
+    return tuple(hole for hole in within if hole.start < hole.end)
+
+
+def _found(
+    everybody: Answer, groups: Sequence[Answer], by: Touched, reaches: datetime, missing: tuple[Hole, ...]
+) -> Found:
     tally = everybody.affected
-    if tally is not None and not tally.inferences and not by.complete:
+    if tally is not None and not tally.inferences and (missing or not by.complete):
         tally = None  # none of the rows looks touched, and others may be: that is not nobody
     told = [(one.group, one.exposed if tally is None else one.affected or Tally(0, None)) for one in groups]
     told = [(group, own) for group, own in told if own.inferences]
@@ -108,6 +125,7 @@ def _found(everybody: Answer, groups: Sequence[Answer], by: Touched, reaches: da
         rules=() if tally is None else tuple(mark.says for mark in by.marks),
         total=everybody.total,
         reaches=reaches,
+        missing=missing,
         groups=tuple(told[:MOST_GROUPS]),
     )
 
@@ -118,6 +136,16 @@ def _require_reach(log: Log, asked: Asked) -> None:
             f"the log says nothing of this period: it runs from {wording.utc(log.first)} to "
             f"{wording.utc(log.last)}",
             "give a period within it, or wait until the predictions are written",
+        )
+
+
+def _require_known(everybody: Answer, missing: Sequence[Hole], asked: Asked) -> None:
+    """No row where rows were to be expected is not nobody."""
+    if missing and not everybody.total:
+        raise LogError(
+            f"the log says nothing of this period: it has no row from {wording.utc(asked.start)} to "
+            f"{wording.utc(asked.end)}, where rows were to be expected",
+            "bring the missing rows back; if such a pause is normal, say how long with prediction_log.quiet",
         )
 
 

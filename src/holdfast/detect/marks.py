@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -51,6 +52,14 @@ class Tally:
     """Different subjects; None where no row names one."""
     unnamed: int = 0
     """Rows that name nobody, where others do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """A time of which the log says nothing, [start, end): rows were to be expected, and it has none."""
+
+    start: datetime
+    end: datetime
 
 
 @dataclass(frozen=True, slots=True)

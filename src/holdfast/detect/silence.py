@@ -17,6 +17,16 @@ BY_ROWS = timedelta(days=7)
 """How old the newest row may be for windows of rows, which state no length of time."""
 
 
+def usual_pause(system: System) -> timedelta:
+    """The longest pause between two rows of the log that is usual: a row lies in every window, or as
+    `quiet` says. In a longer one rows were to be expected that are not there."""
+    log = system.prediction_log
+    quiet = log.quiet if log else None
+    heard = [one.window for one in system.monitors if not one.measures.of_arrivals]
+    rhythm = min((one for one in heard if not isinstance(one, Rows)), default=BY_ROWS)
+    return max(rhythm, quiet or timedelta(0))
+
+
 def patience(monitor: Monitor, log: PredictionLog) -> timedelta | None:
     """How old the newest row of the log may be for this monitor; None for one that counts what arrives: an
     empty window is what it measures."""

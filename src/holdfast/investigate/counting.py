@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from holdfast.detect.counting import Asked
-from holdfast.detect.marks import Tally
+from holdfast.detect.marks import Hole, Tally
 
 
 class CannotCount(Exception):
@@ -46,6 +46,20 @@ class Counted:
     """Time of the newest row of the log when it was counted; None in facts of release 0.1."""
     groups: tuple[GroupCount, ...] = ()
     """The affected rows, or where nothing tells them the exposed ones, by the groups of the monitors."""
+
+    missing: tuple[Hole, ...] = ()
+    """Times of the period of which the log says nothing; nobody looked for them in facts before version 4."""
+
+    @property
+    def exposed_from_below(self) -> bool:
+        """Whether more people may be exposed: the log does not know a time, or rows name nobody."""
+        return bool(self.missing or self.exposed.unnamed)
+
+    @property
+    def affected_from_below(self) -> bool:
+        """Whether more people may be affected: for the same reasons, or the rules cannot tell all."""
+        unnamed = self.affected.unnamed if self.affected else 0
+        return bool(self.missing or unnamed) or not self.complete
 
     @property
     def share(self) -> float | None:

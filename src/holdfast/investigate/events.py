@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from holdfast import wording
-from holdfast.detect.marks import Tally
+from holdfast.detect.marks import Hole, Tally
 from holdfast.incident.events import count_timer, group_as_told
 from holdfast.investigate.counting import Counted
 from holdfast.ledger.facts import Arm, Disarm, Fact, Line, fact, upcast
@@ -83,7 +83,7 @@ class FinanceImpact:
     """How the amounts were arrived at."""
 
 
-@fact("impact.counted", version=3)
+@fact("impact.counted", version=4)
 class ImpactCounted(Fact):
     """What the system counted in the prediction log, and exactly what it was asked (R-IMP-02)."""
 
@@ -110,6 +110,13 @@ class ImpactCounted(Fact):
         what = "Part of the impact counted" if self.part else "Impact counted"
         return Line(f"{what}: {affected(self.counted)}; {exposed(self.counted)}", "; ".join(parts))
 
+    def ending(self, end: datetime) -> ImpactCounted:
+        """The same until another moment, and so the time before it of which nothing is known."""
+        missing = tuple(
+            replace(hole, end=end) if hole.end == self.end else hole for hole in self.counted.missing
+        )
+        return replace(self, end=end, counted=replace(self.counted, missing=missing))
+
     def rules(self) -> list[str]:
         """What makes a row count as affected; nothing where no rule does."""
         if self.because:
@@ -119,6 +126,7 @@ class ImpactCounted(Fact):
     def gaps(self) -> list[str]:
         """What these numbers do not hold."""
         found = ["it counts a part, not the whole incident"] if self.part else []
+        found += [f"{_said(hole)}: nothing is known of it" for hole in self.counted.missing]
         reaches = self.counted.reaches
         if reaches is not None and reaches < self.end:
             found.append(f"the log reached {wording.utc(reaches)} when it was counted")
@@ -164,12 +172,12 @@ def affected(counted: Counted, *, part: bool = False) -> str:
     """
     if counted.affected is None:
         return "how many are affected is not known"
-    return _tally(counted.affected, "affected", counted.share, part or not counted.complete)
+    return _tally(counted.affected, "affected", counted.share, part or counted.affected_from_below)
 
 
 def exposed(counted: Counted, *, part: bool = False) -> str:
     """`1,200 people exposed (4,000 predictions, 100.0%)`"""
-    return _tally(counted.exposed, "exposed", counted.exposed_share, part)
+    return _tally(counted.exposed, "exposed", counted.exposed_share, part or counted.exposed_from_below)
 
 
 def _tally(tally: Tally, word: str, share: float | None, at_least: bool) -> str:
@@ -179,6 +187,16 @@ def _tally(tally: Tally, word: str, share: float | None, at_least: bool) -> str:
         least = "at least " if at_least else ""
         return f"people {word} are not told apart ({least}{rows}{of})"
     return f"{wording.people(tally.users, at_least=at_least)} {word} ({rows}{of})"
+
+
+def _said(hole: Hole) -> str:
+    return f"no row of the log from {wording.utc(hole.start)} to {wording.utc(hole.end)}"
+
+
+@upcast("impact.counted", 3)
+def _without_holes(data: dict[str, Any]) -> dict[str, Any]:
+    """Before version 4 nobody looked for times that the log does not know."""
+    return {**data, "counted": {**data["counted"], "missing": []}}
 
 
 @upcast("impact.counted", 2)

@@ -204,8 +204,15 @@ class Impact:
         return self._counted_people() is not None and (self.stated is None or self.ruling is Ruling.COUNTED)
 
     def from_below(self, count: ImpactCounted | None, *, named: bool = False) -> bool:
-        """Whether more may be affected than a count says: by its rules, or because it is of a part."""
-        return count is not None and (not count.counted.complete or self.is_of_part(count, named=named))
+        """Whether more may be affected than a count says: by its rules, by what the log does not know, or
+        because it is of a part."""
+        return count is not None and (
+            count.counted.affected_from_below or self.is_of_part(count, named=named)
+        )
+
+    def exposed_from_below(self, count: ImpactCounted, *, named: bool = False) -> bool:
+        """The same of the exposed, which need no rules."""
+        return count.counted.exposed_from_below or self.is_of_part(count, named=named)
 
     def is_of_part(self, count: ImpactCounted, *, named: bool = False) -> bool:
         """Whether a count of a part stands for the whole, which holds more affected and more exposed.
@@ -215,6 +222,10 @@ class Impact:
         """
         said_to_be_all = named or (self.by_person and count.number == self.chosen)
         return count.part and not said_to_be_all and self.newest_whole is None
+
+    def misses_rows(self, count: ImpactCounted) -> bool:
+        """Whether there were more predictions than a count says."""
+        return bool(count.counted.missing) or self.is_of_part(count)
 
     def affected(self, count: ImpactCounted) -> str:
         """What a count says of the affected: `at least 310 people affected (400 predictions, 10.0%)`."""
@@ -230,7 +241,7 @@ class Impact:
         return (
             self.count is not None
             and self.count.counted.exposed.users is not None
-            and self.is_of_part(self.count)
+            and self.exposed_from_below(self.count)
         )
 
     def exposed_people(self, unknown: str = "not told apart") -> str:
@@ -241,7 +252,7 @@ class Impact:
 
     def is_bounded(self, count: ImpactCounted) -> bool:
         """Whether the groups of a count hold at least so many: of the affected, or else of the exposed."""
-        return self.from_below(count) if count.counted.affected else self.is_of_part(count)
+        return self.from_below(count) if count.counted.affected else self.exposed_from_below(count)
 
     def affected_people(self, unknown: str = "not known") -> str:
         """`at least 310`: the number of people affected in words."""
@@ -356,7 +367,7 @@ class Impact:
         newest = self.newest_count if part else self.newest_whole
         known = self.count if by.kind != "system" and not part else newest.fact if newest else None
         ends = known.end if known and by.kind == "system" and until_now else now.end
-        said_before = known is not None and replace(known, number=now.number) == replace(now, end=ends)
+        said_before = known is not None and replace(known, number=now.number) == now.ending(ends)
         overrules = self.ruling is Ruling.STATED and counted.affected is not None
         takes_over = by.kind != "system" and not part and (not self.by_person or overrules)
         return [] if said_before and not takes_over else [now]
@@ -382,7 +393,7 @@ class Impact:
             exposed=counted.counted.exposed.users if counted else None,
             exposed_at_least=counted is not None
             and counted.counted.exposed.users is not None
-            and self.is_of_part(counted, named=picked),
+            and self.exposed_from_below(counted, named=picked),
             users=said.users,
             data=said.data,
             compliance=said.compliance,

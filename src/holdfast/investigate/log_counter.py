@@ -39,5 +39,6 @@ class LogCounter:
             rules=found.rules,
             total=found.total,
             reaches=found.reaches,
+            missing=found.missing,
             groups=tuple(GroupCount(dict(name), own.inferences, own.users) for name, own in found.groups),
         )

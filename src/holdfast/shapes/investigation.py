@@ -186,7 +186,7 @@ class CountedShown(Shown):
     at_least: bool
     """More may be affected than it says, in the groups as well: by its rules, or because it is of a part."""
     exposed_at_least: bool
-    """More may be exposed than it says: it is of a part, and nobody says that it is all."""
+    """More may be exposed than it says: it is of a part, the log does not know a time, or rows name nobody."""
     rules: tuple[str, ...]
     """What makes a row count as affected."""
     because: str
@@ -200,6 +200,8 @@ class CountedShown(Shown):
     exposed_share: float | None
     reaches: datetime | None
     """Time of the newest row of the log when it was counted."""
+    gaps: tuple[str, ...]
+    """What these numbers do not hold, in sentences."""
     groups: tuple[GroupCounted, ...]
     """The affected rows, or where nothing tells them the exposed ones."""
     at: datetime
@@ -331,7 +333,7 @@ def _counted(state: impact.Impact, kept: Kept[ImpactCounted]) -> CountedShown:
         exposed=TallyShown.model_validate(counted.exposed),
         affected=TallyShown.model_validate(counted.affected) if counted.affected else None,
         at_least=counted.affected is not None and state.from_below(fact),
-        exposed_at_least=state.is_of_part(fact),
+        exposed_at_least=state.exposed_from_below(fact),
         rules=counted.rules,
         because=fact.because,
         part=fact.part,
@@ -339,6 +341,7 @@ def _counted(state: impact.Impact, kept: Kept[ImpactCounted]) -> CountedShown:
         share=counted.share,
         exposed_share=counted.exposed_share,
         reaches=counted.reaches,
+        gaps=tuple(fact.gaps()),
         groups=tuple(GroupCounted.model_validate(group) for group in counted.groups),
         at=kept.at,
         as_of=state.counted_as_of(kept),

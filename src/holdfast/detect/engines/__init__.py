@@ -65,6 +65,10 @@ class Engine(Protocol):
         """Rows, first and last time, times that cannot be read or lie far off, range of the scores."""
         ...
 
+    def pauses(self, table: Table, longest: timedelta) -> list[tuple[datetime, datetime]]:
+        """From which row to which next one of the table, of whatever period, more time than this passed."""
+        ...
+
     def repeated(self, source: Source, id_: Column) -> Repeated:
         """Ids that stand in several rows."""
         ...

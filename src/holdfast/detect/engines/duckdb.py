@@ -225,6 +225,15 @@ class DuckDB:
             for first, last, rows in found
         )
 
+    def pauses(self, table: Table, longest: timedelta) -> list[tuple[datetime, datetime]]:
+        begin = f" AND t >= {micros(table.since)}" if table.since else ""
+        found = self._ask(
+            f"SELECT before, t FROM (SELECT t, lag(t) OVER (ORDER BY t) AS before FROM "
+            f"(SELECT DISTINCT {_moment_of(table)} AS t FROM {_read(table.source)}) "
+            f"WHERE t IS NOT NULL{begin}) WHERE t - before > {longest // timedelta(microseconds=1)} ORDER BY t"
+        )
+        return [(moment(before), moment(after)) for before, after in found]
+
     def repeated(self, source: Source, id_: Column) -> Repeated:
         own = how.value(id_, quoted(id_.name))
         ids, rows, example = self._one(

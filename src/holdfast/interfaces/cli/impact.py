@@ -76,8 +76,7 @@ def _counted(made: shapes.ImpactShown, counted: shapes.CountedShown) -> Iterable
     )
     yield "From", wording.utc(counted.start)
     yield "To", wording.utc(counted.end)
-    short = counted.reaches is not None and counted.reaches < counted.end
-    yield "The log reached", wording.utc(counted.reaches) if short and counted.reaches else ""
+    yield "Not in these numbers", "; ".join(counted.gaps)
     yield "Only", wording.group(counted.where)
     yield (
         "Counted",

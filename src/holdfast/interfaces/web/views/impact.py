@@ -107,7 +107,8 @@ def count(visit: visit, incident: IncidentNumber, form: typed) -> Response:
     found = assessing.impact_of(visit.application.ledger, incident)
     own = next((kept.fact for kept in reversed(found.counts) if kept.fact.counted == counted), None)
     part = own is not None and found.is_of_part(own)
-    told = (affected(counted, part=part), exposed(counted, part=part), *found.beside()[:1])
+    gaps = own.gaps() if own and counted.missing else []
+    told = (affected(counted, part=part), exposed(counted, part=part), *gaps, *found.beside()[:1])
     visit.notice("Counted.", " ".join(sentence(one) for one in told))
     return visit.back(f"/incidents/{incident}/impact")
 

@@ -228,7 +228,7 @@ def _impact(impact: Impact, state: Incident, ground: Ground) -> list[tuple[str, 
         counted = count.counted
         pairs += [
             (f"{people} exposed", impact.exposed_people()),
-            ("Predictions exposed", wording.bounded(counted.exposed.inferences, impact.is_of_part(count))),
+            ("Predictions exposed", wording.bounded(counted.exposed.inferences, impact.misses_rows(count))),
             ("Of all in the period", wording.percent(counted.exposed_share, 1)),
             ("Period", wording.duration(count.end - count.start)),
         ]
