@@ -530,7 +530,7 @@ def test_a_part_that_a_person_names_is_all() -> None:
     ],
 )
 def test_what_the_log_does_not_know_bounds_every_number_of_people_from_below(unknown: dict[str, Any]) -> None:
-    """R-IMP-02: a time without rows, or rows that name nobody, also where a person says which are affected."""
+    """R-IMP-02: a time without rows, or rows that name nobody, also where a person says who is affected."""
     fact = replace(counted(), counted=replace(tallied(Tally(400, 310)), **unknown))
     state = Impact("loans").after(fact, NOW, MAYA)
     noted = state.noted("INC-1")

@@ -66,8 +66,8 @@ class Found:
 def count(system: System, base: Path, engines: Engines, asked: Asked) -> Found:
     """Count the exposed and the touched. Raises LogError.
 
-    A period that the log does not reach, or has no row of where it should, is refused, as is a segment that no row of the log is of: what is
-    not known is not 0.
+    A period that the log does not reach, or has no row of where it should, is refused, as is a segment that
+    no row of the log is of: what is not known is not 0.
     """
     source = system.prediction_log
     if source is None:

@@ -186,7 +186,7 @@ class CountedShown(Shown):
     at_least: bool
     """More may be affected than it says, in the groups as well: by its rules, or because it is of a part."""
     exposed_at_least: bool
-    """More may be exposed than it says: it is of a part, the log does not know a time, or rows name nobody."""
+    """More may be exposed than it says: it is of a part, the log lacks a time, or rows name nobody."""
     rules: tuple[str, ...]
     """What makes a row count as affected."""
     because: str

@@ -230,7 +230,8 @@ class DuckDB:
         found = self._ask(
             f"SELECT before, t FROM (SELECT t, lag(t) OVER (ORDER BY t) AS before FROM "
             f"(SELECT DISTINCT {_moment_of(table)} AS t FROM {_read(table.source)}) "
-            f"WHERE t IS NOT NULL{begin}) WHERE t - before > {longest // timedelta(microseconds=1)} ORDER BY t"
+            f"WHERE t IS NOT NULL{begin}) WHERE t - before > {longest // timedelta(microseconds=1)}"
+            " ORDER BY t"
         )
         return [(moment(before), moment(after)) for before, after in found]
 
