@@ -71,7 +71,7 @@ from holdfast.integrations.webhook import channel as webhook
 from holdfast.investigate.events import COUNT_TIMER
 from holdfast.investigate.following import Following
 from holdfast.investigate.log_counter import LogCounter
-from holdfast.learn import overtaken, remedying
+from holdfast.learn import handing_over, overtaken, remedying
 from holdfast.learn.events import OVERDUE_TIMER, REMINDER_TIMER, RemediationDone, RemediationPlanned
 from holdfast.learn.tracker import Tracker
 from holdfast.ledger import keys
@@ -90,7 +90,13 @@ from holdfast.ledger.upgrading import Telling, Upgraded, require_ledger, require
 from holdfast.ledger.verdict import Checks
 from holdfast.people import SYSTEM
 from holdfast.prepare import versions
-from holdfast.prepare.events import REVIEW_TIMER, PlaybookActivated, SystemApplied, SystemWithdrawn
+from holdfast.prepare.events import (
+    REVIEW_TIMER,
+    PlaybookActivated,
+    RosterApplied,
+    SystemApplied,
+    SystemWithdrawn,
+)
 from holdfast.prepare.records import Preparation
 from holdfast.prepare.systems import System
 from holdfast.problems import Problem
@@ -498,6 +504,11 @@ def _reactions(
             (MessageFailed,),
             lambda failed, at: tell_next(desk.ledger, failed, at, desk.zone),
             NextTold,
+        ),
+        Reaction(
+            "let roles follow the roster",
+            (RosterApplied,),
+            lambda applied, at: handing_over.follow_roster(desk, by=SYSTEM, at=at),
         ),
         Reaction("look at containments again", (AlertRaised, AlertContinued), look),
         Reaction("verify remediation", (MonitorMeasured, RemediationDone), verify),

@@ -66,8 +66,8 @@ def messages(
     drafts, told = [], set[str]()
     for channel, to, template, within in _spoken(moment, state.severity, before, playbook, bool(concerned)):
         for member in (*concerned, *(members(roster, to) if to else ())):
-            if member.person in told:
-                continue
+            if member.person in told or roster.person(member.person) is None:
+                continue  # told already, or not here any more
             told.add(member.person)
             reads = _Reading(member, zone_of(roster, member.person, zone), link)
             subject, text = template.filled(_words(state, reads, reason, system, late))
@@ -286,7 +286,7 @@ def news(
 ) -> list[Draft]:
     """One message a person."""
     drafts = []
-    for member in {one.person: one for one in to}.values():
+    for member in {one.person: one for one in to if roster.person(one.person)}.values():
         reads = _Reading(member, zone_of(roster, member.person, zone), link)
         words = _words(state, reads, "", system)
         subject = f"{state.id} {told.subject}: {words['title']}"

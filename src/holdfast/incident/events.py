@@ -470,15 +470,23 @@ class TeamAssembled(Fact):
         return Line("Team assembled", ", ".join(f"{m.name} ({_words(m.role)})" for m in self.members))
 
 
-@fact("incident.role_handed_over")
+@fact("incident.role_handed_over", version=2)
 class RoleHandedOver(Fact):
     incident: str
     role: str
     to: Member
     reason: str
+    by_roster: bool = False
+    """It follows a roster that came into force; nobody handed it over."""
 
     def line(self) -> Line:
         return Line(f"{_words(self.role).capitalize()} is now {self.to.name}", self.reason, "act")
+
+
+@upcast("incident.role_handed_over", 1)
+def _handed_over_by_people(data: dict[str, Any]) -> dict[str, Any]:
+    """Before version 2 roles did not follow the roster."""
+    return {**data, "by_roster": False}
 
 
 @fact("clock.started", version=3)

@@ -265,6 +265,8 @@ class Incident:
     the first."""
     team: tuple[Member, ...] = ()
     taken_over: tuple[Member, ...] = ()
+    by_roster: frozenset[str] = frozenset()
+    """Those roles of them that follow the roster: nobody handed them over."""
     """Roles that somebody was given in this incident."""
     clocks: Mapping[str, ClockState] = field(default_factory=dict)
     """By the promise's id."""
@@ -384,7 +386,8 @@ class Incident:
             case RoleHandedOver():
                 others = tuple(member for member in self.team if member.role != fact.role)
                 taken = tuple(member for member in self.taken_over if member.role != fact.role)
-                return replace(self, team=(*others, fact.to), taken_over=(*taken, fact.to))
+                roster = self.by_roster | {fact.role} if fact.by_roster else self.by_roster - {fact.role}
+                return replace(self, team=(*others, fact.to), taken_over=(*taken, fact.to), by_roster=roster)
             case ClockStarted():
                 return self._with_clock(_started(fact, at, self.clocks.get(fact.clock)))
             case ClockMoved():
@@ -1063,6 +1066,19 @@ class Incident:
         if holder and holder.person == to.person:
             return []
         return [RoleHandedOver(incident=self.id, role=role, to=to, reason=reason)]
+
+    def follow_roster(self, moved: Iterable[tuple[Member, Member]], reason: str) -> list[IncidentFact]:
+        """Roles of the team go from one person to another, as the roster in force says."""
+        return [
+            RoleHandedOver(
+                incident=self.id,
+                role=to.role,
+                to=to,
+                reason=f"{reason}: {was.name} held it before",
+                by_roster=True,
+            )
+            for was, to in moved
+        ]
 
     def note(
         self, text: str, now: datetime, occurred_at: datetime | None, evidence: tuple[str, ...]

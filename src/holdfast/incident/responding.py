@@ -707,6 +707,17 @@ class Desk:
 
         self._step(incident, decide, by, at, together=together)
 
+    def follow_roster(self, incident: str, *, by: Actor, at: datetime, together: Together) -> None:
+        """Roles of a running incident go to whoever holds them by the roster in force. Nothing the second
+        time; what is open for them is `together`'s to tell."""
+
+        def decide(loaded: Loaded, ground: Ground) -> list[IncidentFact]:
+            if loaded.state.status.over:
+                return []
+            return loaded.state.follow_roster(roles.moved(ground.roster, loaded.state), "The roster changed")
+
+        self._step(incident, decide, by, at, together=together)
+
     def dismiss(
         self,
         incident: str,

@@ -56,6 +56,27 @@ def team(
     return tuple(once.values())
 
 
+def moved(roster: Roster, state: Incident) -> list[tuple[Member, Member]]:
+    """Roles of the team that another person holds by the roster in force: who held it, and who does.
+
+    What was handed over stays with whoever is still there and may respond; so does being on call.
+    """
+    found = []
+    handed = {member.role for member in state.taken_over} - state.by_roster
+    for member in state.team:
+        there = roster.takes_part(member.person)
+        if member.role in _ROLES and not (there and member.role in handed):
+            line = roster.roles[member.role].in_order()
+        elif member.role == ON_CALL and not there:
+            line = roster.on_call
+        else:
+            continue
+        first = next((one for one in map(roster.person, line) if one and roster.takes_part(one.id)), None)
+        if first and first.id != member.person:
+            found.append((member, Member(member.role, first.id, first.name)))
+    return found
+
+
 def deputies(roster: Roster, state: Incident) -> tuple[Member, ...]:
     """Who steps in first for those that did not answer: for each role of the team the first deputy of its
     holder."""

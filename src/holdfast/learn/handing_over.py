@@ -11,9 +11,9 @@ from datetime import datetime
 from holdfast import wording
 from holdfast.contain.containment import Stage
 from holdfast.contain.reading import containments_of
-from holdfast.incident import asking, communication, roles
+from holdfast.incident import asking, communication, register, roles
 from holdfast.incident.asking import Asked
-from holdfast.incident.events import Member
+from holdfast.incident.events import IncidentFact, Member, RoleHandedOver
 from holdfast.incident.incident import Incident
 from holdfast.incident.loading import load
 from holdfast.incident.responding import Desk, Ground
@@ -39,12 +39,39 @@ def hand_over(
         person = ground.roster.person(to)
         assert person is not None
         holder = Member(role.value, person.id, person.name)
-        after = before
-        for fact in before.hand_over(role.value, holder, reason):
-            after = after.after(fact, at)
+        return _told(desk, before, before.hand_over(role.value, holder, reason), ground, at)
+
+    desk.hand_over(incident, role, to, reason, by=by, at=at, together=told)
+
+
+def follow_roster(desk: Desk, *, by: Actor, at: datetime) -> None:
+    """The reaction to a roster that comes into force: roles of running incidents follow it, and each new
+    holder is told once what is open for them."""
+
+    def told(incident: str) -> Sequence[Draft]:
+        before = load(desk.ledger, incident).state
+        ground = desk.ground_of(before)
+        facts = before.follow_roster(roles.moved(ground.roster, before), "")
+        return _told(desk, before, facts, ground, at)
+
+    for one in register.running(desk.ledger):
+        desk.follow_roster(one.id, by=by, at=at, together=told)
+
+
+def _told(
+    desk: Desk, before: Incident, facts: Sequence[IncidentFact], ground: Ground, at: datetime
+) -> list[Draft]:
+    """What is open for each role that changes hands, to whoever holds it now."""
+    after, drafts = before, list[Draft]()
+    for fact in facts:
+        after = after.after(fact, at)
+    for fact in facts:
+        if not isinstance(fact, RoleHandedOver) or fact.role not in list(IncidentRole):
+            continue
+        role = IncidentRole(fact.role)
         waiting = list(_open(desk, role, before.holder_of(role.value), after, ground))
         if not waiting:
-            return []
+            continue
         lines = "\n".join(f"- {one}" for one in waiting)
         news = communication.News(
             f"has {wording.plural(len(waiting), 'thing')} open for its {role.value.replace('_', ' ')}",
@@ -52,9 +79,10 @@ def hand_over(
             HANDED_ON,
         )
         named = ground.system.name if ground.system else ""
-        return communication.news(news, after, [holder], ground.roster, desk.link, named, zone=ground.zone)
-
-    desk.hand_over(incident, role, to, reason, by=by, at=at, together=told)
+        drafts += communication.news(
+            news, after, [fact.to], ground.roster, desk.link, named, zone=ground.zone
+        )
+    return drafts
 
 
 def _open(

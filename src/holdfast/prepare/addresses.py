@@ -20,7 +20,8 @@ def address_book(ledger: Ledger) -> Addresses:
 
 
 def _addresses(ledger: Ledger, person: str) -> Mapping[str, str]:
-    """From the roster's own fact: a table that somebody edited sends nothing elsewhere. Raises NotAsQueued
+    """From the roster's own fact: a table that somebody edited sends nothing elsewhere. Who left the roster
+    has none: what waits for them goes to the next person. Raises NotAsQueued
     where the fact's bytes do not hold together."""
     facts = tables.facts.c
     newest = (
@@ -41,4 +42,4 @@ def _addresses(ledger: Ledger, person: str) -> Mapping[str, str]:
     applied = recorded_from(row).fact
     assert isinstance(applied, RosterApplied)
     found = roster_of(applied.text).person(person)
-    return found.reached_at if found else only_mail(person)
+    return found.reached_at if found else {}
