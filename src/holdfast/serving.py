@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from holdfast.interfaces.web import access as web_access
 from holdfast.interfaces.web.site import site
 from holdfast.interfaces.worker.worker import Worker
 from holdfast.people import SYSTEM
+from holdfast.problems import Fault
 
 
 def asgi(application: Application) -> FastAPI:
@@ -73,13 +75,14 @@ class Service:
         self._stop = threading.Event()
 
     def run(self) -> None:
-        """Serve until interrupted; the worker finishes its round."""
+        """Serve until interrupted; the worker finishes its round. Raises Fault when the address is taken."""
         self.application.ledger.keep_time()
+        listening = self._listening()
         thread = threading.Thread(target=self.worker.run, args=(self._stop,)) if self.worker else None
         if thread:
             thread.start()
         try:
-            self.server.run()
+            self.server.run(listening)
         finally:
             self._stop.set()
             if thread:
@@ -89,19 +92,33 @@ class Service:
     def in_background(self) -> Iterator[Service]:
         """Serve pages and API from a thread while the block runs; the worker is left to the caller.
 
-        Raises RuntimeError when the address cannot be served within ten seconds.
+        Raises Fault when the address is taken.
         """
-        thread = threading.Thread(target=self.server.run, daemon=True)
+        listening = self._listening()
+        thread = threading.Thread(target=self.server.run, args=(listening,), daemon=True)
         thread.start()
         try:
-            for _ in range(1000):
-                if self.server.started:
-                    break
+            while thread.is_alive() and not self.server.started:
                 time.sleep(0.01)
-            else:
-                web = self.application.settings.web
-                raise RuntimeError(f"{web.host}:{web.port} cannot be served; is the port taken?")
+            if not self.server.started:
+                raise RuntimeError("the server ended while it started; its log says why")
             yield self
         finally:
             self.server.should_exit = True
             thread.join(10)
+
+    def _listening(self) -> list[socket.socket]:
+        """Sockets that hold the address of the settings, under each kind of network address it has.
+
+        Raises Fault: nothing was started.
+        """
+        web = self.application.settings.web
+        try:
+            found = socket.getaddrinfo(web.host, web.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+            addresses = dict.fromkeys((family, address[:2]) for family, *_, address in found)
+            return [socket.create_server(address, family=family) for family, address in addresses]
+        except OSError as error:
+            raise Fault(
+                f"{web.host}:{web.port} cannot be served: {(error.strerror or str(error)).lower()}",
+                "stop what listens there, or set host and port in [web] of holdfast.toml",
+            ) from error
