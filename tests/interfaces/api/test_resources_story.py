@@ -137,7 +137,11 @@ def test_from_the_alert_to_the_archive(
     assert caller(PRIYA).done("PUT", f"/remediations/{item}/verification", proof)["standing"] == "verified"
 
     # Resolve, review, close.
-    maya.done("PUT", f"{at}/resolution", {"resolution": "Months are divided at the gate."})
+    resolved = {"resolution": "Months are divided at the gate."}
+    doubted = maya("PUT", f"{at}/resolution", resolved)
+    assert doubted.status_code == 409
+    assert "is open, last seen" in doubted.json()["detail"]
+    maya.done("PUT", f"{at}/resolution", {**resolved, "unverified_because": "its window was before the fix"})
     back = maya.done("PUT", f"/containments/{contained}/reversal", {"reason": "the fix works"})
     assert back["stage"] == "released"
     drafted = maya.done("POST", f"{at}/review/drafts")
