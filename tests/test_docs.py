@@ -63,6 +63,7 @@ PAST_TENSE_OF_ITS_OWN = {
     "met",
     "over",
     "overdue",
+    "overtaken",
     "ran",
     "seen",
     "sent",
@@ -76,7 +77,7 @@ PAST_TENSE_OF_ITS_OWN = {
 @pytest.mark.parametrize("name", sorted(generate.product_facts()))
 def test_a_fact_is_a_thing_that_happened(name: str) -> None:
     assert re.fullmatch(r"[a-z]+\.[a-z]+(?:_[a-z]+)*", name)
-    last = re.split(r"[._]", name.removesuffix("_to"))[-1]
+    last = re.split(r"[._]", re.sub("_(to|on)$", "", name))[-1]
     assert last.endswith("ed") or last in PAST_TENSE_OF_ITS_OWN
 
 

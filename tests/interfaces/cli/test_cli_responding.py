@@ -114,7 +114,9 @@ def test_from_the_alert_to_the_archive(watched: Any) -> None:
     proof = ("remediation", "verify", item, "The batch scores as before", "--link", "EV-1")
     assert shell.done(*proof, person=PRIYA.id)["standing"] == "verified"
 
-    shell.done("incident", "resolve", incident, "Months are divided at the gate.")
+    resolve = ("incident", "resolve", incident, "Months are divided at the gate.")
+    assert "is open, last seen" in shell(*resolve).sentence
+    shell.done(*resolve, "--unverified-because", "its window was before the fix")
     assert shell.done("contain", "revert", "INC-1-C1", "-r", "the fix works")["stage"] == "released"
     drafted = shell.done("review", "draft", incident)
     for question in drafted["unanswered"]:
