@@ -188,7 +188,7 @@ def _ruling(found: Impact, count: ImpactCounted, state: Incident) -> Iterator[tu
     """Whose word rules on the people affected, and by which rule rows count as touched."""
     yield "People affected", found.affected_people()
     yield "According to", "; ".join(found.said()) or "nobody: nothing tells which of the exposed were touched"
-    yield "Counted or stated", "; ".join(filter(None, (found.dated, state.harm)))
+    yield "Numbers", "; ".join(filter(None, (found.dated, state.harm)))
     if state.known_of_merged:
         yield "Known of what was merged into it", "; ".join(state.known_of_merged)
     if found.failed:

@@ -233,7 +233,7 @@ def _impact(impact: Impact, state: Incident, ground: Ground) -> list[tuple[str, 
             ("Period", wording.duration(count.end - count.start)),
         ]
     if impact.dated:
-        pairs.append(("Counted or stated", "; ".join(filter(None, (impact.dated, state.harm)))))
+        pairs.append(("Numbers", "; ".join(filter(None, (impact.dated, state.harm)))))
     if impact.failed:
         pairs.append(("Not counted since", impact.failed))
     if state.known_of_merged:
