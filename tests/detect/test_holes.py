@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ import pytest
 from holdfast.detect import counting
 from holdfast.detect.counting import Asked, Found
 from holdfast.detect.engines.duckdb import DuckDB
-from holdfast.detect.marks import Hole
+from holdfast.detect.marks import Hole, Tally
 from holdfast.detect.tables import LogError
+from support.alerted import alert_facts
 
 from .conftest import at, system_with
 
@@ -81,7 +82,21 @@ def test_a_log_that_ends_within_the_period_says_nothing_of_after(gone: Path) -> 
     assert counted(gone, at(7), at(12)).missing == (Hole(at(8, 23), at(12)),)
 
 
-def test_none_touched_beside_a_hole_is_not_nobody(gone: Path) -> None:
+GAPS = {"id": "gaps", "metric": "missing", "columns": ["said"], "window": "1d", "limit": {"above": 0.1}}
+
+
+@pytest.mark.parametrize(("start", "affected"), [(at(4), None), (at(6), Tally(0, 0))])
+def test_none_touched_beside_a_hole_is_not_nobody(
+    gone: Path, start: datetime, affected: Tally | None
+) -> None:
+    columns = {"id": "id", "time": "time", "subject": "who"}
+    system = system_with({"path": "log.parquet", "columns": columns}, GAPS)
+    raised = alert_facts(at(3), monitor="gaps.said", dimension="quality", metric="missing", group={})
+    asked = Asked(start, start + timedelta(days=2), alerts=(raised,))
+    assert counting.count(system, gone, DuckDB, asked).affected == affected
+
+
+def test_rows_beside_a_hole_that_are_touched_are_counted(gone: Path) -> None:
     found = counted(gone, at(4), at(6))
     assert found.affected is not None
-    assert found.affected.inferences == 24
+    assert (found.affected.inferences, found.missing) == (24, (HOLE,))
