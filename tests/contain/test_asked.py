@@ -22,6 +22,7 @@ from holdfast.ledger.outbox import MessageQueued
 from holdfast.people import SYSTEM, IncidentRole
 from holdfast.prepare import versions
 from holdfast.prepare.terms import Category, Severity
+from holdfast.prepare.workspace import load_workspace
 from support.company import AISHA, HELEN, INES, MAYA
 from support.workspaces import HandClock, opened
 
@@ -30,9 +31,27 @@ LOANS, ASSISTANT = "loan-approval", "customer-assistant"
 BROKERS = "broker-to-review"
 
 
+STOOD_IN = "stood.in@harbourstreet.example"
+
+
+def asked_of(incident: str, about: str) -> str:
+    return f"{about.replace(' ', '-')}.{incident.lower()}@harbourstreet.example"
+
+
+def employ(company: Application, now: datetime) -> None:
+    """Put everybody of whom something will be asked into the roster: nobody else is written to."""
+    incidents = [f"INC-{number}" for number in (1, 2, 3)]
+    people = [asked_of(one, about) for one in incidents for about in (*ABOUT.values(), "opened")]
+    entries = [f"  - id: {one}\n    name: {one}\n    access: []\n" for one in (*people, STOOD_IN)]
+    file = company.workspace / "roster.yaml"
+    file.write_text(file.read_text().replace("people:\n", "people:\n" + "".join(entries), 1))
+    versions.apply_workspace(company.ledger, load_workspace(company.workspace), HELEN, now)
+
+
 @dataclass
 class Story:
-    """One incident with a commander, from whom things are asked by messages of the product's own kinds."""
+    """One incident with a commander; things are asked of people of the roster who are reached by nothing
+    else."""
 
     company: Application
     incident: str
@@ -45,7 +64,7 @@ class Story:
 
     def ask(self, incident: str, about: str, role: str = "incident_commander") -> str:
         """A message that asks somebody who is reached by no other; returns their address."""
-        to = f"{about.replace(' ', '-')}.{incident.lower()}@harbourstreet.example"
+        to = asked_of(incident, about)
         subject = f"{incident}: it waits for you: {self.offered}"
         draft = outbox.queue("email", to, subject, "?", incident, zone="UTC", name=to, role=role, about=about)
         self.company.ledger.append(draft, by=SYSTEM, at=self.later())
@@ -53,7 +72,7 @@ class Story:
 
     def ask_instead(self, incident: str) -> str:
         """Somebody is told in place of a person who was to answer; returns their address."""
-        missed, to = self.ask(incident, "opened"), "stood.in@harbourstreet.example"
+        missed, to = self.ask(incident, "opened"), STOOD_IN
         (queued,) = (one for one in self.queued() if one.to == missed)
         self.company.ledger.append(
             outbox.queue_instead(queued, to, to, "?", zone="UTC"), by=SYSTEM, at=self.later()
@@ -73,6 +92,7 @@ class Story:
 @pytest.fixture
 def story(database_url: str, tmp_path: Path, now: datetime) -> Story:
     company = opened(tmp_path / "company", database_url, HandClock(now))
+    employ(company, now)
     report = Report("Letters", system=LOANS, severity=Severity.HIGH)
     incident = company.desk.open(report, by=INES, at=now)
     made = Story(company, incident, now)
