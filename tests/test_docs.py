@@ -69,6 +69,7 @@ PAST_TENSE_OF_ITS_OWN = {
     "sent",
     "set",
     "swept",
+    "went",
     "withdrawn",
 }
 """Last words of facts that are past without ending in -ed."""

@@ -14,8 +14,9 @@ from support.office import Office, at_work
 CAR_LOANS = Path(__file__).resolve().parents[3] / "shared" / "data" / "nannyml"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """A file's: while one is open, nothing else in the process may run an event loop."""
     yield from chromium()
 
 

@@ -595,9 +595,9 @@ class TestWhatJoinsIsAboutTheSystemOfTheIncident:
         joined = the(ledger, ReportJoined)
         assert [(fact.system, fact.model_version) for fact in joined] == [(LOANS, "2025.3")]
         lines = [entry.line for entry in register.timeline(register.record(ledger, "INC-1"))]
-        assert ("Report joined: All letters", "since noon; about loan-approval, version 2025.3") in [
-            (line.title, line.detail) for line in lines
-        ]
+        began = f"it began {now - DAY:%d %b %H:%M} UTC, as they say"
+        said = f"since noon; about loan-approval, version 2025.3; {began}"
+        assert ("Report joined: All letters", said) in [(line.title, line.detail) for line in lines]
         assert "It is about loan-approval" in [line.title for line in lines]
 
     def test_a_joining_report_on_an_unknown_system_is_refused_as_declaring_refuses_it(
