@@ -38,6 +38,7 @@ from holdfast.incident.incident import Incident, NotAllowed, Phase, Status, fold
 from holdfast.people import Actor
 from holdfast.prepare.promises import Limits
 from holdfast.prepare.terms import Category, Severity
+from support.merged import absorbed
 
 T0 = datetime(2026, 11, 23, 10, 31, tzinfo=UTC)
 ANA = Actor("ana@example.com", "Ana Reyes")
@@ -275,17 +276,7 @@ def impact(users: int | None = None, *, by_person: bool = False, **flags: bool |
 
 def merged(**flags: bool | None) -> Absorbed:
     """Another incident, of whose harm people judged this, became one with it."""
-    return Absorbed(
-        incident="INC-1",
-        other="INC-2",
-        title="Letters",
-        severity=None,
-        category=None,
-        began_at=None,
-        alerts=(),
-        reason="the same",
-        impact=ImpactNoted(incident="INC-2", users=40, by_person=True, **flags),
-    )
+    return absorbed("INC-1", ImpactNoted(incident="INC-2", users=40, by_person=True, **flags))
 
 
 class TestHarm:

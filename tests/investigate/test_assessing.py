@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from holdfast.detect.marks import Tally
-from holdfast.incident.events import Absorbed, Dismissed, ImpactNoted, TierRaised
+from holdfast.incident.events import Dismissed, ImpactNoted, TierRaised
 from holdfast.incident.loading import Loaded, NoSuchIncident, load
 from holdfast.investigate import assessing
 from holdfast.investigate.counting import GroupCount
@@ -22,6 +22,7 @@ from holdfast.ledger import outbox
 from holdfast.ledger.ledger import Draft, Ledger
 from holdfast.problems import NotAllowed
 from support.counter import FileCounter
+from support.merged import absorbed
 from support.opened import MAYA, SYSTEM, WORKER, open_incident, tell
 
 WHY = "every one of them was decided by the wrong model"
@@ -193,18 +194,8 @@ def test_a_no_is_said_again_against_the_yes_of_a_merged_incident(
     """R-IMP-01: the form leaves open what is disputed; who answers it is heard, also with the same words."""
     no = replace(SAID, data=DataImpact(breach=False))
     assessing.assess(ledger, incident, no, reassess=reassess, by=MAYA, at=now)
-    absorbed = Absorbed(
-        incident=incident,
-        other="INC-9",
-        title="Letters",
-        severity=None,
-        category=None,
-        began_at=None,
-        alerts=(),
-        reason="the same",
-        impact=ImpactNoted(incident="INC-9", breach=True, by_person=True),
-    )
-    tell(ledger, incident, absorbed, at=now)
+    merged = absorbed(incident, ImpactNoted(incident="INC-9", breach=True, by_person=True))
+    tell(ledger, incident, merged, at=now)
     state = load(ledger, incident).state
     form = assessing.impact_of(ledger, incident).assessment(state.disputed)
     assert (state.disputed, form) == (("breach",), SAID)
@@ -218,7 +209,7 @@ def test_a_no_is_said_again_against_the_yes_of_a_merged_incident(
     assert state.gravest_impact is not None
     assert (state.disputed, state.gravest_impact.breach, state.disputed_said) == ((), False, "")
     assert len(assessing.impact_of(ledger, incident).versions) == 3, "once it is decided, the same is no news"
-    tell(ledger, incident, absorbed, at=now)
+    tell(ledger, incident, merged, at=now)
     again = assessing.assess(ledger, incident, no, reassess=reassess, by=MAYA, at=now)
     assert len(again.versions) == 4, "the very words of the version before decide it too"
     assert load(ledger, incident).state.disputed == ()

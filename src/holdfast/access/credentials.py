@@ -12,8 +12,8 @@ from sqlalchemy import Connection, delete, select
 from holdfast import clock
 from holdfast.access import passwords
 from holdfast.access.events import AccountCreated, CredentialRenewed, PasswordChanged
-from holdfast.access.inspecting import digest_of_kept
 from holdfast.access.register import DOOR, Register
+from holdfast.access.standing import digest_of_kept
 from holdfast.access.tables import credentials
 
 if TYPE_CHECKING:

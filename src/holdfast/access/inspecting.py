@@ -6,7 +6,6 @@ whose hash was replaced, is found.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -25,16 +24,12 @@ from holdfast.access.events import (
     TokenIssued,
     TokenRevoked,
 )
+from holdfast.access.standing import is_kept
 from holdfast.ledger.facts import Recorded
 from holdfast.ledger.tables import metadata
 
 SKEW = timedelta(minutes=2)
 """How far the clocks of two machines may stand apart."""
-
-
-def digest_of_kept(secret: str) -> str:
-    """What a fact says of a stored hash: it tells nothing about the secret, and changes with it."""
-    return hashlib.sha256(b"holdfast/kept/v1\x00" + secret.encode()).hexdigest()
 
 
 class Access:
@@ -76,7 +71,7 @@ class Access:
         for row in rows:
             if row.person not in self._accounts:
                 yield f"{row.person} has a password, and no fact tells of the account"
-            elif _differs(self._accounts[row.person], row.password_hash):
+            elif not is_kept(self._accounts[row.person], row.password_hash):
                 yield f"the password hash of {row.person} is not the one that was set: it was replaced"
         yield from _missing("the password of", self._accounts, [row.person for row in rows])
         yield from _twice("the password of", [row.person for row in rows])
@@ -89,7 +84,7 @@ class Access:
                 continue
             if (row.person, row.origin) != (started.person, started.origin):
                 yield f"session {row.session} is of {row.person}, {started.person} started it"
-            if _differs(started.kept, row.token_hash):
+            if not is_kept(started.kept, row.token_hash):
                 yield f"session {row.session} of {row.person} opens to another secret: it was replaced"
             if not row.started_at <= row.seen_at <= self._latest:
                 yield f"session {row.session} of {row.person} was used at {row.seen_at}, which is not yet"
@@ -111,7 +106,7 @@ class Access:
             )
             if (row.person, row.name, row.kind, json.loads(row.scope), row.expires_at) != told:
                 yield f"token {row.token} of {row.person} is not as it was issued to {issued.person}"
-            if _differs(issued.kept, row.token_hash):
+            if not is_kept(issued.kept, row.token_hash):
                 yield f"token {row.token} of {row.person} opens to another secret: it was replaced"
         yield from _missing("token", self._tokens, [row.token for row in rows])
         yield from _twice("token", [row.token for row in rows])
@@ -119,10 +114,6 @@ class Access:
 
 def _rows(conn: Connection, table: str) -> list[Any]:
     return list(conn.execute(select(metadata.tables[table])))
-
-
-def _differs(kept: str, secret: str) -> bool:
-    return bool(kept) and kept != digest_of_kept(secret)
 
 
 def _missing(what: str, told: Iterable[str], names: Iterable[str]) -> Iterator[str]:

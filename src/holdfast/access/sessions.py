@@ -13,9 +13,9 @@ from sqlalchemy import delete, select, update
 from holdfast import clock
 from holdfast.access.attempts import Attempts
 from holdfast.access.events import SessionEnded, SessionRefused, SessionStarted
-from holdfast.access.inspecting import digest_of_kept
 from holdfast.access.register import DOOR, Register, digest, gone
 from holdfast.access.signed_in import SignedIn
+from holdfast.access.standing import digest_of_kept
 from holdfast.access.tables import sessions
 from holdfast.people import AccessRole, Actor
 from holdfast.problems import NotAllowed

@@ -18,7 +18,6 @@ from holdfast.access.events import (
     TokenIssued,
     TokenRevoked,
 )
-from holdfast.access.inspecting import digest_of_kept
 from holdfast.ledger.facts import Recorded
 from holdfast.ledger.folding import Kind
 
@@ -47,21 +46,27 @@ class Standing:
         return self
 
     def has_password(self, kept: str) -> bool:
-        return _agrees(self.password, kept)
+        return self.password is not None and is_kept(self.password, kept)
 
     def has_session(self, session: str, kept: str) -> bool:
-        return _agrees(self.sessions.get(session), kept)
+        return session in self.sessions and is_kept(self.sessions[session], kept)
 
     def has_token(self, token: str, kept: str) -> bool:
-        return _agrees(self.tokens.get(token), kept)
+        return token in self.tokens and is_kept(self.tokens[token], kept)
 
 
 def _without(known: Mapping[str, str], name: str) -> dict[str, str]:
     return {one: kept for one, kept in known.items() if one != name}
 
 
-def _agrees(told: str | None, kept: str) -> bool:
-    return told is not None and told in ("", digest_of_kept(kept))
+def digest_of_kept(secret: str) -> str:
+    """What a fact says of a stored hash: it tells nothing about the secret, and changes with it."""
+    return hashlib.sha256(b"holdfast/kept/v1\x00" + secret.encode()).hexdigest()
+
+
+def is_kept(told: str, secret: str) -> bool:
+    """Whether a stored hash is the one that a fact tells of; a fact that is older tells of none."""
+    return told in ("", digest_of_kept(secret))
 
 
 def pseudonym(person: str) -> str:

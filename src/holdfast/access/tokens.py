@@ -13,9 +13,9 @@ from sqlalchemy import delete, select, update
 
 from holdfast import clock
 from holdfast.access.events import TokenIssued, TokenRevoked
-from holdfast.access.inspecting import digest_of_kept
 from holdfast.access.register import Register, digest, gone
 from holdfast.access.signed_in import SignedIn
+from holdfast.access.standing import digest_of_kept
 from holdfast.access.tables import tokens
 from holdfast.people import Actor, Permission, allowed
 from holdfast.prepare.durations import spoken

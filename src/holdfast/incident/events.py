@@ -52,6 +52,11 @@ class AlertFacts:
             return 0
         return (self.value > self.limit) - (self.value < self.limit)
 
+    @property
+    def called(self) -> str:
+        """`ALR-7 (Accuracy)`: as people are told of it."""
+        return f"{self.alert} ({self.monitor_name})"
+
     def graver_than(self, other: AlertFacts) -> bool:
         """Whether it says worse of the same series. Where nothing tells which of two is worse, what differs
         counts as graver: nobody has looked at it yet."""
@@ -180,7 +185,7 @@ class HarmWentOn(Fact):
     @property
     def sentence(self) -> str:
         alert = self.alert
-        name = f"{alert.alert} ({alert.monitor_name})"
+        name = alert.called
         how = f"{name} was raised, of the same monitor" if self.again else f"{name} goes on"
         return f"{how}: {sentence(alert.reason)}"
 

@@ -123,9 +123,7 @@ def _open(state: Incident, alerts: Sequence[tuple[AlertFacts, Folded[Led]]]) -> 
         if _is_open(state, led):
             reason = (led.newest or alert).reason.rstrip(".")
             when = wording.utc(led.went_on_at) if led.went_on_at else "before"
-            yield Doubt(
-                f"{alert.alert} ({alert.monitor_name}) is open, last seen {when}: {reason}", led.went_on_at
-            )
+            yield Doubt(f"{alert.called} is open, last seen {when}: {reason}", led.went_on_at)
 
 
 def _lost(state: Incident, items: Remediations) -> Iterator[Doubt]:

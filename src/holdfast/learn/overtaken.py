@@ -25,14 +25,14 @@ def by(desk: Desk, recorded: Recorded, *, by: Actor, at: datetime) -> None:
         case AlertContinued(alert=alert):
             incident = ALERTS.state(desk.ledger, alert.alert).to
             if incident and _is_own(load(desk.ledger, incident).state, alert):
-                reason = f"{_called(alert)} is open again since {when}: {alert.reason}"
+                reason = f"{alert.called} is open again since {when}: {alert.reason}"
                 remedying.overtake(desk, incident, reason, happened, alert.window_end, by=by, at=at)
         case AlertJoined(incident=incident, alert=alert):
             if _is_own(load(desk.ledger, incident).state, alert):
-                reason = f"{_called(alert)} joined {when}: {alert.reason}"
+                reason = f"{alert.called} joined {when}: {alert.reason}"
                 remedying.overtake(desk, incident, reason, happened, alert.window_end, by=by, at=at)
         case HarmWentOn(incident=incident, alert=alert, again=True):
-            reason = f"{_called(alert)} was raised {when}: {alert.reason}"
+            reason = f"{alert.called} was raised {when}: {alert.reason}"
             remedying.overtake(desk, incident, reason, happened, alert.window_end, by=by, at=at)
         case ContainmentLost(incident=incident, reason=why, deliberate=False):
             reason = f"it is contained no longer since {when}: {why}"
@@ -43,7 +43,3 @@ def by(desk: Desk, recorded: Recorded, *, by: Actor, at: datetime) -> None:
 
 def _is_own(state: Incident, alert: AlertFacts) -> bool:
     return any(one.alert == alert.alert for one in state.own_alerts)
-
-
-def _called(alert: AlertFacts) -> str:
-    return f"{alert.alert} ({alert.monitor_name})"
